@@ -1,0 +1,1 @@
+"""The classifier in plain PyTorch: a cut encoder, the heads on top of it, and their files."""

@@ -1,0 +1,118 @@
+"""An encoder cut at the freezing boundary into a lower part and an upper part.
+
+Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.encoder_files import EncoderError, read_encoder_info
+from models.segments import PADDING, SECOND
+
+
+class EncoderPart(nn.Module):
+    """Consecutive layers of an encoder, with the embeddings below them or without.
+
+    Args:
+        embeddings: The encoder's embedding module; None if the part starts at a layer.
+        layers: Transformer layers that take states and an additive mask; may be empty.
+        token_types: Whether the embeddings tell the definitions apart (BERT does).
+    """
+
+    def __init__(
+        self, embeddings: nn.Module | None, layers: Iterable[nn.Module], *, token_types: bool
+    ) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.layers = nn.ModuleList(layers)
+        self.token_types = token_types
+
+    def forward(self, inputs: Tensor, segments: Tensor) -> Tensor:
+        """Run the part.
+
+        Args:
+            inputs: Token ids, int (B, T), if the part has embeddings; else states, (B, T, D).
+            segments: Kinds of position from ``models.segments``, int (B, T).
+
+        Returns:
+            States, float (B, T, D); arbitrary but finite on padding.
+        """
+        states = inputs if self.embeddings is None else self._embed(inputs, segments)
+        mask = _additive_mask(segments, states.dtype)
+        for layer in self.layers:
+            states = layer(states, mask)
+        return states
+
+    def _embed(self, tokens: Tensor, segments: Tensor) -> Tensor:
+        if self.embeddings is None:
+            raise ValueError("this part of the encoder has no embeddings")
+        if not self.token_types:
+            return self.embeddings(tokens)
+        second = (segments == SECOND).long().cummax(dim=1).values  # 1 from there to the end
+        return self.embeddings(tokens, token_type_ids=second)
+
+
+def _additive_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return (B, 1, 1, T): 0 on tokens, the lowest number on padding, which no softmax sees."""
+    mask = torch.zeros(segments.shape, dtype=dtype, device=segments.device)
+    mask.masked_fill_(segments == PADDING, torch.finfo(dtype).min)
+    return mask[:, None, None, :]
+
+
+def load_encoder(
+    folder: Path, depth: int, *, attention: Literal["eager", "sdpa"] = "sdpa"
+) -> tuple[EncoderPart, EncoderPart]:
+    """Return the lower ``depth`` layers with the embeddings, and the layers above, in float32.
+
+    With ``depth`` 0 the lower part is empty and the embeddings are in the upper one.
+
+    Args:
+        folder: A folder that ``read_encoder_info`` accepts.
+        depth: Layers in the lower part, from 0 to all.
+        attention: ``eager`` trains faster on a CPU for short pairs, ``sdpa`` infers faster.
+
+    Raises:
+        EncoderError: If the files do not hold all weights of the architecture.
+    """
+    info = read_encoder_info(folder)
+    model = _load_model(folder, attention, pooled=info.architecture == "bert")
+    stack = model.transformer.layer if info.architecture == "distilbert" else model.encoder.layer
+    token_types = info.architecture == "bert"
+    if depth == 0:
+        empty = EncoderPart(None, [], token_types=token_types)
+        return empty, EncoderPart(model.embeddings, stack, token_types=token_types)
+    lower = EncoderPart(model.embeddings, stack[:depth], token_types=token_types)
+    return lower, EncoderPart(None, stack[depth:], token_types=token_types)
+
+
+def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
+    """Return the encoder in float32 and eval mode, without BERT's unused pooling layer."""
+    from transformers import AutoModel  # takes seconds; a trial of a head alone needs none of it
+
+    options = {"add_pooling_layer": False} if pooled else {}
+    try:
+        model, report = AutoModel.from_pretrained(
+            folder,
+            attn_implementation=attention,
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **options,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
+    absent = sorted(report["missing_keys"])
+    if absent:
+        raise EncoderError(
+            f"{folder}/model.safetensors: {len(absent)} weights missing, the first is {absent[0]}"
+        )
+    return model.eval()

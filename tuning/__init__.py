@@ -1,0 +1,1 @@
+"""The search: configuration, data, shared activations, training, Ray Tune and the MLflow log."""

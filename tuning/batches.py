@@ -1,0 +1,104 @@
+"""From flat arrays to padded batches of rows of like length.
+
+Shapes: B rows in the batch, T tokens of its longest row, S tokens of all rows, D encoder width.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.segments import PADDING
+from tuning.tokens import TokenTable
+
+_POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitArrays:
+    """A split as trials share it: tokens, cached states (S, D) or None, labels and votes."""
+
+    table: TokenTable
+    states: np.ndarray | None
+    labels: np.ndarray
+    votes: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Rows padded to one length: token ids (B, T) or states (B, T, D), and segments (B, T)."""
+
+    rows: Tensor
+    inputs: Tensor
+    segments: Tensor
+
+
+class RowReader:
+    """Gathers padded batches from the flat arrays of one split.
+
+    Args:
+        table: The token sequences.
+        states: Their cached states (S, D), or None to give token ids.
+        device: Where the arrays are put, once, and the batches are made.
+    """
+
+    def __init__(
+        self, table: TokenTable, states: np.ndarray | None, device: torch.device
+    ) -> None:
+        flat = table.tokens if states is None else states
+        self.pairs = table.pairs
+        self.lengths = table.lengths
+        self._flat = as_tensor(flat).to(device)
+        self._segments = as_tensor(table.segments).to(device)
+        self._offsets = as_tensor(table.offsets).to(device)
+
+    def read(self, rows: np.ndarray) -> Batch:
+        """Return the batch of these rows, states in float32."""
+        longest = int(self.lengths[rows].max())
+        chosen = torch.from_numpy(rows).to(self._flat.device)
+        starts, ends = self._offsets[chosen], self._offsets[chosen + 1]
+        places = starts[:, None] + torch.arange(longest, device=starts.device)  # (B, T)
+        padding = places >= ends[:, None]
+        places = places.masked_fill(padding, 0)  # any token will do: the segments hide it
+        inputs = self._flat[places]  # (B, T) or (B, T, D)
+        return Batch(
+            rows=chosen,
+            inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
+            segments=self._segments[places].long().masked_fill(padding, PADDING),
+        )
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor on the array's own memory, which may be read-only and is never written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def sorted_batches(lengths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """Yield all rows by falling length, as many at a time as fit in ``tokens`` when padded."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, tokens // int(lengths[order[start]]))
+        yield order[start : start + size]
+        start += size
+
+
+def shuffled_batches(
+    rows: np.ndarray, lengths: np.ndarray, size: int, generator: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the given rows in random batches of ``size``, each of rows of like length."""
+    rows = generator.permutation(rows)
+    pools = [rows[i : i + size * _POOL] for i in range(0, len(rows), size * _POOL)]
+    batches = []
+    for pool in pools:
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+    for position in generator.permutation(len(batches)):
+        yield batches[position]

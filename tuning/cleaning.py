@@ -1,0 +1,47 @@
+"""Light repairs of a definition's text, each a function and each switchable in the YAML."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from tuning.config import Cleaning
+
+_BULLETS = re.compile(r"^(?:[\s•·∙●○◦▪■□‣▶➢*–—]|-(?!\d))+")
+
+
+def mend_html_quotes(text: str) -> str:
+    """Return the text with ``&"``, a broken ``&quot;``, written as a plain quotation mark."""
+    return text.replace('&"', '"')
+
+
+def normalise_unicode(text: str) -> str:
+    """Return the text in NFKC: ligatures, wide letters and superscripts in their plain form."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def strip_bullets(text: str) -> str:
+    """Return the text without bullets, stars and dashes at its start; a minus sign stays."""
+    return _BULLETS.sub("", text)
+
+
+def join_spaces(text: str) -> str:
+    """Return the text with each run of white space as one space and none at its ends."""
+    return " ".join(text.split())
+
+
+STEPS: dict[str, Callable[[str], str]] = {
+    "html_quotes": mend_html_quotes,
+    "unicode": normalise_unicode,
+    "bullets": strip_bullets,
+    "spaces": join_spaces,
+}
+
+
+def clean(text: str, cleaning: Cleaning) -> str:
+    """Return the text after every step that ``cleaning`` asks for, in the order of ``STEPS``."""
+    for name, step in STEPS.items():
+        if getattr(cleaning, name):
+            text = step(text)
+    return text
