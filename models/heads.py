@@ -12,13 +12,15 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.segments import FIRST, PADDING, SECOND
 
+_SHARPNESS = 10.0  # a plain dot product over the root of W costs 2 points of AUC on PARADE
 
 class CrossAttentionHead(nn.Module):
     """Let each definition attend to the other, compare token by token, pool and classify.
 
     Decomposable attention (Parikh et al., 2016) with the comparison [a; b; |a-b|; a*b] and the
     mean and max pooling of ESIM (Chen et al., 2017). Swapping the definitions' roles changes
-    nothing: both share all weights, and only their sum and absolute difference go on.
+    nothing: both share all weights, and only their sum and absolute difference go on. Attention
+    scores are cosines times 10: sharp enough to find a word's match, whatever the encoder's scale.
 
     Args:
         width: Encoder width D.
@@ -54,13 +56,13 @@ class CrossAttentionHead(nn.Module):
         return self._weights(self._project(states), segments)
 
     def _project(self, states: Tensor) -> Tensor:
-        return self.project(states).tanh()  # bounded, so that no rate can make the scores explode
+        return self.project(states).tanh()
 
     def _weights(self, projected: Tensor, segments: Tensor) -> Tensor:
         first, second = segments == FIRST, segments == SECOND
         across = first[:, :, None] & second[:, None, :] | second[:, :, None] & first[:, None, :]
-        scores = projected @ projected.transpose(1, 2)  # (B, T, T)
-        scores = scores * projected.shape[-1] ** -0.5
+        directions = nn.functional.normalize(projected, dim=-1)
+        scores = _SHARPNESS * directions @ directions.transpose(1, 2)  # (B, T, T)
         weights = scores.masked_fill(~across, torch.finfo(scores.dtype).min).softmax(dim=-1)
         return weights * across
 

@@ -50,14 +50,14 @@ class TrialConfig(StrictModel):
     )
     head: HeadName = Field("cross_attention", description="what reads the token states")
     head_width: int = Field(128, ge=2, multiple_of=2, description="features of the first projection")
-    dropout: float = Field(0.1, ge=0, lt=1, description="chance of dropping a feature of the head")
+    dropout: float = Field(0.2, ge=0, lt=1, description="chance of dropping a feature of the head")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak step size of the head")
     encoder_learning_rate: Annotated[float | str, BeforeValidator(_known_encoder_rate)] = Field(
         5e-5, description="peak step size of trained encoder layers; same: that of the head"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; AdamW ignores it")
-    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled in AdamW, L2 in SGD")
+    weight_decay: float = Field(0.05, ge=0, le=1, description="decoupled in AdamW, L2 in SGD")
     warmup_fraction: float = Field(0.1, ge=0, lt=1, description="share of steps spent warming up")
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
     batch_size: int = Field(32, ge=1, description="pairs per optimizer step")
