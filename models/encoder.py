@@ -82,19 +82,24 @@ def load_encoder(
     """
     info = read_encoder_info(folder)
     model = _load_model(folder, attention, pooled=info.architecture == "bert")
-    stack = model.transformer.layer if info.architecture == "distilbert" else model.encoder.layer
+    path = "transformer.layer" if info.architecture == "distilbert" else "encoder.layer"
+    stack = list(model.get_submodule(path).children())
+    embeddings = model.get_submodule("embeddings")
     token_types = info.architecture == "bert"
     if depth == 0:
         empty = EncoderPart(None, [], token_types=token_types)
-        return empty, EncoderPart(model.embeddings, stack, token_types=token_types)
-    lower = EncoderPart(model.embeddings, stack[:depth], token_types=token_types)
+        return empty, EncoderPart(embeddings, stack, token_types=token_types)
+    lower = EncoderPart(embeddings, stack[:depth], token_types=token_types)
     return lower, EncoderPart(None, stack[depth:], token_types=token_types)
 
 
 def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
     """Return the encoder in float32 and eval mode, without BERT's unused pooling layer."""
-    from transformers import AutoModel  # takes seconds; a trial of a head alone needs none of it
+    # takes seconds to import, and a trial of a head alone needs none of it
+    from transformers import AutoModel
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     options = {"add_pooling_layer": False} if pooled else {}
     try:
         model, report = AutoModel.from_pretrained(

@@ -111,7 +111,7 @@ def frozen_layers(freezing: str | int, layers: int) -> int:
         if layers < 2:
             raise EncoderError("freezing: some needs an encoder of at least 2 layers, this has 1")
         return min(max(round(layers * 2 / 3), 1), layers - 1)
-    depth = {"all": layers, "none": 0}.get(freezing, freezing) if freezing else 0
+    depth = layers if freezing == "all" else 0 if freezing == "none" else freezing
     if not isinstance(depth, int) or not 0 <= depth <= layers:
         raise EncoderError(f"freezing: must be at most the encoder's {layers} layers, got {depth}")
     return depth

@@ -14,6 +14,7 @@ from models.segments import FIRST, PADDING, SECOND
 
 _SHARPNESS = 10.0  # a plain dot product over the root of W costs 2 points of AUC on PARADE
 
+
 class CrossAttentionHead(nn.Module):
     """Let each definition attend to the other, compare token by token, pool and classify.
 

@@ -47,9 +47,7 @@ class RowReader:
         device: Where the arrays are put, once, and the batches are made.
     """
 
-    def __init__(
-        self, table: TokenTable, states: np.ndarray | None, device: torch.device
-    ) -> None:
+    def __init__(self, table: TokenTable, states: np.ndarray | None, device: torch.device) -> None:
         flat = table.tokens if states is None else states
         self.pairs = table.pairs
         self.lengths = table.lengths

@@ -49,7 +49,9 @@ class TrialConfig(StrictModel):
         "all", description="frozen lower layers: all, some (two thirds), none, or how many"
     )
     head: HeadName = Field("cross_attention", description="what reads the token states")
-    head_width: int = Field(128, ge=2, multiple_of=2, description="features of the first projection")
+    head_width: int = Field(
+        128, ge=2, multiple_of=2, description="features of the first projection"
+    )
     dropout: float = Field(0.2, ge=0, lt=1, description="chance of dropping a feature of the head")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak step size of the head")
@@ -57,7 +59,7 @@ class TrialConfig(StrictModel):
         5e-5, description="peak step size of trained encoder layers; same: that of the head"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; AdamW ignores it")
-    weight_decay: float = Field(0.05, ge=0, le=1, description="decoupled in AdamW, L2 in SGD")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled in AdamW, L2 in SGD")
     warmup_fraction: float = Field(0.1, ge=0, lt=1, description="share of steps spent warming up")
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
     batch_size: int = Field(32, ge=1, description="pairs per optimizer step")
@@ -85,7 +87,9 @@ class Experiment(StrictModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     data: str = Field("auto", min_length=1, description="auto, parade, embedded or a folder")
-    encoder: str = Field("auto", min_length=1, description="auto, embedded, a folder or a hub name")
+    encoder: str = Field(
+        "auto", min_length=1, description="auto, embedded, a folder or a hub name"
+    )
     cleaning: Cleaning = Cleaning()
     max_tokens: int | None = Field(None, ge=8, description="per pair; null: the encoder's limit")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

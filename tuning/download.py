@@ -157,7 +157,7 @@ def _size(folder: Path) -> int:
     for directory, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH116, PTH118
+                total += os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH118
             except FileNotFoundError:
                 continue
     return total

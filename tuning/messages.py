@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 _RULES = {
     "float_type": "must be a number",
@@ -55,18 +56,18 @@ def _place(location: tuple[int | str, ...]) -> str:
     return text.lstrip(".") or "the file"
 
 
-def _rule(problem: Any, known: list[str]) -> str:
+def _rule(problem: ErrorDetails, known: list[str]) -> str:
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
         near = difflib.get_close_matches(key, known, n=1) or [
             name for name in known if name.replace("_", "") == key.lower()
         ]
         return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
-    template = _RULES.get(problem["type"], problem["msg"])
+    template = _RULES.get(problem["type"]) or problem["msg"]
     return template.format_map(problem.get("ctx", {})) if "{" in template else template
 
 
-def _value(problem: Any) -> str:
+def _value(problem: ErrorDetails) -> str:
     if problem["type"] in ("extra_forbidden", "missing", "value_error"):
         return ""
     value = problem["input"]

@@ -90,15 +90,16 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
 def _read_columns(folder: Path) -> Columns:
     path = folder / "columns.yaml"
     if not path.is_file():
-        return Columns()
+        return Columns.model_validate({})
     content, problems = read_yaml(path)
     try:
         columns = Columns.model_validate(content)
     except ValidationError as error:
         problems += describe(error, list(Columns.model_fields))
-    if problems:
-        raise DataError("\n".join([f"{path}:", *(f"  - {problem}" for problem in problems)]))
-    return columns
+    else:
+        if not problems:
+            return columns
+    raise DataError("\n".join([f"{path}:", *(f"  - {problem}" for problem in problems)]))
 
 
 def _find_files(folder: Path) -> dict[str, Path]:
@@ -183,7 +184,11 @@ def _read_text(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     return header, _rows_of(reader, path, len(header))
 
 
-def _rows_of(reader: Any, path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
+def _rows_of(
+    reader: Any,  # noqa: ANN401 - csv has no public name for its readers
+    path: Path,
+    width: int,
+) -> Iterator[tuple[int, list[str]]]:
     try:
         for row in reader:
             if len(row) != width:

@@ -28,7 +28,10 @@ def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> di
     """
     predicted = probabilities >= threshold
     precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, average="binary", zero_division=0
+        labels,
+        predicted,
+        average="binary",
+        zero_division=0,  # pyright: ignore[reportArgumentType] - takes 0 and 1 too
     )
     one_class = predicted.all() or not predicted.any()
     return {

@@ -61,10 +61,14 @@ def find_data(requested: str, places: Places, *, strict: bool = False) -> Source
         if not Path(requested).is_dir():
             raise SourceError(f"data: {requested}: no such folder; or name parade, embedded, auto")
         return _name_folder(Path(requested).resolve())
-    if places.parade_folder is not None:
-        if not places.parade_folder.is_dir():
-            raise SourceError(f"PARADE_DIR: {places.parade_folder}: no such folder")
-        return _name_folder(places.parade_folder.resolve())
+    if places.parade_folder is None:
+        return _find_parade(requested, places, strict=strict)
+    if not places.parade_folder.is_dir():
+        raise SourceError(f"PARADE_DIR: {places.parade_folder}: no such folder")
+    return _name_folder(places.parade_folder.resolve())
+
+
+def _find_parade(requested: str, places: Places, *, strict: bool) -> Source:
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     folder = places.cache / "parade" / parade.COMMIT
     try:

@@ -1,0 +1,50 @@
+# Each target sets up what it needs first. The virtual environment is .venv; change it with VENV=,
+# the Python that makes it with PYTHON=. Arguments for a command go into ARGS=.
+
+ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+VENV ?= $(ROOT).venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help setup grid freezing smoke ui test lint types fast clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(READY): $(ROOT)pyproject.toml $(ROOT)constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); the first time takes minutes"
+	cd $(ROOT) && $(PIP) install --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+setup: $(READY) ## make the virtual environment and install everything
+
+grid: $(READY) ## run the assigned grid: 12 trials
+	$(BIN)/python $(ROOT)tuning/run_grid.py $(ARGS)
+
+freezing: $(READY) ## compare all, some and no layers frozen over three seeds
+	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/freezing.yaml $(ARGS)
+
+smoke: $(READY) ## run two trials in seconds
+	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/smoke.yaml $(ARGS)
+
+ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(ROOT)mlflow.db --host 127.0.0.1 $(ARGS)
+
+lint: $(READY) ## check style and format
+	cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY) ## check types
+	cd $(ROOT) && $(BIN)/basedpyright --pythonpath $(BIN)/python
+
+fast: $(READY) ## run the tests that need no Ray
+	cd $(ROOT) && $(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+test: lint types ## check style and types, run every test
+	cd $(ROOT) && $(BIN)/python -m pytest $(ARGS)
+
+clean: ## remove results, logs and the virtual environment
+	cd $(ROOT) && rm -rf $(VENV) results mlartifacts mlflow.db

@@ -1,0 +1,106 @@
+"""Save and load a trained classifier: safetensors, a pickle export of the same, and a card.
+
+The frozen layers are not in these files: the card names the encoder by its fingerprint, and the
+encoder's own files are kept once beside all the classifiers made from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from models.classifier import Classifier
+from models.encoder import load_encoder
+from models.encoder_files import EncoderError, read_encoder_info
+from models.heads import build_head
+
+WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
+_FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A folder from which no classifier can be loaded; the message says why."""
+
+
+def save_classifier(folder: Path, model: Classifier, card: dict[str, Any]) -> None:
+    """Write the trained weights and their card into ``folder``, which is made.
+
+    Args:
+        folder: Gets the safetensors file, the pickle export and the card.
+        model: Its trained weights are saved, from whatever device.
+        card: JSON values; ``encoder`` (with ``fingerprint`` and ``depth``), ``head`` (the
+            arguments of ``build_head``) and ``precision`` are needed to load it again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: w.detach().cpu().contiguous() for name, w in model.trained_state().items()}
+    save_file(weights, folder / WEIGHTS)
+    torch.save(weights, folder / EXPORT)
+    sums = {name: _sha256(folder / name) for name in (WEIGHTS, EXPORT)}
+    text = json.dumps({"format": _FORMAT, "sha256": sums, **card}, indent=2)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of the classifier in ``folder``.
+
+    Raises:
+        CheckpointError: If it is missing or of another format, or a file was altered.
+    """
+    try:
+        card = json.loads((folder / CARD).read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / CARD}: cannot be read: {error}") from error
+    if not isinstance(card, dict) or card.get("format") != _FORMAT:
+        raise CheckpointError(f"{folder / CARD}: must be a classifier's card of format {_FORMAT}")
+    for name, expected in card["sha256"].items():
+        found = _sha256(folder / name) if (folder / name).is_file() else "no file"
+        if found != expected:
+            raise CheckpointError(f"{folder / name}: sha256 must be {expected}, got {found}")
+    return card
+
+
+def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -> Classifier:
+    """Return the classifier saved in ``folder``, whole: it takes token ids; in eval mode.
+
+    Args:
+        folder: Where ``save_classifier`` wrote.
+        encoder: The folder of the encoder that it was trained on.
+        from_export: Read the pickle export (tensors only) in place of the safetensors file.
+
+    Raises:
+        CheckpointError: If a file is missing or altered, or the encoder is another one.
+    """
+    card = read_card(folder)
+    try:
+        found = read_encoder_info(encoder).fingerprint
+        expected = card["encoder"]["fingerprint"]
+        if found != expected:
+            raise CheckpointError(f"{encoder}: must be encoder {expected}, got {found}")
+        depth = card["encoder"]["depth"]
+        attention = "sdpa" if torch.cuda.is_available() else "eager"
+        lower, upper = load_encoder(encoder, depth, attention=attention)
+        precision = getattr(torch, card["precision"])
+        model = Classifier(
+            lower if depth else None, upper, build_head(**card["head"]), precision=precision
+        )
+        model.load_state_dict(model.state_dict() | _read_weights(folder, from_export))
+    except (KeyError, EncoderError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{folder}: cannot be loaded: {error}") from error
+    return model.eval()
+
+
+def _read_weights(folder: Path, from_export: bool) -> dict[str, torch.Tensor]:
+    if from_export:
+        return torch.load(folder / EXPORT, weights_only=True, map_location="cpu")
+    return load_file(folder / WEIGHTS)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

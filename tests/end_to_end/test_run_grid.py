@@ -1,0 +1,183 @@
+"""Guards the command as a user runs it: table, log, saved models, and their scores again."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from tuning.options import ROOT
+
+pytestmark = pytest.mark.slow
+
+Ended = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a run of the smoke experiment left behind."""
+
+    folder: Path
+    store: str
+    ended: Ended
+
+    def trials(self, experiment: str = "smoke") -> list[Run]:
+        client = MlflowClient(tracking_uri=self.store)
+        found = client.get_experiment_by_name(experiment)
+        assert found is not None
+        runs = client.search_runs([found.experiment_id], "tags.kind = 'trial'")
+        return sorted(runs, key=lambda run: run.info.run_name or "")
+
+
+def command(script: str, *words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "tuning" / script), *words]
+
+
+def run_smoke(folder: Path, *words: str) -> Ran:
+    """Run the smoke experiment from a folder that is not the project's."""
+    store = f"sqlite:///{folder / 'log.db'}"
+    smoke = str(ROOT / "experiments/smoke.yaml")
+    places = ["--output", str(folder / "out"), "--tracking-uri", store]
+    ended = subprocess.run(
+        command("run_grid.py", smoke, *places, *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    return Ran(folder=folder, store=store, ended=ended)
+
+
+def reproduce(ran: Ran, *words: str) -> Ended:
+    words = (*words, "--tracking-uri", ran.store)
+    return subprocess.run(
+        command("reproduce.py", *words), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    ran = run_smoke(tmp_path_factory.mktemp("smoke"), "--set", "freezing=[all, some]")
+    assert ran.ended.returncode == 0, ran.ended.stderr
+    return ran
+
+
+def test_the_table_and_the_next_command_are_printed(smoke: Ran) -> None:
+    lines = smoke.ended.stdout.split("\n")
+    assert sum(bool(re.match(r" *(all|some) +0\.\d+ +\.\d{3}", line)) for line in lines) == 4
+    assert any(line.startswith("  python tuning/reproduce.py ") for line in lines)
+    assert smoke.ended.stderr == ""
+
+
+def test_every_trial_has_a_finished_run_with_its_configuration_and_scores(smoke: Ran) -> None:
+    runs = smoke.trials()
+    assert len(runs) == 4
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert {"freezing", "learning_rate", "optimizer", "seed", "head"} <= set(run.data.params)
+        assert {"test_f1", "test_auc", "val_mcc_at_threshold", "epoch/train_loss"} <= set(
+            run.data.metrics
+        )
+
+
+def test_the_parent_run_says_what_is_needed_to_repeat_it(smoke: Ran) -> None:
+    client = MlflowClient(tracking_uri=smoke.store)
+    parent = client.get_run(smoke.trials()[0].data.tags["mlflow.parentRunId"])
+    assert parent.data.tags["encoder"] == "embedded"
+    assert parent.data.params["trials"] == "4"
+    assert {"git_commit", "data_fingerprint", "encoder_fingerprint", "torch_version"} <= set(
+        parent.data.tags
+    )
+
+
+def test_test_scores_are_not_among_what_ray_was_told(smoke: Ran) -> None:
+    (state,) = (smoke.folder / "out").glob("smoke-*/experiment_state-*.json")
+    assert "best_val_f1_at_threshold" in state.read_text()
+    assert "test_f1" not in state.read_text()
+
+
+def test_all_runs_reproduce_their_scores(smoke: Ran) -> None:
+    ended = reproduce(smoke, "--all", "smoke")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "4 of 4 runs reproduce their scores" in ended.stdout
+
+
+def test_a_trials_folder_reproduces_elsewhere(smoke: Ran, tmp_path: Path) -> None:
+    (source,) = (smoke.folder / "out").glob("smoke-*")
+    shutil.copytree(source, tmp_path / "moved")
+    ended = reproduce(smoke, str(next((tmp_path / "moved").glob("04-*"))))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_score_that_differs_is_marked_and_ends_with_1(smoke: Ran, tmp_path: Path) -> None:
+    (source,) = (smoke.folder / "out").glob("smoke-*")
+    shutil.copytree(source, tmp_path / "moved")
+    folder = next((tmp_path / "moved").glob("01-*"))
+    (path,) = folder.rglob("classifier.json")
+    card = json.loads(path.read_bytes())
+    card["metrics"]["test_auc"] += 0.001
+    path.write_text(json.dumps(card))
+    ended = reproduce(smoke, str(folder))
+    assert ended.returncode == 1
+    (line,) = (line for line in ended.stdout.split("\n") if "test_auc " in line)
+    assert "differs" in line
+
+
+def test_the_same_experiment_gives_the_same_numbers_cached_again_and_uncached(
+    smoke: Ran, tmp_path: Path
+) -> None:
+    again = run_smoke(tmp_path, "--set", "freezing=all", "--output", str(smoke.folder / "out"))
+    plain = run_smoke(tmp_path, "--set", "freezing=all", "--no-cache-activations", "--set",
+                      "name=plain")  # fmt: skip
+    assert (again.ended.returncode, plain.ended.returncode) == (0, 0), plain.ended.stderr
+    first = {run.data.params["learning_rate"]: run.data.metrics for run in smoke.trials()[:2]}
+    for run in again.trials():
+        logged = first[run.data.params["learning_rate"]]
+        same = {name for name in logged if "seconds" not in name}
+        assert {name: run.data.metrics[name] for name in same} == {n: logged[n] for n in same}
+    for run in plain.trials("plain"):
+        logged = first[run.data.params["learning_rate"]]
+        assert run.data.metrics["val_loss"] == pytest.approx(logged["val_loss"], abs=5e-3)
+
+
+def wait_for(found: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not found() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert found()
+
+
+def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    smoke = str(ROOT / "experiments/smoke.yaml")
+    words = [smoke, "--output", str(tmp_path), "--tracking-uri", store, "--set", "epochs=12"]
+    driver = subprocess.Popen(
+        command("run_grid.py", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def workers() -> list[psutil.Process]:
+        children = psutil.Process(driver.pid).children(recursive=True)
+        return [child for child in children if "ray::ImplicitFunc.train" in child.name()[:30]
+                or "ray::ImplicitFunc" in " ".join(child.cmdline()[:1])]  # fmt: skip
+
+    try:
+        wait_for(lambda: len(workers()) == 2, 120)
+        os.kill(workers()[0].pid, signal.SIGKILL)
+        output, _ = driver.communicate(timeout=120)
+    finally:
+        driver.kill()
+    ran = Ran(folder=tmp_path, store=store, ended=subprocess.CompletedProcess([], 0))
+    assert driver.returncode == 1
+    assert re.search(r"failed: 0[12]-", output)
+    assert sorted(run.info.status for run in ran.trials()) == ["FAILED", "FINISHED"]

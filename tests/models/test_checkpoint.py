@@ -1,0 +1,91 @@
+"""Guards saved classifiers: same logits after loading, and altered files refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.checkpoint import CARD, EXPORT, WEIGHTS, CheckpointError, load_classifier, read_card
+from models.checkpoint import save_classifier
+from models.classifier import Classifier
+from models.encoder import load_encoder
+from models.encoder_files import read_encoder_info
+from models.heads import build_head
+from models.segments import FIRST, SECOND, SPECIAL
+from tuning.sources import EMBEDDED
+
+ENCODER = EMBEDDED / "encoder"
+TOKENS = torch.tensor([[2, 17, 40, 3, 99, 3]])
+SEGMENTS = torch.tensor([[SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL]])
+
+
+def save(folder: Path, depth: int) -> Classifier:
+    torch.manual_seed(0)
+    lower, upper = load_encoder(ENCODER, depth, attention="eager")
+    head: dict[str, Any] = {
+        "name": "cross_attention",
+        "width": 256,
+        "head_width": 6,
+        "dropout": 0.1,
+    }
+    model = Classifier(lower if depth else None, upper, build_head(**head)).eval()
+    with torch.no_grad():
+        for weight in model.upper.parameters():
+            weight.add_(0.01)  # as training would
+    fingerprint = read_encoder_info(ENCODER).fingerprint
+    card = {"encoder": {"fingerprint": fingerprint, "depth": depth}, "head": head}
+    save_classifier(folder, model, {**card, "precision": "float32"})
+    return model
+
+
+@pytest.mark.parametrize("depth", [0, 3, 4])
+@pytest.mark.parametrize("from_export", [False, True])
+def test_a_loaded_classifier_gives_the_same_logits(
+    tmp_path: Path, depth: int, from_export: bool
+) -> None:
+    model = save(tmp_path, depth)
+    loaded = load_classifier(tmp_path, ENCODER, from_export=from_export)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(TOKENS, SEGMENTS), model(TOKENS, SEGMENTS))
+
+
+def test_frozen_layers_are_not_saved_again(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    assert (tmp_path / WEIGHTS).stat().st_size < 20_000
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, EXPORT])
+def test_an_altered_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    save(tmp_path, 4)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"{name}: sha256 must be \w+, got \w+"):
+        load_classifier(tmp_path, ENCODER)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match=rf"{WEIGHTS}: sha256 must be \w+, got no file"):
+        read_card(tmp_path)
+
+
+def test_another_encoder_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "model", 4)
+    other = tmp_path / "encoder"
+    other.mkdir()
+    for file in ENCODER.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    with (other / "config.json").open("a") as file:
+        file.write("\n")
+    with pytest.raises(CheckpointError, match=r"encoder: must be encoder \w+, got \w+"):
+        load_classifier(tmp_path / "model", other)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 2}'])
+def test_a_card_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / CARD).write_text(content)
+    with pytest.raises(CheckpointError, match=CARD):
+        read_card(tmp_path)

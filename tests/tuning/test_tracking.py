@@ -1,0 +1,103 @@
+"""Guards the log: parent and children, every number kept, errors that name the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from tuning.tracking import Tracker, TrackingError, fetch_run, finished_trials
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
+
+
+@pytest.fixture
+def tracker(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> Tracker:
+    tracker = Tracker(store, request.node.name, tmp_path / "artifacts")
+    tracker.start_parent("parent", {"trials": 2}, {"data": "embedded"})
+    return tracker
+
+
+def outcome(folder: Path) -> Path:
+    (folder / "outcome/model").mkdir(parents=True)
+    (folder / "outcome/model/classifier.json").write_text("{}")
+    return folder / "outcome"
+
+
+def test_a_trials_run_is_a_child_with_every_parameter(tracker: Tracker) -> None:
+    tracker.start_trial("a", "01-all", {"learning_rate": 0.001, "freezing": "all"})
+    run = tracker.client.get_run(tracker.run_id("a"))
+    assert run.data.tags["mlflow.parentRunId"] == tracker.parent_id
+    assert run.data.params == {"learning_rate": "0.001", "freezing": "all"}
+    assert run.info.run_name == "01-all"
+
+
+def test_starting_a_trial_again_makes_no_second_run(tracker: Tracker) -> None:
+    tracker.start_trial("a", "01", {})
+    first = tracker.run_id("a")
+    tracker.start_trial("a", "01", {})
+    assert tracker.run_id("a") == first
+    assert len(tracker.client.search_runs([tracker.experiment_id])) == 2
+
+
+def test_epochs_and_final_scores_do_not_mix(tracker: Tracker, tmp_path: Path) -> None:
+    tracker.start_trial("a", "01", {})
+    for epoch in (1, 2, 3):
+        tracker.log_epoch("a", epoch, {"val_f1": epoch / 10})
+    tracker.log_outcome("a", {"val_f1": 0.2, "collapsed": 1.0}, outcome(tmp_path))
+    history = tracker.client.get_metric_history(tracker.run_id("a"), "epoch/val_f1")
+    assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    run = tracker.client.get_run(tracker.run_id("a"))
+    assert run.data.metrics["val_f1"] == 0.2
+    assert run.data.tags["flags"] == "collapsed"
+
+
+def test_a_failed_trial_is_logged_with_its_cause(tracker: Tracker) -> None:
+    tracker.start_trial("a", "01", {})
+    tracker.end_trial("a", cause="the worker died")
+    run = tracker.client.get_run(tracker.run_id("a"))
+    assert (run.info.status, run.data.tags["cause"]) == ("FAILED", "the worker died")
+
+
+def test_a_saved_model_comes_back_with_its_encoder_and_scores(
+    tracker: Tracker, store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder/config.json").write_text("{}")
+    tracker.start_trial("a", "01", {})
+    tracker.log_epoch("a", 1, {"val_f1": 0.1})
+    tracker.log_outcome("a", {"val_f1": 0.2}, outcome(tmp_path))
+    tracker.end_trial("a")
+    tracker.end_parent(failed=0, summary={}, encoder=tmp_path / "encoder")
+    (run_id,) = finished_trials(store, request.node.name)
+    (tmp_path / "fetched").mkdir()
+    model, encoder, metrics = fetch_run(store, run_id, tmp_path / "fetched")
+    assert (model / "classifier.json").is_file()
+    assert (encoder / "config.json").is_file()
+    assert metrics == {"val_f1": 0.2}
+
+
+def test_an_unknown_run_is_named(store: str, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match=f"{'0' * 32}: no saved model in the MLflow store"):
+        fetch_run(store, "0" * 32, tmp_path)
+
+
+def test_an_unknown_experiment_is_named(store: str) -> None:
+    with pytest.raises(TrackingError, match="nothing: no such experiment"):
+        finished_trials(store, "nothing")
+
+
+def test_a_deleted_experiment_is_not_written_into(store: str, tmp_path: Path) -> None:
+    client = MlflowClient(tracking_uri=store)
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(TrackingError, match="experiment 'gone' was deleted"):
+        Tracker(store, "gone", tmp_path)
+
+
+def test_a_store_that_cannot_be_opened_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "log.db").write_text("this is no database")
+    with pytest.raises(TrackingError, match="the MLflow store cannot be used"):
+        Tracker(f"sqlite:///{tmp_path / 'log.db'}", "x", tmp_path)

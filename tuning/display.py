@@ -1,0 +1,152 @@
+"""What a user reads: the plan before the trials, the table after them, the next commands."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuning.config import TrialConfig
+from tuning.prepare import Prepared, varied_fields
+
+_CORE_RATE = 70e9  # operations a second of one core here in training, see README
+_FROZEN_CORE_RATE = 110e9  # the same in the frozen pass, whose batches are larger
+_SECONDS_PER_TRIAL = 2.0  # start of a process, final scores, files, log: shared among trials
+_HEAD_OPERATIONS = 6  # forward and backward, a multiplication and an addition of each weight
+_AT = "_at_threshold"
+_SCORES = ("accuracy", "f1", "precision", "recall")
+_HEADERS = ("acc", "F1", "P", "R")
+
+
+def print_plan(prepared: Prepared, console: Console) -> None:
+    """Print what will run: notices first, then data, encoder, trials, devices and cost."""
+    for notice in prepared.notices:
+        console.print(Text(f"Notice: {notice}", style="bold yellow"), soft_wrap=True)
+    encoder, tokens = prepared.encoder, prepared.tokens
+    pairs = {name: table.pairs for name, table in tokens.splits.items()}
+    length = tokens.splits["train"].lengths.mean()
+    cores, minutes = os.cpu_count() or 1, estimate_seconds(prepared) / 60
+    rows = {
+        "experiment": f"{prepared.experiment.name}, {len(prepared.trials)} trials",
+        "data": f"{prepared.data_source.name}: {_joined(pairs)} pairs, {length:.0f} word pieces "
+        f"a pair ({prepared.data_source.folder})",
+        "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
+        f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
+        "frozen layers": ", ".join(f"{depth} of {encoder.layers}" for depth in prepared.depths),
+        "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
+        "cost": f"about {max(minutes, 0.1):.1f} minutes on these {cores} cores without a GPU",
+    }
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(value))
+    console.print(table)
+    console.print(_trial_lines(prepared.trials), soft_wrap=True)
+
+
+def make_console() -> Console:
+    """Return the console; a file or a pipe gets lines wide enough for the table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def _joined(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in numbers.items())
+
+
+def _trial_lines(trials: list[TrialConfig]) -> Text:
+    varied = varied_fields(trials)
+    lines = []
+    for number, trial in enumerate(trials, 1):
+        values = "  ".join(f"{name} {getattr(trial, name)}" for name in varied)
+        lines.append(f"  {number:3d}  {values or 'one trial'}")
+    return Text("\n".join(lines))
+
+
+def estimate_seconds(prepared: Prepared) -> float:
+    """Return about how long the trials take on this machine's cores, without a GPU.
+
+    Counted in operations of matrices only: two for each weight a token passes forward, four more
+    backward where layers are trained.
+    """
+    encoder, splits = prepared.encoder, prepared.tokens.splits
+    every = sum(len(table.tokens) for table in splits.values())
+    layer = 2 * encoder.layer_parameters
+    cores = os.cpu_count() or 1
+    frozen = sum(every * depth * layer for depth in prepared.depths) / (_FROZEN_CORE_RATE * cores)
+    training = 0.0
+    for trial in prepared.trials:
+        orders = 2 if trial.both_orders else 1
+        table = splits["train"]
+        tokens = len(table.tokens) * table.pairs / table.rows
+        scored = orders * len(splits["validation"].tokens) * splits["validation"].pairs
+        scored = scored / splits["validation"].rows
+        head = (encoder.width + 4 * trial.head_width) * trial.head_width
+        upper = layer * (encoder.layers - prepared.depth_of(trial))
+        epoch = tokens * (_HEAD_OPERATIONS * head + 3 * upper) + scored * (2 * head + upper)
+        training += trial.epochs * epoch / _CORE_RATE + _SECONDS_PER_TRIAL
+    return frozen + training / min(cores, len(prepared.trials)) + 10
+
+
+def result_table(
+    title: str, rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]]
+) -> Table:
+    """Return the table of outcomes, in the order given.
+
+    Args:
+        title: Names experiment, data and encoder.
+        rows: Configuration, final metrics, and the cause of a failure, of each trial.
+    """
+    rows = list(rows)
+    varied = varied_fields([config for config, _, _ in rows])
+    table = Table(
+        title=title,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in varied:
+        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
+    scores = ["val\nF1*", "test\nAUC", *(f"{name}\n.5" for name in _HEADERS)]
+    for name in [*scores, *(f"{name}\n*" for name in _HEADERS)]:
+        table.add_column(name, justify="right", no_wrap=True, min_width=4)
+    table.add_column("flags", no_wrap=True)
+    for config, metrics, cause in rows:
+        names = [f"test_{metric}{suffix}" for suffix in ("", _AT) for metric in _SCORES]
+        scores = [_number(metrics, name) for name in ("val_f1" + _AT, "test_auc", *names)]
+        settings = [str(getattr(config, name)) for name in varied]
+        table.add_row(*settings, *scores, _flags(metrics, cause))
+    return table
+
+
+def _number(metrics: Mapping[str, float], name: str) -> str:
+    return f"{metrics[name]:.3f}".lstrip("0") if name in metrics else "-"
+
+
+def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
+    flags = [name for name in ("collapsed", "diverged") if metrics.get(name)]
+    return "failed" if cause is not None else ", ".join(flags)
+
+
+def save_picture(table: Table, path: Path) -> None:
+    """Write the table as an SVG picture, as a terminal would show it."""
+    console = Console(record=True, width=112, file=io.StringIO())
+    console.print(table)
+    console.save_svg(str(path), title="python tuning/run_grid.py")
+
+
+def table_title(prepared: Prepared) -> str:
+    """Return the table's title, which says when an embedded default stood in."""
+    data, encoder = prepared.data_source, prepared.encoder_source
+    names = [f"{s.name} (stands in)" if s.notice else s.name for s in (data, encoder)]
+    return (
+        f"{prepared.experiment.name}: data {names[0]}, encoder {names[1]}; test scores at 0.5 and "
+        "at (*) the threshold with the best validation F1"
+    )

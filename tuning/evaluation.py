@@ -1,0 +1,84 @@
+"""The last word on a trained classifier: scores of validation and test, and every prediction."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.classifier import Classifier
+from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
+from tuning.training import LoadedSplit, predict, to_probabilities
+
+SCORED = ("validation", "test")
+_PREFIX = {"validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What a classifier scored.
+
+    ``metrics`` are named ``split_metric`` at threshold 0.5 and ``split_metric_at_threshold`` at
+    the one with the best validation F1, which is ``threshold``. ``probabilities`` of class 1 and
+    ``labels`` are arrays (N,) by split.
+    """
+
+    metrics: dict[str, float]
+    labels: dict[str, np.ndarray]
+    probabilities: dict[str, np.ndarray]
+
+
+def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation:
+    """Return scores and predictions; the threshold is chosen on validation alone."""
+    logits = {split: predict(model, splits[split]) for split in SCORED}
+    labels = {split: splits[split].labels for split in SCORED}
+    probabilities = {split: to_probabilities(logits[split]) for split in SCORED}
+    threshold, _ = best_f1_threshold(labels["validation"], probabilities["validation"])
+    metrics = {"threshold": threshold}
+    for split in SCORED:
+        name = _PREFIX[split]
+        metrics[f"{name}_loss"] = log_loss(labels[split], logits[split])
+        metrics[f"{name}_auc"] = area_under_curve(labels[split], probabilities[split])
+        for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
+            for metric, value in score(labels[split], probabilities[split], cut).items():
+                metrics[f"{name}_{metric}{suffix}"] = value
+    metrics["collapsed"] = float(metrics["val_positive_rate"] in (0.0, 1.0))
+    return Evaluation(metrics=metrics, labels=labels, probabilities=probabilities)
+
+
+def write_predictions(
+    path: Path, evaluation: Evaluation, index: Mapping[str, tuple[np.ndarray, list[str]]]
+) -> None:
+    """Write a CSV file with a row a pair: where it stands, its label, its probability.
+
+    Args:
+        path: The file to write.
+        evaluation: Labels and probabilities.
+        index: For each split the lines of its pairs in the data file, and their groups.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "line", "group", "label", "probability"])
+        for split in SCORED:
+            columns = (*index[split], evaluation.labels[split], evaluation.probabilities[split])
+            for line, group, label, probability in zip(*columns, strict=True):
+                writer.writerow([split, line, group, label, repr(float(probability))])
+
+
+def write_confusion(path: Path, evaluation: Evaluation) -> None:
+    """Write a JSON file: for each split and threshold the counts [[tn, fp], [fn, tp]]."""
+    counts = {}
+    for split in SCORED:
+        cuts = {"at_0.5": 0.5, "at_threshold": evaluation.metrics["threshold"]}
+        labels, probabilities = evaluation.labels[split], evaluation.probabilities[split]
+        counts[split] = {
+            name: np.bincount(2 * labels + (probabilities >= cut), minlength=4)
+            .reshape(2, 2)
+            .tolist()
+            for name, cut in cuts.items()
+        }
+    path.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")

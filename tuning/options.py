@@ -1,0 +1,78 @@
+"""The command line that the searches share, and what it takes from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+from time import localtime, strftime
+
+from tuning import parade
+from tuning.config import Experiment, load_experiment
+from tuning.sources import Places
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def build_parser(description: str, default: str) -> argparse.ArgumentParser:
+    """Return the parser; ``default`` is the experiment that runs if none is named."""
+    parser = argparse.ArgumentParser(description=description)
+    add = parser.add_argument
+    add("config", type=Path, nargs="?", default=ROOT / "experiments" / default, help="YAML file")
+    add("--data", help="auto, parade, embedded, or a folder with train, validation and test")
+    add("--encoder", help="auto, embedded, a folder, or a name on the hub")
+    add("--output", type=Path, default=ROOT / "results", help="folder for results and caches")
+    add("--tracking-uri", help="MLflow store; default: mlflow.db at the project's root")
+    add("--address", help="join the Ray cluster at this address in place of starting Ray here")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change a value of the YAML file; a list makes it an axis")  # fmt: skip
+    add("--no-cache-activations", action="store_true", help="run frozen layers in every epoch")
+    add("--strict", action="store_true", help="refuse the embedded defaults as stand-ins")
+    add("--dry-run", action="store_true", help="print the plan and stop")
+    return parser
+
+
+def read_experiment(args: argparse.Namespace) -> Experiment:
+    """Return the experiment that the arguments ask for.
+
+    Raises:
+        ConfigError: With every problem of the file and the overrides.
+        OSError: If the file cannot be read.
+    """
+    experiment = load_experiment(args.config, args.overrides)
+    chosen = {"data": args.data, "encoder": args.encoder}
+    if args.no_cache_activations:
+        chosen["cache_activations"] = False
+    return experiment.model_copy(update={k: v for k, v in chosen.items() if v is not None})
+
+
+def read_places() -> Places:
+    """Return where to look for data, as the environment says."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = os.environ.get("PARADE_DIR")
+    return Places(
+        cache=cache / "paraphrase-tuner",
+        parade_folder=Path(folder) if folder else None,
+        parade_url=os.environ.get("PARADE_URL", parade.URL),
+    )
+
+
+def tracking_uri(args: argparse.Namespace) -> str:
+    """Return the MLflow store: the one given, or a SQLite file at the project's root."""
+    return args.tracking_uri or f"sqlite:///{ROOT / 'mlflow.db'}"
+
+
+def run_name(experiment: str) -> str:
+    """Return the experiment's name with the local time, so that no run overwrites another."""
+    return f"{experiment}-{strftime('%Y%m%d-%H%M%S', localtime())}"
+
+
+def git_commit() -> str:
+    """Return the commit of this checkout, with a plus sign if files were changed since."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return found.stdout.strip() or "unknown"

@@ -1,0 +1,160 @@
+"""From saved files alone to the scores again, and both side by side."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from models.checkpoint import CARD, CheckpointError, load_classifier, read_card
+from models.classifier import Classifier
+from models.encoder_files import EncoderError, read_encoder_info
+from tuning.activations import Frozen, encode
+from tuning.batches import SplitArrays
+from tuning.config import Cleaning, TrialConfig
+from tuning.evaluation import SCORED, evaluate
+from tuning.pairs import DataError, PairData, read_pairs
+from tuning.sources import EMBEDDED, Places, find_data
+from tuning.tokens import TokenTable, tokenise
+from tuning.tracking import fetch_run, finished_trials
+from tuning.training import LoadedSplit
+
+TOLERANCE = 1e-4
+_NOT_SCORES = ("best_epoch", "diverged", "seconds")  # of the training, not of the classifier
+
+
+@dataclass(kw_only=True, slots=True)
+class Reproducer:
+    """Recomputes saved classifiers; data and states are read once for all of them.
+
+    ``data`` is the folder of the data set if it has moved since.
+    """
+
+    tracking_uri: str
+    places: Places
+    console: Console
+    data: str | None = None
+    _splits: dict[tuple[Any, ...], dict[str, SplitArrays]] = field(default_factory=dict)
+
+    def run(self, saved: str) -> bool:
+        """Print logged against recomputed for a run id or a folder; return whether all agree.
+
+        Raises:
+            CheckpointError, TrackingError: If there is no whole classifier there.
+            DataError, SourceError: If the data set cannot be had or is another one.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            if Path(saved).is_dir():
+                folder, encoder = find_saved(Path(saved).resolve())
+                metrics = read_card(folder)["metrics"]
+            else:
+                folder, encoder, metrics = fetch_run(self.tracking_uri, saved, Path(scratch))
+            recomputed = self._recompute(folder, encoder, read_card(folder))
+        logged = {name: v for name, v in metrics.items() if name not in _NOT_SCORES}
+        differing = [n for n, v in logged.items() if not abs(recomputed[n] - v) <= TOLERANCE]
+        self.console.print(compare(saved, logged, recomputed, differing))
+        return not differing
+
+    def run_all(self, experiment: str) -> bool:
+        """Do the same for every finished trial of an experiment in the log."""
+        runs = finished_trials(self.tracking_uri, experiment)
+        agreeing = [self.run(run_id) for run_id in runs]
+        self.console.print(f"{sum(agreeing)} of {len(runs)} runs reproduce their scores")
+        return bool(runs) and all(agreeing)
+
+    def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> dict[str, float]:
+        model = load_classifier(folder, encoder)
+        data = card["data"]
+        key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
+        key = (*key, data["fingerprint"], data["both_orders"], card["cached"])
+        if key not in self._splits:
+            pairs = self._read_data(data)
+            tables = _read_tokens(pairs, encoder, data)
+            self._splits[key] = _build_splits(pairs, tables, model, card)
+        trial = TrialConfig(**card["trial"])
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if card["cached"]:
+            model.lower = None
+        torch.set_num_threads(1)  # as in a trial: the order of additions stays the same
+        loaded = {k: LoadedSplit(s, trial, device) for k, s in self._splits[key].items()}
+        return evaluate(model.to(device), loaded).metrics
+
+    def _read_data(self, data: dict[str, Any]) -> PairData:
+        there = data["name"] not in ("parade", "embedded") or Path(data["folder"]).is_dir()
+        folder = Path(data["folder"]) if there else None
+        if self.data or folder is None or data["name"] == "embedded":
+            folder = find_data(self.data or data["name"], self.places, strict=True).folder
+        pairs = read_pairs(folder, Cleaning(**data["cleaning"]))
+        if pairs.fingerprint != data["fingerprint"]:
+            raise DataError(
+                f"{folder}: fingerprint must be {data['fingerprint']}, of the data it was trained "
+                f"on, got {pairs.fingerprint}; --data FOLDER names another place"
+            )
+        return pairs
+
+
+def find_saved(folder: Path) -> tuple[Path, Path]:
+    """Return the folders of the classifier at or below ``folder`` and of its encoder.
+
+    Raises:
+        CheckpointError: If there is none, several, or the encoder is not beside it.
+    """
+    found = [path.parent for path in sorted(folder.rglob(CARD))]
+    if len(found) != 1:
+        raise CheckpointError(f"{folder}: must hold one {CARD}, got {len(found)}")
+    wanted = read_card(found[0])["encoder"]["fingerprint"]
+    for place in (*(parent / "encoder" for parent in found[0].parents), EMBEDDED / "encoder"):
+        try:
+            if read_encoder_info(place).fingerprint == wanted:
+                return found[0], place
+        except EncoderError:
+            continue
+    raise CheckpointError(f"{found[0]}: no folder 'encoder' above it holds encoder {wanted}")
+
+
+def _read_tokens(pairs: PairData, encoder: Path, data: dict[str, Any]) -> dict[str, TokenTable]:
+    info = read_encoder_info(encoder)
+    tokens = tokenise(pairs, info, max_tokens=data["max_tokens"], both_orders=data["both_orders"])
+    return {split: tokens.splits[split] for split in SCORED}
+
+
+def _build_splits(
+    pairs: PairData, tables: dict[str, TokenTable], model: Classifier, card: dict[str, Any]
+) -> dict[str, SplitArrays]:
+    states = {}
+    if card["cached"] and model.lower is not None:
+        frozen = Frozen(
+            lower=model.lower,
+            encoder_fingerprint=card["encoder"]["fingerprint"],
+            depth=card["encoder"]["depth"],
+            precision=model.precision,
+            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        )
+        states = {split: encode(frozen, table) for split, table in tables.items()}
+    return {
+        split: SplitArrays(
+            table=table,
+            states=states.get(split),
+            labels=pairs.splits[split].labels,
+            votes=pairs.splits[split].votes,
+        )
+        for split, table in tables.items()
+    }
+
+
+def compare(
+    saved: str, logged: dict[str, float], recomputed: dict[str, float], differing: list[str]
+) -> Table:
+    """Return the table of logged and recomputed metrics, with a mark where they differ."""
+    table = Table(title=saved, title_justify="left", header_style="bold")
+    for name in ("metric", "logged", "recomputed", ""):
+        table.add_column(name, justify="left" if name in ("metric", "") else "right")
+    for name, value in logged.items():
+        mark = "[red]differs[/]" if name in differing else "[green]equal[/]"
+        table.add_row(name, f"{value:.6f}", f"{recomputed[name]:.6f}", mark)
+    return table

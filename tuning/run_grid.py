@@ -1,0 +1,28 @@
+"""Run every trial of a grid: python tuning/run_grid.py [experiments/FILE.yaml] [--dry-run]."""
+
+import sys
+
+from tuning.display import make_console, print_plan
+from tuning.options import build_parser, read_experiment, read_places
+from tuning.prepare import USER_ERRORS, prepare
+
+
+def main() -> int:
+    """Return 0 if every trial finished, 1 if one failed, 2 if what was asked cannot run."""
+    args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
+    console = make_console()
+    try:
+        prepared = prepare(read_experiment(args), read_places(), strict=args.strict)
+        print_plan(prepared, console)
+        if args.dry_run:
+            return 0
+        from tuning.session import run  # Ray and torch take seconds: not for --help or a plan
+
+        return run(prepared, args, console)
+    except USER_ERRORS as error:
+        print(f"run_grid.py: error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""Train a classifier and yield a result an epoch: plain PyTorch, without Ray, log or files.
+
+Shapes: N pairs of a split, B rows in a batch, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Classifier
+from tuning.batches import Batch, RowReader, SplitArrays, shuffled_batches, sorted_batches
+from tuning.config import TrialConfig
+from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
+
+_TOKENS_PER_BATCH = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochResult:
+    """One pass over the training split.
+
+    Losses are in nats per pair. ``scores`` are those of the validation split at 0.5, with
+    ``auc``, ``threshold`` and ``f1_at_threshold``. All numbers are finite: if ``diverged``, the
+    training loss is that of the steps before, and the validation scores are the last good ones.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    scores: dict[str, float]
+    seconds: float
+    diverged: bool = False
+
+    @property
+    def objective(self) -> float:
+        """Return what epochs and trials are chosen by: validation F1 at its best threshold."""
+        return self.scores["f1_at_threshold"]
+
+
+class LoadedSplit:
+    """A split on a device: its rows, and the targets they are trained towards.
+
+    Args:
+        arrays: Tokens or states, labels and votes.
+        config: Says whether labels or votes are learned, and whether both orders are used.
+        device: Where batches are made.
+    """
+
+    def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
+        self.reader = RowReader(arrays.table, arrays.states, device)
+        self.labels = arrays.labels
+        self.orders = 2 if config.both_orders else 1
+        paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
+        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
+        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+
+    @property
+    def pairs(self) -> int:
+        """Return N."""
+        return self.reader.pairs
+
+    def targets_of(self, batch: Batch) -> Tensor:
+        """Return the probabilities of the classes, (B, C), that the batch's rows should get."""
+        return self.targets[batch.rows % self.pairs]
+
+
+def fit(
+    model: Classifier, train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
+) -> Iterator[EpochResult]:
+    """Train ``model`` in place, yielding after each epoch.
+
+    The caller decides what to log and when to stop: leaving the loop ends the training. It ends
+    by itself after an epoch that diverged (a loss or a validation logit that is not finite).
+    Each epoch sees every pair once, in a random one of its orders.
+    """
+    optimizer = build_optimizer(model, config)
+    steps = config.epochs * math.ceil(train.pairs / config.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_and_decay(config, steps))
+    generator = np.random.default_rng(config.seed)
+    val_loss, scores = validate(model, validation)
+    for epoch in range(1, config.epochs + 1):
+        started = time.perf_counter()
+        loss, diverged = train_one_epoch(model, train, optimizer, schedule, generator, config)
+        checked = None if diverged else predict(model, validation)
+        if checked is not None and np.isfinite(checked).all():
+            val_loss, scores = score_logits(validation.labels, checked)
+        else:
+            diverged = True
+        yield EpochResult(
+            epoch=epoch,
+            train_loss=loss,
+            val_loss=val_loss,
+            scores=scores,
+            seconds=time.perf_counter() - started,
+            diverged=diverged,
+        )
+        if diverged:
+            return
+
+
+def build_optimizer(model: Classifier, config: TrialConfig) -> torch.optim.Optimizer:
+    """Return AdamW or SGD with a rate for the head and one for the encoder's trained layers."""
+    encoder_rate = config.encoder_learning_rate
+    if isinstance(encoder_rate, str):  # "same"
+        encoder_rate = config.learning_rate
+    groups = [{"params": list(model.head.parameters()), "lr": config.learning_rate}]
+    encoder = list(model.encoder_parameters())
+    if encoder:
+        groups.append({"params": encoder, "lr": encoder_rate})
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+
+
+class warmup_and_decay:  # noqa: N801 - used as a function; a class so that it can be saved
+    """The share of the peak rate at each step: up in a straight line, then down to zero.
+
+    Args:
+        config: Gives the share of steps that warm up.
+        steps: Of the whole training.
+    """
+
+    def __init__(self, config: TrialConfig, steps: int) -> None:
+        self.steps = steps
+        self.warmup = round(steps * config.warmup_fraction)
+
+    def __call__(self, step: int) -> float:
+        """Return the share, in (0, 1], for the step with this number from 0."""
+        if step < self.warmup:
+            return (step + 1) / (self.warmup + 1)
+        return max(self.steps - step, 1) / (self.steps - self.warmup)
+
+
+def train_one_epoch(
+    model: Classifier,
+    train: LoadedSplit,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    generator: np.random.Generator,
+    config: TrialConfig,
+) -> tuple[float, bool]:
+    """Return the mean loss in nats per pair, and whether training diverged and was left."""
+    model.train()
+    weights = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    total, seen = 0.0, 0
+    order = generator.integers(train.orders, size=train.pairs)  # of the two rows of each pair
+    rows = np.arange(train.pairs) + train.pairs * order
+    for chosen in shuffled_batches(rows, train.reader.lengths, config.batch_size, generator):
+        batch = train.reader.read(chosen)
+        logits = model(batch.inputs, batch.segments)
+        loss = nn.functional.cross_entropy(logits, train.targets_of(batch))
+        value = loss.item()
+        if not math.isfinite(value):
+            return total / max(seen, 1), True
+        total, seen = total + value * len(chosen), seen + len(chosen)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, config.clip_norm)
+        optimizer.step()
+        schedule.step()
+    return total / seen, False
+
+
+@torch.no_grad()
+def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
+    """Return logits, float32 (N, C): the mean of both orders where the split has both."""
+    model.eval()
+    rows = split.pairs * split.orders
+    outputs, places = [], []
+    for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
+        batch = split.reader.read(chosen)
+        outputs.append(model(batch.inputs, batch.segments))
+        places.append(batch.rows)
+    logits = torch.cat(outputs)[torch.cat(places).argsort()]
+    return logits.view(split.orders, split.pairs, -1).mean(dim=0).cpu().numpy()
+
+
+def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:
+    """Return loss and scores of the model as it is; its logits must be finite."""
+    return score_logits(split.labels, predict(model, split))
+
+
+def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
+    """Return the loss in nats per pair, and the scores as in ``EpochResult``."""
+    probabilities = to_probabilities(logits)
+    threshold, f1 = best_f1_threshold(labels, probabilities)
+    return log_loss(labels, logits), {
+        **score(labels, probabilities, 0.5),
+        "auc": area_under_curve(labels, probabilities),
+        "threshold": threshold,
+        "f1_at_threshold": f1,
+    }
+
+
+def to_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
+    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
+    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow
