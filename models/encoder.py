@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.encoder_files import EncoderError, read_encoder_info
@@ -112,7 +113,7 @@ def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
             use_safetensors=True,
             **options,
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
     absent = sorted(report["missing_keys"])

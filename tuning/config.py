@@ -64,8 +64,8 @@ class TrialConfig(StrictModel):
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
     batch_size: int = Field(32, ge=1, description="pairs per optimizer step")
     epochs: int = Field(5, ge=1, description="passes over the training split")
-    targets: Literal["labels", "votes"] = Field(
-        "labels", description="learn 0/1 labels, or the share of annotators who said paraphrase"
+    targets: Literal["auto", "labels", "votes"] = Field(
+        "auto", description="0/1 labels, or the share of votes for paraphrase; auto: votes if any"
     )
     both_orders: bool = Field(
         True, description="train on either order of a pair, average both when scoring"

@@ -39,6 +39,7 @@ def print_plan(prepared: Prepared, console: Console) -> None:
         "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
         f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
         "frozen layers": ", ".join(f"{depth} of {encoder.layers}" for depth in prepared.depths),
+        "targets": ", ".join(sorted({trial.targets for trial in prepared.trials})),
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "cost": f"about {max(minutes, 0.1):.1f} minutes on these {cores} cores without a GPU",
     }

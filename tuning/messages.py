@@ -20,11 +20,11 @@ _RULES = {
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "missing": "is missing",
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be below {lt}",
-    "less_than_equal": "must be at most {le}",
-    "multiple_of": "must be a multiple of {multiple_of}",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "multiple_of": "must be a multiple of {multiple_of:g}",
     "literal_error": "must be {expected}",
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "must match {pattern}",
@@ -71,6 +71,8 @@ def _value(problem: ErrorDetails) -> str:
     if problem["type"] in ("extra_forbidden", "missing", "value_error"):
         return ""
     value = problem["input"]
+    if problem["type"] == "string_type" and isinstance(value, bool):
+        return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
     return f", got the text {value!r}{_yaml_number(value)}"

@@ -66,8 +66,10 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
         frozen_layers(trial.freezing, encoder.layers)
     pairs = read_pairs(data_source.folder, experiment.cleaning)
     if not pairs.has_votes and any(trial.targets == "votes" for trial in trials):
-        rule = "must be labels: the data set has no votes for every pair"
+        rule = "must be labels or auto: the data set has no votes for every pair"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
+    found = "votes" if pairs.has_votes else "labels"
+    trials = [t.model_copy(update={"targets": found}) if t.targets == "auto" else t for t in trials]
     tokens = tokenise(
         pairs,
         encoder,

@@ -32,8 +32,15 @@ def test_freezing_more_layers_than_there_are_is_refused(tmp_path: Path) -> None:
 
 
 def test_votes_are_refused_as_targets_where_there_are_none(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="targets: must be labels: the data set has no votes"):
+    with pytest.raises(
+        ConfigError, match="targets: must be labels or auto: the data set has no votes"
+    ):
         prepare(experiment(trial={"targets": "votes"}), Places(cache=tmp_path))
+
+
+def test_auto_targets_become_what_the_data_has(tmp_path: Path) -> None:
+    prepared = prepare(experiment(), Places(cache=tmp_path))
+    assert [trial.targets for trial in prepared.trials] == ["labels"]
 
 
 def test_pairs_cut_to_a_limit_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Tiny encoders with random weights, in the folders that users give."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+# A busy machine is no reason to fail, and the same commit gives the same result.
+settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("steady")
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(45))]
+WIDTH, LAYERS = 12, 3
+
+
+def make_encoder(folder: Path, architecture: str) -> Path:
+    """Write an encoder of 3 layers and width 12 into ``folder``."""
+    from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
+
+    torch.manual_seed(0)
+    if architecture == "bert":
+        sizes = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2}
+        bert = BertConfig(
+            vocab_size=len(WORDS), intermediate_size=20, max_position_embeddings=30, **sizes
+        )
+        BertModel(bert, add_pooling_layer=False).save_pretrained(folder)
+    else:
+        distilbert = DistilBertConfig(
+            vocab_size=len(WORDS),
+            dim=WIDTH,
+            n_layers=LAYERS,
+            n_heads=2,
+            hidden_dim=20,
+            max_position_embeddings=30,
+        )
+        DistilBertModel(distilbert).save_pretrained(folder)
+    tokenizer = Tokenizer(WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def distilbert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny DistilBERT."""
+    return make_encoder(tmp_path_factory.mktemp("distilbert"), "distilbert")
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny BERT."""
+    return make_encoder(tmp_path_factory.mktemp("bert"), "bert")

@@ -1,0 +1,84 @@
+"""Guards the cut: both parts together are the encoder, wherever it is cut."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel
+
+from models.encoder import load_encoder
+from models.encoder_files import EncoderError
+from models.segments import FIRST, PADDING, SECOND, SPECIAL
+
+TOKENS = torch.tensor([[2, 7, 8, 3, 9, 3], [2, 11, 3, 12, 3, 0]])
+SEGMENTS = torch.tensor(
+    [
+        [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL],
+        [SPECIAL, FIRST, SPECIAL, SECOND, SPECIAL, PADDING],
+    ]
+)
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+@torch.no_grad()
+def test_both_parts_together_are_the_whole_encoder(
+    architecture: str, depth: int, attention: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(architecture)
+    lower, upper = load_encoder(
+        folder, depth, attention="eager" if attention == "eager" else "sdpa"
+    )
+    whole = AutoModel.from_pretrained(
+        folder, **({"add_pooling_layer": False} if architecture == "bert" else {})
+    )
+    mask = (SEGMENTS != PADDING).long()
+    types = {"token_type_ids": torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]])}
+    expected = whole.eval()(
+        TOKENS, attention_mask=mask, **(types if architecture == "bert" else {})
+    )
+    states = upper(lower(TOKENS, SEGMENTS) if depth else TOKENS, SEGMENTS)
+    real = SEGMENTS != PADDING
+    torch.testing.assert_close(states[real], expected.last_hidden_state[real])
+
+
+@torch.no_grad()
+def test_padding_does_not_change_states(distilbert: Path) -> None:
+    lower, _ = load_encoder(distilbert, 3)
+    alone = lower(TOKENS[1:, :5], SEGMENTS[1:, :5])
+    torch.testing.assert_close(lower(TOKENS, SEGMENTS)[1:, :5], alone)
+
+
+def test_missing_weights_are_named_and_not_drawn_at_random(
+    distilbert: Path, tmp_path: Path
+) -> None:
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((distilbert / name).read_bytes())
+    weights = load_file(distilbert / "model.safetensors")
+    dropped = next(name for name in weights if name.endswith("layer.1.ffn.lin1.weight"))
+    del weights[dropped]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        EncoderError, match=r"1 weights missing, the first is \S*ffn\.lin1\.weight"
+    ):
+        load_encoder(tmp_path, 2)
+
+
+def test_weights_of_other_sizes_are_an_error_of_ours(distilbert: Path, tmp_path: Path) -> None:
+    for file in distilbert.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_bytes())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"hidden_dim": 24}))
+    with pytest.raises(EncoderError, match="the encoder cannot be loaded"):
+        load_encoder(tmp_path, 2)
+
+
+def test_weights_that_are_cut_off_are_an_error_of_ours(distilbert: Path, tmp_path: Path) -> None:
+    for file in distilbert.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(EncoderError, match="the encoder cannot be loaded"):
+        load_encoder(tmp_path, 2)

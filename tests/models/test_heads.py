@@ -1,0 +1,115 @@
+"""Guards the heads: masks, symmetry, attention that sums to one, and their cost."""
+
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.heads import HEADS, AttentionPoolingHead, BiLstmAttentionHead, CrossAttentionHead
+from models.heads import build_head, masked_mean, mean_and_max
+from models.segments import FIRST, PADDING, SECOND, SPECIAL
+
+B, T, D, W, C = 3, 8, 10, 6, 2  # all different, so that a swapped axis cannot pass
+ROW = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL, PADDING, PADDING]
+
+
+def inputs() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    full = [SPECIAL, FIRST, SPECIAL, SECOND, SECOND, SECOND, SECOND, SPECIAL]
+    short = [SPECIAL, FIRST, SPECIAL, SECOND, SPECIAL, PADDING, PADDING, PADDING]
+    return torch.randn(B, T, D, generator=generator), torch.tensor([ROW, full, short])
+
+
+def head_of(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_head(name, width=D, head_width=W, num_classes=C).eval()
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_logits_have_a_row_a_pair_and_a_column_a_class(name: str) -> None:
+    assert head_of(name)(*inputs()).shape == (B, C)
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_what_stands_on_padding_does_not_change_logits(name: str) -> None:
+    head, (states, segments) = head_of(name), inputs()
+    other = states.masked_fill((segments == PADDING)[:, :, None], 1e4)
+    torch.testing.assert_close(head(other, segments), head(states, segments))
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_more_padding_does_not_change_logits(name: str) -> None:
+    head, (states, segments) = head_of(name), inputs()
+    torch.testing.assert_close(head(states[:1, :6], segments[:1, :6]), head(states, segments)[:1])
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_the_order_of_pairs_in_a_batch_does_not_matter(name: str) -> None:
+    head, (states, segments) = head_of(name), inputs()
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(head(states[order], segments[order]), head(states, segments)[order])
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_every_weight_gets_a_gradient(name: str) -> None:
+    head = head_of(name).train()
+    head(*inputs())[:, 1].sum().backward()
+    weights = dict(head.named_parameters())
+    idle = [key for key, w in weights.items() if w.grad is None or not w.grad.abs().sum()]
+    assert not [key for key in idle if "score.bias" not in key]  # softmax ignores a constant
+
+
+def test_cross_attention_gives_the_same_when_the_definitions_change_places() -> None:
+    head, (states, segments) = head_of("cross_attention"), inputs()
+    swapped = segments.clone()
+    swapped[segments == FIRST], swapped[segments == SECOND] = SECOND, FIRST
+    torch.testing.assert_close(head(states, swapped), head(states, segments))
+
+
+def test_cross_attention_looks_at_the_other_definition_only() -> None:
+    head, (states, segments) = cast("CrossAttentionHead", head_of("cross_attention")), inputs()
+    weights = head.attend(states, segments)
+    first, second = segments == FIRST, segments == SECOND
+    torch.testing.assert_close(weights.sum(dim=-1), (first | second).float())
+    allowed = first[:, :, None] & second[:, None] | second[:, :, None] & first[:, None]
+    assert (weights[~allowed] == 0).all()
+
+
+def test_cross_attention_finds_the_same_word_in_the_other_definition() -> None:
+    head, (states, segments) = cast("CrossAttentionHead", head_of("cross_attention")), inputs()
+    states[1, 5] = states[1, 1]  # the only word of the first definition, among four of the second
+    assert head.attend(states, segments)[1, 1].argmax() == 5
+
+
+@pytest.mark.parametrize("name", ["attention_pooling", "bilstm_attention"])
+def test_pooling_weights_sum_to_one_and_leave_padding_out(name: str) -> None:
+    head = cast("AttentionPoolingHead | BiLstmAttentionHead", head_of(name))
+    states, segments = inputs()
+    weights = head.attend(states, segments)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(B))
+    assert (weights[segments == PADDING] == 0).all()
+
+
+def test_masked_mean_and_maximum_are_those_of_the_marked_tokens() -> None:
+    states = torch.tensor([[[1.0, -5.0], [3.0, -7.0], [100.0, 100.0]]])
+    mask = torch.tensor([[True, True, False]])
+    torch.testing.assert_close(masked_mean(states, mask), torch.tensor([[2.0, -6.0]]))
+    torch.testing.assert_close(mean_and_max(states, mask), torch.tensor([[2.0, -6.0, 3.0, -5.0]]))
+
+
+def test_the_default_head_is_cheap_on_a_full_size_encoder() -> None:
+    tokens = 45
+    head = build_head("cross_attention", width=768)
+    segments = torch.full((1, tokens), FIRST)
+    segments[0, 20:] = SECOND
+    with FlopCounterMode(display=False) as counter:
+        head(torch.randn(1, tokens, 768), segments).sum().backward()
+    assert counter.get_total_flops() <= 0.6e9
+
+
+def test_unknown_head_lists_the_known_ones() -> None:
+    known = "attention_pooling, bilstm_attention, cross_attention, mean_pooling"
+    with pytest.raises(ValueError, match=f"unknown head 'max'; choose one of {known}"):
+        build_head("max", width=D)

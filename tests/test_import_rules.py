@@ -1,0 +1,59 @@
+"""Guards the arrows between the folders, and keeps heavy imports out of plans and help."""
+
+import ast
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path for name in ("analysis", "models", "tuning") for path in (ROOT / name).rglob("*.py")
+)
+RAY_FILES = {"trial.py", "launch.py", "callbacks.py"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the first names of all imported modules, wherever in the file they stand."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def forbidden_in(path: Path) -> set[str]:
+    folder = path.relative_to(ROOT).parts[0]
+    if folder == "analysis":
+        return {"tuning", "models", "ray", "torch", "transformers"}
+    if folder == "models":
+        return {"tuning", "analysis", "ray", "mlflow", "optuna"}
+    ray = set() if path.name in RAY_FILES else {"ray"}
+    mlflow = set() if path.name == "tracking.py" else {"mlflow"}
+    return {"analysis"} | ray | mlflow
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_place_allows(path: Path) -> None:
+    assert not imports_of(path) & forbidden_in(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_touches_the_import_path_or_bears_a_librarys_name(path: Path) -> None:
+    assert "sys.path" not in path.read_text(encoding="utf-8")
+    assert path.name == "__init__.py" or find_spec(path.stem) is None
+
+
+def test_a_plan_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, tuning.run_grid, tuning.reproduce\n"
+        "print({'torch', 'ray', 'mlflow', 'transformers', 'pandas'} & set(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "set()"

@@ -1,0 +1,52 @@
+"""Guards the cleaning: each step does its own repair and no more."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.cleaning import (
+    clean,
+    join_spaces,
+    mend_html_quotes,
+    normalise_unicode,
+    strip_bullets,
+)
+from tuning.config import Cleaning
+
+
+def test_a_broken_quotation_mark_is_mended_and_an_ampersand_stays() -> None:
+    assert mend_html_quotes('typically &"processed&" r&d') == 'typically "processed" r&d'
+
+
+def test_ligatures_and_wide_letters_get_their_plain_form() -> None:
+    assert normalise_unicode("ﬁle ２ x²") == "file 2 x2"
+
+
+@pytest.mark.parametrize("mark", ["-", "- ", "• ", "* -", "– ", " ·  ", "●"])
+def test_a_bullet_at_the_start_is_stripped(mark: str) -> None:
+    assert strip_bullets(f"{mark}a well-known bug - fixed") == "a well-known bug - fixed"
+
+
+@pytest.mark.parametrize("text", ["-5 is negative", "a - b", "3. step", "#include"])
+def test_what_is_no_bullet_stays(text: str) -> None:
+    assert strip_bullets(text) == text
+
+
+def test_white_space_becomes_single_spaces() -> None:
+    assert join_spaces("  a\t b\n\nc ") == "a b c"
+
+
+def test_each_step_can_be_switched_off() -> None:
+    text = '- ﬁle  &"x'
+    assert clean(text, Cleaning()) == 'file "x'
+    assert clean(text, Cleaning(html_quotes=False)) == 'file &"x'
+    assert clean(text, Cleaning(unicode=False)) == 'ﬁle "x'
+    assert clean(text, Cleaning(bullets=False)) == '- file "x'
+    assert clean(text, Cleaning(spaces=False)) == 'file  "x'
+
+
+@given(st.text(max_size=40))
+def test_cleaned_text_has_single_spaces_and_no_bullet(text: str) -> None:
+    cleaned = clean(text, Cleaning())
+    assert cleaned == join_spaces(cleaned)
+    assert not cleaned.startswith(("•", "*", "–"))
