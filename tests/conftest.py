@@ -23,9 +23,13 @@ def make_encoder(folder: Path, architecture: str) -> Path:
 
     torch.manual_seed(0)
     if architecture == "bert":
-        sizes = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 2}
         bert = BertConfig(
-            vocab_size=len(WORDS), intermediate_size=20, max_position_embeddings=30, **sizes
+            vocab_size=len(WORDS),
+            hidden_size=WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=2,
+            intermediate_size=20,
+            max_position_embeddings=30,
         )
         BertModel(bert, add_pooling_layer=False).save_pretrained(folder)
     else:

@@ -69,7 +69,10 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
         rule = "must be labels or auto: the data set has no votes for every pair"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     found = "votes" if pairs.has_votes else "labels"
-    trials = [t.model_copy(update={"targets": found}) if t.targets == "auto" else t for t in trials]
+    trials = [
+        trial.model_copy(update={"targets": found}) if trial.targets == "auto" else trial
+        for trial in trials
+    ]
     tokens = tokenise(
         pairs,
         encoder,

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from models.checkpoint import CARD, EXPORT, WEIGHTS, CheckpointError, load_classifier, read_card
-from models.checkpoint import save_classifier
+from models.checkpoint import (
+    CARD,
+    EXPORT,
+    WEIGHTS,
+    CheckpointError,
+    load_classifier,
+    read_card,
+    save_classifier,
+)
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import read_encoder_info

@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.heads import HEADS, AttentionPoolingHead, BiLstmAttentionHead, CrossAttentionHead
-from models.heads import build_head, masked_mean, mean_and_max
+from models.heads import (
+    HEADS,
+    AttentionPoolingHead,
+    BiLstmAttentionHead,
+    CrossAttentionHead,
+    build_head,
+    masked_mean,
+    mean_and_max,
+)
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
 
 B, T, D, W, C = 3, 8, 10, 6, 2  # all different, so that a swapped axis cannot pass

@@ -12,8 +12,10 @@ from tuning.tokens import TokenTable
 TABLE = TokenTable(
     tokens=np.array([2, 7, 3, 8, 3, 2, 9, 3, 10, 11, 12, 3], dtype=np.int32),
     segments=np.array(
-        [SPECIAL, FIRST, SPECIAL, SECOND, SPECIAL]
-        + [SPECIAL, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL],
+        [
+            *(SPECIAL, FIRST, SPECIAL, SECOND, SPECIAL),
+            *(SPECIAL, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL),
+        ],
         dtype=np.uint8,
     ),
     offsets=np.array([0, 5, 12]),

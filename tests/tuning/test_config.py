@@ -51,8 +51,9 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
         ("grid: 4", "grid: must be a mapping of keys to values, got 4"),
         ("gpus_per_trial: 2.0", "gpus_per_trial: must be 'auto' or must be at most 1, got 2.0"),
         ("cleaning: {bullet: false}", "cleaning.bullet: unknown key; did you mean bullets?"),
-        ("data: no", "data: must be text, got False (YAML reads yes, no, on, off as true and false: "
-         "put it in quotes)"),
+        ("data: no",
+         "data: must be text, got False (YAML reads yes, no, on, off as true and false: put it "
+         "in quotes)"),
         ("data: ''", "data: must not be empty, got the text ''"),
     ],
 )  # fmt: skip

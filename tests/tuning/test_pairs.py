@@ -107,7 +107,7 @@ def test_only_the_first_problems_are_told(tmp_path: Path) -> None:
 def test_a_file_cut_off_in_a_line_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path) / "train.tsv"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match="line 4: must have 5 columns.*is the file cut off"):
+    with pytest.raises(DataError, match=r"line 4: must have 5 columns.*is the file cut off"):
         read_pairs(tmp_path, Cleaning())
 
 

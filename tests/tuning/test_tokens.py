@@ -53,7 +53,7 @@ def test_a_definition_longer_than_the_encoder_takes_is_refused(distilbert: Path)
 
 
 def test_a_definition_without_word_pieces_is_refused(distilbert: Path) -> None:
-    with pytest.raises(DataError, match="the first definition must have from 1 to 28.*got 0"):
+    with pytest.raises(DataError, match=r"the first definition must have from 1 to 28.*got 0"):
         tokenise(
             data_of((" ", "w2")), read_encoder_info(distilbert), max_tokens=None, both_orders=False
         )

@@ -1,6 +1,5 @@
 """Guards the log: parent and children, every number kept, errors that name the store."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from tuning.tracking import Tracker, TrackingError, fetch_run, finished_trials
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
 
 
 @pytest.fixture

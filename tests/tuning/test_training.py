@@ -67,8 +67,8 @@ def build(trial: TrialConfig, folder: Path) -> Classifier:
 
 
 def train(trial: TrialConfig, folder: Path) -> list[EpochResult]:
-    splits = [LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1)]
-    return list(fit(build(trial, folder), *splits, trial))
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    return list(fit(build(trial, folder), first, second, trial))
 
 
 def numbers(results: list[EpochResult]) -> list[tuple[float, ...]]:
@@ -93,8 +93,8 @@ def test_another_seed_gives_other_numbers(distilbert: Path) -> None:
 
 def test_leaving_the_loop_ends_the_training(distilbert: Path) -> None:
     trial = config(epochs=50)
-    splits = [LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1)]
-    assert next(fit(build(trial, distilbert), *splits, trial)).epoch == 1
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    assert next(fit(build(trial, distilbert), first, second, trial)).epoch == 1
 
 
 def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> None:
@@ -102,8 +102,8 @@ def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> No
     broken, validation = toy(0), toy(1)
     assert broken.states is not None
     broken.states[9 * 5] = np.inf  # what an overflow in the frozen layers would leave
-    splits = [LoadedSplit(arrays, trial, CPU) for arrays in (broken, validation)]
-    results = list(fit(build(trial, distilbert), *splits, trial))
+    first, second = (LoadedSplit(arrays, trial, CPU) for arrays in (broken, validation))
+    results = list(fit(build(trial, distilbert), first, second, trial))
     assert results[-1].diverged
     assert len(results) < 20
     assert all(math.isfinite(value) for row in numbers(results) for value in row)
