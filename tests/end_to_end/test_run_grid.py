@@ -1,10 +1,8 @@
 """Guards the command as a user runs it: table, log, saved models, and their scores again."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -141,7 +139,8 @@ def test_the_same_experiment_gives_the_same_numbers_cached_again_and_uncached(
     plain = run_smoke(tmp_path, "--set", "freezing=all", "--no-cache-activations", "--set",
                       "name=plain")  # fmt: skip
     assert (again.ended.returncode, plain.ended.returncode) == (0, 0), plain.ended.stderr
-    first = {run.data.params["learning_rate"]: run.data.metrics for run in smoke.trials()[:2]}
+    frozen = [run for run in smoke.trials() if run.data.params["freezing"] == "all"]
+    first = {run.data.params["learning_rate"]: run.data.metrics for run in frozen}
     for run in again.trials():
         logged = first[run.data.params["learning_rate"]]
         same = {name for name in logged if "seconds" not in name}
@@ -158,6 +157,20 @@ def wait_for(found: Callable[[], bool], seconds: float) -> None:
     assert found()
 
 
+def trials_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the processes that are training."""
+    children = psutil.Process(driver.pid).children(recursive=True)
+    return [child for child in children if child.name().startswith("ray::ImplicitFu")]
+
+
+def stop(driver: subprocess.Popen[str]) -> None:
+    """End the driver, if it has not ended, with all it started."""
+    if driver.poll() is None:
+        for process in [*psutil.Process(driver.pid).children(recursive=True), driver]:
+            process.kill()
+        driver.communicate()
+
+
 def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'log.db'}"
     smoke = str(ROOT / "experiments/smoke.yaml")
@@ -166,17 +179,12 @@ def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None
         command("run_grid.py", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
-    def workers() -> list[psutil.Process]:
-        children = psutil.Process(driver.pid).children(recursive=True)
-        return [child for child in children if "ray::ImplicitFunc.train" in child.name()[:30]
-                or "ray::ImplicitFunc" in " ".join(child.cmdline()[:1])]  # fmt: skip
-
     try:
-        wait_for(lambda: len(workers()) == 2, 120)
-        os.kill(workers()[0].pid, signal.SIGKILL)
+        wait_for(lambda: len(trials_of(driver)) == 2, 120)
+        trials_of(driver)[0].kill()
         output, _ = driver.communicate(timeout=120)
     finally:
-        driver.kill()
+        stop(driver)
     ran = Ran(folder=tmp_path, store=store, ended=subprocess.CompletedProcess([], 0))
     assert driver.returncode == 1
     assert re.search(r"failed: 0[12]-", output)
