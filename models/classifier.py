@@ -5,7 +5,8 @@ Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,11 +54,18 @@ class Classifier(nn.Module):
             inputs: Token ids, int (B, T), or the cached states of the frozen part, (B, T, D).
             segments: Kinds of position from ``models.segments``, int (B, T).
         """
+        return self.head(self._encode(inputs, segments), segments)
+
+    def attend(self, inputs: Tensor, segments: Tensor) -> Tensor:
+        """Return the head's attention weights, (B, T) or (B, T, T), for the same arguments."""
+        attend = cast(Callable[[Tensor, Tensor], Tensor], self.head.attend)
+        return attend(self._encode(inputs, segments), segments)
+
+    def _encode(self, inputs: Tensor, segments: Tensor) -> Tensor:
         if self.lower is not None:
             inputs = run_frozen(self.lower, inputs, segments, self.precision)
         with autocast(inputs.device, self.precision):
-            states = self.upper(inputs, segments)
-        return self.head(states.float(), segments)
+            return self.upper(inputs, segments).float()
 
     def trained_state(self) -> dict[str, Tensor]:
         """Return every weight but the frozen part's, by name, without a copy."""

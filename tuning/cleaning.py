@@ -45,3 +45,13 @@ def clean(text: str, cleaning: Cleaning) -> str:
         if getattr(cleaning, name):
             text = step(text)
     return text
+
+
+def changes(text: str, cleaning: Cleaning) -> list[str]:
+    """Return the names of the steps that change the text on its way through ``clean``."""
+    changed = []
+    for name, step in STEPS.items():
+        if getattr(cleaning, name) and step(text) != text:
+            changed.append(name)
+            text = step(text)
+    return changed

@@ -13,26 +13,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import torch
 from ray import tune
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
 from models.checkpoint import CARD
-from models.encoder import load_encoder
 from models.encoder_files import FILES
-from tuning.activations import Frozen, States, load_or_compute
-from tuning.batches import SplitArrays
 from tuning.callbacks import Outcome, TrialLog
 from tuning.config import TrialConfig
+from tuning.material import Material, build_classifier, build_material
+from tuning.pair_record import write_pairs
 from tuning.prepare import Prepared, varied_fields
 from tuning.progress import Progress
 from tuning.resources import choose_precision, gpu_share, measure_peak_bytes
 from tuning.tracking import Tracker
-from tuning.trial import OBJECTIVE, Material, Shared, build_classifier, run_trial
+from tuning.trial import OBJECTIVE, Shared, run_trial
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +60,7 @@ def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Out
     tracker.start_parent(
         settings.run_name, _experiment_params(prepared, precision), _tags(prepared, settings)
     )
-    encoder = keep_encoder(prepared, settings.folder)
+    keep_inputs(prepared, settings.folder, tracker)
     materials = {
         depth: build_material(prepared, depth, precision, settings.output, console)
         for depth in prepared.depths
@@ -73,7 +69,7 @@ def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Out
         outcomes = _run(prepared, settings, materials, tracker, console)
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
-    tracker.end_parent(failed=failed, summary=best, encoder=encoder)
+    tracker.end_parent(failed=failed, summary=best)
     return outcomes
 
 
@@ -137,69 +133,21 @@ def rank(outcomes: list[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=key)
 
 
-def keep_encoder(prepared: Prepared, folder: Path) -> Path:
-    """Copy the encoder's files once beside the trials, so that saved models outlive a cache."""
-    kept = folder / "encoder"
-    kept.mkdir(parents=True, exist_ok=True)
+def keep_inputs(prepared: Prepared, folder: Path, tracker: Tracker) -> None:
+    """Keep the encoder's files and the pairs beside the trials and in the log.
+
+    Saved models outlive a cache that way, and the report needs nothing but the log.
+    """
+    encoder, data = folder / "encoder", folder / "data"
+    for place in (encoder, data):
+        place.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, "tokenizer_config.json"):
         source = prepared.encoder.folder / name
         if source.is_file():
-            shutil.copyfile(source, kept / name)
-    return kept
-
-
-def build_material(
-    prepared: Prepared, depth: int, precision: str, output: Path, console: Console
-) -> Material:
-    """Return what the trials of one depth share, running the frozen layers if they are cached."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
-    lower, upper = load_encoder(prepared.encoder.folder, depth, attention=attention)
-    states: States = {}
-    if depth and prepared.experiment.cache_activations:
-        frozen = Frozen(
-            lower=lower,
-            encoder_fingerprint=prepared.encoder.fingerprint,
-            depth=depth,
-            precision=getattr(torch, precision),
-            device=device,
-        )
-        states = _encode(frozen, prepared, output / "activations", console)
-    return Material(
-        splits={
-            split: SplitArrays(
-                table=table, states=states.get(split), labels=pairs.labels, votes=pairs.votes
-            )
-            for split, table in prepared.tokens.splits.items()
-            for pairs in [prepared.pairs.splits[split]]
-        },
-        index={
-            split: (np.array(table.lines), table.groups)
-            for split, table in prepared.pairs.splits.items()
-        },
-        lower=lower.cpu() if depth and not states else None,
-        upper=upper,
-        width=prepared.encoder.width,
-        precision=precision,
-        card={**_card(prepared, depth), "cached": bool(states)},
-    )
-
-
-def _encode(frozen: Frozen, prepared: Prepared, folder: Path, console: Console) -> States:
-    tables = prepared.tokens.splits
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total} rows"),
-        TextColumn("{task.speed:.0f} pairs/s" if console.is_terminal else ""),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with bars:
-        total = sum(table.rows for table in tables.values())
-        task = bars.add_task(f"{frozen.depth} frozen layers", total=total, speed=0)
-        return load_or_compute(frozen, tables, folder, lambda rows: bars.advance(task, rows))
+            shutil.copyfile(source, encoder / name)
+    write_pairs(data / "pairs.parquet", prepared)
+    for file in (*encoder.iterdir(), *data.iterdir()):
+        tracker.keep(file, file.parent.name)
 
 
 def trial_resources(prepared: Prepared, materials: dict[int, Material]) -> dict[str, float]:
@@ -237,27 +185,6 @@ def ray_session(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
-    """Return what a saved model's card says of encoder, data and preprocessing."""
-    return {
-        "encoder": {
-            "name": prepared.encoder_source.name,
-            "revision": prepared.encoder_source.revision,
-            "fingerprint": prepared.encoder.fingerprint,
-            "depth": depth,
-        },
-        "data": {
-            "name": prepared.data_source.name,
-            "folder": str(prepared.data_source.folder),
-            "fingerprint": prepared.pairs.fingerprint,
-            "cleaning": prepared.experiment.cleaning.model_dump(),
-            "max_tokens": prepared.experiment.max_tokens,
-            "both_orders": prepared.tokens.splits["test"].rows
-            > prepared.tokens.splits["test"].pairs,
-        },
-    }
-
-
 def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
     fields = prepared.experiment.model_dump(exclude={"trial", "grid", "cleaning"})
     cleaning = prepared.experiment.cleaning.model_dump()
@@ -275,6 +202,10 @@ def _tags(prepared: Prepared, settings: Settings) -> dict[str, str]:
         "encoder": prepared.encoder_source.name,
         "encoder_revision": prepared.encoder_source.revision or "none",
         "encoder_fingerprint": prepared.encoder.fingerprint,
+        "encoder_architecture": prepared.encoder.architecture,
+        "encoder_layers": str(prepared.encoder.layers),
+        "encoder_width": str(prepared.encoder.width),
+        "max_tokens": str(prepared.tokens.max_tokens),
         "notices": "; ".join(prepared.notices) or "none",
         "git_commit": settings.git_commit,
         "results": str(settings.folder),

@@ -102,10 +102,13 @@ class Tracker:
             self.client.set_tag(run_id, "cause", cause[:5000])
         self.client.set_terminated(run_id, "FINISHED" if cause is None else "FAILED")
 
-    def end_parent(self, *, failed: int, summary: Mapping[str, float], encoder: Path) -> None:
-        """Close the parent run with the best trial's scores and the encoder's files."""
+    def keep(self, file: Path, folder: str) -> None:
+        """Keep a file that all trials share as an artifact of the parent run."""
+        self.client.log_artifact(self.parent_id, str(file), folder)
+
+    def end_parent(self, *, failed: int, summary: Mapping[str, float]) -> None:
+        """Close the parent run with the best trial's scores."""
         self._log(self.parent_id, summary, "best/", 0)
-        self.client.log_artifacts(self.parent_id, str(encoder), "encoder")
         self.client.set_terminated(self.parent_id, "FAILED" if failed else "FINISHED")
 
     def run_id(self, trial: str) -> str:

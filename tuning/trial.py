@@ -10,39 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import torch
 from ray import tune
 
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
-from models.encoder import EncoderPart
-from models.heads import build_head
-from tuning.batches import SplitArrays
+from tuning.attention_maps import attention_map, confident_errors, write_attention
 from tuning.config import TrialConfig
 from tuning.evaluation import Evaluation, evaluate, write_confusion, write_predictions
+from tuning.material import Material, build_classifier, head_arguments
 from tuning.training import EpochResult, LoadedSplit, fit
 
 OBJECTIVE = "best_val_f1_at_threshold"
 RESULT = "result.json"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
-    """What all trials of one freezing depth share; lives in Ray's object store.
-
-    ``lower`` is None when the splits hold its states; ``index`` gives the lines and the groups of
-    each split's pairs.
-    """
-
-    splits: Mapping[str, SplitArrays]
-    index: Mapping[str, tuple[np.ndarray, list[str]]]
-    lower: EncoderPart | None
-    upper: EncoderPart
-    width: int
-    precision: str
-    card: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +78,7 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
         tune.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
+    maps = map_errors(model, splits["test"], material, evaluation)
     seconds = time.perf_counter() - started
     metrics = evaluation.metrics | {
         "best_epoch": best.epoch,
@@ -105,26 +87,9 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, material, evaluation, metrics)
+        write_attention(Path(folder) / "attention.json", maps)
         checkpoint = tune.Checkpoint.from_directory(folder)
         tune.report({OBJECTIVE: best.objective, "finished": True}, checkpoint=checkpoint)
-
-
-def build_classifier(trial: TrialConfig, material: Material) -> Classifier:
-    """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
-    torch.manual_seed(trial.seed)
-    head = build_head(**head_arguments(trial, material.width))
-    precision = getattr(torch, material.precision)
-    return Classifier(material.lower, material.upper, head, precision=precision)
-
-
-def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
-    """Return the arguments of ``build_head`` for this trial on an encoder of this width."""
-    return {
-        "name": trial.head,
-        "width": width,
-        "head_width": trial.head_width,
-        "dropout": trial.dropout,
-    }
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
@@ -137,6 +102,21 @@ def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
         "seconds": result.seconds,
         OBJECTIVE: best,
     }
+
+
+def map_errors(
+    model: Classifier, test: LoadedSplit, material: Material, evaluation: Evaluation
+) -> list[dict[str, Any]]:
+    """Return what the head attended to in its surest errors; nothing if it does not attend."""
+    if not hasattr(model.head, "attend"):
+        return []
+    lines, groups = material.index["test"]
+    arrays = material.splits["test"]
+    pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
+    return [
+        {"line": int(lines[pair])} | attention_map(model, test, arrays, pair, material.vocabulary)
+        for pair in pairs
+    ]
 
 
 def save_outcome(

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.cleaning import (
+    changes,
     clean,
     join_spaces,
     mend_html_quotes,
@@ -43,6 +44,12 @@ def test_each_step_can_be_switched_off() -> None:
     assert clean(text, Cleaning(unicode=False)) == 'ﬁle "x'
     assert clean(text, Cleaning(bullets=False)) == '- file "x'
     assert clean(text, Cleaning(spaces=False)) == 'file  "x'
+
+
+def test_the_steps_that_change_a_text_are_named() -> None:
+    assert changes('- ﬁle &"x', Cleaning()) == ["html_quotes", "unicode", "bullets"]
+    assert changes("- a  b", Cleaning(bullets=False)) == ["spaces"]
+    assert changes("a plain text", Cleaning()) == []
 
 
 @given(st.text(max_size=40))

@@ -1,0 +1,145 @@
+"""What all trials of one freezing depth share: their data, their states, the encoder's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.classifier import Classifier
+from models.encoder import EncoderPart, load_encoder
+from models.heads import build_head
+from tuning.activations import Frozen, States, load_or_compute
+from tuning.batches import SplitArrays
+from tuning.config import TrialConfig
+from tuning.prepare import Prepared
+from tuning.tokens import load_tokenizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """What all trials of one freezing depth share; lives in Ray's object store.
+
+    ``lower`` is None when the splits hold its states; ``index`` gives the lines and the groups of
+    each split's pairs, ``vocabulary`` the word piece of each token id, and ``card`` what a saved
+    model says of encoder, data and preprocessing.
+    """
+
+    splits: Mapping[str, SplitArrays]
+    index: Mapping[str, tuple[np.ndarray, list[str]]]
+    vocabulary: list[str]
+    lower: EncoderPart | None
+    upper: EncoderPart
+    width: int
+    precision: str
+    card: Mapping[str, Any]
+
+
+def build_material(
+    prepared: Prepared, depth: int, precision: str, output: Path, console: Console
+) -> Material:
+    """Return what the trials of one depth share, running the frozen layers if they are cached."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
+    lower, upper = load_encoder(prepared.encoder.folder, depth, attention=attention)
+    states: States = {}
+    if depth and prepared.experiment.cache_activations:
+        frozen = Frozen(
+            lower=lower,
+            encoder_fingerprint=prepared.encoder.fingerprint,
+            depth=depth,
+            precision=getattr(torch, precision),
+            device=device,
+        )
+        states = _encode(frozen, prepared, output / "activations", console)
+    return Material(
+        splits=_split_arrays(prepared, states),
+        index={
+            split: (np.array(table.lines), table.groups)
+            for split, table in prepared.pairs.splits.items()
+        },
+        vocabulary=_vocabulary(prepared.encoder.folder),
+        lower=lower.cpu() if depth and not states else None,
+        upper=upper,
+        width=prepared.encoder.width,
+        precision=precision,
+        card={**_card(prepared, depth), "cached": bool(states)},
+    )
+
+
+def build_classifier(trial: TrialConfig, material: Material) -> Classifier:
+    """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
+    torch.manual_seed(trial.seed)
+    head = build_head(**head_arguments(trial, material.width))
+    precision = getattr(torch, material.precision)
+    return Classifier(material.lower, material.upper, head, precision=precision)
+
+
+def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
+    """Return the arguments of ``build_head`` for this trial on an encoder of this width."""
+    return {
+        "name": trial.head,
+        "width": width,
+        "head_width": trial.head_width,
+        "dropout": trial.dropout,
+    }
+
+
+def _split_arrays(prepared: Prepared, states: States) -> dict[str, SplitArrays]:
+    return {
+        split: SplitArrays(
+            table=table, states=states.get(split), labels=pairs.labels, votes=pairs.votes
+        )
+        for split, table in prepared.tokens.splits.items()
+        for pairs in [prepared.pairs.splits[split]]
+    }
+
+
+def _vocabulary(folder: Path) -> list[str]:
+    tokenizer, _ = load_tokenizer(folder)
+    highest = max(tokenizer.get_vocab().values())
+    return [tokenizer.id_to_token(number) or "" for number in range(highest + 1)]
+
+
+def _encode(frozen: Frozen, prepared: Prepared, folder: Path, console: Console) -> States:
+    tables = prepared.tokens.splits
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total} rows"),
+        TextColumn("{task.speed:.0f} pairs/s" if console.is_terminal else ""),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        total = sum(table.rows for table in tables.values())
+        task = bars.add_task(f"{frozen.depth} frozen layers", total=total, speed=0)
+        return load_or_compute(frozen, tables, folder, lambda rows: bars.advance(task, rows))
+
+
+def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
+    """Return what a saved model's card says of encoder, data and preprocessing."""
+    return {
+        "encoder": {
+            "name": prepared.encoder_source.name,
+            "revision": prepared.encoder_source.revision,
+            "fingerprint": prepared.encoder.fingerprint,
+            "depth": depth,
+        },
+        "data": {
+            "name": prepared.data_source.name,
+            "folder": str(prepared.data_source.folder),
+            "fingerprint": prepared.pairs.fingerprint,
+            "cleaning": prepared.experiment.cleaning.model_dump(),
+            "max_tokens": prepared.experiment.max_tokens,
+            "both_orders": prepared.tokens.splits["test"].rows
+            > prepared.tokens.splits["test"].pairs,
+        },
+    }
