@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid freezing smoke ui test lint types fast clean
+.PHONY: help setup grid freezing smoke report submission reproduce ui test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,15 @@ freezing: $(READY) ## compare all, some and no layers frozen over three seeds
 smoke: $(READY) ## run two trials in seconds
 	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/smoke.yaml $(ARGS)
 
+report: $(READY) ## turn the log into report/Report.pdf, with figures and tables
+	$(BIN)/python $(ROOT)analysis/make_report.py $(ARGS)
+
+submission: $(READY) ## pack report, code and saved models; MEMBERS="Name1 Name2"
+	$(BIN)/python $(ROOT)analysis/make_submission.py $(MEMBERS) $(ARGS)
+
+reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
+	$(BIN)/python $(ROOT)tuning/reproduce.py $(SAVED) $(ARGS)
+
 ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(ROOT)mlflow.db --host 127.0.0.1 $(ARGS)
 
@@ -47,4 +56,4 @@ test: lint types ## check style and types, run every test
 	cd $(ROOT) && $(BIN)/python -m pytest $(ARGS)
 
 clean: ## remove results, logs and the virtual environment
-	cd $(ROOT) && rm -rf $(VENV) results mlartifacts mlflow.db
+	cd $(ROOT) && rm -rf $(VENV) results report mlartifacts mlflow.db

@@ -12,7 +12,7 @@ from tuning.prepare import USER_ERRORS
 def main() -> int:
     """Return 0 if every metric agrees within 1e-4, 1 if one differs, 2 if it cannot be tried."""
     parser = argparse.ArgumentParser(description="Recompute a saved classifier's scores.")
-    parser.add_argument("saved", nargs="?", help="a trial's MLflow run id, or its folder")
+    parser.add_argument("saved", nargs="?", help="an MLflow run id, or a folder of saved models")
     parser.add_argument("--all", metavar="NAME", help="every finished trial of this experiment")
     parser.add_argument("--data", help="folder of the data set, if it has moved")
     parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}")

@@ -42,30 +42,46 @@ class Reproducer:
     _splits: dict[tuple[Any, ...], dict[str, SplitArrays]] = field(default_factory=dict)
 
     def run(self, saved: str) -> bool:
-        """Print logged against recomputed for a run id or a folder; return whether all agree.
+        """Print logged against recomputed; return whether all agree.
+
+        Args:
+            saved: The id of a trial's run, or a folder at or below which classifiers are.
 
         Raises:
             CheckpointError, TrackingError: If there is no whole classifier there.
             DataError, SourceError: If the data set cannot be had or is another one.
         """
-        with tempfile.TemporaryDirectory() as scratch:
-            if Path(saved).is_dir():
-                folder, encoder = find_saved(Path(saved).resolve())
-                metrics = read_card(folder)["metrics"]
-            else:
-                folder, encoder, metrics = fetch_run(self.tracking_uri, saved, Path(scratch))
-            recomputed = self._recompute(folder, encoder, read_card(folder))
-        logged = {name: v for name, v in metrics.items() if name not in _NOT_SCORES}
-        differing = [n for n, v in logged.items() if not abs(recomputed[n] - v) <= TOLERANCE]
-        self.console.print(compare(saved, logged, recomputed, differing))
-        return not differing
+        if not Path(saved).is_dir():
+            return self._run_logged(saved)
+        found = find_saved(Path(saved).resolve())
+        agreeing = []
+        for folder, encoder in found:
+            name = saved if len(found) == 1 else str(folder.relative_to(Path(saved).resolve()))
+            agreeing.append(self._check(name, folder, encoder, read_card(folder)["metrics"]))
+        return self._sum_up(agreeing)
 
     def run_all(self, experiment: str) -> bool:
         """Do the same for every finished trial of an experiment in the log."""
         runs = finished_trials(self.tracking_uri, experiment)
-        agreeing = [self.run(run_id) for run_id in runs]
-        self.console.print(f"{sum(agreeing)} of {len(runs)} runs reproduce their scores")
-        return bool(runs) and all(agreeing)
+        return self._sum_up([self._run_logged(run_id) for run_id in runs])
+
+    def _run_logged(self, run_id: str) -> bool:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder, encoder, metrics = fetch_run(self.tracking_uri, run_id, Path(scratch))
+            return self._check(run_id, folder, encoder, metrics)
+
+    def _check(self, name: str, folder: Path, encoder: Path, metrics: dict[str, float]) -> bool:
+        recomputed = self._recompute(folder, encoder, read_card(folder))
+        logged = {name: v for name, v in metrics.items() if name not in _NOT_SCORES}
+        differing = [n for n, v in logged.items() if not abs(recomputed[n] - v) <= TOLERANCE]
+        self.console.print(compare(name, logged, recomputed, differing))
+        return not differing
+
+    def _sum_up(self, agreeing: list[bool]) -> bool:
+        if len(agreeing) != 1:
+            agreed = f"{sum(agreeing)} of {len(agreeing)} runs reproduce their scores"
+            self.console.print(agreed)
+        return bool(agreeing) and all(agreeing)
 
     def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> dict[str, float]:
         model = load_classifier(folder, encoder)
@@ -98,23 +114,27 @@ class Reproducer:
         return pairs
 
 
-def find_saved(folder: Path) -> tuple[Path, Path]:
-    """Return the folders of the classifier at or below ``folder`` and of its encoder.
+def find_saved(folder: Path) -> list[tuple[Path, Path]]:
+    """Return the folders of all classifiers at or below ``folder``, each with its encoder's.
 
     Raises:
-        CheckpointError: If there is none, several, or the encoder is not beside it.
+        CheckpointError: If there is none, or an encoder is not beside it.
     """
     found = [path.parent for path in sorted(folder.rglob(CARD))]
-    if len(found) != 1:
-        raise CheckpointError(f"{folder}: must hold one {CARD}, got {len(found)}")
-    wanted = read_card(found[0])["encoder"]["fingerprint"]
-    for place in (*(parent / "encoder" for parent in found[0].parents), EMBEDDED / "encoder"):
+    if not found:
+        raise CheckpointError(f"{folder}: must hold a {CARD} at or below it, got none")
+    return [(classifier, _encoder_of(classifier)) for classifier in found]
+
+
+def _encoder_of(classifier: Path) -> Path:
+    wanted = read_card(classifier)["encoder"]["fingerprint"]
+    for place in (*(parent / "encoder" for parent in classifier.parents), EMBEDDED / "encoder"):
         try:
             if read_encoder_info(place).fingerprint == wanted:
-                return found[0], place
+                return place
         except EncoderError:
             continue
-    raise CheckpointError(f"{found[0]}: no folder 'encoder' above it holds encoder {wanted}")
+    raise CheckpointError(f"{classifier}: no folder 'encoder' above it holds encoder {wanted}")
 
 
 def _read_tokens(pairs: PairData, encoder: Path, data: dict[str, Any]) -> dict[str, TokenTable]:

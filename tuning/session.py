@@ -49,5 +49,5 @@ def _print_next(
     if outcomes and model_folder(outcomes[0]):
         lines.append(f"  python tuning/reproduce.py {outcomes[0].run_id}{store}")
     ui = f"mlflow ui --backend-store-uri {args.tracking_uri}" if store else "make ui"
-    lines.append(f"  {ui:<60}compare the trials in a browser")
+    lines.append(f"  {ui:<60}  compare the trials in a browser")
     console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

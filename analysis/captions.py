@@ -1,0 +1,153 @@
+"""The words under figures and tables, and how each column is headed and written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+DASH = "–"
+
+FIGURES = {
+    "class_balance": "Class balance (left) and votes of the three experts (right) by split.",
+    "lengths": "Words (left) and word pieces (right) per pair; the encoder takes {limit}.",
+    "overlap": "Word overlap of the two definitions by label (left) and by votes (right).",
+    "entities": "Pairs per entity, by falling size; the largest of each split is named.",
+    "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
+    "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
+    "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
+    "mean over seeds, band one standard deviation (none for a single seed). Train loss is "
+    "measured with dropout on and towards what is learned (votes, if there are any), validation "
+    "loss towards hard labels: their levels do not compare.",
+    "scores_at_half": "Test scores at 0.5 with 95 % intervals over seeds and entities; baselines "
+    "in grey.",
+    "scores_at_threshold": "Test scores at the threshold with the best validation F1, with 95 % "
+    "intervals over seeds and entities; baselines in grey.",
+    "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities.",
+    "grid": "Test accuracy and F1 at 0.5 by learning rate, optimizer and frozen layers; hatched "
+    "cells collapsed or diverged.",
+    "optimism": "F1 of the trial chosen by validation, on validation and on test.",
+    "confusion": "Test pairs by true class (rows) and decision at 0.5 (columns): counts, mean "
+    "over seeds, and shares of the true class.",
+    "error_rates": "Error rate on test at 0.5, mean over seeds, by what a pair is like; overlap, "
+    "length and entity size in quarters of the test pairs.",
+    "attention": "What the head with {mode} attended to in a {kind}, entity “{group}”: each cell "
+    "is the mean of both directions' weights.",
+    "search_history": "Validation F1 of each trial of the search, and the best so far.",
+    "search_parallel": "Every trial of the search as a line through its parameters, coloured by "
+    "validation F1.",
+    "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",
+}
+
+_INTERVAL = (
+    "mean ± standard deviation over seeds, and below it the 95 % interval that resamples seeds "
+    "and whole entities together. A single seed has no standard deviation."
+)
+TABLES = {
+    "class_balance": "Pairs by split: how many are paraphrases, and how many experts said so.",
+    "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces a pair.",
+    "overlap_auc": "How well the share of common words alone ranks paraphrases above other pairs.",
+    "leaks": "What could make a test score too good; ideally every count is 0.",
+    "cleaning": "What cleaning changed, over all splits, with the shortest example of each step.",
+    "scores_at_half": f"Test scores at 0.5: {_INTERVAL}",
+    "scores_at_threshold": "Test scores at the threshold with the best validation F1: "
+    f"{_INTERVAL}",
+    "differences": "Differences in test scores at 0.5, in points. p of F1: paired permutation of "
+    "whole entities; p of accuracy: McNemar's exact test on seed-averaged predictions, which "
+    "takes pairs as independent. Holm corrects over all p-values of this table.",
+    "grid": "Every cell of the grid; * at the threshold with the best validation F1, others at "
+    "0.5.",
+    "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * as "
+    "above.",
+    "optimism": "What choosing by validation F1 costs: F1 of the chosen trial, at the threshold "
+    "with the best validation F1, on validation and on test.",
+}
+
+
+def score(value: float) -> str:
+    """Return a score in [0, 1] with three digits and without its leading zero."""
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def percent(value: float) -> str:
+    """Return a share in [0, 1] as percent with one digit."""
+    return f"{100 * value:.1f} %"
+
+
+def whole(value: float) -> str:
+    """Return a whole number."""
+    return f"{value:.0f}"
+
+
+def decimal(value: float) -> str:
+    """Return a number with one digit after the point."""
+    return f"{value:.1f}"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with three digits, or that it is below the last of them."""
+    return "< .001" if value < 0.001 else score(value)
+
+
+def points(value: float) -> str:
+    """Return a difference of scores in signed points of a hundred, with a true minus sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def rate(value: float) -> str:
+    """Return a learning rate in its shortest form."""
+    return f"{value:g}"
+
+
+COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "pairs": ("pairs", whole),
+    "positives": ("paraphrases", whole),
+    "positive_share": ("share", percent),
+    **{f"votes_{votes}": (f"{votes} of 3 votes", whole) for votes in range(4)},
+    "mean": ("mean", decimal),
+    "median": ("median", whole),
+    "percentile_95": ("95th percentile", whole),
+    "maximum": ("maximum", whole),
+    "share_over_limit": ("share over limit", percent),
+    "auc": ("AUC", score),
+    "count": ("count", whole),
+    "definitions": ("definitions changed", whole),
+    "share": ("share", percent),
+    "seeds": ("seeds", whole),
+    "f1": ("F1", str),
+    "freezing": ("frozen", str),
+    "learning_rate": ("learning rate", rate),
+    "val_f1": ("val F1*", score),
+    "test_f1": ("test F1", score),
+    "test_f1_at_threshold": ("test F1*", score),
+    "test_accuracy": ("test accuracy", score),
+    "test_auc": ("test AUC", score),
+    "edge": ("edge of grid", str),
+    "trials": ("chosen from", whole),
+    "name": ("trial", str),
+    "gap": ("gap, points", points),
+    "other": ("against", str),
+    "accuracy_points": ("accuracy", points),
+    "f1_points": ("F1", points),
+    "f1_interval": ("95 % of F1", str),
+    "auc_points": ("AUC", points),
+    "permutation_p": ("p of F1", p_value),
+    "permutation_p_holm": ("Holm", p_value),
+    "mcnemar_p": ("p of accuracy", p_value),
+    "mcnemar_p_holm": ("Holm", p_value),
+    **{f"{metric}_cell": (name, str) for metric, name in
+       {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
+        "auc": "AUC"}.items()},
+}  # fmt: skip
+
+
+def heading(column: str) -> str:
+    """Return what stands above a column: its own name if nothing better is known."""
+    return COLUMNS[column][0] if column in COLUMNS else column
+
+
+def written(column: str, value: object) -> str:
+    """Return how a value of a column is written; a dash if it is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return DASH
+    return COLUMNS[column][1](value) if column in COLUMNS else str(value)

@@ -1,0 +1,213 @@
+"""The chapters of the report: each computes its tables, draws them and says what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import (
+    data_figures,
+    data_tables,
+    error_figures,
+    error_tables,
+    findings,
+    search_figures,
+    search_tables,
+)
+from analysis import run_figures as figures
+from analysis import run_tables as tables
+from analysis.baselines import baseline_predictions
+from analysis.book import Book
+from analysis.captions import points, score
+from analysis.intervals import METRICS, Predictions
+from analysis.load_runs import Launch, Store, StoreError
+from analysis.theme import mode_name
+
+REFERENCE = "logistic regression on overlap"  # the baseline that modes are tested against
+_LEARNED = (REFERENCE, "gradient boosting on overlap and topics")  # 0.5 means something to them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What the chapters about trials work on.
+
+    ``trials`` are those that are compared, one a freezing mode and seed; ``test`` are the test
+    pairs with ``overlap``, ``votes`` (0 to 3) and ``pieces``, in the order of predictions.
+    """
+
+    store: Store
+    launch: Launch
+    trials: pd.DataFrame
+    pairs: pd.DataFrame
+    test: pd.DataFrame
+    predictions: pd.DataFrame
+
+
+def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
+    """Fill in what is known about the data set."""
+    balance = data_tables.class_balance(pairs)
+    overlap = data_tables.overlap(pairs)
+    auc = data_tables.overlap_auc(overlap)
+    sizes = data_tables.entity_sizes(pairs)
+    leaks = data_tables.leaks(pairs)
+    telling = data_tables.telling_words(pairs)
+    lengths = data_tables.lengths(pairs)
+    book.add_table("class_balance", balance)
+    book.add_table("lengths", data_tables.length_summary(pairs, limit), limit=limit)
+    book.add_table("overlap_auc", auc)
+    book.add_table("leaks", leaks)
+    book.add_table("cleaning", data_tables.cleaning(pairs))
+    book.keep_numbers("entity_sizes", sizes)
+    book.keep_numbers("telling_words", telling)
+    book.add_figure("class_balance", data_figures.plot_class_balance(balance))
+    book.add_figure("lengths", data_figures.plot_lengths(lengths, limit), limit=limit)
+    book.add_figure("overlap", data_figures.plot_overlap(overlap, auc))
+    if len(sizes):
+        book.add_figure("entities", data_figures.plot_entities(sizes))
+    book.add_figure("telling_words", data_figures.plot_telling_words(telling))
+    book.add_text("data", findings.about_data(balance, auc, sizes, leaks))
+
+
+def training_chapter(book: Book, compared: Compared) -> None:
+    """Fill in losses and validation F1 by epoch."""
+    curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
+    modes = tables.freezing_order(curves["freezing"])
+    book.keep_numbers("curves", curves)
+    book.add_figure("curves", figures.plot_curves(curves))
+    book.add_text("curves", findings.about_curves(curves, modes))
+
+
+def comparison_chapter(book: Book, compared: Compared) -> None:
+    """Fill in the scores of freezing modes and baselines, and their differences."""
+    entities = tables.entity_codes(compared.test["group"])
+    baselines = baseline_predictions(compared.pairs, entities)
+    learned = {name: baselines[name].at(0.5) for name in _LEARNED}
+    at_half = {**_models(compared, 0.5), **learned}
+    _add_scores(book, "scores_at_half", at_half)
+    _add_scores(book, "scores_at_threshold", {**_models(compared, None), **baselines})
+    modes = [name for name in at_half if name not in learned]
+    declared = tables.declared_comparisons(modes, REFERENCE)
+    differences = tables.differences(at_half, declared)
+    book.keep_numbers("differences_exact", differences)
+    book.add_table("differences", _written_differences(differences))
+    book.add_figure("differences", figures.plot_differences(differences))
+    book.add_text("differences", findings.about_differences(differences))
+
+
+def _models(compared: Compared, threshold: float | None) -> dict[str, Predictions]:
+    found = tables.model_predictions(compared.predictions, compared.trials, threshold=threshold)
+    return {mode_name(mode): predictions for mode, predictions in found.items()}
+
+
+def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
+    long = tables.scores_with_intervals(models)
+    book.keep_numbers(f"{name}_long", long)
+    book.add_figure(name, figures.plot_comparison(long))
+    rows = []
+    for model, part in long.groupby("model", sort=False):
+        row: dict[str, object] = {"model": model, "seeds": part["seeds"].iloc[0]}
+        for cell in part.to_dict("records"):
+            spread = "" if pd.isna(cell["std"]) else f" ± {score(cell['std'])}"
+            range_ = f"[{score(cell['low'])}, {score(cell['high'])}]"
+            row[f"{cell['metric']}_cell"] = f"{score(cell['mean'])}{spread}\n{range_}"
+        rows.append(row)
+    book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *_cells()]))
+
+
+def _cells() -> list[str]:
+    return [f"{metric}_cell" for metric in METRICS]
+
+
+def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    interval = [
+        f"{points(row['f1_low'])} to {points(row['f1_high'])}"
+        for row in differences.to_dict("records")
+    ]
+    return pd.DataFrame(
+        {
+            "model": differences["model"],
+            "other": differences["other"],
+            "accuracy_points": differences["accuracy"],
+            "auc_points": differences["auc"],
+            "f1_points": differences["f1"],
+            "f1_interval": interval,
+            **{name: differences[name] for name in differences.columns if "_p" in name},
+        }
+    )
+
+
+def grid_chapter(book: Book, launch: Launch) -> None:
+    """Fill in learning rate by optimizer, the best of each, and what choosing costs."""
+    grid = tables.grid_scores(launch.trials)
+    best = tables.best_of_each_optimizer(grid)
+    optimism = tables.selection_optimism(launch.trials)
+    cell = ["freezing", "optimizer", "learning_rate", "val_f1", "test_f1_at_threshold", "test_f1"]
+    cell += ["test_accuracy", "test_auc"]
+    book.add_table("grid", grid, [*cell, "flag"])
+    book.add_table("best_of_optimizer", best, [*cell, "edge"])
+    book.add_table("optimism", optimism)
+    book.add_figure("grid", figures.plot_grid(grid))
+    book.add_figure("optimism", figures.plot_optimism(optimism))
+    book.add_text("grid", findings.about_grid(grid, best))
+    book.add_text("optimism", findings.about_optimism(optimism))
+
+
+def errors_chapter(book: Book, compared: Compared) -> None:
+    """Fill in confusion, error rates, and misclassified examples with their attention."""
+    models = tables.model_predictions(compared.predictions, compared.trials, threshold=0.5)
+    confusion = error_tables.confusion(models)
+    rates = error_tables.error_rates(compared.test, models)
+    book.keep_numbers("confusion", confusion)
+    book.keep_numbers("error_rates", rates)
+    book.add_figure("confusion", error_figures.plot_confusion(confusion))
+    book.add_figure("error_rates", error_figures.plot_error_rates(rates))
+    book.add_text("errors", findings.about_errors(rates))
+    examples: list[dict[str, Any]] = []
+    for mode, trial in error_tables.best_trials(compared.trials).items():
+        examples += _examples(book, compared, mode, trial, examples)
+    book.keep_numbers("examples", pd.DataFrame(examples))
+    book.facts["examples"] = examples
+
+
+def _examples(
+    book: Book, compared: Compared, mode: str, trial: pd.Series, before: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    own = compared.predictions[compared.predictions["run_id"] == trial["run_id"]]
+    probability = own[own["split"] == "test"].set_index("line")["probability"]
+    try:
+        maps = compared.store.attention(trial["run_id"])
+    except StoreError as error:
+        compared.store.notes.append(str(error))
+        return []
+    train = compared.pairs[compared.pairs["split"] == "train"]
+    texts = [str(text) for side in ("first", "second") for text in train[f"{side}_pieces"]]
+    seen = {piece for text in texts for piece in text.split()}
+    shown = {str(example["group"]) for example in before}
+    rows = []
+    for found in error_tables.choose_examples(maps, compared.test, shown):
+        surely = float(probability[found["line"]])
+        row = error_tables.describe_example(found, surely, compared.test, seen)
+        name = f"attention_{mode}_{found['line']}"
+        words = {"mode": mode_name(mode), "kind": row["kind"], "group": row["group"]}
+        book.add_figure(name, error_figures.plot_attention(found), "attention", **words)
+        rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
+    return rows
+
+
+def search_chapter(book: Book, launch: Launch) -> None:
+    """Fill in an Optuna search: its history, its trials, what mattered."""
+    history = search_tables.search_history(launch.trials)
+    importance = search_tables.parameter_importance(launch.trials)
+    book.keep_numbers("search_history", history)
+    book.keep_numbers("search_importance", importance)
+    book.add_figure("search_history", search_figures.plot_history(history))
+    names = search_tables.searched_parameters(launch.trials)
+    if names:
+        values = launch.trials[[*names, search_tables.OBJECTIVE]]
+        book.add_figure("search_parallel", search_figures.plot_parallel(values))
+    if len(importance):
+        figure = search_figures.plot_importance(importance)
+        book.add_figure("search_importance", figure, evaluator=search_tables.IMPORTANCE)
+    book.add_text("search", findings.about_search(history, importance))

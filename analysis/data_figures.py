@@ -1,0 +1,145 @@
+"""Figures about the data set; each draws one table of ``data_tables``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from analysis.data_tables import SPLITS, VOTERS
+from analysis.theme import BLUE, CLASS_COLOURS, CLASS_NAMES, GREY, RED, colour_of, panels
+
+
+def plot_class_balance(balance: pd.DataFrame) -> Figure:
+    """Draw ``class_balance``: the share of paraphrases, and of each number of votes, by split."""
+    with_votes = not balance["votes_0"].isna().any()
+    figure, axes = panels(1, 2 if with_votes else 1, height=2.0)
+    shares = np.array([1 - balance["positive_share"], balance["positive_share"]])
+    left = np.zeros(len(balance))
+    for label, values in enumerate(shares):
+        bars = axes[0].barh(
+            balance["split"],
+            values,
+            left=left,
+            color=CLASS_COLOURS[label],
+            label=CLASS_NAMES[label],
+        )
+        axes[0].bar_label(bars, [f"{value:.0%}" for value in values], label_type="center")
+        left += values
+    axes[0].set(xlabel="share of the split's pairs", xlim=(0, 1))
+    axes[0].invert_yaxis()
+    axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    if with_votes:
+        for number, row in balance.iterrows():
+            shares = [row[f"votes_{votes}"] / row["pairs"] for votes in range(VOTERS + 1)]
+            places = np.arange(VOTERS + 1) + (int(str(number)) - 1) * 0.27
+            axes[1].bar(
+                places, shares, width=0.25, label=row["split"], color=colour_of(int(str(number)))
+            )
+        axes[1].set(xlabel="experts who said paraphrase, of 3", ylabel="share of pairs")
+        axes[1].set_xticks(range(VOTERS + 1))
+        axes[1].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return figure
+
+
+def plot_lengths(lengths: pd.DataFrame, limit: int) -> Figure:
+    """Draw ``lengths``: words and word pieces of a pair, with the encoder's limit marked."""
+    figure, axes = panels(1, 2, height=2.1)
+    for split, colour in zip(SPLITS, map(colour_of, range(len(SPLITS))), strict=True):
+        part = lengths[lengths["split"] == split]
+        for axis, column in zip(axes, ("words", "pieces"), strict=True):
+            axis.hist(
+                part[column],
+                bins=np.arange(0, lengths[column].max() + 4, 4).tolist(),
+                density=True,
+                histtype="step",
+                linewidth=1.3,
+                color=colour,
+                label=split,
+            )
+    axes[0].set(xlabel="words per pair", ylabel="share of pairs per word")
+    axes[0].legend()
+    axes[1].set(
+        xlabel="word pieces per pair, with 3 special tokens", ylabel="share of pairs per piece"
+    )
+    longest = int(lengths["pieces"].max())
+    if limit < 1.5 * longest:
+        axes[1].axvline(limit, color=RED, linestyle="--", linewidth=1)
+        axes[1].annotate(f"limit {limit}", (limit, 0), rotation=90, color=RED, ha="right")
+    else:
+        text = f"longest {longest}\nencoder's limit {limit}, off the scale →"
+        axes[1].text(
+            0.97, 0.95, text, transform=axes[1].transAxes, ha="right", va="top", color=RED
+        )
+    return figure
+
+
+def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
+    """Draw ``overlap`` by label and by votes; the AUC of overlap alone stands in the title."""
+    with_votes = not overlap["votes"].isna().any()
+    figure, axes = panels(1, 2 if with_votes else 1, height=2.2)
+    for label in (0, 1):
+        axes[0].hist(
+            overlap.loc[overlap["label"] == label, "overlap"],
+            bins=np.linspace(0, 1, 26).tolist(),
+            density=True,
+            alpha=0.6,
+            color=CLASS_COLOURS[label],
+            label=CLASS_NAMES[label],
+        )
+    values = "\n".join(f"{row.split} {row.auc:.3f}" for row in auc.itertuples())
+    note = f"AUC of overlap alone\n{values}"
+    axes[0].text(0.97, 0.55, note, transform=axes[0].transAxes, ha="right", va="center")
+    axes[0].set(xlabel="word overlap (Jaccard index)", ylabel="density")
+    axes[0].legend()
+    if with_votes:
+        sns.boxplot(
+            data=overlap.assign(votes=overlap["votes"].astype(int)),
+            x="votes",
+            y="overlap",
+            color=BLUE,
+            fliersize=1,
+            linewidth=0.8,
+            boxprops={"alpha": 0.6},
+            ax=axes[1],
+        )
+        axes[1].set(
+            xlabel="experts who said paraphrase, of 3", ylabel="word overlap (Jaccard index)"
+        )
+    return figure
+
+
+def plot_entities(sizes: pd.DataFrame) -> Figure:
+    """Draw ``entity_sizes``: how unevenly the pairs spread over entities, the largest named."""
+    figure, axes = panels(1, 3, height=2.0, share_y=True)
+    for axis, split, colour in zip(axes, SPLITS, map(colour_of, range(3)), strict=True):
+        part = sizes[sizes["split"] == split].reset_index(drop=True)
+        axis.bar(part.index + 1, part["pairs"], width=1.0, color=colour)
+        axis.set(xlabel=f"entities of {split}, by size", title=f"{len(part)} entities")
+        if len(part):
+            largest = part.iloc[0]
+            axis.annotate(
+                f"“{largest['group']}”\n{largest['pairs']} pairs, {largest['share']:.0%}",
+                (1, largest["pairs"]),
+                xytext=(0.2, 0.85),
+                textcoords="axes fraction",
+                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.7},
+            )
+    axes[0].set_ylabel("pairs")
+    return figure
+
+
+def plot_telling_words(telling: pd.DataFrame) -> Figure:
+    """Draw ``telling_words``: the words most typical of each class, by z-score."""
+    figure, axes = panels(1, 2, height=2.7)
+    for axis, label in zip(axes, (1, 0), strict=True):
+        part = telling[(telling["z"] > 0) == (label == 1)]
+        part = part.reindex(part["z"].abs().sort_values().index)
+        axis.barh(part["word"], part["z"].abs(), color=CLASS_COLOURS[label])
+        axis.set(
+            xlabel="|z| of the log-odds ratio",
+            title=f"typical of a {CLASS_NAMES[label]}" if label else "typical of no paraphrase",
+        )
+        axis.grid(axis="y", visible=False)
+    return figure

@@ -1,0 +1,201 @@
+"""Numbers about the data set: one function, one table.
+
+``pairs`` is always the record of the pairs in the log (``Store.pairs``): a row a pair with
+``split``, ``line``, ``group``, ``label``, ``votes``, and each definition's text and word pieces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from analysis.baselines import word_overlap, words
+
+SPLITS = ("train", "validation", "test")
+VOTERS = 3
+_CLEANED = ["before", "after", "by"]
+_PRIOR_WORDS = 500.0  # weight of the prior in words: as strong as a class of this size
+
+
+def class_balance(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a split: ``pairs``, ``positives``, ``positive_share``, and the number of
+    pairs with 0 to 3 votes (``votes_0`` ...; NaN without votes).
+    """
+    rows = []
+    for split in SPLITS:
+        part = pairs[pairs["split"] == split]
+        row = {
+            "split": split,
+            "pairs": len(part),
+            "positives": int(part["label"].sum()),
+            "positive_share": part["label"].mean(),
+        }
+        for votes, count in vote_counts(part).items():
+            row[f"votes_{votes}"] = count
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def vote_counts(part: pd.DataFrame) -> dict[int, float]:
+    """Return how many pairs have 0 to 3 votes; NaN if the data set has no votes."""
+    if part["votes"].isna().any():
+        return dict.fromkeys(range(VOTERS + 1), float("nan"))
+    votes = (part["votes"] * VOTERS).round().astype(int)
+    return {number: float((votes == number).sum()) for number in range(VOTERS + 1)}
+
+
+def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a pair: ``split``, ``label``, ``words`` and ``pieces`` of both definitions,
+    ``longest_words`` of the longer one; pieces with the three special tokens.
+    """
+    counts = {side: word_counts(pairs[side]) for side in ("first", "second")}
+    pieces = [word_counts(pairs[f"{side}_pieces"]) for side in ("first", "second")]
+    return pd.DataFrame(
+        {
+            "split": pairs["split"],
+            "label": pairs["label"],
+            "words": counts["first"] + counts["second"],
+            "longest_words": pd.DataFrame(counts).max(axis=1),
+            "pieces": pieces[0] + pieces[1] + 3,
+        }
+    )
+
+
+def word_counts(texts: pd.Series) -> pd.Series:
+    """Return the number of words, between spaces, of each text."""
+    return pd.Series([len(str(text).split()) for text in texts], index=texts.index)
+
+
+def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Return a row for words a definition, words and pieces a pair: mean, median, 95 %, maximum,
+    and the share above the encoder's ``limit`` of pieces.
+    """
+    found = lengths(pairs)
+    both = word_counts(pd.concat([pairs["first"], pairs["second"]]))
+    measured = {
+        "words per definition": both,
+        "words per pair": found["words"],
+        "word pieces per pair": found["pieces"],
+    }
+    return pd.DataFrame(
+        [
+            {
+                "measure": name,
+                "mean": values.mean(),
+                "median": values.median(),
+                "percentile_95": values.quantile(0.95),
+                "maximum": int(values.max()),
+                "share_over_limit": (values > limit).mean() if "pieces" in name else np.nan,
+            }
+            for name, values in measured.items()
+        ]
+    )
+
+
+def overlap(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a pair: ``split``, ``label``, ``votes`` (0 to 3, NaN without), ``overlap``."""
+    return pd.DataFrame(
+        {
+            "split": pairs["split"],
+            "label": pairs["label"],
+            "votes": (pairs["votes"] * VOTERS).round(),
+            "overlap": word_overlap(pairs),
+        }
+    )
+
+
+def overlap_auc(found: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each split of ``overlap``, how well overlap alone ranks the pairs (``auc``)."""
+    rows = [
+        {"split": split, "auc": roc_auc_score(part["label"], part["overlap"])}
+        for split in SPLITS
+        for part in [found[found["split"] == split]]
+    ]
+    return pd.DataFrame(rows)
+
+
+def entity_sizes(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row an entity, largest first: ``split``, ``group``, ``pairs``, ``share`` of the
+    split and ``positive_share``; no row where the data set names no groups.
+    """
+    named = pairs[pairs["group"] != ""]
+    sizes = named.groupby(["split", "group"], as_index=False).agg(
+        pairs=("label", "size"), positive_share=("label", "mean")
+    )
+    totals = pairs["split"].value_counts()
+    sizes["share"] = sizes["pairs"] / sizes["split"].map(totals)
+    return sizes.sort_values(["pairs", "group"], ascending=[False, True], ignore_index=True)
+
+
+def leaks(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return what could make a score too good: ``check`` and ``count``, each of which should be 0.
+
+    Exact and swapped duplicates are counted over all splits, shared things by pair of splits.
+    """
+    first, second = pairs["first"], pairs["second"]
+    seen = Counter(zip(first, second, strict=True))
+    exact = sum(count - 1 for count in seen.values())
+    swapped = sum((b, a) in seen for a, b in seen if a < b)
+    rows = [("pairs that occur twice", exact), ("pairs that occur swapped", swapped)]
+    for one, other in combinations(SPLITS, 2):
+        parts = [pairs[pairs["split"] == split] for split in (one, other)]
+        groups = [set(part["group"]) - {""} for part in parts]
+        texts = [set(part["first"]) | set(part["second"]) for part in parts]
+        rows.append((f"entities in both {one} and {other}", len(groups[0] & groups[1])))
+        rows.append((f"definitions in both {one} and {other}", len(texts[0] & texts[1])))
+    return pd.DataFrame(rows, columns=["check", "count"])
+
+
+def cleaning(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each cleaning step that changed something: ``step``, ``definitions`` and
+    their ``share``, and one example ``before`` and ``after``.
+    """
+    sides = [
+        pairs[[f"raw_{side}", side, f"{side}_cleaned_by"]].set_axis(_CLEANED, axis=1)
+        for side in ("first", "second")
+    ]
+    texts = pd.concat(sides, ignore_index=True)
+    steps = texts["by"].str.split()
+    rows = []
+    for step in sorted({name for names in steps for name in names}):
+        changed = texts[steps.map(lambda names, step=step: step in names)]
+        example = changed.sort_values("before", key=lambda texts: texts.map(len)).iloc[0]
+        rows.append(
+            {
+                "step": step,
+                "definitions": len(changed),
+                "share": len(changed) / len(texts),
+                "before": example["before"],
+                "after": example["after"],
+            }
+        )
+    return pd.DataFrame(rows, columns=["step", "definitions", "share", "before", "after"])
+
+
+def telling_words(pairs: pd.DataFrame, count: int = 12) -> pd.DataFrame:
+    """Return the words that tell the classes of the train split apart.
+
+    Log-odds ratios with an informative Dirichlet prior, the whole split, as z-scores (Monroe,
+    Colaresi and Quinn, 2008). ``word``, ``z`` (above 0: paraphrases), ``paraphrase`` and
+    ``other`` counts; the ``count`` strongest of each side.
+    """
+    train = pairs[pairs["split"] == "train"]
+    counts = {0: Counter[str](), 1: Counter[str]()}
+    for first, second, label in zip(train["first"], train["second"], train["label"], strict=True):
+        counts[label].update(set(words(first)) | set(words(second)))
+    everything = counts[0] + counts[1]
+    names = sorted(everything)
+    prior = np.array([everything[name] for name in names], dtype=float)
+    prior *= _PRIOR_WORDS / prior.sum()
+    observed = np.array([[counts[label][name] for name in names] for label in (1, 0)], dtype=float)
+    weight = observed + prior
+    odds = np.log(weight) - np.log(weight.sum(axis=1, keepdims=True) - weight)
+    z = (odds[0] - odds[1]) / np.sqrt((1 / weight).sum(axis=0))
+    frame = pd.DataFrame(
+        {"word": names, "z": z, "paraphrase": observed[0], "other": observed[1]}
+    ).sort_values("z", ascending=False, ignore_index=True)
+    return pd.concat([frame.head(count), frame.tail(count)], ignore_index=True)

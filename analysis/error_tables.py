@@ -1,0 +1,224 @@
+"""What the classifiers get wrong: confusion, error rates, and single examples with evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from analysis.baselines import content_words, jaccard, words
+from analysis.data_tables import VOTERS
+from analysis.intervals import Predictions, entity_counts
+from analysis.run_tables import freezing_order
+
+EXAMPLES_PER_KIND = 1  # of false positives, and of false negatives, for each freezing mode
+_NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
+_NUMBER = re.compile(r"\d")
+_ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
+_KINDS = {0: "false positive", 1: "false negative"}
+
+
+def confusion(models: Mapping[str, Predictions]) -> pd.DataFrame:
+    """Return the mean counts over seeds: ``model``, ``tn``, ``fp``, ``fn``, ``tp``."""
+    rows = [
+        {"model": model}
+        | dict(
+            zip(
+                ("tn", "fp", "fn", "tp"),
+                entity_counts(predictions).sum(axis=1).mean(axis=0).tolist(),
+                strict=True,
+            )
+        )
+        for model, predictions in models.items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "tn", "fp", "fn", "tp"])
+
+
+def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.DataFrame:
+    """Return the error rate at 0.5, mean over seeds, by what a pair is like.
+
+    Args:
+        test: The test pairs with ``overlap``, ``votes`` (0 to 3), ``pieces`` and ``group``, in
+            the order of the predictions.
+        models: Of each freezing mode.
+
+    Returns:
+        ``model``, ``by``, ``bin`` (in their order), ``pairs``, ``error_rate``.
+    """
+    bins = {
+        "word overlap": _quartiles(test["overlap"], ".2f"),
+        "votes for paraphrase": test["votes"].map(
+            lambda votes: "" if np.isnan(votes) else f"{votes:.0f} of {VOTERS}"
+        ),
+        "word pieces": _quartiles(test["pieces"], ".0f"),
+        "pairs of the entity": _quartiles(test["group"].map(test["group"].value_counts()), ".0f"),
+    }
+    rows = []
+    for model, predictions in models.items():
+        wrong = (predictions.decisions != predictions.labels).mean(axis=0)  # (N,)
+        for by, names in bins.items():
+            for name in dict.fromkeys(sorted(names)):
+                chosen = (names == name).to_numpy()
+                if name:
+                    rows.append(
+                        {
+                            "model": model,
+                            "by": by,
+                            "bin": name.split("|")[-1],
+                            "pairs": int(chosen.sum()),
+                            "error_rate": wrong[chosen].mean(),
+                        }
+                    )
+    return pd.DataFrame(rows, columns=["model", "by", "bin", "pairs", "error_rate"])
+
+
+def _quartiles(values: pd.Series, style: str) -> pd.Series:
+    """Return the quarter each value lies in, as 'number|low to high'; equal values together."""
+    codes, edges = pd.qcut(values, 4, labels=False, retbins=True, duplicates="drop")
+    names = [f"{low:{style}} to {high:{style}}" for low, high in pairwise(edges)]
+    return pd.Series([f"{code}|{names[code]}" for code in np.asarray(codes, dtype=int)])
+
+
+def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return for each freezing mode the trial with the best validation F1, if not collapsed."""
+    sound = trials[(trials["collapsed"] == 0) & (trials["diverged"] == 0)]
+    found = {}
+    for mode in freezing_order(sound["freezing"]) if len(sound) else []:
+        part = sound[sound["freezing"].astype(str) == mode]
+        found[mode] = part.sort_values("val_f1_at_threshold").iloc[-1]
+    return found
+
+
+def choose_examples(
+    maps: list[dict[str, Any]], test: pd.DataFrame, shown: set[str]
+) -> list[dict[str, Any]]:
+    """Return the most confident false positive and false negative, of different entities.
+
+    Args:
+        maps: ``Store.attention``: confident errors, false positives first, the surest first.
+        test: The test pairs with ``line``, ``label`` and ``group``.
+        shown: Entities that are passed over, since an example of theirs is shown already.
+
+    Returns:
+        Those of ``maps`` that are chosen, with the pair's row under ``pair``.
+    """
+    rows = {int(row["line"]): row for _, row in test.iterrows()}
+    chosen: list[dict[str, Any]] = []
+    for label in (0, 1):
+        groups = (shown | {found["pair"]["group"] for found in chosen}) - {""}
+        fitting = [
+            {**found, "pair": rows[found["line"]]}
+            for found in maps
+            if rows[found["line"]]["label"] == label and rows[found["line"]]["group"] not in groups
+        ]
+        chosen += fitting[:EXAMPLES_PER_KIND]
+    return chosen
+
+
+def describe_example(
+    found: dict[str, Any], probability: float, test: pd.DataFrame, seen: set[str]
+) -> dict[str, Any]:
+    """Return an example as a row, with a ``comment`` drawn from evidence alone.
+
+    Args:
+        found: One of ``choose_examples``.
+        probability: What the classifier gave it.
+        test: The test pairs, with ``overlap`` and ``label``.
+        seen: Every word piece of the train split.
+    """
+    pair = found["pair"]
+    evidence = [
+        _overlap_evidence(pair, test),
+        _vote_evidence(pair),
+        *_one_sided(pair["raw_first"], pair["raw_second"]),
+        _unseen_evidence(pair, seen),
+        _attention_evidence(found),
+    ]
+    return {
+        "kind": _KINDS[int(pair["label"])],
+        "line": int(pair["line"]),
+        "group": pair["group"],
+        "first": pair["first"],
+        "second": pair["second"],
+        "probability": probability,
+        "comment": " ".join(sentence for sentence in evidence if sentence),
+    }
+
+
+def _overlap_evidence(pair: pd.Series, test: pd.DataFrame) -> str:
+    own = test[test["label"] == pair["label"]]["overlap"]
+    below = float((own < pair["overlap"]).mean())
+    kind = "paraphrases" if pair["label"] else "pairs that are none"
+    share = f"{pair['overlap']:.0%}"
+    return f"The definitions share {share} of their words, more than {below:.0%} of the {kind} do."
+
+
+def _vote_evidence(pair: pd.Series) -> str:
+    if np.isnan(pair["votes"]):
+        return ""
+    votes = round(pair["votes"])
+    split = "the annotators were split" if 0 < votes < VOTERS else "the annotators agreed"
+    return f"{votes} of {VOTERS} experts called it a paraphrase: {split}."
+
+
+def _one_sided(first: str, second: str) -> list[str]:
+    """Return a sentence for each thing that one definition has and the other has not."""
+    checks = {
+        "a negation": lambda text: bool(set(words(text)) & _NEGATIONS),
+        "a number": lambda text: bool(_NUMBER.search(text)),
+        "an abbreviation": lambda text: bool(_ABBREVIATION.search(text)),
+    }
+    names = [name for name, has in checks.items() if has(first) != has(second)]
+    return [f"Only one of them has {' and '.join(names)}."] if names else []
+
+
+def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
+    pieces = f"{pair['first_pieces']} {pair['second_pieces']}".split()
+    unseen = [piece for piece in dict.fromkeys(pieces) if piece not in seen]
+    if not unseen:
+        return "Every word piece occurs in the training split."
+    return f"Not in the training split: {', '.join(unseen[:5])}."
+
+
+def _attention_evidence(found: dict[str, Any]) -> str:
+    weights = np.array(found["weights"])
+    if weights.ndim == 2:
+        return _alignment_evidence(found, weights)
+    order = [n for n in np.argsort(-weights) if _tells(found["tokens"][n])][:3]
+    names = ", ".join(f"“{found['tokens'][n]}”" for n in order)
+    return f"The attention rests most on {names}."
+
+
+def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
+    first, second = sides(found)
+    falling = np.unravel_index(np.argsort(-weights, axis=None), weights.shape)
+    places = [
+        (int(row), int(column))
+        for row, column in zip(*falling, strict=True)
+        if _tells(first[row]) and _tells(second[column])
+    ]
+    matched: dict[int, int] = {}
+    for row, column in places:
+        if row not in matched and column not in matched.values():
+            matched[row] = column
+    best = list(matched.items())[:3]
+    names = ", ".join(f"“{first[r]}” to “{second[c]}” ({weights[r, c]:.2f})" for r, c in best)
+    shared = content_words(" ".join(first)), content_words(" ".join(second))
+    alone = "" if jaccard(*shared) else " No content word piece stands on both sides."
+    return f"The attention matched {names} most strongly.{alone}" if best else alone.strip()
+
+
+def _tells(piece: str) -> bool:
+    """Return whether a word piece says anything: a word or its ending, and no stop word."""
+    return piece.removeprefix("##").isalnum() and piece not in ENGLISH_STOP_WORDS
+
+
+def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the word pieces of the first and of the second definition."""
+    inner = [n for n, token in enumerate(found["tokens"]) if token == "[SEP]"]
+    return found["tokens"][1 : inner[0]], found["tokens"][inner[0] + 1 : inner[1]]

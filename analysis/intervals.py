@@ -1,0 +1,154 @@
+"""Intervals and tests that respect how pairs cluster by entity and how runs vary by seed.
+
+Sizes: S seeds, N pairs of the test split, E entities, R resamples; counts are (tn, fp, fn, tp).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+METRICS = ("accuracy", "f1", "precision", "recall", "auc")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predictions:
+    """What a model, in each of its seeds, says of the test pairs.
+
+    ``labels`` (N,), ``entities`` as codes from 0 (N,), ``probabilities`` of class 1 (S, N),
+    ``seeds`` (S,) and ``thresholds`` (S,) above or at which a pair counts as a paraphrase.
+    """
+
+    labels: np.ndarray
+    entities: np.ndarray
+    probabilities: np.ndarray
+    seeds: np.ndarray
+    thresholds: np.ndarray
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """Return which pairs are called paraphrases, bool (S, N)."""
+        return self.probabilities >= self.thresholds[:, None]
+
+    def at(self, threshold: float) -> Predictions:
+        """Return the same probabilities with one threshold for all seeds."""
+        return replace(self, thresholds=np.full(len(self.seeds), threshold))
+
+
+def entity_counts(predictions: Predictions) -> np.ndarray:
+    """Return the confusion counts of each entity, (S, E, 4)."""
+    entities = int(predictions.entities.max()) + 1
+    cells = 2 * predictions.labels + predictions.decisions  # (S, N), 0 to 3
+    places = 4 * predictions.entities + cells
+    flat = [np.bincount(row, minlength=4 * entities) for row in places]
+    return np.stack(flat).reshape(len(flat), entities, 4)
+
+
+def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Return accuracy, precision, recall and F1 of counts (..., 4); 0 where undefined."""
+    tn, fp, fn, tp = np.moveaxis(counts.astype(float), -1, 0)
+    return {
+        "accuracy": (tn + tp) / (tn + fp + fn + tp),
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "precision": _ratio(tp, tp + fp),
+        "recall": _ratio(tp, tp + fn),
+    }
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def weighted_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve (R,) where pair n counts ``weights[r, n]`` times.
+
+    It is the chance that a positive pair scores above a negative one, ties counting a half.
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    positive = np.add.reduceat(weights[:, order] * labels[order], starts, axis=1)
+    negative = np.add.reduceat(weights[:, order] * (1 - labels[order]), starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    return (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def draw_entities(entities: int, resamples: int, seed: int) -> np.ndarray:
+    """Return how often each entity is drawn in each resample with replacement, (R, E)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(entities, np.full(entities, 1 / entities), size=resamples)
+
+
+def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Return each metric (R,) over resampled entities and resampled seeds together.
+
+    Args:
+        predictions: Of one model.
+        drawn: From ``draw_entities``; give two models the same to compare them.
+        seed: Of the draw of the model's seeds.
+    """
+    resamples, models = len(drawn), len(predictions.probabilities)
+    counts = np.einsum("re,sec->src", drawn, entity_counts(predictions), optimize=True)
+    scores = count_scores(counts)  # (S, R) each
+    weights = drawn[:, predictions.entities]  # (R, N)
+    areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
+    scores["auc"] = np.stack(areas)
+    chosen = np.random.default_rng(seed).integers(models, size=(models, resamples))
+    places = np.arange(resamples)
+    return {name: values[chosen, places].mean(axis=0) for name, values in scores.items()}
+
+
+def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Return each metric for each seed, (S,)."""
+    scores = count_scores(entity_counts(predictions).sum(axis=1))
+    everything = np.ones((1, len(predictions.labels)))
+    areas = [weighted_auc(predictions.labels, p, everything) for p in predictions.probabilities]
+    return {**scores, "auc": np.concatenate(areas)}
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of resampled values (Efron and Tibshirani, 1993)."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def permutation_p(one: Predictions, other: Predictions, permutations: int, seed: int) -> float:
+    """Return the two-sided p-value of the difference in mean F1, entities swapped as a whole.
+
+    A paired permutation test: under the null hypothesis the two models' predictions for an
+    entity could be exchanged. Seeds are averaged within a model. The observed difference counts
+    as one of the permutations, so that p is never 0 (Phipson and Smyth, 2010).
+    """
+    first, second = entity_counts(one), entity_counts(other)
+    count = min(len(first), len(second))
+    first, second = first[:count], second[:count]
+    swapped = np.random.default_rng(seed).random((permutations, first.shape[1])) < 0.5
+    moved = np.einsum("pe,sec->spc", swapped, second - first, optimize=True)
+    left = count_scores(first.sum(axis=1)[:, None] + moved)["f1"].mean(axis=0)
+    right = count_scores(second.sum(axis=1)[:, None] - moved)["f1"].mean(axis=0)
+    observed = count_scores(first.sum(axis=1))["f1"] - count_scores(second.sum(axis=1))["f1"]
+    extreme = np.abs(left - right) >= abs(observed.mean()) - 1e-12
+    return float((extreme.sum() + 1) / (permutations + 1))
+
+
+def mcnemar_p(one: Predictions, other: Predictions) -> float:
+    """Return the exact p-value of McNemar's test (1947) on the seed-averaged probabilities.
+
+    It takes pairs as independent, which they are not within an entity: read it beside the
+    permutation test.
+    """
+    right = [
+        (p.probabilities.mean(axis=0) >= p.thresholds.mean()) == p.labels for p in (one, other)
+    ]
+    table = np.array(
+        [[np.sum(right[0] & right[1]), np.sum(right[0] & ~right[1])],
+         [np.sum(~right[0] & right[1]), np.sum(~right[0] & ~right[1])]]
+    )  # fmt: skip
+    return float(getattr(mcnemar(table, exact=True), "pvalue"))  # noqa: B009 - set at run time
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Return the p-values corrected over all of them (Holm, 1979)."""
+    return np.asarray(multipletests(p_values, method="holm")[1]).tolist() if p_values else []

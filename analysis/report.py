@@ -1,0 +1,129 @@
+"""Build the report: read the store, fill the chapters that have their runs, typeset the page."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import typst
+
+from analysis import chapters, data_tables, error_tables, run_tables
+from analysis.book import Book
+from analysis.load_runs import Launch, Store, StoreError
+
+PAGE = Path(__file__).with_name("report.typ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """Which MLflow experiments the report is about."""
+
+    grid: str = "grid"
+    freezing: str = "freezing"
+
+
+def build_report(store: Store, folder: Path, sources: Sources) -> Path:
+    """Return the finished Report.pdf in ``folder``, with its figures and tables beside it.
+
+    What the store lacks is left out, and named on the page.
+
+    Raises:
+        StoreError: If the store has no launch of either experiment.
+    """
+    grid, freezing = store.latest(sources.grid), store.latest(sources.freezing)
+    launches = [launch for launch in (freezing, grid) if launch is not None]
+    if not launches:
+        raise StoreError(
+            f"{store.uri}: must have a launch of experiment '{sources.grid}' or "
+            f"'{sources.freezing}', got experiments {', '.join(store.names()) or 'none'}; "
+            "python tuning/run_grid.py makes one"
+        )
+    launch = next((found for found in launches if len(found.trials)), launches[0])
+    shutil.rmtree(folder / "figures", ignore_errors=True)  # ours alone: no old figure stays
+    shutil.rmtree(folder / "tables", ignore_errors=True)
+    book = Book(folder)
+    pairs = store.pairs(launch)
+    chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]))
+    compared = _compare(store, launch, launch is grid, pairs) if len(launch.trials) else None
+    if compared is not None and len(compared.trials):
+        chapters.training_chapter(book, compared)
+        chapters.comparison_chapter(book, compared)
+        chapters.errors_chapter(book, compared)
+    if grid is not None and len(grid.trials):
+        chapters.grid_chapter(book, grid)
+    search = store.search()
+    if search is not None:
+        chapters.search_chapter(book, search)
+    book.facts |= _facts(store, launches, launch)
+    return typeset(book)
+
+
+def typeset(book: Book) -> Path:
+    """Return the page set from what the book holds."""
+    book.write()
+    page = book.folder / PAGE.name
+    shutil.copyfile(PAGE, page)
+    path = book.folder / "Report.pdf"
+    typst.compile(page, output=path, root=book.folder)
+    return path
+
+
+def _compare(
+    store: Store, launch: Launch, from_grid: bool, pairs: pd.DataFrame
+) -> chapters.Compared:
+    """Return what is compared: all sound seeds, or the best cell a mode if there is but a grid."""
+    trials = launch.trials
+    if from_grid:
+        best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
+        trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
+        store.notes.append(
+            "The comparison shows the best trial of each freezing mode in the grid, one seed each;"
+            " python tuning/run_grid.py experiments/freezing.yaml runs several seeds."
+        )
+    modes = run_tables.freezing_order(trials["freezing"])
+    for mode in ("all", "some", "none"):
+        if mode not in modes:
+            store.notes.append(f"No finished trial with freezing '{mode}' is compared.")
+    for mode in modes:
+        if (trials["freezing"].astype(str) == mode).sum() == 1:
+            store.notes.append(
+                f"Freezing '{mode}' has a single seed: no standard deviation, and its interval "
+                "covers entities alone."
+            )
+    test = pairs[pairs["split"] == "test"].sort_values("line").reset_index(drop=True)
+    overlap = data_tables.overlap(test)
+    test = test.assign(
+        overlap=overlap["overlap"],
+        votes=overlap["votes"],
+        pieces=data_tables.lengths(test)["pieces"],
+    )
+    return chapters.Compared(
+        store=store,
+        launch=launch,
+        trials=trials,
+        pairs=pairs.reset_index(drop=True),
+        test=test,
+        predictions=store.predictions(launch),
+    )
+
+
+def _facts(store: Store, launches: list[Launch], launch: Launch) -> dict[str, object]:
+    """Return what the page says of encoder, data, training and the runs it shows."""
+    trials = launch.trials
+    fixed = {name: str(trials[name].iloc[0]) for name in trials if trials[name].nunique() == 1}
+    return {
+        "tags": launch.tags,
+        "trial": fixed,
+        "launches": [
+            {
+                "experiment": found.experiment,
+                "run_id": found.run_id,
+                "trials": len(found.trials),
+                "failed": len(found.failed),
+            }
+            for found in launches
+        ],
+        "notes": list(dict.fromkeys(store.notes)),
+    }

@@ -1,0 +1,138 @@
+"""Figures about the trials; each draws one table of ``run_tables`` or ``search_tables``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.run_tables import freezing_order
+from analysis.theme import GREY, RED, SEQUENTIAL, colour_of, mode_name, panels
+
+_OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
+
+
+def plot_curves(curves: pd.DataFrame) -> Figure:
+    """Draw ``curves``: losses, and validation F1, by epoch; the band is one standard deviation."""
+    modes = freezing_order(curves["freezing"])
+    figure, axes = panels(1, len(modes) + 1, height=2.2)
+    losses = curves[curves["metric"].isin(["train_loss", "val_loss"])]
+    for axis, mode in zip(axes, modes, strict=False):
+        part = losses[losses["freezing"].astype(str) == mode]
+        for number, (metric, name) in enumerate(
+            {"train_loss": "train", "val_loss": "validation"}.items()
+        ):
+            _line(axis, part[part["metric"] == metric], number, name)
+        axis.set(title=mode_name(mode), xlabel="epoch", ylabel="loss (nats per pair)")
+        axis.set_ylim(losses["low"].min() - 0.02, losses["high"].max() + 0.02)
+        axis.legend()
+    scores = curves[curves["metric"] == "val_f1"]
+    for number, mode in enumerate(modes):
+        part = scores[scores["freezing"].astype(str) == mode]
+        _line(axes[-1], part, number, mode_name(mode))
+    axes[-1].set(title="validation F1 at 0.5", xlabel="epoch", ylabel="F1")
+    axes[-1].legend()
+    return figure
+
+
+def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:
+    colour = colour_of(number)
+    axis.plot(part["epoch"], part["mean"], marker="o", markersize=3, color=colour, label=label)
+    axis.fill_between(part["epoch"], part["low"], part["high"], alpha=0.2, color=colour)
+    axis.set_xticks(sorted(set(part["epoch"])))
+
+
+def plot_comparison(scores: pd.DataFrame) -> Figure:
+    """Draw ``scores_with_intervals``: accuracy, F1 and AUC with 95 % intervals; ours in blue."""
+    metrics = {"accuracy": "test accuracy", "f1": "test F1", "auc": "test AUC"}
+    models = list(dict.fromkeys(scores["model"]))
+    figure, axes = panels(1, 3, height=0.8 + 0.24 * len(models), share_y=True)
+    for axis, (metric, name) in zip(axes, metrics.items(), strict=True):
+        part = scores[scores["metric"] == metric].set_index("model").loc[models]
+        colours = [colour_of(0) if model.endswith("frozen") else GREY for model in models]
+        places = np.arange(len(models))
+        axis.hlines(places, part["low"], part["high"], colors=colours, linewidth=1.5)
+        axis.scatter(part["mean"], places, c=colours, s=18, zorder=3)
+        axis.set(xlabel=name)
+    axes[0].set_yticks(range(len(models)), models)
+    axes[0].invert_yaxis()
+    return figure
+
+
+def plot_differences(differences: pd.DataFrame) -> Figure:
+    """Draw ``differences``: of F1 in points, with 95 % intervals; zero is no difference."""
+    names = [f"{row.model} − {row.other}" for row in differences.itertuples()]
+    figure, (axis,) = panels(1, 1, height=0.7 + 0.26 * len(names))
+    places = np.arange(len(names))
+    excludes = (differences["f1_low"] > 0) | (differences["f1_high"] < 0)
+    colours = [colour_of(0) if clear else GREY for clear in excludes]
+    axis.hlines(places, 100 * differences["f1_low"], 100 * differences["f1_high"], colors=colours)
+    axis.scatter(100 * differences["f1"], places, c=colours, s=18, zorder=3)
+    axis.axvline(0, color=RED, linewidth=0.8)
+    axis.set_yticks(places, names)
+    axis.invert_yaxis()
+    axis.set(xlabel="difference in test F1 at 0.5, points (blue: the interval excludes 0)")
+    return figure
+
+
+def plot_grid(grid: pd.DataFrame) -> Figure:
+    """Draw ``grid_scores``: learning rate by optimizer, a panel for each freezing and metric.
+
+    Cells that collapsed or diverged are hatched and say so.
+    """
+    modes = freezing_order(grid["freezing"])
+    metrics = {"test_accuracy": "test accuracy", "test_f1": "test F1"}
+    figure, axes = panels(2, len(modes), height=1.9 * 2, width=3.3 * max(len(modes), 2))
+    for row, (metric, name) in enumerate(metrics.items()):
+        for column, mode in enumerate(modes):
+            axis = axes[row * len(modes) + column]
+            part = grid[grid["freezing"].astype(str) == mode]
+            _heat(axis, part, metric, (grid[metric].min(), grid[metric].max()))
+            axis.set(title=f"{name}, {mode_name(mode)}", xlabel="learning rate")
+    return figure
+
+
+def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, float]) -> None:
+    values = part.pivot_table(index="optimizer", columns="learning_rate", values=metric)
+    flags = part.set_index(["optimizer", "learning_rate"])["flag"]
+    axis.imshow(values, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], aspect="auto")
+    for y, optimizer in enumerate(values.index):
+        for x, rate in enumerate(values.columns):
+            value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
+            dark = (value - limits[0]) < 0.6 * (limits[1] - limits[0])
+            text = f"{value:.3f}\n{flag}" if flag else f"{value:.3f}"
+            axis.text(x, y, text, ha="center", va="center", color="white" if dark else "black")
+            if flag:
+                _hatch(axis, x, y)
+    axis.set_xticks(range(len(values.columns)), [f"{rate:g}" for rate in values.columns])
+    names = [_OPTIMIZERS.get(str(name), str(name)) for name in values.index]
+    axis.set_yticks(range(len(names)), names)
+    axis.grid(visible=False)
+
+
+def _hatch(axis: Axes, x: int, y: int) -> None:
+    """Shade a cell of a heat map, so that it stands out without its colour."""
+    axis.fill_between(
+        [x - 0.48, x + 0.48],
+        y - 0.48,
+        y + 0.48,
+        facecolor="none",
+        hatch="///",
+        edgecolor="white",
+        linewidth=0,
+        alpha=0.4,
+    )
+
+
+def plot_optimism(optimism: pd.DataFrame) -> Figure:
+    """Draw ``selection_optimism``: validation-best F1 against its test F1, by freezing mode."""
+    figure, (axis,) = panels(1, 1, height=0.8 + 0.35 * len(optimism), width=4.5)
+    places = np.arange(len(optimism))
+    axis.hlines(places, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)
+    axis.scatter(optimism["val_f1"], places, color=colour_of(1), label="validation", zorder=3)
+    axis.scatter(optimism["test_f1"], places, color=colour_of(0), label="test", zorder=3)
+    axis.set_yticks(places, [mode_name(mode) for mode in optimism["freezing"]])
+    axis.set(xlabel="F1 at the threshold chosen on validation", ylim=(len(optimism) - 0.5, -0.5))
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return figure

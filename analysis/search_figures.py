@@ -1,0 +1,63 @@
+"""Figures about an Optuna search; each draws one table of ``search_tables``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from analysis.search_tables import OBJECTIVE
+from analysis.theme import SEQUENTIAL, colour_of, panels
+
+
+def plot_history(history: pd.DataFrame) -> Figure:
+    """Draw ``search_history``: a point a trial, a line for the best so far."""
+    figure, (axis,) = panels(1, 1, height=2.2)
+    axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
+    axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
+    axis.set(xlabel="trial", ylabel="validation F1 at its best threshold")
+    axis.legend()
+    return figure
+
+
+def plot_parallel(values: pd.DataFrame) -> Figure:
+    """Draw each trial as a line over its parameters; the last column gives the colour."""
+    names = [name for name in values.columns if name != OBJECTIVE]
+    figure, (axis,) = panels(1, 1, height=2.6)
+    positions = np.column_stack([_positions(values[name]) for name in names])
+    objective = values[OBJECTIVE].to_numpy(dtype=float)
+    spread = np.ptp(objective) or 1.0
+    colours = colormaps[SEQUENTIAL]((objective - objective.min()) / spread)
+    for number in np.argsort(objective):
+        axis.plot(range(len(names)), positions[number], color=colours[number], alpha=0.8)
+    axis.set_xticks(range(len(names)), [_range_of(values[name]) for name in names])
+    axis.set(ylabel="lowest to highest", yticks=[])
+    axis.set_xlim(-0.2, len(names) - 0.8)
+    return figure
+
+
+def _positions(values: pd.Series) -> np.ndarray:
+    """Return places from 0 to 1: by logarithm over wide ranges, by order for names."""
+    if not pd.api.types.is_numeric_dtype(values):
+        codes = pd.factorize(values.astype(str), sort=True)[0].astype(float)
+        return codes / max(codes.max(), 1)
+    numbers = values.to_numpy(dtype=float)
+    if numbers.min() > 0 and numbers.max() / numbers.min() >= 30:
+        numbers = np.log(numbers)
+    return (numbers - numbers.min()) / (np.ptp(numbers) or 1.0)
+
+
+def _range_of(values: pd.Series) -> str:
+    if pd.api.types.is_numeric_dtype(values):
+        return f"{values.name}\n{values.min():.2g} to {values.max():.2g}"
+    return f"{values.name}\n{', '.join(sorted(set(values.astype(str))))}"
+
+
+def plot_importance(importance: pd.DataFrame) -> Figure:
+    """Draw ``parameter_importance``: a bar a parameter."""
+    figure, (axis,) = panels(1, 1, height=0.7 + 0.22 * len(importance), width=4.5)
+    axis.barh(importance["parameter"], importance["importance"], color=colour_of(0))
+    axis.invert_yaxis()
+    axis.set(xlabel="importance (sums to 1)")
+    return figure

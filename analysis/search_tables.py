@@ -1,0 +1,73 @@
+"""Numbers about an Optuna search, from its trials in the log: history and importance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+OBJECTIVE = "val_f1_at_threshold"
+IMPORTANCE = "fANOVA (Hutter et al., 2014)"
+_FIXED = {"run_id", "name", "seed"}
+
+
+def searched_parameters(trials: pd.DataFrame) -> list[str]:
+    """Return the parameters, columns before the first metric, in which the trials differ."""
+    first_metric = list(trials.columns).index("threshold")
+    return [
+        name
+        for name in trials.columns[:first_metric]
+        if name not in _FIXED and trials[name].astype(str).nunique() > 1
+    ]
+
+
+def search_history(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a trial in the order of their names: ``number``, ``value``, ``best`` so far."""
+    values = trials.sort_values("name")[OBJECTIVE].reset_index(drop=True)
+    return pd.DataFrame(
+        {"number": range(1, len(values) + 1), "value": values, "best": values.cummax()}
+    )
+
+
+def parameter_importance(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return ``parameter`` and ``importance`` (they sum to 1) by fANOVA, largest first.
+
+    Without rows if fewer than 4 trials finished or no parameter differs: nothing to learn from.
+    """
+    names = searched_parameters(trials)
+    if len(trials) < 4 or not names:
+        return pd.DataFrame(columns=["parameter", "importance"])
+    import optuna
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize")
+    spaces = {name: _distribution(trials[name]) for name in names}
+    for _, row in trials.iterrows():
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={name: _value(row[name], spaces[name]) for name in names},
+                distributions=spaces,
+                value=float(row[OBJECTIVE]),
+            )
+        )
+    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    return pd.DataFrame(list(found.items()), columns=["parameter", "importance"])
+
+
+def _distribution(values: pd.Series) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return CategoricalDistribution(sorted(set(values.astype(str))))
+    low, high = float(values.min()), float(values.max())
+    return FloatDistribution(low, high, log=low > 0 and high / low >= 30)
+
+
+def _value(value: object, space: BaseDistribution) -> object:
+    from optuna.distributions import FloatDistribution
+
+    return float(str(value)) if isinstance(space, FloatDistribution) else str(value)
