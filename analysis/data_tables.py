@@ -127,7 +127,7 @@ def entity_sizes(pairs: pd.DataFrame) -> pd.DataFrame:
         pairs=("label", "size"), positive_share=("label", "mean")
     )
     totals = pairs["split"].value_counts()
-    sizes["share"] = sizes["pairs"] / sizes["split"].map(totals)
+    sizes["share"] = sizes["pairs"] / sizes["split"].map(totals).astype(float)
     return sizes.sort_values(["pairs", "group"], ascending=[False, True], ignore_index=True)
 
 

@@ -65,14 +65,17 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 def weighted_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve (R,) where pair n counts ``weights[r, n]`` times.
 
-    It is the chance that a positive pair scores above a negative one, ties counting a half.
+    It is the chance that a positive pair scores above a negative one, ties counting a half; NaN
+    where one class has no weight.
     """
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     positive = np.add.reduceat(weights[:, order] * labels[order], starts, axis=1)
     negative = np.add.reduceat(weights[:, order] * (1 - labels[order]), starts, axis=1)
     below = np.cumsum(negative, axis=1) - negative / 2
-    return (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
+    possible = (positive.sum(axis=1) * negative.sum(axis=1)).astype(float)
+    undefined = np.full(len(weights), np.nan)
+    return np.divide((positive * below).sum(axis=1), possible, out=undefined, where=possible > 0)
 
 
 def draw_entities(entities: int, resamples: int, seed: int) -> np.ndarray:
@@ -109,8 +112,11 @@ def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of resampled values (Efron and Tibshirani, 1993)."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    """Return the percentile interval of resampled values (Efron and Tibshirani, 1993).
+
+    Resamples in which the value is undefined (an AUC without one class) do not count.
+    """
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

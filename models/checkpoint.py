@@ -47,7 +47,7 @@ def save_classifier(folder: Path, model: Classifier, card: dict[str, Any]) -> No
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """Return the card of the classifier in ``folder``.
+    """Return the card of the classifier in ``folder``; the pickle export may be left out.
 
     Raises:
         CheckpointError: If it is missing or of another format, or a file was altered.
@@ -59,6 +59,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or card.get("format") != _FORMAT:
         raise CheckpointError(f"{folder / CARD}: must be a classifier's card of format {_FORMAT}")
     for name, expected in card["sha256"].items():
+        if name == EXPORT and not (folder / name).exists():
+            continue
         found = _sha256(folder / name) if (folder / name).is_file() else "no file"
         if found != expected:
             raise CheckpointError(f"{folder / name}: sha256 must be {expected}, got {found}")
@@ -96,6 +98,8 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
 
 
 def _read_weights(folder: Path, from_export: bool) -> dict[str, torch.Tensor]:
+    if from_export and not (folder / EXPORT).is_file():
+        raise CheckpointError(f"{folder / EXPORT}: is missing; {WEIGHTS} has the same weights")
     if from_export:
         return torch.load(folder / EXPORT, weights_only=True, map_location="cpu")
     return load_file(folder / WEIGHTS)

@@ -79,6 +79,14 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         read_card(tmp_path)
 
 
+def test_the_pickle_may_be_left_out_until_it_is_asked_for(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    (tmp_path / EXPORT).unlink()
+    load_classifier(tmp_path, ENCODER)
+    with pytest.raises(CheckpointError, match=f"{EXPORT}: is missing; {WEIGHTS} has the same"):
+        load_classifier(tmp_path, ENCODER, from_export=True)
+
+
 def test_another_encoder_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "model", 4)
     other = tmp_path / "encoder"

@@ -1,0 +1,60 @@
+"""Guards the baselines: symmetric features, thresholds from validation, no sight of test labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from analysis import baselines
+from tests.analysis.conftest import make_pairs
+
+
+@pytest.fixture(scope="module")
+def many() -> pd.DataFrame:
+    """Return pairs that are paraphrases where they share most of their words."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(240):
+        words = [f"word{n}" for n in generator.integers(0, 40, 6)]
+        label = int(generator.random() < 0.5)
+        other = words[: 5 if label else 1] + [f"else{n}" for n in generator.integers(0, 40, 3)]
+        split = ("train", "train", "validation", "test")[number % 4]
+        rows.append(
+            (split, " ".join(words), " ".join(other), label, float(label), f"g{number % 9}")
+        )
+    return make_pairs(rows)
+
+
+def test_swapping_the_definitions_changes_no_feature(pairs: pd.DataFrame) -> None:
+    swapped = pairs.rename(columns={"first": "second", "second": "first"})
+    np.testing.assert_array_equal(
+        baselines.overlap_features(pairs), baselines.overlap_features(swapped)
+    )
+
+
+def test_learners_rank_what_overlap_tells(many: pd.DataFrame) -> None:
+    codes = pd.factorize(many.loc[many["split"] == "test", "group"])[0]
+    found = baselines.baseline_predictions(many, codes)
+    for name in list(found)[1:]:
+        decisions = found[name].decisions[0]
+        assert f1_score(found[name].labels, decisions) > 0.9, name
+
+
+def test_test_labels_do_not_reach_a_baseline(many: pd.DataFrame) -> None:
+    test = many["split"] == "test"
+    codes = pd.factorize(many.loc[test, "group"])[0]
+    flipped = many.assign(label=many["label"].where(~test, 1 - many["label"]))
+    one = baselines.baseline_predictions(many, codes)
+    other = baselines.baseline_predictions(flipped, codes)
+    for name in one:
+        np.testing.assert_array_equal(one[name].decisions, other[name].decisions)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1))
+def test_no_threshold_has_a_better_f1(rows: list[tuple[int, int]]) -> None:
+    labels, scores = map(np.array, zip(*[*rows, (1, 2)], strict=True))
+    best = baselines.best_threshold(labels, scores)
+    tried = [f1_score(labels, scores >= cut) for cut in range(6)]
+    assert f1_score(labels, scores >= best) == pytest.approx(max(tried))

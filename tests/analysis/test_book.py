@@ -1,0 +1,51 @@
+"""Guards what is kept of tables and figures: every digit in the files, dashes for what is missing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import captions
+from analysis.book import Book
+from analysis.theme import panels
+
+
+def test_a_table_is_written_out_and_kept_with_every_digit(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    frame = pd.DataFrame({"split": ["test", "train"], "auc": [1 / 3, np.nan]})
+    book.add_table("overlap_auc", frame)
+    shown = json.loads(book.write().read_bytes())["tables"]["overlap_auc"]
+    assert shown["header"] == ["split", "AUC"]
+    assert shown["rows"] == [["test", ".333"], ["train", "–"]]
+    kept = pd.read_csv(tmp_path / "tables/overlap_auc.csv")
+    assert kept["auc"].iloc[0] == 1 / 3
+
+
+def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "other"):
+        book = Book(tmp_path / name)
+        figure, (axis,) = panels(1, 1, height=2.0)
+        axis.plot([1, 2], [3, 1])
+        book.add_figure("curves", figure)
+        contents.append((tmp_path / name / "figures/curves.pdf").read_bytes())
+        assert (tmp_path / name / "figures/curves.png").is_file()
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "expected"),
+    [
+        (captions.score, 0.70351, ".704"),
+        (captions.score, 1.0, "1.000"),
+        (captions.points, -0.0123, "−1.2"),
+        (captions.points, 0.0723, "+7.2"),
+        (captions.p_value, 0.00099, "< .001"),
+        (captions.percent, 0.4789, "47.9 %"),
+        (captions.rate, 0.001, "0.001"),
+    ],
+)
+def test_numbers_are_written_as_a_reader_expects(write, value: float, expected: str) -> None:  # noqa: ANN001
+    assert write(value) == expected

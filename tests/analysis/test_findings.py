@@ -1,0 +1,49 @@
+"""Guards the sentences: they follow from the numbers, and claim nothing that these do not show."""
+
+import pandas as pd
+
+from analysis import findings
+
+DIFFERENCE = {
+    "model": "some frozen", "other": "all frozen", "accuracy": 0.02, "auc": 0.005, "f1": 0.07,
+    "f1_low": 0.04, "f1_high": 0.1, "permutation_p_holm": 0.0004,
+}  # fmt: skip
+
+
+def about(**changes: object) -> str:
+    (sentence,) = findings.about_differences(pd.DataFrame([{**DIFFERENCE, **changes}]))
+    return sentence
+
+
+def test_a_gain_is_claimed_only_if_the_interval_excludes_zero() -> None:
+    assert about().startswith("Some frozen gains 7.0 points of test F1 against all frozen, with")
+    assert "from +4.0 to +10.0 (permutation by entity, Holm-corrected p < .001)" in about()
+    unclear = about(f1_low=-0.01)
+    assert unclear.startswith(
+        "Between some frozen and all frozen no difference in test F1 is shown"
+    )
+
+
+def test_a_loss_is_called_one() -> None:
+    lost = about(f1=-0.07, f1_low=-0.1, f1_high=-0.04)
+    assert lost.startswith("Some frozen loses 7.0 points of test F1 against all frozen")
+
+
+def test_a_best_rate_on_the_edge_is_warned_about_and_collapse_is_told() -> None:
+    cell = {
+        "freezing": "all", "optimizer": "adamw", "learning_rate": 0.001, "test_f1": 0.6,
+        "test_f1_at_threshold": 0.7, "test_accuracy": 0.65, "flag": "", "edge": "lowest",
+    }  # fmt: skip
+    grid = pd.DataFrame([cell, {**cell, "learning_rate": 0.1, "flag": "collapsed"}])
+    sentences = findings.about_grid(grid, pd.DataFrame([cell]))
+    assert "AdamW did best at a learning rate of 0.001" in sentences[0]
+    assert "That is the lowest rate of the grid" in sentences[0]
+    assert sentences[1].startswith("1 of 2 cells did not learn: AdamW 0.1 (all frozen) collapsed.")
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_named() -> None:
+    rows = [("val_loss", 1, 0.6), ("val_loss", 2, 0.5), ("val_loss", 3, 0.55)]
+    rows += [("train_loss", 1, 0.7), ("train_loss", 3, 0.3)]
+    curves = pd.DataFrame(rows, columns=["metric", "epoch", "mean"]).assign(freezing="all")
+    (sentence,) = findings.about_curves(curves, ["all"])
+    assert "lowest in epoch 2 (.500), and by epoch 3 it had risen to .550" in sentence

@@ -1,0 +1,113 @@
+"""Guards the reading of a store: whole rows or a note, never an invented number."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.load_runs import Store, StoreError, to_number
+from tests.analysis.conftest import Runs
+
+
+@pytest.fixture
+def runs(empty_store: Path, tmp_path: Path) -> Runs:
+    shutil.copyfile(empty_store, tmp_path / "log.db")
+    return Runs(tmp_path / "log.db", "grid")
+
+
+def test_a_trial_becomes_a_row_with_numbers_as_numbers(runs: Runs) -> None:
+    runs.trial(runs.parent("launch"), "01", learning_rate="0.01", test_f1=0.625)
+    launch = Store(runs.uri).latest("grid")
+    assert launch is not None
+    row = launch.trials.iloc[0].to_dict()
+    assert (row["name"], row["learning_rate"], row["seed"]) == ("01", 0.01, 0)
+    assert (row["freezing"], row["test_f1"]) == ("all", 0.625)
+
+
+def test_missing_columns_are_named_and_the_trial_left_out(runs: Runs) -> None:
+    parent = runs.parent("launch")
+    runs.trial(parent, "01")
+    runs.trial(parent, "02", test_auc=None, test_f1=None)
+    store = Store(runs.uri)
+    launch = store.latest("grid")
+    assert launch is not None
+    assert launch.trials["name"].tolist() == ["01"]
+    assert "Trial '02' of 'grid' is left out: it lacks test_f1, test_auc." in store.notes
+
+
+def test_failed_trials_are_named(runs: Runs) -> None:
+    parent = runs.parent("launch")
+    runs.trial(parent, "01")
+    runs.trial(parent, "02", status="FAILED")
+    store = Store(runs.uri)
+    assert store.latest("grid") is not None
+    assert store.notes == ["Of 'grid', 1 trials did not finish and are left out: 02."]
+
+
+def test_a_newer_launch_without_a_finished_trial_gives_way(runs: Runs) -> None:
+    older = runs.parent("older")
+    runs.trial(older, "01")
+    newer = runs.parent("newer")
+    runs.trial(newer, "01", status="FAILED")
+    store = Store(runs.uri)
+    launch = store.latest("grid")
+    assert launch is not None
+    assert launch.run_id == older
+    assert any("Launch 'newer'" in note and "no finished trial" in note for note in store.notes)
+
+
+def test_with_only_failed_runs_the_launch_is_there_without_trials(runs: Runs) -> None:
+    runs.trial(runs.parent("launch"), "01", status="FAILED")
+    launch = Store(runs.uri).latest("grid")
+    assert launch is not None
+    assert not len(launch.trials)
+    assert launch.failed == ["01"]
+
+
+def test_runs_of_other_code_are_counted_and_left_out(runs: Runs) -> None:
+    runs.client.create_run(runs.experiment, run_name="somebody else's")
+    store = Store(runs.uri)
+    assert store.latest("grid") is None
+    assert store.notes == [
+        "1 runs of experiment 'grid' were logged by other code and are left out.",
+        "Experiment 'grid' has no launch of this program.",
+    ]
+
+
+def test_an_experiment_that_is_not_there_is_noted(runs: Runs) -> None:
+    store = Store(runs.uri)
+    assert store.latest("freezing") is None
+    assert store.notes == ["The store has no experiment 'freezing'."]
+
+
+def test_a_search_is_found_by_its_parent(runs: Runs) -> None:
+    assert Store(runs.uri).search() is None
+    parent = runs.parent("launch", search="optuna")
+    runs.trial(parent, "01")
+    launch = Store(runs.uri).search()
+    assert launch is not None
+    assert launch.run_id == parent
+
+
+def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(
+        StoreError, match=r"none\.db: no MLflow store here; python tuning/run_grid"
+    ):
+        Store(f"sqlite:///{tmp_path / 'none.db'}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.db").write_bytes(b"this is no database, whatever its name says" * 10)
+    with pytest.raises(StoreError, match=r"log\.db: cannot be read: "):
+        Store(f"sqlite:///{tmp_path / 'log.db'}")
+
+
+def test_a_missing_artifact_is_named(runs: Runs) -> None:
+    run = runs.trial(runs.parent("launch"), "01")
+    with pytest.raises(StoreError, match=rf"run {run} has no attention\.json"):
+        Store(runs.uri).attention(run)
+
+
+def test_numbers_are_numbers_and_words_stay() -> None:
+    assert [to_number(text) for text in ("3", "0.5", "1e-3", "all")] == [3, 0.5, 0.001, "all"]

@@ -1,0 +1,118 @@
+"""Guards the numbers about trials: means over seeds, honest choices, flags."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import run_tables
+from analysis.intervals import Predictions
+
+
+def trials(*rows: tuple[str, str, float, float, float, float]) -> pd.DataFrame:
+    """Return trials from (freezing, optimizer, rate, val F1, test F1, collapsed)."""
+    names = [
+        "freezing",
+        "optimizer",
+        "learning_rate",
+        "val_f1_at_threshold",
+        "test_f1_at_threshold",
+    ]
+    frame = pd.DataFrame(rows, columns=[*names, "collapsed"])
+    zeros = ("diverged", "seed")
+    scores = dict.fromkeys(("test_f1", "test_accuracy", "test_auc"), frame["test_f1_at_threshold"])
+    ids = [f"r{number}" for number in range(len(frame))]
+    return frame.assign(run_id=ids, name=ids, **dict.fromkeys(zeros, 0), **scores)
+
+
+GRID = trials(
+    ("all", "adamw", 0.001, 0.70, 0.66, 0),
+    ("all", "adamw", 0.01, 0.68, 0.69, 0),
+    ("all", "adamw", 0.1, 0.75, 0.64, 1),
+    ("all", "sgd", 0.001, 0.60, 0.61, 0),
+    ("all", "sgd", 0.01, 0.65, 0.60, 0),
+)
+
+
+def test_the_best_cell_is_chosen_on_validation_among_those_that_learned() -> None:
+    best = run_tables.best_of_each_optimizer(run_tables.grid_scores(GRID)).set_index("optimizer")
+    assert best.loc["adamw", "learning_rate"] == 0.001
+    assert best.loc["adamw", "edge"] == "lowest"
+    assert best.loc["sgd", "edge"] == ""
+
+
+def test_flags_stand_in_the_grid() -> None:
+    grid = run_tables.grid_scores(GRID)
+    assert grid.loc[grid["flag"] == "collapsed", "learning_rate"].tolist() == [0.1]
+
+
+def test_optimism_is_validation_minus_test_of_the_chosen() -> None:
+    row = run_tables.selection_optimism(GRID[GRID["collapsed"] == 0]).iloc[0]
+    assert (row["name"], row["trials"]) == ("r0", 4)
+    assert row["gap"] == pytest.approx(0.04)
+
+
+def test_modes_are_ordered_from_all_to_none() -> None:
+    modes = pd.Series(["none", "2", "some", "all", "2"])
+    assert run_tables.freezing_order(modes) == ["all", "some", "2", "none"]
+
+
+def test_curves_have_a_band_over_seeds_and_none_for_one_seed() -> None:
+    epochs = pd.DataFrame(
+        {"run_id": ["a", "b", "c"], "epoch": [1, 1, 1], "val_f1": [0.5, 0.7, 0.9]}
+    )
+    modes = pd.DataFrame({"run_id": ["a", "b", "c"], "freezing": ["all", "all", "some"]})
+    table = run_tables.curves(epochs, modes).set_index("freezing")
+    assert table.loc["all", "mean"] == pytest.approx(0.6)
+    assert table.loc["all", "high"] == pytest.approx(0.6 + np.std([0.5, 0.7], ddof=1))
+    assert table.loc["some", "low"] == table.loc["some", "high"] == pytest.approx(0.9)
+
+
+def test_predictions_are_joined_by_line_and_seed() -> None:
+    rows = [
+        ("b", "test", 3, "y", 0, 0.2),
+        ("b", "test", 2, "x", 1, 0.9),
+        ("a", "test", 2, "x", 1, 0.6),
+        ("a", "test", 3, "y", 0, 0.4),
+        ("a", "validation", 2, "z", 1, 0.0),
+    ]
+    columns = ["run_id", "split", "line", "group", "label", "probability"]
+    runs = pd.DataFrame(
+        {"run_id": ["a", "b"], "freezing": ["all", "all"], "seed": [1, 0], "threshold": [0.3, 0.4]}
+    )
+    found = run_tables.model_predictions(pd.DataFrame(rows, columns=columns), runs, threshold=None)
+    assert found["all"].probabilities.tolist() == [[0.9, 0.2], [0.6, 0.4]]
+    assert found["all"].thresholds.tolist() == [0.4, 0.3]
+    assert found["all"].labels.tolist() == [1, 0]
+
+
+def test_pairs_without_a_group_are_entities_of_their_own() -> None:
+    codes = run_tables.entity_codes(pd.Series(["a", "", "a", ""]))
+    assert codes[0] == codes[2]
+    assert len(set(codes)) == 3
+
+
+def test_every_declared_comparison_has_an_interval_and_corrected_p_values(
+    predictions: Predictions,
+) -> None:
+    other = predictions.at(0.35)
+    declared = run_tables.declared_comparisons(["all", "some"], "words")
+    assert declared == [("some", "all"), ("all", "words"), ("some", "words")]
+    table = run_tables.differences({"all": predictions, "some": other, "words": other}, declared)
+    assert (table["f1_low"] <= table["f1"]).all()
+    assert (table["f1"] <= table["f1_high"]).all()
+    assert (table["permutation_p_holm"] >= table["permutation_p"]).all()
+    assert table["f1"].tolist()[2] == 0
+
+
+def test_a_single_seed_has_no_standard_deviation(predictions: Predictions) -> None:
+    one = Predictions(
+        labels=predictions.labels,
+        entities=predictions.entities,
+        probabilities=predictions.probabilities[:1],
+        seeds=predictions.seeds[:1],
+        thresholds=predictions.thresholds[:1],
+    )
+    table = run_tables.scores_with_intervals({"one": one, "two": predictions})
+    by_model = table.set_index(["model", "metric"])["std"]
+    assert np.isnan(by_model["one", "accuracy"])
+    assert by_model["two", "accuracy"] == pytest.approx(np.std([4 / 6, 4 / 6], ddof=1))

@@ -1,0 +1,57 @@
+"""Guards what is said of a search: history in order, importance where there is some."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import search_tables
+from analysis.search_figures import plot_history, plot_importance, plot_parallel
+
+
+@pytest.fixture
+def trials() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    rates = 10 ** generator.uniform(-4, -1, 20)
+    values = 0.7 - 0.05 * np.abs(np.log10(rates) + 3) + generator.normal(0, 0.001, 20)
+    return pd.DataFrame(
+        {
+            "run_id": [f"r{n}" for n in range(20)],
+            "name": [f"{n:02d}" for n in range(20)],
+            "learning_rate": rates,
+            "optimizer": ["adamw", "sgd"] * 10,
+            "epochs": 3,
+            "threshold": 0.5,
+            "val_f1_at_threshold": values,
+        }
+    )
+
+
+def test_the_best_so_far_never_falls(trials: pd.DataFrame) -> None:
+    history = search_tables.search_history(trials.sample(frac=1, random_state=0))
+    assert history["value"].tolist() == trials["val_f1_at_threshold"].tolist()
+    assert history["best"].is_monotonic_increasing
+    assert history["best"].iloc[-1] == trials["val_f1_at_threshold"].max()
+
+
+def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:
+    assert search_tables.searched_parameters(trials) == ["learning_rate", "optimizer"]
+
+
+def test_the_parameter_that_decides_is_found(trials: pd.DataFrame) -> None:
+    importance = search_tables.parameter_importance(trials)
+    assert importance["parameter"].iloc[0] == "learning_rate"
+    assert importance["importance"].sum() == pytest.approx(1)
+    assert importance["importance"].iloc[0] > 0.8
+
+
+def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
+    assert not len(search_tables.parameter_importance(trials.head(3)))
+
+
+def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
+    history = plot_history(search_tables.search_history(trials))
+    assert len(history.axes[0].collections[0].get_offsets()) == 20
+    columns = ["learning_rate", "optimizer", "val_f1_at_threshold"]
+    assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
+    bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches
+    assert len(bars) == 2
