@@ -79,6 +79,8 @@ def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.Dat
 
 def _quartiles(values: pd.Series, style: str) -> pd.Series:
     """Return the quarter each value lies in, as 'number|low to high'; equal values together."""
+    if values.nunique() == 1:
+        return pd.Series([f"0|all {values.iloc[0]:{style}}"] * len(values))
     codes, edges = pd.qcut(values, 4, labels=False, retbins=True, duplicates="drop")
     names = [f"{low:{style}} to {high:{style}}" for low, high in pairwise(edges)]
     return pd.Series([f"{code}|{names[code]}" for code in np.asarray(codes, dtype=int)])

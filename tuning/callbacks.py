@@ -54,12 +54,21 @@ class TrialLog(Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Open the trial's run."""
-        config = TrialConfig(**trial.config["trial"])
-        name = str(trial.custom_trial_name)
-        self.tracker.start_trial(trial.trial_id, name, config.model_dump())
-        run_id = self.tracker.run_id(trial.trial_id)
-        self.outcomes[trial.trial_id] = Outcome(name=name, config=config, run_id=run_id)
-        self.progress.start(name, config.epochs)
+        outcome = self._outcome_of(trial)
+        self.progress.start(outcome.name, outcome.config.epochs)
+
+    def _outcome_of(self, trial: Trial) -> Outcome:
+        """Return the trial's outcome, with a run in the log from the first time on.
+
+        A worker can die before Ray says that its trial starts.
+        """
+        if trial.trial_id not in self.outcomes:
+            config = TrialConfig(**trial.config["trial"])
+            name = str(trial.custom_trial_name)
+            self.tracker.start_trial(trial.trial_id, name, config.model_dump())
+            run_id = self.tracker.run_id(trial.trial_id)
+            self.outcomes[trial.trial_id] = Outcome(name=name, config=config, run_id=run_id)
+        return self.outcomes[trial.trial_id]
 
     def on_trial_result(
         self,
@@ -85,7 +94,7 @@ class TrialLog(Callback):
         **info: Any,
     ) -> None:
         """Log the outcome that the trial saved."""
-        outcome = self.outcomes[trial.trial_id]
+        outcome = self._outcome_of(trial)
         with checkpoint.as_directory() as folder:
             outcome.folder = Path(folder)
             outcome.metrics = json.loads((outcome.folder / RESULT).read_bytes())
@@ -96,7 +105,7 @@ class TrialLog(Callback):
     ) -> None:
         """Close the trial's run."""
         self.tracker.end_trial(trial.trial_id)
-        outcome = self.outcomes[trial.trial_id]
+        outcome = self._outcome_of(trial)
         self.progress.finish(outcome.name, outcome.metrics)
 
     def on_trial_error(
@@ -105,7 +114,7 @@ class TrialLog(Callback):
         """Close the trial's run as failed, with its cause."""
         error = trial.get_pickled_error()
         cause = str(error or trial.error_file or "unknown").strip()
-        outcome = self.outcomes[trial.trial_id]
+        outcome = self._outcome_of(trial)
         outcome.cause = cause.split("\n")[-1]
         self.tracker.end_trial(trial.trial_id, cause=cause)
         self.progress.fail(outcome.name, outcome.cause)

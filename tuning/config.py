@@ -64,6 +64,7 @@ class TrialConfig(StrictModel):
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
     batch_size: int = Field(32, ge=1, description="pairs per optimizer step")
     epochs: int = Field(5, ge=1, description="passes over the training split")
+    min_steps: int = Field(0, ge=0, description="optimizer steps; small data gets more epochs")
     targets: Literal["auto", "labels", "votes"] = Field(
         "auto", description="0/1 labels, or the share of votes for paraphrase; auto: votes if any"
     )

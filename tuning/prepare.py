@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -68,11 +69,7 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
     if not pairs.has_votes and any(trial.targets == "votes" for trial in trials):
         rule = "must be labels or auto: the data set has no votes for every pair"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
-    found = "votes" if pairs.has_votes else "labels"
-    trials = [
-        trial.model_copy(update={"targets": found}) if trial.targets == "auto" else trial
-        for trial in trials
-    ]
+    trials = [fit_to_data(trial, pairs) for trial in trials]
     tokens = tokenise(
         pairs,
         encoder,
@@ -87,6 +84,22 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
         encoder=encoder,
         pairs=pairs,
         tokens=tokens,
+    )
+
+
+def fit_to_data(trial: TrialConfig, pairs: PairData) -> TrialConfig:
+    """Return the trial with what depends on the data decided: its targets, its epochs.
+
+    ``targets: auto`` becomes votes where every pair has them; epochs are added until there are
+    ``min_steps`` optimizer steps.
+    """
+    found = "votes" if pairs.has_votes else "labels"
+    steps = math.ceil(len(pairs.splits["train"].labels) / trial.batch_size)
+    return trial.model_copy(
+        update={
+            "targets": found if trial.targets == "auto" else trial.targets,
+            "epochs": max(trial.epochs, math.ceil(trial.min_steps / steps)),
+        }
     )
 
 

@@ -1,4 +1,4 @@
-"""Guards the baselines: symmetric features, thresholds from validation, no sight of test labels."""
+"""Guards the baselines: symmetric features, thresholds from validation, test labels unseen."""
 
 import numpy as np
 import pandas as pd

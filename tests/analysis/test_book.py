@@ -1,4 +1,4 @@
-"""Guards what is kept of tables and figures: every digit in the files, dashes for what is missing."""
+"""Guards what is kept of tables and figures: every digit in files, a dash for what is missing."""
 
 import json
 from pathlib import Path

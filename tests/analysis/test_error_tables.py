@@ -17,7 +17,7 @@ MAP: dict[str, Any] = {
 
 
 @pytest.fixture
-def test_pairs() -> pd.DataFrame:
+def scored() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "line": [2, 3, 4, 5],
@@ -36,17 +36,17 @@ def test_pairs() -> pd.DataFrame:
     )
 
 
-def test_one_error_of_each_kind_and_no_entity_twice(test_pairs: pd.DataFrame) -> None:
+def test_one_error_of_each_kind_and_no_entity_twice(scored: pd.DataFrame) -> None:
     maps = [{"line": line} for line in (2, 5, 3, 4)]
-    lines = [found["line"] for found in error_tables.choose_examples(maps, test_pairs, set())]
+    lines = [found["line"] for found in error_tables.choose_examples(maps, scored, set())]
     assert lines == [2, 4]
-    shown = error_tables.choose_examples(maps, test_pairs, {"car"})
+    shown = error_tables.choose_examples(maps, scored, {"car"})
     assert [found["line"] for found in shown] == [5, 4]
 
 
-def test_a_comment_says_what_can_be_counted(test_pairs: pd.DataFrame) -> None:
-    found = {**MAP, "pair": test_pairs.iloc[0]}
-    row = error_tables.describe_example(found, 0.9, test_pairs, {"the", "red", "one"})
+def test_a_comment_says_what_can_be_counted(scored: pd.DataFrame) -> None:
+    found = {**MAP, "pair": scored.iloc[0]}
+    row = error_tables.describe_example(found, 0.9, scored, {"the", "red", "one"})
     assert row["kind"] == "false positive"
     assert "share 90% of their words, more than 50% of the pairs that are none" in row["comment"]
     assert "1 of 3 experts called it a paraphrase: the annotators were split." in row["comment"]
@@ -58,25 +58,21 @@ def test_a_comment_says_what_can_be_counted(test_pairs: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("row", "expected"), [(1, "a negation"), (2, "a number"), (3, "an abbreviation")]
 )
-def test_what_one_side_alone_has_is_named(
-    test_pairs: pd.DataFrame, row: int, expected: str
-) -> None:
-    found = {**MAP, "pair": test_pairs.iloc[row]}
-    comment = error_tables.describe_example(found, 0.1, test_pairs, set())["comment"]
+def test_what_one_side_alone_has_is_named(scored: pd.DataFrame, row: int, expected: str) -> None:
+    found = {**MAP, "pair": scored.iloc[row]}
+    comment = error_tables.describe_example(found, 0.1, scored, set())["comment"]
     assert f"Only one of them has {expected}." in comment
 
 
-def test_unknown_votes_are_not_spoken_of(test_pairs: pd.DataFrame) -> None:
-    pairs = test_pairs.assign(votes=np.nan)
+def test_unknown_votes_are_not_spoken_of(scored: pd.DataFrame) -> None:
+    pairs = scored.assign(votes=np.nan)
     comment = error_tables.describe_example({**MAP, "pair": pairs.iloc[0]}, 0.9, pairs, set())
     assert "experts" not in comment["comment"]
 
 
-def test_a_head_that_pools_names_the_heaviest_words(test_pairs: pd.DataFrame) -> None:
+def test_a_head_that_pools_names_the_heaviest_words(scored: pd.DataFrame) -> None:
     pooled = {**MAP, "weights": [0.0, 0.5, 0.1, 0.2, 0.1, 0.05, 0.05, 0.0]}
-    row = error_tables.describe_example(
-        {**pooled, "pair": test_pairs.iloc[0]}, 0.9, test_pairs, set()
-    )
+    row = error_tables.describe_example({**pooled, "pair": scored.iloc[0]}, 0.9, scored, set())
     assert "rests most on “car”, “red”, “car”." in row["comment"]
 
 
@@ -85,15 +81,15 @@ def test_confusion_is_a_mean_over_seeds(predictions: Predictions) -> None:
     assert [row[name] for name in ("tn", "fp", "fn", "tp")] == [2.0, 1.0, 1.0, 2.0]
 
 
-def test_error_rates_are_counted_in_each_bin(test_pairs: pd.DataFrame) -> None:
+def test_error_rates_are_counted_in_each_bin(scored: pd.DataFrame) -> None:
     model = Predictions(
-        labels=test_pairs["label"].to_numpy(),
+        labels=scored["label"].to_numpy(),
         entities=np.array([0, 0, 1, 2]),
         probabilities=np.array([[0.9, 0.9, 0.9, 0.1]]),
         seeds=np.array([0]),
         thresholds=np.array([0.5]),
     )
-    table = error_tables.error_rates(test_pairs, {"all": model})
+    table = error_tables.error_rates(scored, {"all": model})
     votes = table[table["by"] == "votes for paraphrase"].set_index("bin")["error_rate"]
     assert votes.to_dict() == {"0 of 3": 0, "1 of 3": 1, "2 of 3": 0, "3 of 3": 0}
     assert table.groupby("by")["pairs"].sum().eq(4).all()

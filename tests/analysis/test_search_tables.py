@@ -50,7 +50,7 @@ def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
 
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
     history = plot_history(search_tables.search_history(trials))
-    assert len(history.axes[0].collections[0].get_offsets()) == 20
+    assert np.shape(history.axes[0].collections[0].get_offsets()) == (20, 2)
     columns = ["learning_rate", "optimizer", "val_f1_at_threshold"]
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
     bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches

@@ -4,71 +4,18 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from tests.end_to_end.running import Ran, command, reproduce, run_smoke
 from tuning.options import ROOT
 
 pytestmark = pytest.mark.slow
-
-Ended = subprocess.CompletedProcess[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a run of the smoke experiment left behind."""
-
-    folder: Path
-    store: str
-    ended: Ended
-
-    def trials(self, experiment: str = "smoke") -> list[Run]:
-        client = MlflowClient(tracking_uri=self.store)
-        found = client.get_experiment_by_name(experiment)
-        assert found is not None
-        runs = client.search_runs([found.experiment_id], "tags.kind = 'trial'")
-        return sorted(runs, key=lambda run: run.info.run_name or "")
-
-
-def command(script: str, *words: str) -> list[str]:
-    return [sys.executable, str(ROOT / "tuning" / script), *words]
-
-
-def run_smoke(folder: Path, *words: str) -> Ran:
-    """Run the smoke experiment from a folder that is not the project's."""
-    store = f"sqlite:///{folder / 'log.db'}"
-    smoke = str(ROOT / "experiments/smoke.yaml")
-    places = ["--output", str(folder / "out"), "--tracking-uri", store]
-    ended = subprocess.run(
-        command("run_grid.py", smoke, *places, *words),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    return Ran(folder=folder, store=store, ended=ended)
-
-
-def reproduce(ran: Ran, *words: str) -> Ended:
-    words = (*words, "--tracking-uri", ran.store)
-    return subprocess.run(
-        command("reproduce.py", *words), capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    ran = run_smoke(tmp_path_factory.mktemp("smoke"), "--set", "freezing=[all, some]")
-    assert ran.ended.returncode == 0, ran.ended.stderr
-    return ran
 
 
 def test_the_table_and_the_next_command_are_printed(smoke: Ran) -> None:
@@ -182,10 +129,10 @@ def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None
     try:
         wait_for(lambda: len(trials_of(driver)) == 2, 120)
         trials_of(driver)[0].kill()
-        output, _ = driver.communicate(timeout=120)
+        output, errors = driver.communicate(timeout=120)
     finally:
         stop(driver)
     ran = Ran(folder=tmp_path, store=store, ended=subprocess.CompletedProcess([], 0))
     assert driver.returncode == 1
-    assert re.search(r"failed: 0[12]-", output)
+    assert re.search(r"failed: 0[12]-", output), output + errors
     assert sorted(run.info.status for run in ran.trials()) == ["FAILED", "FINISHED"]

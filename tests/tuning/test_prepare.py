@@ -59,3 +59,9 @@ def test_depths_are_counted_once_each(tmp_path: Path) -> None:
 def test_varied_fields_are_those_in_which_trials_differ() -> None:
     trials = experiment(grid={"seed": [0, 1], "head": ["mean_pooling"]}).trials()
     assert varied_fields(trials) == ["seed"]
+
+
+def test_small_data_gets_the_epochs_that_its_steps_need(tmp_path: Path) -> None:
+    grid = {"min_steps": [0, 100, 500], "batch_size": [32, 200]}  # 1500 pairs: 47 or 8 steps
+    trials = prepare(experiment(trial={"epochs": 2}, grid=grid), Places(cache=tmp_path)).trials
+    assert [trial.epochs for trial in trials] == [2, 2, 3, 13, 11, 63]

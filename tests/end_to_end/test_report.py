@@ -1,0 +1,198 @@
+"""Guards report and submission as a user makes them: from a real run to pages, files, archive."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+from nbclient import NotebookClient
+from pypdf import PdfReader
+
+from tests.end_to_end.running import Ended, Ran
+from tuning.options import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def analyse(script: str, *words: str, cwd: Path) -> Ended:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "analysis" / script), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+@pytest.fixture(scope="module")
+def report(smoke: Ran, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    words = ["--tracking-uri", smoke.store, "--output", str(folder), "--grid", "smoke"]
+    ended = analyse("make_report.py", *words, cwd=folder)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(report: Path) -> str:
+    return "\n".join(text.extract_text() for text in PdfReader(report / "Report.pdf").pages)
+
+
+def contents(report: Path) -> dict[str, Any]:
+    return json.loads((report / "report.json").read_bytes())
+
+
+def written(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def expected_numbers(smoke: Ran) -> list[tuple[str, str, str]]:
+    """Return (table, row, number) for what is found in the store or in the data files."""
+    found = []
+    for run in smoke.trials():
+        params, metrics = run.data.params, run.data.metrics
+        row = f"{params['freezing']} {params['optimizer']} {float(params['learning_rate']):g}"
+        for name in ("val_f1_at_threshold", "test_f1_at_threshold", "test_f1", "test_accuracy"):
+            found.append(("grid", row, written(metrics[name])))
+        found.append(("grid", row, written(metrics["test_auc"])))
+    for split in ("train", "validation", "test"):
+        pairs = pd.read_csv(ROOT / f"embedded/pairs/{split}.tsv", sep="\t", quoting=3)
+        found.append(("class_balance", split, str(len(pairs))))
+        found.append(("class_balance", split, str(pairs["label"].sum())))
+    return found
+
+
+def test_ten_numbers_of_the_report_are_those_of_store_and_data(
+    smoke: Ran, report: Path, page: str
+) -> None:
+    tables = contents(report)["tables"]
+    for table, row, number in random.Random(0).sample(expected_numbers(smoke), 10):
+        (cells,) = [
+            cells for cells in tables[table]["rows"] if " ".join(cells).startswith(f"{row} ")
+        ]
+        assert number in cells, (table, row, number)
+        assert number in page
+
+
+def test_scores_in_the_comparison_are_the_logged_ones(smoke: Ran, report: Path) -> None:
+    long = pd.read_csv(report / "tables/scores_at_threshold_long.csv")
+    shown = long.set_index(["model", "metric"])["mean"]
+    sound = [run.data for run in smoke.trials() if not run.data.metrics["collapsed"]]
+    for mode in {data.params["freezing"] for data in sound}:
+        best = max(
+            (data.metrics for data in sound if data.params["freezing"] == mode),
+            key=lambda metrics: metrics["val_f1_at_threshold"],
+        )
+        for metric in ("accuracy", "f1", "precision", "recall"):
+            logged = best[f"test_{metric}_at_threshold"]
+            assert shown[f"{mode} frozen", metric] == pytest.approx(logged, abs=1e-12)
+        assert shown[f"{mode} frozen", "auc"] == pytest.approx(best["test_auc"], abs=1e-12)
+    assert sound
+
+
+def test_the_first_page_names_encoder_and_data_as_embedded(report: Path) -> None:
+    first = PdfReader(report / "Report.pdf").pages[0].extract_text()
+    assert "Data: embedded" in first
+    assert "Encoder: embedded" in first
+    assert "not PARADE" in first
+
+
+def test_what_is_missing_is_named_on_the_page(page: str) -> None:
+    flat = " ".join(page.split())
+    assert (
+        "The store has no experiment ‘freezing’" in flat or "has no experiment 'freezing'" in flat
+    )
+    assert "No finished trial with freezing" in flat
+    assert "single seed" in flat
+
+
+def test_every_figure_is_there_as_vectors_and_as_a_picture(report: Path) -> None:
+    for name, figure in contents(report)["figures"].items():
+        assert (report / figure["file"]).read_bytes().startswith(b"%PDF")
+        assert (report / f"figures/{name}.png").stat().st_size > 1000
+        assert figure["caption"]
+
+
+def test_the_same_store_gives_the_same_report(smoke: Ran, report: Path, tmp_path: Path) -> None:
+    words = ["--tracking-uri", smoke.store, "--output", str(tmp_path), "--grid", "smoke"]
+    assert analyse("make_report.py", *words, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "Report.pdf").read_bytes() == (report / "Report.pdf").read_bytes()
+
+
+def test_a_store_with_failed_runs_only_still_shows_the_data(smoke: Ran, tmp_path: Path) -> None:
+    shutil.copyfile(smoke.folder / "log.db", tmp_path / "failed.db")
+    store = f"sqlite:///{tmp_path / 'failed.db'}"
+    client = MlflowClient(tracking_uri=store)
+    for run in smoke.trials():
+        client.set_terminated(run.info.run_id, "FAILED")
+    words = ["--tracking-uri", store, "--output", str(tmp_path / "report"), "--grid", "smoke"]
+    ended = analyse("make_report.py", *words, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "4 trials did not finish" in ended.stdout
+    made = contents(tmp_path / "report")
+    assert "class_balance" in made["tables"]
+    assert "grid" not in made["tables"]
+
+
+def test_an_empty_store_is_an_error_in_words(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'empty.db'}"
+    MlflowClient(tracking_uri=store).search_experiments()
+    ended = analyse("make_report.py", "--tracking-uri", store, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "must have a launch of experiment 'grid' or 'freezing'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_submission_reproduces_its_scores_elsewhere(
+    smoke: Ran, report: Path, tmp_path: Path
+) -> None:
+    words = ["--tracking-uri", smoke.store, "--report", str(report / "Report.pdf")]
+    ended = analyse("make_submission.py", "Ada", "Grace", *words, "--experiments", "smoke",
+                    cwd=tmp_path)  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    with zipfile.ZipFile(report / "A3_Ada_Grace.zip") as archive:
+        archive.extractall(tmp_path)
+    packed = tmp_path / "A3_Ada_Grace"
+    assert {"Report.pdf", "README.md", "code", "saved_models"} == {
+        p.name for p in packed.iterdir()
+    }
+    assert len(list(packed.rglob("classifier.pt"))) in (1, 2)
+    again = subprocess.run(
+        [sys.executable, str(packed / "code/tuning/reproduce.py"), str(packed / "saved_models")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=packed / "code",
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "4 of 4 runs reproduce their scores" in again.stdout
+
+
+@pytest.mark.parametrize("members", [[], ["Ada/../x"]])
+def test_a_submission_needs_names(
+    smoke: Ran, report: Path, members: list[str], tmp_path: Path
+) -> None:
+    words = ["--tracking-uri", smoke.store, "--report", str(report / "Report.pdf")]
+    ended = analyse("make_submission.py", *members, *words, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "MEMBERS: must be names of letters, digits, _ and -" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["explore_data", "compare_runs"])
+def test_a_notebook_runs_and_is_kept_without_outputs(
+    smoke: Ran, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = nbformat.read(ROOT / f"analysis/notebooks/{name}.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", smoke.store)
+    monkeypatch.setenv("EXPERIMENT", "smoke")
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    assert any(cell.get("outputs") for cell in notebook.cells)
