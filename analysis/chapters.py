@@ -133,7 +133,11 @@ def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
             "auc_points": differences["auc"],
             "f1_points": differences["f1"],
             "f1_interval": interval,
-            **{name: differences[name] for name in differences.columns if "_p" in name},
+            **{
+                name: differences[name]
+                for test in ("permutation_p", "mcnemar_p")
+                for name in (test, f"{test}_holm")
+            },
         }
     )
 

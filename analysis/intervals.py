@@ -124,10 +124,13 @@ def permutation_p(one: Predictions, other: Predictions, permutations: int, seed:
     """Return the two-sided p-value of the difference in mean F1, entities swapped as a whole.
 
     A paired permutation test: under the null hypothesis the two models' predictions for an
-    entity could be exchanged. Seeds are averaged within a model. The observed difference counts
-    as one of the permutations, so that p is never 0 (Phipson and Smyth, 2010).
+    entity could be exchanged. Seeds are averaged within a model; a model with one seed meets each
+    seed of the other. The observed difference counts as one of the permutations, so that p is
+    never 0 (Phipson and Smyth, 2010).
     """
     first, second = entity_counts(one), entity_counts(other)
+    if 1 in (len(first), len(second)):  # a model without seeds meets each seed of the other
+        first, second = np.broadcast_arrays(first, second)
     count = min(len(first), len(second))
     first, second = first[:count], second[:count]
     swapped = np.random.default_rng(seed).random((permutations, first.shape[1])) < 0.5

@@ -110,6 +110,26 @@ def test_equal_models_do_not_differ_and_unequal_ones_do() -> None:
     assert permutation_p(one, other, 999, seed=0) == permutation_p(other, one, 999, seed=0)
 
 
+def test_a_model_without_seeds_meets_every_seed_of_the_other() -> None:
+    one, other, single = (clustered(noise, seed=0) for noise in (0.1, 0.35, 0.25))
+    found = [
+        permutation_p(
+            Predictions(
+                labels=one.labels,
+                entities=one.entities,
+                probabilities=np.vstack([first.probabilities, second.probabilities]),
+                seeds=np.array([0, 1]),
+                thresholds=np.array([0.5, 0.5]),
+            ),
+            single,
+            999,
+            seed=0,
+        )
+        for first, second in ((one, other), (other, one))
+    ]
+    assert found[0] == found[1] > permutation_p(one, single, 999, seed=0)
+
+
 def test_one_in_twenty_p_values_lies_below_a_twentieth_when_nothing_differs() -> None:
     found = []
     for seed in range(100):
