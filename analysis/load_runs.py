@@ -15,6 +15,7 @@ import pandas as pd
 
 os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 wait minutes for no server
 
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException

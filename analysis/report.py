@@ -85,7 +85,9 @@ def _compare(
     modes = run_tables.freezing_order(trials["freezing"])
     for mode in ("all", "some", "none"):
         if mode not in modes:
-            store.notes.append(f"No finished trial with freezing '{mode}' is compared.")
+            store.notes.append(
+                f"No trial with freezing '{mode}' finished and learned: it is not compared."
+            )
     for mode in modes:
         if (trials["freezing"].astype(str) == mode).sum() == 1:
             store.notes.append(

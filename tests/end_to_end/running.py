@@ -37,7 +37,7 @@ def run_smoke(folder: Path, *words: str) -> Ran:
     """Run the smoke experiment from a folder that is not the project's."""
     store = f"sqlite:///{folder / 'log.db'}"
     smoke = str(ROOT / "experiments/smoke.yaml")
-    places = ["--output", str(folder / "out"), "--tracking-uri", store]
+    places = ["--output", str(folder / "out"), "--tracking-uri", store, "--set", "epochs=8"]
     ended = subprocess.run(
         command("run_grid.py", smoke, *places, *words),
         capture_output=True,

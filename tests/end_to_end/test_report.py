@@ -110,7 +110,7 @@ def test_what_is_missing_is_named_on_the_page(page: str) -> None:
     assert (
         "The store has no experiment ‘freezing’" in flat or "has no experiment 'freezing'" in flat
     )
-    assert "No finished trial with freezing" in flat
+    assert "No trial with freezing" in flat
     assert "single seed" in flat
 
 
