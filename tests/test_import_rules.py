@@ -57,3 +57,14 @@ def test_a_plan_needs_no_heavy_import() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "set()"
+
+
+def test_the_report_loads_neither_torch_nor_ray() -> None:
+    code = (
+        "import sys, analysis.report, analysis.submission, analysis.search_figures\n"
+        "print({'torch', 'ray', 'transformers', 'tuning', 'models'} & set(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "set()"
