@@ -18,12 +18,14 @@ from analysis import (
 )
 from analysis import run_figures as figures
 from analysis import run_tables as tables
-from analysis.baselines import baseline_predictions
 from analysis.book import Book
 from analysis.captions import points, score
-from analysis.intervals import METRICS, Predictions
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
+from measures.baselines import baseline_predictions
+from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
+from measures.comparison import differences as compare_models
+from measures.intervals import METRICS, Predictions
 
 REFERENCE = "logistic regression on overlap"  # the baseline that modes are tested against
 _LEARNED = (REFERENCE, "gradient boosting on overlap and topics")  # 0.5 means something to them
@@ -81,15 +83,15 @@ def training_chapter(book: Book, compared: Compared) -> None:
 
 def comparison_chapter(book: Book, compared: Compared) -> None:
     """Fill in the scores of freezing modes and baselines, and their differences."""
-    entities = tables.entity_codes(compared.test["group"])
+    entities = entity_codes(compared.test["group"])
     baselines = baseline_predictions(compared.pairs, entities)
     learned = {name: baselines[name].at(0.5) for name in _LEARNED}
     at_half = {**_models(compared, 0.5), **learned}
     _add_scores(book, "scores_at_half", at_half)
     _add_scores(book, "scores_at_threshold", {**_models(compared, None), **baselines})
     modes = [name for name in at_half if name not in learned]
-    declared = tables.declared_comparisons(modes, REFERENCE)
-    differences = tables.differences(at_half, declared)
+    declared = declared_comparisons(modes, REFERENCE)
+    differences = compare_models(at_half, declared)
     book.keep_numbers("differences_exact", differences)
     book.add_table("differences", _written_differences(differences))
     book.add_figure("differences", figures.plot_differences(differences))
@@ -102,7 +104,7 @@ def _models(compared: Compared, threshold: float | None) -> dict[str, Prediction
 
 
 def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
-    long = tables.scores_with_intervals(models)
+    long = scores_with_intervals(models)
     book.keep_numbers(f"{name}_long", long)
     book.add_figure(name, figures.plot_comparison(long))
     rows = []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from analysis.baselines import word_overlap, words
+from measures.overlap import word_overlap, words
 
 SPLITS = ("train", "validation", "test")
 VOTERS = 3
@@ -103,7 +103,7 @@ def overlap(pairs: pd.DataFrame) -> pd.DataFrame:
             "split": pairs["split"],
             "label": pairs["label"],
             "votes": (pairs["votes"] * VOTERS).round(),
-            "overlap": word_overlap(pairs),
+            "overlap": word_overlap(pairs["first"], pairs["second"]),
         }
     )
 

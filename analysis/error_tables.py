@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from analysis.baselines import content_words, jaccard, words
 from analysis.data_tables import VOTERS
-from analysis.intervals import Predictions, entity_counts
 from analysis.run_tables import freezing_order
+from measures.intervals import Predictions, entity_counts
+from measures.overlap import content_words, jaccard, words
 
 EXAMPLES_PER_KIND = 1  # of false positives, and of false negatives, for each freezing mode
 _NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}

@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(
-    path for name in ("analysis", "models", "tuning") for path in (ROOT / name).rglob("*.py")
+    path
+    for name in ("analysis", "measures", "models", "tuning")
+    for path in (ROOT / name).rglob("*.py")
 )
 RAY_FILES = {"trial.py", "launch.py", "callbacks.py"}
 
@@ -30,8 +32,10 @@ def forbidden_in(path: Path) -> set[str]:
     folder = path.relative_to(ROOT).parts[0]
     if folder == "analysis":
         return {"tuning", "models", "ray", "torch", "transformers"}
+    if folder == "measures":
+        return {"tuning", "models", "analysis", "ray", "torch", "transformers", "mlflow", "optuna"}
     if folder == "models":
-        return {"tuning", "analysis", "ray", "mlflow", "optuna"}
+        return {"tuning", "analysis", "measures", "ray", "mlflow", "optuna"}
     ray = set() if path.name in RAY_FILES else {"ray"}
     mlflow = set() if path.name == "tracking.py" else {"mlflow"}
     return {"analysis"} | ray | mlflow

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from analysis.intervals import Predictions
 from analysis.load_runs import METRICS, PARENT_TAG
+from measures.intervals import Predictions
 
 
 @pytest.fixture

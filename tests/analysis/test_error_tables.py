@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import error_tables
-from analysis.intervals import Predictions
+from measures.intervals import Predictions
 
 MAP: dict[str, Any] = {
     "line": 2,

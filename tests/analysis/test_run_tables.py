@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from analysis import run_tables
-from analysis.intervals import Predictions
 
 
 def trials(*rows: tuple[str, str, float, float, float, float]) -> pd.DataFrame:
@@ -84,36 +83,3 @@ def test_predictions_are_joined_by_line_and_seed() -> None:
     assert found["all"].probabilities.tolist() == [[0.9, 0.2], [0.6, 0.4]]
     assert found["all"].thresholds.tolist() == [0.4, 0.3]
     assert found["all"].labels.tolist() == [1, 0]
-
-
-def test_pairs_without_a_group_are_entities_of_their_own() -> None:
-    codes = run_tables.entity_codes(pd.Series(["a", "", "a", ""]))
-    assert codes[0] == codes[2]
-    assert len(set(codes)) == 3
-
-
-def test_every_declared_comparison_has_an_interval_and_corrected_p_values(
-    predictions: Predictions,
-) -> None:
-    other = predictions.at(0.35)
-    declared = run_tables.declared_comparisons(["all", "some"], "words")
-    assert declared == [("some", "all"), ("all", "words"), ("some", "words")]
-    table = run_tables.differences({"all": predictions, "some": other, "words": other}, declared)
-    assert (table["f1_low"] <= table["f1"]).all()
-    assert (table["f1"] <= table["f1_high"]).all()
-    assert (table["permutation_p_holm"] >= table["permutation_p"]).all()
-    assert table["f1"].tolist()[2] == 0
-
-
-def test_a_single_seed_has_no_standard_deviation(predictions: Predictions) -> None:
-    one = Predictions(
-        labels=predictions.labels,
-        entities=predictions.entities,
-        probabilities=predictions.probabilities[:1],
-        seeds=predictions.seeds[:1],
-        thresholds=predictions.thresholds[:1],
-    )
-    table = run_tables.scores_with_intervals({"one": one, "two": predictions})
-    by_model = table.set_index(["model", "metric"])["std"]
-    assert np.isnan(by_model["one", "accuracy"])
-    assert by_model["two", "accuracy"] == pytest.approx(np.std([4 / 6, 4 / 6], ddof=1))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from analysis import baselines
+from measures import baselines
+from measures.overlap import FEATURES, overlap_features
 from tests.analysis.conftest import make_pairs
 
 
@@ -29,9 +30,9 @@ def many() -> pd.DataFrame:
 
 def test_swapping_the_definitions_changes_no_feature(pairs: pd.DataFrame) -> None:
     swapped = pairs.rename(columns={"first": "second", "second": "first"})
-    np.testing.assert_array_equal(
-        baselines.overlap_features(pairs), baselines.overlap_features(swapped)
-    )
+    found, expected = (overlap_features(p["first"], p["second"]) for p in (swapped, pairs))
+    np.testing.assert_array_equal(found, expected)
+    assert found.shape == (len(pairs), FEATURES)
 
 
 def test_learners_rank_what_overlap_tells(many: pd.DataFrame) -> None:

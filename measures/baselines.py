@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from analysis.intervals import Predictions
+from measures.intervals import Predictions
+from measures.overlap import overlap_features, word_overlap
 
-_WORD = re.compile(r"\w+")
 _TOPICS = 50
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text in lower case, without punctuation."""
-    return _WORD.findall(text.lower())
-
-
-def content_words(text: str) -> set[str]:
-    """Return the different words of a text without English stop words."""
-    return set(words(text)) - ENGLISH_STOP_WORDS
-
-
-def jaccard(first: set[str], second: set[str]) -> float:
-    """Return the share of all elements that both sets have; 0 if both are empty."""
-    union = len(first | second)
-    return len(first & second) / union if union else 0.0
-
-
-def word_overlap(pairs: pd.DataFrame) -> np.ndarray:
-    """Return the Jaccard index of the two definitions' words for each pair, (N,)."""
-    columns = zip(pairs["first"], pairs["second"], strict=True)
-    return np.array([jaccard(set(words(a)), set(words(b))) for a, b in columns])
-
-
-def overlap_features(pairs: pd.DataFrame) -> np.ndarray:
-    """Return features of a pair that do not change if its definitions are swapped, (N, F)."""
-    columns = zip(pairs["first"], pairs["second"], strict=True)
-    return np.array([_pair_features(a, b) for a, b in columns])
-
-
-def _pair_features(first: str, second: str) -> list[float]:
-    features: list[float] = []
-    left, right = words(first), words(second)
-    joined = " ".join(left), " ".join(right)
-    sets = [(set(left), set(right)), (content_words(first), content_words(second))]
-    sets += [(_ngrams(left, n), _ngrams(right, n)) for n in (2, 3)]
-    sets += [(_ngrams(list(joined[0]), n), _ngrams(list(joined[1]), n)) for n in (2, 3, 4, 5)]
-    for a, b in sets:
-        shared = len(a & b)
-        smaller, larger = sorted((len(a), len(b)))
-        features += [jaccard(a, b), shared / max(smaller, 1), shared / max(larger, 1)]
-    lengths = sorted((len(left), len(right)))
-    return [*features, lengths[0], lengths[1], lengths[1] - lengths[0]]
-
-
-def _ngrams(items: list[str], size: int) -> set[str]:
-    return {"\0".join(items[i : i + size]) for i in range(len(items) - size + 1)}
+def _overlap(pairs: pd.DataFrame) -> np.ndarray:
+    return overlap_features(pairs["first"], pairs["second"])
 
 
 def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
@@ -76,7 +32,7 @@ def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
         TruncatedSVD(_TOPICS, random_state=0),
     ).fit(texts)
     first, second = topics.transform(pairs["first"]), topics.transform(pairs["second"])
-    return np.hstack([overlap_features(pairs), np.abs(first - second), first * second])
+    return np.hstack([_overlap(pairs), np.abs(first - second), first * second])
 
 
 def _all_positive(pairs: pd.DataFrame, _train: np.ndarray) -> np.ndarray:
@@ -84,11 +40,11 @@ def _all_positive(pairs: pd.DataFrame, _train: np.ndarray) -> np.ndarray:
 
 
 def _word_jaccard(pairs: pd.DataFrame, _train: np.ndarray) -> np.ndarray:
-    return word_overlap(pairs)
+    return word_overlap(pairs["first"], pairs["second"])
 
 
 def _logistic_regression(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
-    features, labels = overlap_features(pairs), pairs["label"].to_numpy()
+    features, labels = _overlap(pairs), pairs["label"].to_numpy()
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return model.fit(features[train], labels[train]).predict_proba(features)[:, 1]
 

@@ -1,0 +1,1 @@
+"""What both the tuner and the analysis compute: overlap features, baselines, intervals."""

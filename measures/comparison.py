@@ -1,0 +1,91 @@
+"""Models side by side: scores with intervals over seeds and entities, and their differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from measures.intervals import (
+    METRICS,
+    Predictions,
+    draw_entities,
+    holm,
+    interval,
+    mcnemar_p,
+    permutation_p,
+    point_scores,
+    resample,
+)
+
+RESAMPLES = 2000
+PERMUTATIONS = 5000
+
+
+def entity_codes(groups: pd.Series) -> np.ndarray:
+    """Return a number from 0 for each pair's entity; a pair without one stands for itself."""
+    own = "\0" + pd.Series(np.arange(len(groups)), index=groups.index).astype(str)
+    return pd.factorize(groups.where(groups != "", own))[0]
+
+
+def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
+    """Return a row a model and metric: ``mean`` and ``std`` over seeds (NaN for one), ``seeds``,
+    and the 95 % interval ``low`` to ``high`` over seeds and whole entities together.
+    """
+    rows = []
+    for model, predictions in models.items():
+        drawn = draw_entities(int(predictions.entities.max()) + 1, RESAMPLES, seed=0)
+        resampled = resample(predictions, drawn, seed=1)
+        points = point_scores(predictions)
+        for metric in METRICS:
+            values = points[metric]
+            low, high = interval(resampled[metric])
+            rows.append(
+                {
+                    "model": model,
+                    "metric": metric,
+                    "mean": values.mean(),
+                    "std": values.std(ddof=1) if len(values) > 1 else np.nan,
+                    "seeds": len(values),
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def declared_comparisons(modes: list[str], baseline: str | None) -> list[tuple[str, str]]:
+    """Return what is compared: each two freezing modes, and each mode against the baseline."""
+    pairs = [(later, earlier) for earlier, later in combinations(modes, 2)]
+    return pairs + ([(mode, baseline) for mode in modes] if baseline else [])
+
+
+def differences(
+    models: Mapping[str, Predictions], declared: list[tuple[str, str]]
+) -> pd.DataFrame:
+    """Return a row a declared comparison, ``model`` minus ``other``.
+
+    For accuracy, F1 and AUC the difference with its 95 % interval over seeds and entities
+    (``f1``, ``f1_low``, ``f1_high`` ...), the p-values of the permutation test of F1 and of
+    McNemar's test of accuracy, and both corrected over all of them (``..._holm``).
+    """
+    rows = []
+    for model, other in declared:
+        one, two = models[model], models[other]
+        drawn = draw_entities(int(one.entities.max()) + 1, RESAMPLES, seed=0)
+        left, right = resample(one, drawn, seed=1), resample(two, drawn, seed=2)
+        row: dict[str, object] = {"model": model, "other": other}
+        for metric in ("accuracy", "f1", "auc"):
+            row[metric] = point_scores(one)[metric].mean() - point_scores(two)[metric].mean()
+            row[f"{metric}_low"], row[f"{metric}_high"] = interval(left[metric] - right[metric])
+        row["permutation_p"] = permutation_p(one, two, PERMUTATIONS, seed=3)
+        row["mcnemar_p"] = mcnemar_p(one, two)
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    if rows:
+        corrected = holm([*table["permutation_p"], *table["mcnemar_p"]])
+        table["permutation_p_holm"] = corrected[: len(rows)]
+        table["mcnemar_p_holm"] = corrected[len(rows) :]
+    return table
