@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
-from models.heads import build_head
+from models.heads import FeatureBranch, build_head
 
 WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
 _FORMAT = 1
@@ -88,13 +89,27 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         attention = "sdpa" if torch.cuda.is_available() else "eager"
         lower, upper = load_encoder(encoder, depth, attention=attention)
         precision = getattr(torch, card["precision"])
+        weights = _read_weights(folder, from_export)
         model = Classifier(
-            lower if depth else None, upper, build_head(**card["head"]), precision=precision
+            lower if depth else None,
+            upper,
+            build_head(**card["head"]),
+            branch=_build_branch(weights, card["head"]),
+            precision=precision,
         )
-        model.load_state_dict(model.state_dict() | _read_weights(folder, from_export))
+        model.load_state_dict(model.state_dict() | weights)
     except (KeyError, EncoderError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{folder}: cannot be loaded: {error}") from error
     return model.eval()
+
+
+def _build_branch(weights: dict[str, torch.Tensor], head: dict[str, Any]) -> nn.Module | None:
+    """Return a branch of the saved one's size; None if none was saved."""
+    if "branch.mean" not in weights:
+        return None
+    width, classes = head["head_width"], weights["branch.classify.bias"].numel()
+    mean, scale = weights["branch.mean"], weights["branch.scale"]
+    return FeatureBranch(mean, scale, width, classes, head["dropout"])
 
 
 def _read_weights(folder: Path, from_export: bool) -> dict[str, torch.Tensor]:

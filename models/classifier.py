@@ -21,6 +21,7 @@ class Classifier(nn.Module):
         lower: The frozen part; None if ``forward`` is given its output in place of token ids.
         upper: The trained part of the encoder; may have no layers.
         head: From states (B, T, D) and segments (B, T) to logits (B, C).
+        branch: From features (B, F) of the pairs to logits that are added; None to use none.
         precision: In which the encoder's layers compute; the head always uses float32.
     """
 
@@ -30,12 +31,14 @@ class Classifier(nn.Module):
         upper: EncoderPart,
         head: nn.Module,
         *,
+        branch: nn.Module | None = None,
         precision: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         self.lower = lower
         self.upper = upper
         self.head = head
+        self.branch = branch
         self.precision = precision
         if lower is not None:
             lower.requires_grad_(False)
@@ -47,14 +50,23 @@ class Classifier(nn.Module):
             self.lower.eval()
         return self
 
-    def forward(self, inputs: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, segments: Tensor, features: Tensor | None = None) -> Tensor:
         """Return logits, float (B, C).
 
         Args:
             inputs: Token ids, int (B, T), or the cached states of the frozen part, (B, T, D).
             segments: Kinds of position from ``models.segments``, int (B, T).
+            features: Of each pair, (B, F); needed by a classifier with a branch, else unused.
+
+        Raises:
+            ValueError: If there is a branch and no features are given.
         """
-        return self.head(self._encode(inputs, segments), segments)
+        logits = self.head(self._encode(inputs, segments), segments)
+        if self.branch is None:
+            return logits
+        if features is None:
+            raise ValueError("this classifier has a branch and needs the pairs' features")
+        return logits + self.branch(features)
 
     def attend(self, inputs: Tensor, segments: Tensor) -> Tensor:
         """Return the head's attention weights, (B, T) or (B, T, T), for the same arguments."""
@@ -74,6 +86,12 @@ class Classifier(nn.Module):
             for name, weight in self.state_dict().items()
             if not name.startswith("lower.")
         }
+
+    def head_parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the weights of the head and of the branch."""
+        yield from self.head.parameters()
+        if self.branch is not None:
+            yield from self.branch.parameters()
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Yield the trained weights of the encoder."""

@@ -50,6 +50,11 @@ class EncoderPart(nn.Module):
             states = layer(states, mask)
         return states
 
+    def from_the_top(self) -> list[nn.Module]:
+        """Return the layers from the last to the first, then the embeddings if there are any."""
+        parts = [*reversed(self.layers)]
+        return parts if self.embeddings is None else [*parts, self.embeddings]
+
     def _embed(self, tokens: Tensor, segments: Tensor) -> Tensor:
         if self.embeddings is None:
             raise ValueError("this part of the encoder has no embeddings")

@@ -176,6 +176,36 @@ def mean_and_max(states: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([masked_mean(states, mask), largest], dim=-1)
 
 
+class FeatureBranch(nn.Module):
+    """Classify from given features of the pair; its logits are added to those of a head.
+
+    Args:
+        mean: Of each feature over the training split, (F,).
+        scale: Standard deviation of each feature there, (F,); a constant feature's is taken as 1.
+        head_width: Width W of the hidden layer.
+        num_classes: Number of classes C.
+        dropout: Chance of dropping a hidden feature while training, in [0, 1).
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, mean: Tensor, scale: Tensor, head_width: int, num_classes: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", torch.where(scale > 0, scale, torch.ones_like(scale)))
+        self.hide = nn.Linear(len(mean), head_width)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(head_width, num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits (B, C) for features (B, F) as they were computed, not standardised."""
+        standard = (features - self.mean) / self.scale
+        return self.classify(self.dropout(self.hide(standard).relu()))
+
+
 HEADS = {
     "attention_pooling": AttentionPoolingHead,
     "bilstm_attention": BiLstmAttentionHead,

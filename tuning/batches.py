@@ -21,21 +21,29 @@ _POOL = 32  # batches whose rows are sorted together: little padding, still well
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitArrays:
-    """A split as trials share it: tokens, cached states (S, D) or None, labels and votes."""
+    """A split as trials share it: tokens, cached states (S, D) or None, labels and votes.
+
+    ``overlap`` are features of the pairs, float (N, F), or None if no trial uses them.
+    """
 
     table: TokenTable
     states: np.ndarray | None
     labels: np.ndarray
     votes: np.ndarray
+    overlap: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Rows padded to one length: token ids (B, T) or states (B, T, D), and segments (B, T)."""
+    """Rows padded to one length: token ids (B, T) or states (B, T, D), and segments (B, T).
+
+    ``features`` are those of the rows' pairs, (B, F), or None.
+    """
 
     rows: Tensor
     inputs: Tensor
     segments: Tensor
+    features: Tensor | None = None
 
 
 class RowReader:
@@ -45,15 +53,23 @@ class RowReader:
         table: The token sequences.
         states: Their cached states (S, D), or None to give token ids.
         device: Where the arrays are put, once, and the batches are made.
+        overlap: Features of the pairs, float (N, F), or None.
     """
 
-    def __init__(self, table: TokenTable, states: np.ndarray | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        table: TokenTable,
+        states: np.ndarray | None,
+        device: torch.device,
+        overlap: np.ndarray | None = None,
+    ) -> None:
         flat = table.tokens if states is None else states
         self.pairs = table.pairs
         self.lengths = table.lengths
         self._flat = as_tensor(flat).to(device)
         self._segments = as_tensor(table.segments).to(device)
         self._offsets = as_tensor(table.offsets).to(device)
+        self._overlap = None if overlap is None else as_tensor(overlap).float().to(device)
 
     def read(self, rows: np.ndarray) -> Batch:
         """Return the batch of these rows, states in float32."""
@@ -68,6 +84,7 @@ class RowReader:
             rows=chosen,
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
             segments=self._segments[places].long().masked_fill(padding, PADDING),
+            features=None if self._overlap is None else self._overlap[chosen % self.pairs],
         )
 
 

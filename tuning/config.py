@@ -71,7 +71,19 @@ class TrialConfig(StrictModel):
     both_orders: bool = Field(
         True, description="train on either order of a pair, average both when scoring"
     )
+    overlap_features: bool = Field(
+        False, description="classify from counts of shared words beside the encoder too"
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="rate of each trained layer as a share of that above it"
+    )
+    r_drop: float = Field(
+        0.0, ge=0, description="weight of the divergence between two passes with other dropout"
+    )
     seed: int = Field(0, ge=0, description="fixes initial weights, dropout and batch order")
+    order_seed: int | None = Field(
+        None, ge=0, description="fixes dropout and batch order in place of the seed"
+    )
 
 
 class Cleaning(StrictModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,16 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from measures.overlap import overlap_features
 from models.classifier import Classifier
 from models.encoder import EncoderPart, load_encoder
-from models.heads import build_head
+from models.heads import FeatureBranch, build_head
 from tuning.activations import Frozen, States, load_or_compute
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
+from tuning.pairs import PairData
 from tuning.prepare import Prepared
-from tuning.tokens import load_tokenizer
+from tuning.tokens import TokenTable, load_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,7 @@ def build_material(
     """Return what the trials of one depth share, running the frozen layers if they are cached."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
+    overlap = any(trial.overlap_features for trial in prepared.trials)
     lower, upper = load_encoder(prepared.encoder.folder, depth, attention=attention)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
@@ -59,7 +63,7 @@ def build_material(
         )
         states = _encode(frozen, prepared, output / "activations", console)
     return Material(
-        splits=_split_arrays(prepared, states),
+        splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),
         index={
             split: (np.array(table.lines), table.groups)
             for split, table in prepared.pairs.splits.items()
@@ -77,8 +81,24 @@ def build_classifier(trial: TrialConfig, material: Material) -> Classifier:
     """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, material.width))
+    branch = build_branch(trial, material.splits["train"]) if trial.overlap_features else None
     precision = getattr(torch, material.precision)
-    return Classifier(material.lower, material.upper, head, precision=precision)
+    upper = copy.deepcopy(material.upper)  # trained in place, and one material serves many trials
+    return Classifier(material.lower, upper, head, branch=branch, precision=precision)
+
+
+def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
+    """Return the branch for overlap features, which the train split's are the scale of.
+
+    Raises:
+        ValueError: If the split has no overlap features.
+    """
+    if train.overlap is None:
+        raise ValueError("the train split has no overlap features")
+    mean, scale = train.overlap.mean(axis=0), train.overlap.std(axis=0)
+    moments = torch.from_numpy(np.stack([mean, scale])).float()
+    classes = 2
+    return FeatureBranch(moments[0], moments[1], trial.head_width, classes, trial.dropout)
 
 
 def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
@@ -91,13 +111,20 @@ def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
     }
 
 
-def _split_arrays(prepared: Prepared, states: States) -> dict[str, SplitArrays]:
+def split_arrays(
+    data: PairData, tables: Mapping[str, TokenTable], states: States, *, overlap: bool
+) -> dict[str, SplitArrays]:
+    """Return what trials share of each split that has a table, with overlap features if asked."""
     return {
         split: SplitArrays(
-            table=table, states=states.get(split), labels=pairs.labels, votes=pairs.votes
+            table=table,
+            states=states.get(split),
+            labels=pairs.labels,
+            votes=pairs.votes,
+            overlap=overlap_features(pairs.first, pairs.second) if overlap else None,
         )
-        for split, table in prepared.tokens.splits.items()
-        for pairs in [prepared.pairs.splits[split]]
+        for split, table in tables.items()
+        for pairs in [data.splits[split]]
     }
 
 

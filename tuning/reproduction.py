@@ -18,6 +18,7 @@ from tuning.activations import Frozen, encode
 from tuning.batches import SplitArrays
 from tuning.config import Cleaning, TrialConfig
 from tuning.evaluation import SCORED, evaluate
+from tuning.material import split_arrays
 from tuning.pairs import DataError, PairData, read_pairs
 from tuning.sources import EMBEDDED, Places, find_data
 from tuning.tokens import TokenTable, tokenise
@@ -88,6 +89,7 @@ class Reproducer:
         data = card["data"]
         key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
         key = (*key, data["fingerprint"], data["both_orders"], card["cached"])
+        key = (*key, model.branch is not None)
         if key not in self._splits:
             pairs = self._read_data(data)
             tables = _read_tokens(pairs, encoder, data)
@@ -156,15 +158,7 @@ def _build_splits(
             device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         )
         states = {split: encode(frozen, table) for split, table in tables.items()}
-    return {
-        split: SplitArrays(
-            table=table,
-            states=states.get(split),
-            labels=pairs.splits[split].labels,
-            votes=pairs.splits[split].votes,
-        )
-        for split, table in tables.items()
-    }
+    return split_arrays(pairs, tables, states, overlap=model.branch is not None)
 
 
 def compare(

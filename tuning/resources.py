@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
 
 from models.classifier import Classifier
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
-from tuning.training import LoadedSplit, build_optimizer
+from tuning.optimization import build_optimizer, parameter_groups
+from tuning.training import LoadedSplit, batch_loss
 
 _HEADROOM = 1.25  # allocators fragment, and the longest batch may not have been the largest
 _CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor
@@ -45,10 +45,9 @@ def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfi
     torch.cuda.reset_peak_memory_stats()
     model.to(device).train()
     loaded = LoadedSplit(split, config, device)
-    optimizer = build_optimizer(model, config)
+    optimizer = build_optimizer(parameter_groups(model, config), config)
     longest = (-loaded.reader.lengths).argsort()[: config.batch_size]
     batch = loaded.reader.read(longest)
-    logits = model(batch.inputs, batch.segments)
-    nn.functional.cross_entropy(logits, loaded.targets_of(batch)).backward()
+    batch_loss(model, batch, loaded.targets_of(batch), config.r_drop).backward()
     optimizer.step()
     return torch.cuda.max_memory_allocated()

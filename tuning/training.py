@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,15 @@ from torch import Tensor, nn
 from models.classifier import Classifier
 from tuning.batches import Batch, RowReader, SplitArrays, shuffled_batches, sorted_batches
 from tuning.config import TrialConfig
+from tuning.optimization import (
+    build_optimizer,
+    build_schedule,
+    parameter_groups,
+    start_order,
+)
 from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
 
+Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
 _TOKENS_PER_BATCH = 4096
 
 
@@ -54,7 +61,8 @@ class LoadedSplit:
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
-        self.reader = RowReader(arrays.table, arrays.states, device)
+        overlap = arrays.overlap if config.overlap_features else None
+        self.reader = RowReader(arrays.table, arrays.states, device, overlap)
         self.labels = arrays.labels
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
@@ -80,10 +88,9 @@ def fit(
     by itself after an epoch that diverged (a loss or a validation logit that is not finite).
     Each epoch sees every pair once, in a random one of its orders.
     """
-    optimizer = build_optimizer(model, config)
-    steps = config.epochs * math.ceil(train.pairs / config.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_and_decay(config, steps))
-    generator = np.random.default_rng(config.seed)
+    optimizer = build_optimizer(parameter_groups(model, config), config)
+    schedule = build_schedule(optimizer, train.pairs, config)
+    generator = start_order(config)
     val_loss, scores = validate(model, validation)
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
@@ -105,39 +112,6 @@ def fit(
             return
 
 
-def build_optimizer(model: Classifier, config: TrialConfig) -> torch.optim.Optimizer:
-    """Return AdamW or SGD with a rate for the head and one for the encoder's trained layers."""
-    encoder_rate = config.encoder_learning_rate
-    if isinstance(encoder_rate, str):  # "same"
-        encoder_rate = config.learning_rate
-    groups = [{"params": list(model.head.parameters()), "lr": config.learning_rate}]
-    encoder = list(model.encoder_parameters())
-    if encoder:
-        groups.append({"params": encoder, "lr": encoder_rate})
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay)
-    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-
-
-class warmup_and_decay:  # noqa: N801 - used as a function; a class so that it can be saved
-    """The share of the peak rate at each step: up in a straight line, then down to zero.
-
-    Args:
-        config: Gives the share of steps that warm up.
-        steps: Of the whole training.
-    """
-
-    def __init__(self, config: TrialConfig, steps: int) -> None:
-        self.steps = steps
-        self.warmup = round(steps * config.warmup_fraction)
-
-    def __call__(self, step: int) -> float:
-        """Return the share, in (0, 1], for the step with this number from 0."""
-        if step < self.warmup:
-            return (step + 1) / (self.warmup + 1)
-        return max(self.steps - step, 1) / (self.steps - self.warmup)
-
-
 def train_one_epoch(
     model: Classifier,
     train: LoadedSplit,
@@ -150,12 +124,10 @@ def train_one_epoch(
     model.train()
     weights = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     total, seen = 0.0, 0
-    order = generator.integers(train.orders, size=train.pairs)  # of the two rows of each pair
-    rows = np.arange(train.pairs) + train.pairs * order
+    rows = draw_rows(train, generator)
     for chosen in shuffled_batches(rows, train.reader.lengths, config.batch_size, generator):
         batch = train.reader.read(chosen)
-        logits = model(batch.inputs, batch.segments)
-        loss = nn.functional.cross_entropy(logits, train.targets_of(batch))
+        loss = batch_loss(model, batch, train.targets_of(batch), config.r_drop)
         value = loss.item()
         if not math.isfinite(value):
             return total / max(seen, 1), True
@@ -168,18 +140,47 @@ def train_one_epoch(
     return total / seen, False
 
 
+def draw_rows(train: LoadedSplit, generator: np.random.Generator) -> np.ndarray:
+    """Return one row a pair, int (N,): of pairs with both orders a random one."""
+    order = generator.integers(train.orders, size=train.pairs)
+    return np.arange(train.pairs) + train.pairs * order
+
+
+def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
+    """Return the cross-entropy in nats per pair towards targets (B, C).
+
+    With ``r_drop`` above 0 the batch is passed twice, with other dropout: the mean of both losses
+    and that weight times the mean of both Kullback-Leibler divergences (R-Drop, Liang et al.,
+    2021).
+    """
+    logits = model(batch.inputs, batch.segments, batch.features)
+    loss = nn.functional.cross_entropy(logits, targets)
+    if not r_drop:
+        return loss
+    again = model(batch.inputs, batch.segments, batch.features)
+    loss = (loss + nn.functional.cross_entropy(again, targets)) / 2
+    one, two = logits.log_softmax(dim=-1), again.log_softmax(dim=-1)
+    divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
+    return loss + r_drop * divergence
+
+
 @torch.no_grad()
 def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
     """Return logits, float32 (N, C): the mean of both orders where the split has both."""
     model.eval()
+    return predict_with(model, split)
+
+
+def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
+    """Return logits, float32 (..., N, C), of what gives logits (..., B, C) for a batch."""
     rows = split.pairs * split.orders
     outputs, places = [], []
     for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
         batch = split.reader.read(chosen)
-        outputs.append(model(batch.inputs, batch.segments))
+        outputs.append(forward(batch.inputs, batch.segments, batch.features))
         places.append(batch.rows)
-    logits = torch.cat(outputs)[torch.cat(places).argsort()]
-    return logits.view(split.orders, split.pairs, -1).mean(dim=0).cpu().numpy()
+    logits = torch.cat(outputs, dim=-2)[..., torch.cat(places).argsort(), :]
+    return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
 
 
 def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:

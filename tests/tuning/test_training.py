@@ -14,15 +14,14 @@ from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
+from tuning.optimization import build_optimizer, parameter_groups, warmup_and_decay
 from tuning.tokens import TokenTable
 from tuning.training import (
     EpochResult,
     LoadedSplit,
-    build_optimizer,
     fit,
     predict,
     to_probabilities,
-    warmup_and_decay,
 )
 
 CPU = torch.device("cpu")
@@ -151,7 +150,7 @@ def test_head_and_encoder_have_their_own_rates(
     _, upper = load_encoder(distilbert, 2)
     model = Classifier(None, upper, build_head("mean_pooling", width=12))
     trial = config(optimizer=optimizer, encoder_learning_rate=encoder_rate)
-    head, encoder = build_optimizer(model, trial).param_groups
+    head, encoder = build_optimizer(parameter_groups(model, trial), trial).param_groups
     assert (head["lr"], encoder["lr"]) == (0.01, expected)
     assert len(encoder["params"]) == len(list(upper.parameters()))
     if optimizer == "sgd":
