@@ -31,6 +31,7 @@ class Outcome:
     folder: Path | None = None
     run_id: str = ""
     cause: str | None = None
+    stopped: bool = False
 
 
 class TrialLog(Callback):
@@ -63,9 +64,11 @@ class TrialLog(Callback):
         A worker can die before Ray says that its trial starts.
         """
         if trial.trial_id not in self.outcomes:
-            config = TrialConfig(**trial.config["trial"])
+            point = trial.config["point"]
+            config = TrialConfig(**point["trial"])
+            params = {**config.model_dump(), **point.get("params", {})}
             name = str(trial.custom_trial_name)
-            self.tracker.start_trial(trial.trial_id, name, config.model_dump())
+            self.tracker.start_trial(trial.trial_id, name, params, point.get("tags", {}))
             run_id = self.tracker.run_id(trial.trial_id)
             self.outcomes[trial.trial_id] = Outcome(name=name, config=config, run_id=run_id)
         return self.outcomes[trial.trial_id]
@@ -78,12 +81,25 @@ class TrialLog(Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        """Log an epoch; the last report brings files and no epoch."""
+        """Log an epoch; the last report brings files and no epoch.
+
+        A trial that a scheduler ends with this epoch is logged before the searcher hears of it.
+        """
         if "epoch" in result and not result.get("finished"):
             names = [key for key in result if key.startswith(("train_", "val_"))]
             metrics = {name: result[name] for name in [*names, "seconds"]}
             self.tracker.log_epoch(trial.trial_id, result["epoch"], metrics)
             self.progress.advance(str(trial.custom_trial_name), result["epoch"], result[OBJECTIVE])
+            if result.get("done"):
+                self._log_stopped(trial, result)
+
+    def _log_stopped(self, trial: Trial, result: dict[str, Any]) -> None:
+        """Log what a trial of a search had reached when it was stopped."""
+        outcome = self._outcome_of(trial)
+        outcome.metrics = dict(result["best"])
+        outcome.stopped = True
+        self.tracker.log_outcome(trial.trial_id, outcome.metrics, None)
+        self.tracker.tag(outcome.run_id, {"stopped": f"after epoch {result['epoch']}"})
 
     def on_checkpoint(
         self,
@@ -103,9 +119,11 @@ class TrialLog(Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Close the trial's run."""
-        self.tracker.end_trial(trial.trial_id)
+        """Close the trial's run; one that ran out of time has reached what it last reported."""
         outcome = self._outcome_of(trial)
+        if not outcome.metrics and trial.last_result and "best" in trial.last_result:
+            self._log_stopped(trial, trial.last_result)
+        self.tracker.end_trial(trial.trial_id)
         self.progress.finish(outcome.name, outcome.metrics)
 
     def on_trial_error(

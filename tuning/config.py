@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tuning.messages import describe
+from tuning.space import Axis, SearchSettings, condition_problems
 from tuning.yaml_files import parse_yaml, read_yaml
 
 HeadName = Literal["attention_pooling", "bilstm_attention", "cross_attention", "mean_pooling"]
@@ -85,6 +89,43 @@ class TrialConfig(StrictModel):
         None, ge=0, description="fixes dropout and batch order in place of the seed"
     )
 
+    def fit_to_data(self, *, pairs: int, votes: bool) -> TrialConfig:
+        """Return the trial with what depends on the data decided: its targets, its epochs.
+
+        ``targets: auto`` becomes votes where every pair has them; epochs are added until there
+        are ``min_steps`` optimizer steps.
+
+        Args:
+            pairs: Of the training split.
+            votes: Whether every pair has votes.
+        """
+        steps = math.ceil(pairs / self.batch_size)
+        found = "votes" if votes else "labels"
+        return self.model_copy(
+            update={
+                "targets": found if self.targets == "auto" else self.targets,
+                "epochs": max(self.epochs, math.ceil(self.min_steps / steps)),
+            }
+        )
+
+
+def config_from_params(params: Mapping[str, str]) -> TrialConfig:
+    """Return the configuration that a run's logged parameters spell out.
+
+    Raises:
+        ValidationError: If they are no configuration of this version.
+    """
+    return TrialConfig.model_validate(
+        {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
+    )
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
 
 class Cleaning(StrictModel):
     """Which of the light repairs in ``tuning.cleaning`` are applied to each definition."""
@@ -112,6 +153,8 @@ class Experiment(StrictModel):
     gpus_per_trial: Literal["auto"] | Annotated[float, Field(gt=0, le=1)] = "auto"
     trial: TrialConfig = TrialConfig()  # pyright: ignore[reportCallIssue] - pydantic's defaults
     grid: dict[str, list[Any]] = Field(default_factory=dict)
+    search: SearchSettings | None = None
+    space: dict[str, Axis] = Field(default_factory=dict)
 
     def trials(self) -> list[TrialConfig]:
         """Return every point of the grid, the last axis changing fastest."""
@@ -120,6 +163,29 @@ class Experiment(StrictModel):
         return [
             TrialConfig(**fixed | dict(zip(self.grid, values, strict=True)))
             for values in combinations
+        ]
+
+    def corners(self, ablated_depth: int) -> list[TrialConfig]:
+        """Return a trial for each combination of what the data of a search's trials depend on.
+
+        Those are freezing, orders and overlap features; an ablation needs some of its own.
+
+        Args:
+            ablated_depth: Frozen layers where an ablation needs trained ones.
+        """
+        own = {"freezing": [ablated_depth], "both_orders": [True], "overlap_features": [True]}
+        ablated = own if self.search is not None and self.search.ablations else {}
+        axes = {
+            name: list(dict.fromkeys([*ends, *ablated.get(name, [])]))
+            for name in own
+            for ends in [
+                self.space[name].ends if name in self.space else [getattr(self.trial, name)]
+            ]
+        }
+        fixed = self.trial.model_dump()
+        return [
+            TrialConfig(**fixed | dict(zip(axes, values, strict=True)))
+            for values in itertools.product(*axes.values())
         ]
 
 
@@ -136,11 +202,14 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     for override in overrides or []:
         problems += apply_override(content, override)
     problems += _grid_problems(content.get("grid", {}))
+    problems += _space_problems(content.get("space", {}))
     try:
         experiment = Experiment.model_validate(content)
     except ValidationError as error:
-        known = [*Experiment.model_fields, *TrialConfig.model_fields, *Cleaning.model_fields]
+        models = (Experiment, TrialConfig, Cleaning, SearchSettings, Axis)
+        known = [name for model in models for name in model.model_fields]
         raise ConfigError(str(path), problems + describe(error, known)) from error
+    problems += condition_problems(experiment.space, TrialConfig.model_fields)
     if problems:
         raise ConfigError(str(path), problems)
     return experiment
@@ -187,6 +256,28 @@ def _grid_problems(grid: object) -> list[str]:
             problems += _point_problems(key, value, f"grid.{key}[{position}]")
             if key not in TrialConfig.model_fields:
                 break
+    return problems
+
+
+def _space_problems(space: object) -> list[str]:
+    """Return what is wrong with the values that the axes of a search can take."""
+    if not isinstance(space, dict):
+        return []
+    problems = []
+    for key, content in space.items():
+        try:
+            ends = Axis.model_validate(content).ends
+        except ValidationError:
+            ends = [] if key in TrialConfig.model_fields else [None]  # the model tells the rest
+        for place, value in enumerate(ends):
+            where = (
+                ("low", "high")[place] if isinstance(content, dict) and "low" in content else place
+            )
+            problems += _point_problems(key, value, f"space.{key}[{where}]")
+            if key not in TrialConfig.model_fields:
+                break
+    if any(key in space for key in ("seed", "order_seed")):
+        problems.append("space: seeds are not searched for; search.seeds says how many")
     return problems
 
 

@@ -26,19 +26,14 @@ _HEADERS = ("acc", "F1", "P", "R")
 
 def print_plan(prepared: Prepared, console: Console) -> None:
     """Print what will run: notices first, then data, encoder, trials, devices and cost."""
-    for notice in prepared.notices:
-        console.print(Text(f"Notice: {notice}", style="bold yellow"), soft_wrap=True)
-    encoder, tokens = prepared.encoder, prepared.tokens
-    pairs = {name: table.pairs for name, table in tokens.splits.items()}
-    length = tokens.splits["train"].lengths.mean()
+    print_notices(prepared, console)
     cores, minutes = os.cpu_count() or 1, estimate_seconds(prepared) / 60
     rows = {
         "experiment": f"{prepared.experiment.name}, {len(prepared.trials)} trials",
-        "data": f"{prepared.data_source.name}: {_joined(pairs)} pairs, {length:.0f} word pieces "
-        f"a pair ({prepared.data_source.folder})",
-        "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
-        f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
-        "frozen layers": ", ".join(f"{depth} of {encoder.layers}" for depth in prepared.depths),
+        **source_rows(prepared),
+        "frozen layers": ", ".join(
+            f"{depth} of {prepared.encoder.layers}" for depth in prepared.depths
+        ),
         "targets": ", ".join(sorted({trial.targets for trial in prepared.trials})),
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "cost": f"about {max(minutes, 0.1):.1f} minutes on these {cores} cores without a GPU",
@@ -48,6 +43,25 @@ def print_plan(prepared: Prepared, console: Console) -> None:
         table.add_row(Text(name, style="bold"), Text(value))
     console.print(table)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
+
+
+def print_notices(prepared: Prepared, console: Console) -> None:
+    """Print what was replaced or cut, a line each."""
+    for notice in prepared.notices:
+        console.print(Text(f"Notice: {notice}", style="bold yellow"), soft_wrap=True)
+
+
+def source_rows(prepared: Prepared) -> dict[str, str]:
+    """Return data and encoder in words: what they are, how much, and where."""
+    encoder, tokens = prepared.encoder, prepared.tokens
+    pairs = {name: table.pairs for name, table in tokens.splits.items()}
+    length = tokens.splits["train"].lengths.mean()
+    return {
+        "data": f"{prepared.data_source.name}: {_joined(pairs)} pairs, {length:.0f} word pieces "
+        f"a pair ({prepared.data_source.folder})",
+        "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
+        f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
+    }
 
 
 def make_console() -> Console:

@@ -33,13 +33,17 @@ class Evaluation:
 
 
 def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation:
-    """Return scores and predictions; the threshold is chosen on validation alone."""
-    logits = {split: predict(model, splits[split]) for split in SCORED}
-    labels = {split: splits[split].labels for split in SCORED}
-    probabilities = {split: to_probabilities(logits[split]) for split in SCORED}
+    """Return scores and predictions of validation, and of test if it is among the splits.
+
+    The threshold is chosen on validation alone.
+    """
+    scored = [split for split in SCORED if split in splits]
+    logits = {split: predict(model, splits[split]) for split in scored}
+    labels = {split: splits[split].labels for split in scored}
+    probabilities = {split: to_probabilities(logits[split]) for split in scored}
     threshold, _ = best_f1_threshold(labels["validation"], probabilities["validation"])
     metrics = {"threshold": threshold}
-    for split in SCORED:
+    for split in scored:
         name = _PREFIX[split]
         metrics[f"{name}_loss"] = log_loss(labels[split], logits[split])
         metrics[f"{name}_auc"] = area_under_curve(labels[split], probabilities[split])
@@ -63,7 +67,7 @@ def write_predictions(
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["split", "line", "group", "label", "probability"])
-        for split in SCORED:
+        for split in evaluation.labels:
             columns = (*index[split], evaluation.labels[split], evaluation.probabilities[split])
             for line, group, label, probability in zip(*columns, strict=True):
                 writer.writerow([split, line, group, label, repr(float(probability))])
@@ -72,7 +76,7 @@ def write_predictions(
 def write_confusion(path: Path, evaluation: Evaluation) -> None:
     """Write a JSON file: for each split and threshold the counts [[tn, fp], [fn, tp]]."""
     counts = {}
-    for split in SCORED:
+    for split in evaluation.labels:
         cuts = {"at_0.5": 0.5, "at_threshold": evaluation.metrics["threshold"]}
         labels, probabilities = evaluation.labels[split], evaluation.probabilities[split]
         counts[split] = {

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,10 @@ from ray import tune
 from rich.console import Console
 
 from models.checkpoint import CARD
-from models.encoder_files import FILES
 from tuning.callbacks import Outcome, TrialLog
 from tuning.config import TrialConfig
+from tuning.launch_record import Settings, open_log
 from tuning.material import Material, build_classifier, build_material
-from tuning.pair_record import write_pairs
 from tuning.prepare import Prepared, varied_fields
 from tuning.progress import Progress
 from tuning.resources import choose_precision, gpu_share, measure_peak_bytes
@@ -33,21 +29,15 @@ from tuning.trial import OBJECTIVE, Shared, run_trial
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """Where a launch runs and writes; every path absolute."""
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Where trials run, and who is told: made once a launch, inside a Ray session."""
 
-    run_name: str
-    output: Path
-    tracking_uri: str
-    artifacts: Path
-    address: str | None = None
-    git_commit: str = "unknown"
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder of this launch's results."""
-        return self.output / self.run_name
+    settings: Settings
+    tracker: Tracker
+    console: Console
+    shared: Shared
+    resources: Mapping[str, float]
 
 
 def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Outcome]:
@@ -56,30 +46,36 @@ def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Out
     A trial that fails is recorded and does not stop the others.
     """
     precision = choose_precision(prepared.experiment.precision)
-    tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
-    tracker.start_parent(
-        settings.run_name, _experiment_params(prepared, precision), _tags(prepared, settings)
-    )
-    keep_inputs(prepared, settings.folder, tracker)
-    materials = {
-        depth: build_material(prepared, depth, precision, settings.output, console)
-        for depth in prepared.depths
-    }
+    tracker = open_log(prepared, settings, precision)
+    materials = build_materials(prepared, precision, settings, console)
+    points = [{"trial": trial.model_dump()} for trial in prepared.trials]
     with ray_session(settings.address):
-        outcomes = _run(prepared, settings, materials, tracker, console)
+        shop = open_workshop(prepared, settings, materials, tracker, console)
+        outcomes = run_points(shop, points, trial_names(prepared.trials), settings.folder)
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     tracker.end_parent(failed=failed, summary=best)
     return outcomes
 
 
-def _run(
+def build_materials(
+    prepared: Prepared, precision: str, settings: Settings, console: Console
+) -> dict[int, Material]:
+    """Return what trials share, by the number of frozen layers."""
+    return {
+        depth: build_material(prepared, depth, precision, settings.output, console)
+        for depth in prepared.depths
+    }
+
+
+def open_workshop(
     prepared: Prepared,
     settings: Settings,
     materials: dict[int, Material],
     tracker: Tracker,
     console: Console,
-) -> list[Outcome]:
+) -> Workshop:
+    """Put the materials where every trial finds them, once; needs a Ray session."""
     resources = trial_resources(prepared, materials)
     depths = {trial.freezing: prepared.depth_of(trial) for trial in prepared.trials}
     references = {depth: ray.put(material) for depth, material in materials.items()}
@@ -87,30 +83,55 @@ def _run(
         materials={str(freezing): references[depth] for freezing, depth in depths.items()},
         threads=int(resources["cpu"]),
     )
-    names = trial_names(prepared.trials)
-    points = [trial.model_dump() for trial in prepared.trials]
-    with Progress(console, len(points)) as progress:
-        log = TrialLog(tracker, progress)
+    return Workshop(
+        settings=settings, tracker=tracker, console=console, shared=shared, resources=resources
+    )
+
+
+def run_points(
+    shop: Workshop, points: list[dict[str, Any]], names: list[str], folder: Path
+) -> list[Outcome]:
+    """Run a trial for each point and return what became of each, in the same order.
+
+    Args:
+        shop: Where they run.
+        points: What ``run_trial`` is given: ``trial``, and ``tags`` for the log.
+        names: Of the trials, in the log and as folders.
+        folder: Gets the results.
+    """
+    with Progress(shop.console, len(points)) as progress:
+        log = TrialLog(shop.tracker, progress)
         tune.Tuner(
-            tune.with_resources(tune.with_parameters(run_trial, shared=shared), resources),
-            param_space={"trial": tune.grid_search(points)},
+            trainable(run_trial, shop),
+            param_space={"point": tune.grid_search(points)},
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
                 mode="max",
                 reuse_actors=True,
-                trial_name_creator=lambda trial: names[points.index(trial.config["trial"])],
-                trial_dirname_creator=lambda trial: names[points.index(trial.config["trial"])],
+                trial_name_creator=lambda trial: names[points.index(trial.config["point"])],
+                trial_dirname_creator=lambda trial: names[points.index(trial.config["point"])],
             ),
-            run_config=tune.RunConfig(
-                name=settings.run_name,
-                storage_path=str(settings.output),
-                callbacks=[log],
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                failure_config=tune.FailureConfig(max_failures=0),
-                verbose=0,
-            ),
+            run_config=run_config(log, folder),
         ).fit()
     return sorted(log.outcomes.values(), key=lambda outcome: names.index(outcome.name))
+
+
+def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: ANN401 - Ray's own
+    """Return the function as Ray runs it: with what is shared, and its resources."""
+    given = tune.with_parameters(function, shared=shop.shared)
+    return tune.with_resources(given, dict(shop.resources))
+
+
+def run_config(log: TrialLog, folder: Path) -> tune.RunConfig:
+    """Return where Ray keeps results, and that a trial's failure stops no other."""
+    return tune.RunConfig(
+        name=folder.name,
+        storage_path=str(folder.parent),
+        callbacks=[log],
+        checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+        failure_config=tune.FailureConfig(max_failures=0),
+        verbose=0,
+    )
 
 
 def trial_names(trials: list[TrialConfig]) -> list[str]:
@@ -131,23 +152,6 @@ def rank(outcomes: list[Outcome]) -> list[Outcome]:
         return outcome.cause is not None, flagged, -metrics.get("val_f1_at_threshold", 0.0)
 
     return sorted(outcomes, key=key)
-
-
-def keep_inputs(prepared: Prepared, folder: Path, tracker: Tracker) -> None:
-    """Keep the encoder's files and the pairs beside the trials and in the log.
-
-    Saved models outlive a cache that way, and the report needs nothing but the log.
-    """
-    encoder, data = folder / "encoder", folder / "data"
-    for place in (encoder, data):
-        place.mkdir(parents=True, exist_ok=True)
-    for name in (*FILES, "tokenizer_config.json"):
-        source = prepared.encoder.folder / name
-        if source.is_file():
-            shutil.copyfile(source, encoder / name)
-    write_pairs(data / "pairs.parquet", prepared)
-    for file in (*encoder.iterdir(), *data.iterdir()):
-        tracker.keep(file, file.parent.name)
 
 
 def trial_resources(prepared: Prepared, materials: dict[int, Material]) -> dict[str, float]:
@@ -183,35 +187,6 @@ def ray_session(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
-    fields = prepared.experiment.model_dump(exclude={"trial", "grid", "cleaning"})
-    cleaning = prepared.experiment.cleaning.model_dump()
-    grid = {f"grid.{axis}": values for axis, values in prepared.experiment.grid.items()}
-    steps = {f"cleaning.{step}": value for step, value in cleaning.items()}
-    return {**fields, **steps, **grid, "precision": precision, "trials": len(prepared.trials)}
-
-
-def _tags(prepared: Prepared, settings: Settings) -> dict[str, str]:
-    packages = ("mlflow", "optuna", "ray", "torch", "transformers")
-    return {
-        "data": prepared.data_source.name,
-        "data_fingerprint": prepared.pairs.fingerprint,
-        "data_folder": str(prepared.data_source.folder),
-        "encoder": prepared.encoder_source.name,
-        "encoder_revision": prepared.encoder_source.revision or "none",
-        "encoder_fingerprint": prepared.encoder.fingerprint,
-        "encoder_architecture": prepared.encoder.architecture,
-        "encoder_layers": str(prepared.encoder.layers),
-        "encoder_width": str(prepared.encoder.width),
-        "max_tokens": str(prepared.tokens.max_tokens),
-        "notices": "; ".join(prepared.notices) or "none",
-        "git_commit": settings.git_commit,
-        "results": str(settings.folder),
-        "python_version": platform.python_version(),
-        **{f"{package}_version": version(package) for package in packages},
-    }
 
 
 def model_folder(outcome: Outcome) -> Path | None:

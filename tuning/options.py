@@ -9,7 +9,7 @@ from pathlib import Path
 from time import localtime, strftime
 
 from tuning import parade
-from tuning.config import Experiment, load_experiment
+from tuning.config import ConfigError, Experiment, load_experiment
 from tuning.sources import Places
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,16 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser with what a search takes beside what every launch takes."""
+    add = parser.add_argument
+    add("--storage", help="RDB URL of the Optuna study; default: optuna.db in the output folder")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="go on with an interrupted search")
+    choice.add_argument("--overwrite", action="store_true", help="leave it and start another")
+    return parser
+
+
 def read_experiment(args: argparse.Namespace) -> Experiment:
     """Return the experiment that the arguments ask for.
 
@@ -45,6 +55,18 @@ def read_experiment(args: argparse.Namespace) -> Experiment:
     if args.no_cache_activations:
         chosen["cache_activations"] = False
     return experiment.model_copy(update={k: v for k, v in chosen.items() if v is not None})
+
+
+def require_grid(experiment: Experiment, path: Path) -> Experiment:
+    """Return the experiment if it is a grid.
+
+    Raises:
+        ConfigError: If it is a search.
+    """
+    if experiment.search is not None or experiment.space:
+        rule = "search, space: belong to a search; python tuning/run_search.py runs it"
+        raise ConfigError(str(path), [rule])
+    return experiment
 
 
 def read_places() -> Places:

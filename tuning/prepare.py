@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -59,17 +58,20 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
     Raises:
         ConfigError, DataError, EncoderError, SourceError, OSError: See the modules that raise.
     """
-    trials = experiment.trials()
     encoder_source = find_encoder(experiment.encoder, strict=strict)
     data_source = find_data(experiment.data, places, strict=strict)
     encoder = read_encoder_info(encoder_source.folder)
+    trials = experiment.trials()
+    if experiment.search is not None:
+        trials = experiment.corners(encoder.layers // 2)
     for trial in trials:
         frozen_layers(trial.freezing, encoder.layers)
     pairs = read_pairs(data_source.folder, experiment.cleaning)
     if not pairs.has_votes and any(trial.targets == "votes" for trial in trials):
         rule = "must be labels or auto: the data set has no votes for every pair"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
-    trials = [fit_to_data(trial, pairs) for trial in trials]
+    size = len(pairs.splits["train"].labels)
+    trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
     tokens = tokenise(
         pairs,
         encoder,
@@ -84,22 +86,6 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
         encoder=encoder,
         pairs=pairs,
         tokens=tokens,
-    )
-
-
-def fit_to_data(trial: TrialConfig, pairs: PairData) -> TrialConfig:
-    """Return the trial with what depends on the data decided: its targets, its epochs.
-
-    ``targets: auto`` becomes votes where every pair has them; epochs are added until there are
-    ``min_steps`` optimizer steps.
-    """
-    found = "votes" if pairs.has_votes else "labels"
-    steps = math.ceil(len(pairs.splits["train"].labels) / trial.batch_size)
-    return trial.model_copy(
-        update={
-            "targets": found if trial.targets == "auto" else trial.targets,
-            "epochs": max(trial.epochs, math.ceil(trial.min_steps / steps)),
-        }
     )
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from tuning.display import make_console, print_plan
-from tuning.options import build_parser, read_experiment, read_places
+from tuning.options import build_parser, read_experiment, read_places, require_grid
 from tuning.prepare import USER_ERRORS, prepare
 
 
@@ -12,7 +12,8 @@ def main() -> int:
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
     console = make_console()
     try:
-        prepared = prepare(read_experiment(args), read_places(), strict=args.strict)
+        experiment = require_grid(read_experiment(args), args.config)
+        prepared = prepare(experiment, read_places(), strict=args.strict)
         print_plan(prepared, console)
         if args.dry_run:
             return 0

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from tuning.callbacks import Outcome
 from tuning.display import result_table, save_picture, table_title
-from tuning.launch import Settings, launch, model_folder, rank
+from tuning.launch import launch, model_folder, rank
+from tuning.launch_record import Settings
 from tuning.options import ROOT, git_commit, run_name, tracking_uri
 from tuning.prepare import Prepared
 

@@ -185,9 +185,9 @@ class Stack:
     def _predict(self, split: LoadedSplit) -> np.ndarray:
         self._skeleton.eval()
 
-        def forward(*arguments: Tensor | None) -> Tensor:
+        def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
             seeds = (self.weights, self.buffers)
-            return vmap(lambda weights, buffers: self._one(weights, buffers)(*arguments))(*seeds)
+            return vmap(lambda w, b: self._one(w, b)(inputs, segments, features))(*seeds)
 
         with torch.no_grad():
             return predict_with(forward, split)

@@ -60,13 +60,12 @@ class BestEpoch:
 def run_trial(config: dict[str, Any], shared: Shared) -> None:
     """Train the configuration Ray chose and report each epoch; the driver writes the log.
 
-    Test scores go into the checkpoint's files and not into what is reported, so that neither a
-    searcher nor a scheduler ever holds them.
+    What is scored at the end are the splits that the material has. Test scores go into the
+    checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
+    ever holds them.
     """
-    trial = TrialConfig(**config["trial"])
-    torch.set_num_threads(shared.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    material: Material = ray.get(shared.materials[str(trial.freezing)])
+    trial = TrialConfig(**config["point"]["trial"])
+    material, device = prepare_worker(trial, shared)
     started = time.perf_counter()
     splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
     model = build_classifier(trial, material).to(device)
@@ -78,7 +77,7 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
         tune.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
-    maps = map_errors(model, splits["test"], material, evaluation)
+    maps = map_errors(model, splits, material, evaluation)
     seconds = time.perf_counter() - started
     metrics = evaluation.metrics | {
         "best_epoch": best.epoch,
@@ -90,6 +89,13 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
         write_attention(Path(folder) / "attention.json", maps)
         checkpoint = tune.Checkpoint.from_directory(folder)
         tune.report({OBJECTIVE: best.objective, "finished": True}, checkpoint=checkpoint)
+
+
+def prepare_worker(trial: TrialConfig, shared: Shared) -> tuple[Material, torch.device]:
+    """Return what the trial shares with others and where it runs; set its threads."""
+    torch.set_num_threads(shared.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return ray.get(shared.materials[str(trial.freezing)]), device
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
@@ -105,16 +111,23 @@ def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
 
 
 def map_errors(
-    model: Classifier, test: LoadedSplit, material: Material, evaluation: Evaluation
+    model: Classifier,
+    splits: Mapping[str, LoadedSplit],
+    material: Material,
+    evaluation: Evaluation,
 ) -> list[dict[str, Any]]:
-    """Return what the head attended to in its surest errors; nothing if it does not attend."""
-    if not hasattr(model.head, "attend"):
+    """Return what the head attended to in its surest errors on test.
+
+    Nothing if it does not attend, or test is not scored.
+    """
+    if "test" not in splits or not hasattr(model.head, "attend"):
         return []
     lines, groups = material.index["test"]
     arrays = material.splits["test"]
     pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
     return [
-        {"line": int(lines[pair])} | attention_map(model, test, arrays, pair, material.vocabulary)
+        {"line": int(lines[pair])}
+        | attention_map(model, splits["test"], arrays, pair, material.vocabulary)
         for pair in pairs
     ]
 
@@ -136,6 +149,13 @@ def save_outcome(
         "metrics": metrics,
     }
     save_classifier(folder / "model", model, card)
+    save_predictions(folder, metrics, evaluation, material)
+
+
+def save_predictions(
+    folder: Path, metrics: dict[str, float], evaluation: Evaluation, material: Material
+) -> None:
+    """Write every prediction, the confusion counts and the metrics."""
     write_predictions(folder / "predictions.csv", evaluation, material.index)
     write_confusion(folder / "confusion.json", evaluation)
     (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

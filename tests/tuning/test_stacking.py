@@ -80,8 +80,8 @@ def test_stacked_seeds_equal_seeds_trained_one_by_one(
         found = [results[place] for results in epochs]
         for one, other in zip(numbers(found), numbers(expected), strict=True):
             assert one[:2] == pytest.approx(other[:2], abs=1e-4)  # losses
-        logits = [predict(trained, validation) for trained in (models[place], model)]
-        np.testing.assert_allclose(*logits, atol=1e-3)
+        stacked, single = predict(models[place], validation), predict(model, validation)
+        np.testing.assert_allclose(stacked, single, atol=1e-3)
 
 
 def test_seeds_differ_from_each_other(distilbert: Path) -> None:

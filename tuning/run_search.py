@@ -1,0 +1,32 @@
+"""Search for the best classifier: python tuning/run_search.py [experiments/FILE.yaml]."""
+
+import sys
+
+from tuning.display import make_console
+from tuning.options import add_search_options, build_parser, read_experiment, read_places
+from tuning.prepare import USER_ERRORS, prepare
+from tuning.search_plan import print_search_plan, require_search
+
+
+def main() -> int:
+    """Return 0 if the search has a champion and no failed trial, 1 if not, 2 if it cannot run."""
+    parser = build_parser("Search with Optuna, confirm the best, score it once.", "bonus_f1.yaml")
+    args = add_search_options(parser).parse_args()
+    console = make_console()
+    try:
+        experiment = read_experiment(args)
+        search = require_search(experiment, args.config)
+        prepared = prepare(experiment, read_places(), strict=args.strict)
+        print_search_plan(prepared, search, console)
+        if args.dry_run:
+            return 0
+        from tuning.search_session import run  # Ray and torch take seconds: not for a plan
+
+        return run(prepared, search, args, console)
+    except USER_ERRORS as error:
+        print(f"run_search.py: error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

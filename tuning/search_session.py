@@ -1,0 +1,196 @@
+"""One search as the user sees it: resume or refuse, run, print champion, ablations, next steps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
+from tuning.launch_record import Settings
+from tuning.options import ROOT, git_commit, run_name, tracking_uri
+from tuning.prepare import Prepared
+from tuning.search import Found, SearchError, find_champion, open_search, seed_values
+from tuning.space import SearchSettings
+from tuning.study import StudyError, hide_password
+from tuning.tracking import Logged, close_launch, unfinished_launch
+
+
+def run(
+    prepared: Prepared, search: SearchSettings, args: argparse.Namespace, console: Console
+) -> int:
+    """Return 0 if there is a champion and no trial failed, else 1.
+
+    Raises:
+        StudyError, TrackingError: Before anything runs, if study or log cannot be used.
+    """
+    resumed = find_resumed(prepared, args)
+    output = args.output.resolve()
+    settings = Settings(
+        run_name=Path(resumed.tags["results"]).name
+        if resumed
+        else run_name(prepared.experiment.name),
+        output=Path(resumed.tags["results"]).parent if resumed else output,
+        tracking_uri=tracking_uri(args),
+        artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
+        address=args.address,
+        git_commit=git_commit(),
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
+    under_way = open_search(prepared, search, settings, storage, console, resumed)
+    try:
+        found = find_champion(under_way)
+    except SearchError as error:
+        console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
+        return 1
+    print_found(found, under_way.floor, console)
+    _print_next(found, settings, storage, args, console)
+    return 1 if found.failed else 0
+
+
+def find_resumed(prepared: Prepared, args: argparse.Namespace) -> Logged | None:
+    """Return the interrupted launch to go on with; None to start anew.
+
+    Raises:
+        StudyError: If there is one and the user has not said what to do, or none to resume.
+    """
+    name = prepared.experiment.name
+    interrupted = unfinished_launch(tracking_uri(args), name)
+    if args.resume and interrupted is None:
+        raise StudyError(f"--resume: the log has no unfinished search '{name}'; start without it")
+    if interrupted is not None and args.overwrite:
+        close_launch(tracking_uri(args), interrupted.run_id)
+        return None
+    if interrupted is not None and not args.resume:
+        raise StudyError(
+            f"search '{name}' was interrupted ({interrupted.name}): --resume goes on with it, "
+            "--overwrite leaves it as it is and starts another"
+        )
+    return interrupted
+
+
+def print_found(found: Found, floor: float, console: Console) -> None:
+    """Print what was confirmed, the champion's scores, and the ablations."""
+    console.print(confirmed_table(found, floor))
+    console.print(champion_table(found.scored))
+    console.print(Text(in_a_sentence(found, floor)), soft_wrap=True)
+    if len(found.ablations):
+        console.print(ablation_table(found))
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    return table
+
+
+def confirmed_table(found: Found, floor: float) -> Table:
+    """Return a row for each configuration that was retrained: validation F1*, by seed."""
+    table = _table(
+        "Confirmed on fresh seeds: validation F1 at its best threshold",
+        ["configuration", "in the search", "mean", "std", "by seed", ""],
+    )
+    for name, retrained in found.confirmed.items():
+        values = seed_values(retrained, floor)
+        mean = sum(values) / len(values)
+        spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+        searched = next(o for o in found.outcomes if o.config == retrained.config)
+        table.add_row(
+            f"{name} (trial {searched.name})",
+            _score(searched.metrics["objective"]),
+            _score(mean),
+            _score(spread),
+            " ".join(_score(value) for value in values),
+            "champion" if retrained is found.champion else "",
+        )
+    return table
+
+
+def champion_table(scored: Scored) -> Table:
+    """Return the only look at test: champion, ensemble and baseline at both thresholds."""
+    metrics = ("accuracy", "f1", "precision", "recall", "auc")
+    names = ["accuracy", "F1", "precision", "recall", "AUC"]
+    table = _table(
+        "Test, scored once: mean ± standard deviation over seeds, [95 % over seeds and entities]",
+        ["model", "threshold", *names],
+    )
+    rows = scored.scores.to_dict("records")
+    cells = {(row["model"], row["threshold"], row["metric"]): row for row in rows}
+    for model in (MODEL, ENSEMBLE, BASELINE):
+        for threshold in ("0.5", "validation"):
+            row = []
+            for metric in metrics:
+                cell = cells[model, threshold, metric]
+                std = f" ± {_score(cell['std'])}" if cell["seeds"] > 1 else ""
+                row.append(
+                    f"{_score(cell['mean'])}{std}\n[{_score(cell['low'])}, {_score(cell['high'])}]"
+                )
+            table.add_row(model, threshold, *row)
+    return table
+
+
+def in_a_sentence(found: Found, floor: float) -> str:
+    """Return the gaps from search to confirmation to test, and the difference to the baseline."""
+    metrics = found.scored.metrics
+    searched = found.best.metrics["objective"]
+    values = seed_values(found.champion, floor)
+    confirmed = sum(values) / len(values)
+    test = metrics["test_f1_at_threshold"]
+    low, high = metrics["over_baseline_f1_low"], metrics["over_baseline_f1_high"]
+    return (
+        f"Validation F1* {_score(searched)} in the search, {_score(confirmed)} confirmed "
+        f"({100 * (confirmed - searched):+.1f} points), {_score(test)} on test "
+        f"({100 * (test - confirmed):+.1f}). Against {BASELINE}: F1* "
+        f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
+        f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
+    )
+
+
+def ablation_table(found: Found) -> Table:
+    """Return a row a lever: validation F1* with and without it, all else as in the champion."""
+    seeds = int(found.ablations["seeds"].iloc[0])
+    table = _table(
+        f"Levers: validation F1 at its best threshold over {seeds} fresh seeds",
+        ["lever", "on is", "with", "without", "gain, points", "verdict", "champion"],
+    )
+    for row in found.ablations.to_dict("records"):
+        table.add_row(
+            str(row["lever"]),
+            str(row["on"]),
+            f"{_score(row['with'])} ± {_score(row['with_std'])}",
+            f"{_score(row['without'])} ± {_score(row['without_std'])}",
+            f"{100 * row['gain']:+.1f} ± {100 * row['standard_error']:.1f}",
+            "helps" if row["helps"] else "does not help",
+            "on" if row["used"] else "off",
+        )
+    return table
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def _print_next(
+    found: Found, settings: Settings, storage: str, args: argparse.Namespace, console: Console
+) -> None:
+    for outcome in found.failed:
+        console.print(Text(f"failed: trial {outcome.name}: {outcome.cause}", style="red"))
+    ui = f"mlflow ui --backend-store-uri {args.tracking_uri}" if args.tracking_uri else "make ui"
+    lines = [
+        f"Results: {settings.folder}",
+        f"Log:     {hide_password(settings.tracking_uri)}, champion in run {found.run_id}",
+        f"Study:   {hide_password(storage)}",
+        "Next:",
+        f"  python tuning/reproduce.py {settings.folder / 'champion'}",
+        f"  optuna-dashboard {hide_password(storage)}",
+        f"  {ui}",
+    ]
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,135 @@
+"""One trial of a search in a Ray worker: all its seeds together, validation alone."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ray import tune
+
+from tuning.config import TrialConfig
+from tuning.material import build_classifier
+from tuning.scores import all_positive_f1
+from tuning.stacking import fit_seeds
+from tuning.training import EpochResult, LoadedSplit
+from tuning.trial import OBJECTIVE, RESULT, Shared, prepare_worker
+
+
+class Standing:
+    """The best epoch so far of each seed of a configuration.
+
+    An epoch that predicts one class at 0.5, or diverged, is worth what "all positive" scores, so
+    that no collapse wins; every other is worth its validation F1 at its best threshold.
+
+    Args:
+        floor: F1 of calling every validation pair a paraphrase.
+        seeds: How many there are.
+    """
+
+    def __init__(self, floor: float, seeds: int) -> None:
+        self.floor = floor
+        self.best: list[EpochResult | None] = [None] * seeds
+        self.diverged = [False] * seeds
+
+    def update(self, results: list[EpochResult]) -> None:
+        """Take an epoch's result of each seed."""
+        for seed, result in enumerate(results):
+            self.diverged[seed] = result.diverged
+            before = self.best[seed]
+            if before is None or self._rank(result) > self._rank(before):
+                self.best[seed] = result
+
+    def _rank(self, result: EpochResult) -> tuple[float, float]:
+        return self.value(result), result.objective
+
+    def value(self, result: EpochResult) -> float:
+        """Return what an epoch is worth."""
+        sound = not result.diverged and not has_collapsed(result)
+        return max(result.objective, self.floor) if sound else self.floor
+
+    def metrics(self) -> dict[str, float]:
+        """Return means over seeds at each seed's best epoch, and whether any seed is flagged.
+
+        A seed that diverges at any time counts as the floor.
+        """
+        best = [result for result in self.best if result is not None]
+        values = [
+            self.floor if diverged else self.value(result)
+            for result, diverged in zip(best, self.diverged, strict=True)
+        ]
+        names = [name for name in best[0].scores if name != "threshold"]
+        means = {f"val_{n}": float(np.mean([r.scores[n] for r in best])) for n in names}
+        return {
+            **means,
+            "val_loss": float(np.mean([result.val_loss for result in best])),
+            "threshold": float(np.mean([result.scores["threshold"] for result in best])),
+            "best_epoch": float(np.mean([result.epoch for result in best])),
+            "collapsed": float(any(has_collapsed(result) for result in best)),
+            "diverged": float(any(self.diverged)),
+            "objective": float(np.mean(values)),
+            "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+        }
+
+
+def has_collapsed(result: EpochResult) -> bool:
+    """Return whether an epoch's classifier says the same of every validation pair at 0.5."""
+    return result.scores["positive_rate"] in (0.0, 1.0)
+
+
+def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
+    """Train the seeds of the configuration Optuna chose and report their means each epoch."""
+    point = config["point"]
+    trial = TrialConfig(**point["trial"])
+    material, device = prepare_worker(trial, shared)
+    started = time.perf_counter()
+    train, validation = (
+        LoadedSplit(material.splits[split], trial, device) for split in ("train", "validation")
+    )
+    models = [
+        build_classifier(trial.model_copy(update={"seed": seed}), material).to(device)
+        for seed in point["seeds"]
+    ]
+    standing = Standing(all_positive_f1(validation.labels), len(models))
+    history: list[list[EpochResult]] = []
+    for results in fit_seeds(models, train, validation, trial):
+        history.append(results)
+        standing.update(results)
+        metrics = standing.metrics() | {"seconds": time.perf_counter() - started}
+        tune.report(report_of(results, metrics))
+    metrics = standing.metrics() | {"seconds": time.perf_counter() - started}
+    with tempfile.TemporaryDirectory() as folder:
+        write_seeds(Path(folder), metrics, point["seeds"], history)
+        checkpoint = tune.Checkpoint.from_directory(folder)
+        tune.report({OBJECTIVE: metrics["objective"], "finished": True}, checkpoint=checkpoint)
+
+
+def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
+    """Return what is reported of an epoch: means over seeds of this epoch, and the best so far."""
+    names = list(results[0].scores)
+    return {
+        "epoch": max(result.epoch for result in results),
+        "train_loss": float(np.mean([result.train_loss for result in results])),
+        "val_loss": float(np.mean([result.val_loss for result in results])),
+        **{f"val_{n}": float(np.mean([r.scores[n] for r in results])) for n in names},
+        "seconds": sum(result.seconds for result in results),
+        "best": best,
+        OBJECTIVE: best["objective"],
+    }
+
+
+def write_seeds(
+    folder: Path, metrics: dict[str, float], seeds: list[int], history: list[list[EpochResult]]
+) -> None:
+    """Write the metrics, and every seed's losses and scores by epoch."""
+    (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    rows = [
+        {"seed": seed, "epoch": result.epoch, "train_loss": result.train_loss}
+        | {"val_loss": result.val_loss, **result.scores}
+        for results in history
+        for seed, result in zip(seeds, results, strict=True)
+    ]
+    (folder / "seeds.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,211 @@
+"""The Optuna study of a search: opened, compared, warm-started, and put right after a crash."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from tuning.config import TrialConfig
+from tuning.space import SearchSettings, Space, draw, locate
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # tells of each new study
+logger = logging.getLogger(__name__)
+
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
+SEEDS_APART = 1000  # seeds of trials, of what is confirmed: none is used twice
+
+
+class StudyError(OSError):
+    """A study that cannot be used; the message says which, why, and the way out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposer:
+    """Turns what Optuna proposes into what a trial is given; small, since Ray pickles it.
+
+    Args:
+        space: The axes.
+        fixed: The other fields, with what depends on the data decided.
+        settings: Of the search.
+        launch: Id of the launch; noted in the study beside each trial.
+        train_pairs: Of the training split.
+        votes: Whether every pair has votes.
+    """
+
+    space: Space
+    fixed: Mapping[str, Any]
+    settings: SearchSettings
+    launch: str
+    train_pairs: int
+    votes: bool
+
+    def __call__(self, trial: Trial) -> dict[str, Any]:
+        """Return the point of this trial: its configuration, its seeds, its tags."""
+        trial.set_user_attr("launch", self.launch)
+        config = TrialConfig(**draw(self.space, trial, self.fixed)).fit_to_data(
+            pairs=self.train_pairs, votes=self.votes
+        )
+        first = self.settings.seed
+        seeds = list(range(first, first + self.settings.seeds))
+        config = config.model_copy(update={"seed": first, "order_seed": first})
+        point = {
+            "trial": config.model_dump(),
+            "seeds": seeds,
+            "params": {"seeds": len(seeds)},
+            "tags": {"stage": "search", "optuna_trial": str(trial.number)},
+        }
+        return {"point": point}
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Return the storage at an RDB URL; a SQLite file is made if it does not exist.
+
+    Raises:
+        StudyError: If it cannot be reached or is no storage of Optuna's.
+    """
+    wait = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
+    try:
+        return RDBStorage(url, engine_kwargs=wait)
+    except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
+        reason = hide_password(str(error).strip().split("\n")[0])
+        raise StudyError(
+            f"storage: {hide_password(url)} cannot be used: {reason}; --storage names another, as "
+            "sqlite:////absolute/path.db"
+        ) from error
+
+
+def hide_password(text: str) -> str:
+    """Return the text without the passwords of URLs in it."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def make_sampler(settings: SearchSettings) -> optuna.samplers.BaseSampler:
+    """Return TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018)."""
+    return optuna.samplers.TPESampler(
+        seed=settings.seed,
+        multivariate=True,
+        constant_liar=True,
+        n_startup_trials=settings.startup_trials,
+    )
+
+
+def open_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
+    """Return the study of that name, made if it does not exist.
+
+    Args:
+        storage: From ``open_storage``.
+        name: Of the study.
+        identity: What all trials of a study must have in common, as JSON values.
+
+    Raises:
+        StudyError: If the study was made with another identity.
+    """
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction="maximize", load_if_exists=True
+    )
+    known = study.user_attrs.get("identity")
+    wanted = json.loads(json.dumps(identity))
+    if known is None and not study.trials:
+        study.set_user_attr("identity", wanted)
+    elif known != wanted:
+        raise StudyError(
+            f"study: {name!r} holds trials of another search: "
+            f"{'; '.join(_differences(known or {}, wanted))}; give this one a name of its own: "
+            "--set search.study=NAME, or go back to what the study was made with"
+        )
+    return study
+
+
+def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for part in sorted({*known, *wanted}):
+        one, other = known.get(part), wanted.get(part)
+        if isinstance(one, dict) and isinstance(other, dict):
+            for key in sorted({*one, *other}):
+                if one.get(key) != other.get(key):
+                    yield f"{part}.{key} was {one.get(key)}, is now {other.get(key)}"
+        elif one != other:
+            yield f"{part} was {one}, is now {other}"
+
+
+def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
+    """Return the trials that a launch drew, in their order."""
+    return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
+
+
+def close_stale(study: optuna.Study, launch: str, values: Mapping[int, float]) -> list[int]:
+    """Close the trials that a dead launch left running; return those that have to run again.
+
+    A trial with a value is complete, one without has failed and its configuration is queued.
+
+    Args:
+        study: The study.
+        launch: Id of the launch that is resumed.
+        values: What finished trials reached, by number, as the log has it.
+    """
+    again = []
+    for trial in trials_of(study, launch):
+        if trial.state != TrialState.RUNNING:
+            continue
+        if trial.number in values:
+            study.tell(trial.number, values[trial.number])
+            continue
+        study.tell(trial.number, state=TrialState.FAIL)
+        again.append(trial.number)
+        if trial.params:
+            study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+    return again
+
+
+def warm_start(
+    study: optuna.Study,
+    space: Space,
+    fixed: Mapping[str, Any],
+    finished: Sequence[tuple[str, Mapping[str, Any], float]],
+) -> int:
+    """Tell the study what is known of finished trials; return how many lie in its space.
+
+    Args:
+        study: Learns from them; those it knows already are passed over.
+        space: Of the search.
+        fixed: What the search keeps fixed, for the fields that matter.
+        finished: Run id, configuration and value of each trial.
+
+    Raises:
+        StudyError: If there are some and none lies in the space.
+    """
+    known = {trial.user_attrs.get("run_id") for trial in study.get_trials()}
+    found, reasons = 0, []
+    for run_id, values, value in finished:
+        place, outside = locate(space, values, fixed)
+        if outside:
+            reasons.append("; ".join(outside))
+            continue
+        found += 1
+        if run_id not in known:
+            study.add_trial(_observation(space, place, value, run_id))
+    if finished and not found:
+        raise StudyError(
+            f"warm_start: none of its {len(finished)} trials lies in this space; the first does "
+            f"not since {reasons[0]}; name another experiment with --set search.warm_start=NAME, "
+            "or start without one: --set search.warm_start=null"
+        )
+    return found
+
+
+def _observation(space: Space, place: dict[str, Any], value: float, run_id: str) -> FrozenTrial:
+    distributions: dict[str, BaseDistribution] = {
+        name: space[name].distribution() for name in place
+    }
+    return create_trial(
+        params=place, distributions=distributions, value=value, user_attrs={"run_id": run_id}
+    )
