@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuning.config import load_experiment
+from tuning.loading import load_experiment
 
 FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))

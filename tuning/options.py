@@ -9,7 +9,8 @@ from pathlib import Path
 from time import localtime, strftime
 
 from tuning import parade
-from tuning.config import ConfigError, Experiment, load_experiment
+from tuning.config import ConfigError, Experiment
+from tuning.loading import load_experiment
 from tuning.sources import Places
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,12 +12,15 @@ from rich.text import Text
 
 from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
 from tuning.launch_record import Settings
+from tuning.logged import Logged, unfinished_launch
 from tuning.options import ROOT, git_commit, run_name, tracking_uri
 from tuning.prepare import Prepared
-from tuning.search import Found, SearchError, find_champion, open_search, seed_values
+from tuning.search import Found, find_champion
+from tuning.search_opening import open_search
 from tuning.space import SearchSettings
 from tuning.study import StudyError, hide_password
-from tuning.tracking import Logged, close_launch, unfinished_launch
+from tuning.tracking import close_launch
+from tuning.verdict import SearchError, seed_values
 
 
 def run(

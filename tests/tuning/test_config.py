@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.heads import HEADS
-from tuning.config import ConfigError, Experiment, TrialConfig, load_experiment
+from tuning.config import ConfigError, Experiment, TrialConfig
+from tuning.loading import load_experiment
 from tuning.yaml_files import parse_yaml
 
 

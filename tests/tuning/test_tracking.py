@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tuning.tracking import Tracker, TrackingError, fetch_run, finished_trials
+from tuning.logged import TrackingError, fetch_run, finished_trials
+from tuning.tracking import Tracker
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,215 @@
+"""A search before its first trial: study and log opened, warm-started, or put right again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from pydantic import ValidationError
+from rich.console import Console
+
+from tuning.callbacks import Outcome
+from tuning.config import TrialConfig, config_from_params
+from tuning.launch_record import Settings, open_log
+from tuning.logged import Logged, read_trials
+from tuning.prepare import Prepared
+from tuning.resources import choose_precision
+from tuning.scores import all_positive_f1
+from tuning.space import SearchSettings, Space
+from tuning.study import (
+    Proposer,
+    close_stale,
+    open_storage,
+    open_study,
+    warm_start,
+)
+from tuning.tracking import Tracker
+from tuning.verdict import value_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search under way: what was asked for, where it is logged, what Optuna knows."""
+
+    prepared: Prepared
+    settings: Settings
+    search: SearchSettings
+    tracker: Tracker
+    study: optuna.Study
+    proposer: Proposer
+    console: Console
+
+    @property
+    def floor(self) -> float:
+        """Return the validation F1 of calling every pair a paraphrase."""
+        return all_positive_f1(self.prepared.pairs.splits["validation"].labels)
+
+
+def open_search(
+    prepared: Prepared,
+    search: SearchSettings,
+    settings: Settings,
+    storage: str,
+    console: Console,
+    resumed: Logged | None,
+) -> Search:
+    """Return the search with log and study open, put right if it is resumed, else warm-started.
+
+    Raises:
+        StudyError, TrackingError: If study or log cannot be used, or belong to another search.
+    """
+    fixed = fixed_fields(prepared)
+    name = search.study or prepared.experiment.name
+    study = open_study(open_storage(storage), name, identity(prepared, search, fixed))
+    precision = choose_precision(prepared.experiment.precision)
+    if resumed is None:
+        known = find_finished(prepared, search, settings.tracking_uri, console)
+        learned = warm_start(study, prepared.experiment.space, comparable(fixed), known)
+        if known:
+            console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
+        tracker = open_log(prepared, settings, precision)
+    else:
+        tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
+        tracker.resume_parent(resumed.run_id)
+    tracker.tag(tracker.parent_id, {"study": name})
+    proposer = Proposer(
+        space=prepared.experiment.space,
+        fixed=fixed,
+        settings=search,
+        launch=tracker.parent_id,
+        train_pairs=len(prepared.pairs.splits["train"].labels),
+        votes=prepared.pairs.has_votes,
+    )
+    return Search(
+        prepared=prepared,
+        settings=settings,
+        search=search,
+        tracker=tracker,
+        study=study,
+        proposer=proposer,
+        console=console,
+    )
+
+
+def fixed_fields(prepared: Prepared) -> dict[str, Any]:
+    """Return the fields of a trial that the search keeps as the YAML file has them."""
+    return prepared.experiment.trial.model_dump()
+
+
+def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which another experiment's trial must agree to be learned from."""
+    apart = ("seed", "order_seed", "min_steps")
+    return {name: value for name, value in fixed.items() if name not in apart}
+
+
+def identity(
+    prepared: Prepared, search: SearchSettings, fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what all trials of a study must have in common."""
+    space: Space = prepared.experiment.space
+    return {
+        "space": {name: axis.model_dump(exclude_defaults=True) for name, axis in space.items()},
+        "fixed": {name: value for name, value in fixed.items() if name not in space},
+        "data": prepared.pairs.fingerprint,
+        "encoder": prepared.encoder.fingerprint,
+        "seeds": search.seeds,
+    }
+
+
+def find_finished(
+    prepared: Prepared, search: SearchSettings, uri: str, console: Console
+) -> list[tuple[str, dict[str, Any], float]]:
+    """Return id, configuration and value of the finished trials that a search may learn from.
+
+    Only those of the same data and encoder count; that there are none is said, not an error.
+    """
+    if search.warm_start is None:
+        return []
+    same = {
+        "data_fingerprint": prepared.pairs.fingerprint,
+        "encoder_fingerprint": prepared.encoder.fingerprint,
+    }
+    logged = read_trials(uri, search.warm_start, same)
+    if not logged:
+        console.print(
+            f"Notice: the log has no finished trial of '{search.warm_start}' on this data and "
+            "encoder: the search starts without a warm start",
+            style="bold yellow",
+        )
+    floor = all_positive_f1(prepared.pairs.splits["validation"].labels)
+    return [
+        (run.run_id, values, value_of(run.metrics, floor))
+        for run in logged
+        if (values := _as_asked(run.params, prepared)) is not None
+    ]
+
+
+def _as_asked(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] | None:
+    """Return a logged configuration as a search would draw it: before it was fitted to the data.
+
+    More or fewer epochs than the space has count as its nearest end: they are a budget, and what
+    is learned from is the best epoch. None if this version cannot read the configuration.
+    """
+    try:
+        config = config_from_params(params)
+    except ValidationError:
+        return None
+    values = config.model_dump()
+    space, fixed = prepared.experiment.space, prepared.experiment.trial.model_dump()
+    size, votes = len(prepared.pairs.splits["train"].labels), prepared.pairs.has_votes
+    for field in ("targets", "epochs"):
+        axis = space.get(field)
+        drawn = [fixed[field]] if axis is None else axis.ends
+        for end in drawn:
+            asked = {**values, field: end, "min_steps": fixed["min_steps"]}
+            fitted = TrialConfig(**asked).fit_to_data(pairs=size, votes=votes)
+            if getattr(fitted, field) == values[field]:
+                values[field] = end
+                break
+    epochs = space.get("epochs")
+    if epochs is not None and epochs.choices is None:
+        values["epochs"] = min(max(values["epochs"], epochs.ends[0]), epochs.ends[1])
+    return values
+
+
+def put_right(search: Search) -> list[Outcome]:
+    """Return the outcomes of a resumed launch's finished trials, once study and log agree."""
+    outcomes, values = [], {}
+    for run in search.tracker.children("search"):
+        number = int(run.tags["optuna_trial"])
+        metrics = run.metrics
+        told = next((t for t in search.study.get_trials() if t.number == number), None)
+        if "objective" not in metrics and told is not None and told.value is not None:
+            metrics = {**run.epochs, "objective": told.value}
+        if "objective" not in metrics:
+            if not run.tags.get("cause"):
+                search.tracker.close_interrupted(run.run_id)
+            continue
+        if not run.finished:
+            search.tracker.settle(run.run_id, metrics)
+        values[number] = metrics["objective"]
+        outcomes.append(outcome_of(run, metrics))
+    again = close_stale(search.study, search.proposer.launch, values)
+    if again:
+        search.console.print(f"{len(again)} trials were cut off and run again")
+    return outcomes
+
+
+def outcome_of(run: Logged, metrics: Mapping[str, float], folder: Path | None = None) -> Outcome:
+    """Return a logged run as an outcome.
+
+    Args:
+        run: The trial's run.
+        metrics: Its final ones.
+        folder: Where its files are, if it left any.
+    """
+    return Outcome(
+        name=run.name,
+        config=config_from_params(run.params),
+        metrics=dict(metrics),
+        folder=folder,
+        run_id=run.run_id,
+    )
