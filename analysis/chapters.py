@@ -19,7 +19,7 @@ from analysis import (
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import points, score
+from analysis.captions import points, score_cell
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
 from measures.baselines import baseline_predictions
@@ -111,9 +111,7 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
     for model, part in long.groupby("model", sort=False):
         row: dict[str, object] = {"model": model, "seeds": part["seeds"].iloc[0]}
         for cell in part.to_dict("records"):
-            spread = "" if pd.isna(cell["std"]) else f" ± {score(cell['std'])}"
-            range_ = f"[{score(cell['low'])}, {score(cell['high'])}]"
-            row[f"{cell['metric']}_cell"] = f"{score(cell['mean'])}{spread}\n{range_}"
+            row[f"{cell['metric']}_cell"] = score_cell(cell)
         rows.append(row)
     book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *_cells()]))
 
@@ -202,8 +200,8 @@ def _examples(
     return rows
 
 
-def search_chapter(book: Book, launch: Launch) -> None:
-    """Fill in an Optuna search: its history, its trials, what mattered."""
+def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]) -> None:
+    """Fill in an Optuna search: its history, its trials, what mattered, its champion."""
     history = search_tables.search_history(launch.trials)
     importance = search_tables.parameter_importance(launch.trials)
     book.keep_numbers("search_history", history)
@@ -217,3 +215,14 @@ def search_chapter(book: Book, launch: Launch) -> None:
         figure = search_figures.plot_importance(importance)
         book.add_figure("search_importance", figure, evaluator=search_tables.IMPORTANCE)
     book.add_text("search", findings.about_search(history, importance))
+    for name, written in (
+        ("scores", search_tables.champion_scores),
+        ("ablations", search_tables.ablation_scores),
+    ):
+        if name in champion:
+            shown = "champion" if name == "scores" else name
+            book.keep_numbers(f"search_{name}", champion[name])
+            book.add_table(shown, written(champion[name]))
+    if "difference" in champion:
+        book.keep_numbers("search_difference", champion["difference"])
+        book.add_text("champion", findings.about_champion(champion["difference"]))

@@ -148,6 +148,20 @@ def about_errors(rates: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def about_champion(difference: pd.DataFrame) -> list[str]:
+    """Return how the champion and its ensemble compare with the baseline on test."""
+    sentences = []
+    for row in difference.to_dict("records"):
+        apart = row["f1_low"] > 0 or row["f1_high"] < 0
+        verdict = "the interval excludes 0" if apart else "the interval includes 0"
+        sentences.append(
+            f"The {row['model']} is {points(row['f1'])} points of F1* from {row['other']} "
+            f"[{points(row['f1_low'])}, {points(row['f1_high'])}]: {verdict}; p "
+            f"{p_value(row['permutation_p'])} by permuting whole entities."
+        )
+    return sentences
+
+
 def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
     """Return how the search went and which parameter mattered most."""
     best = history[history["value"] == history["value"].max()].iloc[0]

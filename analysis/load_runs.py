@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ METRICS = (
     *(f"test_{score}" for score in SCORES),
     *(f"test_{score}_at_threshold" for score in SCORES if score != "auc"),
 )
+SEARCHED = ("threshold", "collapsed", "diverged", "val_f1_at_threshold", "objective")
+_KINDS = ("experiment", "trial", "champion")
 
 
 class StoreError(ValueError):
@@ -92,7 +94,7 @@ class Store:
             return None
         runs = self._runs(found)
         parents = [run for run in runs if run.data.tags.get("kind") == "experiment"]
-        foreign = [run for run in runs if run.data.tags.get("kind") not in ("experiment", "trial")]
+        foreign = [run for run in runs if run.data.tags.get("kind") not in _KINDS]
         if foreign:
             self.notes.append(
                 f"{len(foreign)} runs of experiment '{experiment}' were logged by other code and "
@@ -125,6 +127,24 @@ class Store:
                 return self.latest(experiment.name)
         return None
 
+    def champion(self, launch: Launch) -> dict[str, pd.DataFrame]:
+        """Return the tables of a search's champion: ``scores``, ``difference``, ``ablations``.
+
+        Empty, with a note, if the search has no champion.
+        """
+        query = f"tags.kind = 'champion' and tags.`{PARENT_TAG}` = '{launch.run_id}'"
+        (experiment,) = [e for e in self._experiments if e.name == launch.experiment]
+        runs = self.client.search_runs([experiment.experiment_id], query, max_results=1)
+        if not runs:
+            self.notes.append(f"The search '{launch.experiment}' has no champion yet.")
+            return {}
+        tables = {}
+        for name in ("scores", "difference", "ablations"):
+            with self._artifact(runs[0].info.run_id, f"{name}.csv") as path:
+                if path.stat().st_size > 1:
+                    tables[name] = pd.read_csv(path)
+        return tables
+
     def _runs(self, experiment: Experiment) -> list[Run]:
         """Return all runs, newest first."""
         runs: list[Run] = []
@@ -142,11 +162,18 @@ class Store:
                 return runs
 
     def _launch(self, experiment: Experiment, parent: Run, runs: list[Run]) -> Launch:
-        children = [run for run in runs if run.data.tags.get(PARENT_TAG) == parent.info.run_id]
+        children = [
+            run
+            for run in runs
+            if run.data.tags.get(PARENT_TAG) == parent.info.run_id
+            and run.data.tags.get("stage", "search") == "search"
+            and run.data.tags.get("kind") == "trial"
+        ]
+        wanted = METRICS if parent.data.params.get("search") is None else SEARCHED
         rows, failed = [], []
         for run in sorted(children, key=lambda run: run.info.run_name or ""):
             row = trial_row(run)
-            missing = missing_columns(row)
+            missing = missing_columns(row, wanted)
             if run.info.status != "FINISHED":
                 failed.append(str(run.info.run_name))
             elif missing:
@@ -228,9 +255,9 @@ def trial_row(run: Run) -> dict[str, Any]:
     return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics}
 
 
-def missing_columns(row: dict[str, Any]) -> list[str]:
+def missing_columns(row: dict[str, Any], metrics: Iterable[str] = METRICS) -> list[str]:
     """Return the parameters and metrics that the report needs and the run does not have."""
-    return [name for name in (*PARAMS, *METRICS) if name not in row]
+    return [name for name in (*PARAMS, *metrics) if name not in row]
 
 
 def to_number(text: str) -> float | int | str:

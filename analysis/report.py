@@ -55,7 +55,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         chapters.grid_chapter(book, grid)
     search = store.search()
     if search is not None:
-        chapters.search_chapter(book, search)
+        chapters.search_chapter(book, search, store.champion(search))
     book.facts |= _facts(store, launches, launch)
     return typeset(book)
 

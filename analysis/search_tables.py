@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.captions import points, score, score_cell
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-OBJECTIVE = "val_f1_at_threshold"
+OBJECTIVE = "objective"
 IMPORTANCE = "fANOVA (Hutter et al., 2014)"
 _FIXED = {"run_id", "name", "seed"}
 
@@ -29,6 +31,40 @@ def search_history(trials: pd.DataFrame) -> pd.DataFrame:
     values = trials.sort_values("name")[OBJECTIVE].reset_index(drop=True)
     return pd.DataFrame(
         {"number": range(1, len(values) + 1), "value": values, "best": values.cummax()}
+    )
+
+
+def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each model and threshold, with a text cell for each metric.
+
+    Args:
+        scores: As the search logged them: a row a model, threshold and metric.
+    """
+    rows = []
+    for (model, threshold), part in scores.groupby(["model", "threshold"], sort=False):
+        row: dict[str, object] = {"model": model, "cut": str(threshold)}
+        for cell in part.to_dict("records"):
+            row[f"{cell['metric']}_cell"] = score_cell(cell)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a lever: validation F1* with and without it, the gain, and what follows."""
+    records = ablations.to_dict("records")
+    return pd.DataFrame(
+        {
+            "lever": [row["lever"] for row in records],
+            "with_it": [f"{score(row['with'])} ± {score(row['with_std'])}" for row in records],
+            "without_it": [
+                f"{score(row['without'])} ± {score(row['without_std'])}" for row in records
+            ],
+            "gain": [
+                f"{points(row['gain'])} ± {100 * row['standard_error']:.1f}" for row in records
+            ],
+            "verdict": ["helps" if row["helps"] else "does not help" for row in records],
+            "champion": ["on" if row["used"] else "off" for row in records],
+        }
     )
 
 

@@ -21,16 +21,16 @@ def trials() -> pd.DataFrame:
             "optimizer": ["adamw", "sgd"] * 10,
             "epochs": 3,
             "threshold": 0.5,
-            "val_f1_at_threshold": values,
+            "objective": values,
         }
     )
 
 
 def test_the_best_so_far_never_falls(trials: pd.DataFrame) -> None:
     history = search_tables.search_history(trials.sample(frac=1, random_state=0))
-    assert history["value"].tolist() == trials["val_f1_at_threshold"].tolist()
+    assert history["value"].tolist() == trials["objective"].tolist()
     assert history["best"].is_monotonic_increasing
-    assert history["best"].iloc[-1] == trials["val_f1_at_threshold"].max()
+    assert history["best"].iloc[-1] == trials["objective"].max()
 
 
 def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:
@@ -51,7 +51,7 @@ def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
     history = plot_history(search_tables.search_history(trials))
     assert np.shape(history.axes[0].collections[0].get_offsets()) == (20, 2)
-    columns = ["learning_rate", "optimizer", "val_f1_at_threshold"]
+    columns = ["learning_rate", "optimizer", "objective"]
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
     bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches
     assert len(bars) == 2

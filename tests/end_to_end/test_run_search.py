@@ -1,0 +1,223 @@
+"""Guards a search as a user runs it: champion, agreement of all records, resuming after a kill."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from optuna.trial import TrialState
+
+from tests.end_to_end.running import Ended, Ran, command
+from tests.end_to_end.test_run_grid import stop, wait_for
+from tuning.options import ROOT
+
+pytestmark = pytest.mark.slow
+SMOKE = str(ROOT / "experiments/smoke_search.yaml")
+TRIALS = 4
+
+
+def words_for(folder: Path, *words: str) -> list[str]:
+    store = f"sqlite:///{folder / 'log.db'}"
+    places = ["--output", str(folder / "out"), "--tracking-uri", store]
+    return command("run_search.py", SMOKE, *places, *words)
+
+
+def search(folder: Path, *words: str) -> Ended:
+    return subprocess.run(
+        words_for(folder, *words), capture_output=True, text=True, check=False, cwd=folder
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = tmp_path_factory.mktemp("search")
+    ended = search(folder, "--set", "search.ablations=true")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return Ran(folder=folder, store=f"sqlite:///{folder / 'log.db'}", ended=ended)
+
+
+def study_of(folder: Path) -> optuna.Study:
+    storage = f"sqlite:///{folder / 'out/optuna.db'}"
+    return optuna.load_study(study_name="smoke_search", storage=storage)
+
+
+def runs_of(store: str, query: str) -> list[Run]:
+    client = MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name("smoke_search")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], query))
+
+
+def tune_results(folder: Path) -> dict[int, float]:
+    """Return what Tune's files say of each trial that left results: its objective by number."""
+    found = {}
+    for path in folder.glob("out/smoke_search-*/search/*/checkpoint_*/result.json"):
+        found[int(path.parts[-3])] = json.loads(path.read_bytes())["objective"]
+    return found
+
+
+def test_study_tune_and_log_agree_trial_by_trial(searched: Ran) -> None:
+    told = {t.number: t.value for t in study_of(searched.folder).trials}
+    logged = {
+        int(run.data.tags["optuna_trial"]): run
+        for run in runs_of(searched.store, "tags.stage = 'search'")
+    }
+    assert set(told) == set(logged) == set(range(TRIALS))
+    for number, run in logged.items():
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics["objective"] == told[number]
+    kept = tune_results(searched.folder)
+    assert {n: told[n] for n in kept} == kept
+    early = {n for n, run in logged.items() if "stopped" in run.data.tags}
+    assert set(kept) | early == set(told)
+
+
+def test_parameters_in_study_and_log_are_the_same(searched: Ran) -> None:
+    runs = runs_of(searched.store, "tags.stage = 'search'")
+    params = {int(run.data.tags["optuna_trial"]): run.data.params for run in runs}
+    for trial in study_of(searched.folder).trials:
+        assert ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
+        for name, value in trial.params.items():
+            assert params[trial.number][name] == str(value)
+
+
+def test_test_scores_exist_for_the_champion_alone(searched: Ran) -> None:
+    with_test = runs_of(searched.store, "metrics.test_f1 >= 0")
+    assert [run.data.tags["kind"] for run in with_test] == ["champion"]
+    for state in searched.folder.rglob("experiment_state-*.json"):
+        assert "test_f1" not in state.read_text()
+    for path in searched.folder.glob("out/smoke_search-*/confirm/*/checkpoint_*/predictions.csv"):
+        assert set(pd.read_csv(path)["split"]) == {"validation"}
+
+
+def test_the_champion_is_registered_and_its_scores_are_those_printed(searched: Ran) -> None:
+    (run,) = runs_of(searched.store, "tags.kind = 'champion'")
+    client = MlflowClient(tracking_uri=searched.store)
+    version = client.get_model_version_by_alias("smoke_search", "champion")
+    assert version.run_id == run.info.run_id
+    (parent,) = runs_of(searched.store, "tags.kind = 'experiment'")
+    score = parent.data.metrics["champion/test_f1_at_threshold"]
+    assert score == run.data.metrics["test_f1_at_threshold"]
+    assert f"{score:.3f}".replace("0.", ".", 1) in searched.ended.stdout
+    assert json.loads(parent.data.tags["champion"])["head"] == run.data.params["head"]
+
+
+def test_every_lever_that_applies_has_a_row_with_and_without(searched: Ran) -> None:
+    (path,) = searched.folder.glob("out/smoke_search-*/champion/ablations.csv")
+    rows = pd.read_csv(path)
+    assert rows["lever"].tolist() == [
+        "both orders of a pair", "overlap features", "R-Drop", "layer-wise rate decay",
+    ]  # fmt: skip  # the embedded pairs have no votes
+    assert (rows["gain"] - (rows["with"] - rows["without"])).abs().max() < 1e-12
+    assert (rows["seeds"] == 2).all()
+
+
+def test_the_saved_champion_reproduces_its_scores(searched: Ran) -> None:
+    (folder,) = searched.folder.glob("out/smoke_search-*/champion")
+    words = [str(folder), "--tracking-uri", searched.store]
+    ended = subprocess.run(
+        command("reproduce.py", *words), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 of 2 runs reproduce their scores" in ended.stdout
+
+
+def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched: Ran) -> None:
+    ended = search(searched.folder, "--set", "dropout=0.4")
+    assert ended.returncode == 2
+    assert "'smoke_search' holds trials of another search: fixed.dropout was 0.2, is now 0.4" in (
+        ended.stderr
+    )
+    assert "--set search.study=NAME" in ended.stderr
+    assert len(study_of(searched.folder).trials) == TRIALS
+
+
+def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_path: Path) -> None:
+    places = ["--tracking-uri", searched.store, "--output", str(tmp_path), "--set", "name=more"]
+    few = ["search.warm_start=smoke_search", "search.num_samples=1", "search.confirm=1"]
+    words = [word for value in few for word in ("--set", value)]
+    ended = subprocess.run(
+        command("run_search.py", SMOKE, *places, *words),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"Warm start: {TRIALS} of {TRIALS} trials of 'smoke_search'" in ended.stdout
+    storage = f"sqlite:///{tmp_path / 'optuna.db'}"
+    study = optuna.load_study(study_name="more", storage=storage)
+    assert len(study.trials) == TRIALS + 1
+    assert [t.value for t in study.trials[:TRIALS]] == sorted(
+        (t.value for t in study_of(searched.folder).trials),
+        key=[t.value for t in study.trials].index,
+    )
+
+
+def test_a_killed_search_ends_with_the_planned_trials_when_resumed(tmp_path: Path) -> None:
+    planned = 6
+    more = ["--set", f"search.num_samples={planned}", "--set", "epochs=12"]
+    driver = subprocess.Popen(
+        words_for(tmp_path, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def two_finished() -> bool:
+        try:
+            trials = study_of(tmp_path).trials
+        except Exception:
+            return False
+        return sum(trial.state == TrialState.COMPLETE for trial in trials) >= 2
+
+    try:
+        wait_for(two_finished, 120)
+        driver.kill()
+    finally:
+        stop(driver)
+    refused = search(tmp_path, *more)
+    assert refused.returncode == 2
+    assert re.search(r"was interrupted .*--resume goes on .*--overwrite", refused.stderr)
+    resumed = search(tmp_path, *more, "--resume")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    trials = study_of(tmp_path).trials
+    complete = [t for t in trials if t.state == TrialState.COMPLETE]
+    assert len(complete) == planned
+    assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
+    runs = runs_of(store, "tags.stage = 'search'")
+    finished = [run for run in runs if run.info.status == "FINISHED"]
+    assert {int(r.data.tags["optuna_trial"]) for r in finished} == {t.number for t in complete}
+    assert len(finished) == planned
+    assert not [run for run in runs_of(store, "") if run.info.status == "RUNNING"]
+    values = {int(r.data.tags["optuna_trial"]): r.data.metrics["objective"] for r in finished}
+    assert values == {t.number: t.value for t in complete}
+    kept = tune_results(tmp_path)
+    assert {n: values[n] for n in kept if n in values} == {
+        n: v for n, v in kept.items() if n in values
+    }
+    again = search(tmp_path, *more, "--resume")
+    assert again.returncode == 2
+    assert "no unfinished search 'smoke_search'" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--storage", "postgresql://me:secret@127.0.0.1:9/x"], "storage: "),
+        (["--storage", "sqlite:////proc/nothing/x.db"], "cannot be used"),
+        (["--set", "search.warm_start=nothing", "--resume"], "no unfinished search"),
+        (["--set", "space.learning_rate={low: 0.1, high: 0.01}"], "low must be below high"),
+        (["--set", "space.rate=[1]"], "space.rate[0]: unknown key"),
+    ],
+)
+def test_what_cannot_run_is_told_before_anything_runs(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
+    ended = search(tmp_path, *words)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
+    assert not list(tmp_path.glob("out/smoke_search-*"))
