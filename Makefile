@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid freezing smoke report submission reproduce ui test lint types fast clean
+.PHONY: help setup grid search freezing smoke report submission reproduce ui test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +24,9 @@ setup: $(READY) ## make the virtual environment and install everything
 
 grid: $(READY) ## run the assigned grid: 12 trials
 	$(BIN)/python $(ROOT)tuning/run_grid.py $(ARGS)
+
+search: $(READY) ## search with Optuna, confirm the best, score it once
+	$(BIN)/python $(ROOT)tuning/run_search.py $(ARGS)
 
 freezing: $(READY) ## compare all, some and no layers frozen over three seeds
 	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/freezing.yaml $(ARGS)

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from analysis.load_runs import Store, StoreError, to_number
+from analysis.load_runs import METRICS, Store, StoreError, to_number
 from tests.analysis.conftest import Runs
 
 
@@ -111,3 +112,22 @@ def test_a_missing_artifact_is_named(runs: Runs) -> None:
 
 def test_numbers_are_numbers_and_words_stay() -> None:
     assert [to_number(text) for text in ("3", "0.5", "1e-3", "all")] == [3, 0.5, 0.001, "all"]
+
+
+def test_a_searchs_trials_need_no_test_scores_and_its_retrainings_are_no_trials(
+    runs: Runs,
+) -> None:
+    parent = runs.parent("launch", search="optuna")
+    without: dict[str, Any] = {name: None for name in METRICS if name.startswith("test_")}
+    drawn = runs.trial(parent, "000", **without)
+    retrained = runs.trial(parent, "best-1-seed-1000")
+    runs.client.log_metric(drawn, "objective", 0.7)
+    runs.client.set_tag(drawn, "stage", "search")
+    runs.client.set_tag(retrained, "stage", "confirm")
+    store = Store(runs.uri)
+    launch = store.search()
+    assert launch is not None
+    assert launch.trials["name"].tolist() == ["000"]
+    assert launch.trials["objective"].tolist() == [0.7]
+    assert store.champion(launch) == {}
+    assert store.notes == ["The search 'grid' has no champion yet."]

@@ -55,3 +55,30 @@ def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
     bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches
     assert len(bars) == 2
+
+
+def test_the_champions_scores_are_a_row_for_each_model_and_threshold() -> None:
+    cell = {"mean": 0.7124, "std": 0.01, "low": 0.65, "high": 0.77, "seeds": 5}
+    long = pd.DataFrame(
+        [
+            {"model": model, "threshold": cut, "metric": metric, **cell}
+            for model in ("champion", "baseline")
+            for cut in ("0.5", "validation")
+            for metric in ("f1", "auc")
+        ]
+    )
+    long.loc[long["model"] == "baseline", "std"] = np.nan
+    rows = search_tables.champion_scores(long)
+    assert rows[["model", "cut"]].to_numpy().tolist() == [
+        ["champion", "0.5"], ["champion", "validation"],
+        ["baseline", "0.5"], ["baseline", "validation"],
+    ]  # fmt: skip
+    assert rows["f1_cell"].tolist()[::2] == [".712 ± .010\n[.650, .770]", ".712\n[.650, .770]"]
+
+
+def test_a_lever_that_costs_is_said_not_to_help() -> None:
+    row = {"lever": "R-Drop", "with": 0.72, "with_std": 0.01, "without": 0.73, "without_std": 0.02,
+           "gain": -0.01, "standard_error": 0.004, "helps": False, "used": True}  # fmt: skip
+    (found,) = search_tables.ablation_scores(pd.DataFrame([row])).to_dict("records")
+    assert found["gain"] == "−1.0 ± 0.4"
+    assert (found["verdict"], found["champion"]) == ("does not help", "on")

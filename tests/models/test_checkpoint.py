@@ -18,7 +18,7 @@ from models.checkpoint import (
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import read_encoder_info
-from models.heads import build_head
+from models.heads import FeatureBranch, build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from tuning.sources import EMBEDDED
 
@@ -27,7 +27,7 @@ TOKENS = torch.tensor([[2, 17, 40, 3, 99, 3]])
 SEGMENTS = torch.tensor([[SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL]])
 
 
-def save(folder: Path, depth: int) -> Classifier:
+def save(folder: Path, depth: int, *, features: bool = False) -> Classifier:
     torch.manual_seed(0)
     lower, upper = load_encoder(ENCODER, depth, attention="eager")
     head: dict[str, Any] = {
@@ -36,7 +36,8 @@ def save(folder: Path, depth: int) -> Classifier:
         "head_width": 6,
         "dropout": 0.1,
     }
-    model = Classifier(lower if depth else None, upper, build_head(**head)).eval()
+    branch = FeatureBranch(torch.ones(3), torch.full((3,), 2.0), 6, 2, 0.1) if features else None
+    model = Classifier(lower if depth else None, upper, build_head(**head), branch=branch).eval()
     with torch.no_grad():
         for weight in model.upper.parameters():
             weight.add_(0.01)  # as training would
@@ -55,6 +56,17 @@ def test_a_loaded_classifier_gives_the_same_logits(
     loaded = load_classifier(tmp_path, ENCODER, from_export=from_export)
     with torch.no_grad():
         torch.testing.assert_close(loaded(TOKENS, SEGMENTS), model(TOKENS, SEGMENTS))
+
+
+def test_a_branch_is_loaded_with_the_scale_it_was_trained_on(tmp_path: Path) -> None:
+    model = save(tmp_path, 4, features=True)
+    loaded = load_classifier(tmp_path, ENCODER)
+    features = torch.tensor([[0.3, 5.0, -1.0]])
+    with torch.no_grad():
+        expected = model(TOKENS, SEGMENTS, features)
+        torch.testing.assert_close(loaded(TOKENS, SEGMENTS, features), expected)
+    with pytest.raises(ValueError, match="has a branch and needs the pairs' features"):
+        loaded(TOKENS, SEGMENTS)
 
 
 def test_frozen_layers_are_not_saved_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from models.heads import (
     AttentionPoolingHead,
     BiLstmAttentionHead,
     CrossAttentionHead,
+    FeatureBranch,
     build_head,
     masked_mean,
     mean_and_max,
@@ -120,3 +121,17 @@ def test_unknown_head_lists_the_known_ones() -> None:
     known = "attention_pooling, bilstm_attention, cross_attention, mean_pooling"
     with pytest.raises(ValueError, match=f"unknown head 'max'; choose one of {known}"):
         build_head("max", width=D)
+
+
+def test_a_branch_does_not_depend_on_the_features_units() -> None:
+    features = torch.tensor([[1.0, 30.0, 5.0], [0.0, 10.0, 5.0]])
+    units = torch.tensor([1.0, 1000.0, 1.0])
+
+    def logits(scaled: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        mean, scale = scaled.mean(dim=0), scaled.std(dim=0)
+        return FeatureBranch(mean, scale, W, C, 0.0).eval()(scaled)
+
+    assert logits(features).shape == (2, C)
+    torch.testing.assert_close(logits(features * units), logits(features))
+    assert logits(features).isfinite().all()  # the third feature is constant

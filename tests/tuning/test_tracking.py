@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tuning.logged import TrackingError, fetch_run, finished_trials
-from tuning.tracking import Tracker
+from tuning.logged import (
+    TrackingError,
+    fetch_run,
+    finished_trials,
+    read_trials,
+    unfinished_launch,
+)
+from tuning.tracking import Tracker, close_launch
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +108,62 @@ def test_a_store_that_cannot_be_opened_is_an_error_of_ours(tmp_path: Path) -> No
     (tmp_path / "log.db").write_text("this is no database")
     with pytest.raises(TrackingError, match="the MLflow store cannot be used"):
         Tracker(f"sqlite:///{tmp_path / 'log.db'}", "x", tmp_path)
+
+
+def test_what_a_launch_left_open_is_found_until_it_is_closed(
+    tracker: Tracker, store: str, request: pytest.FixtureRequest
+) -> None:
+    found = unfinished_launch(store, request.node.name)
+    assert found is not None
+    assert found.run_id == tracker.parent_id
+    close_launch(store, found.run_id)
+    assert unfinished_launch(store, request.node.name) is None
+    tracker.resume_parent(found.run_id)
+    assert unfinished_launch(store, request.node.name) is not None
+    tracker.end_parent(failed=0, summary={})
+    assert unfinished_launch(store, request.node.name) is None
+    assert unfinished_launch(store, "nothing") is None
+
+
+def test_runs_cut_off_are_settled_or_closed(tracker: Tracker) -> None:
+    for number in ("0", "1"):
+        tags = {"stage": "search", "optuna_trial": number}
+        tracker.start_trial(number, number, {}, tags)
+        tracker.log_epoch(number, 1, {"val_f1": 0.3})
+    runs = {run.tags["optuna_trial"]: run for run in tracker.children("search")}
+    assert runs["0"].epochs == {"val_f1": 0.3}
+    assert not runs["0"].metrics
+    tracker.settle(runs["0"].run_id, {"objective": 0.7})
+    tracker.close_interrupted(runs["1"].run_id)
+    runs = {run.tags["optuna_trial"]: run for run in tracker.children("search")}
+    assert (runs["0"].finished, runs["0"].metrics) == (True, {"objective": 0.7})
+    assert (runs["1"].finished, "interrupted" in runs["1"].tags["cause"]) == (False, True)
+    assert tracker.children("confirm") == []
+
+
+def test_only_finished_trials_of_the_same_data_are_read(
+    tracker: Tracker, store: str, request: pytest.FixtureRequest
+) -> None:
+    for name, tags in (("a", {}), ("b", {}), ("c", {"stage": "confirm"})):
+        tracker.start_trial(name, name, {"seed": 0}, tags)
+    for name in ("a", "c"):
+        tracker.end_trial(name)
+    experiment = request.node.name
+    assert [r.name for r in read_trials(store, experiment, {"data": "embedded"})] == ["a"]
+    assert read_trials(store, experiment, {"data": "other"}) == []
+    assert read_trials(store, "nothing", {}) == []
+
+
+def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
+    tracker: Tracker, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    ids = []
+    for score in (0.71, 0.72):
+        ids.append(tracker.log_champion({"head": "x"}, {"test_f1": score}, outcome(tmp_path)))
+        (tmp_path / "outcome").rename(tmp_path / str(score))
+    version = tracker.client.get_model_version_by_alias(request.node.name, "champion")
+    assert version.run_id == ids[1]
+    parent = tracker.client.get_run(tracker.parent_id)
+    assert parent.data.metrics["champion/test_f1"] == 0.72
+    names = [file.path for file in tracker.client.list_artifacts(ids[1])]
+    assert names == ["model"]

@@ -1,6 +1,7 @@
 """Guards training: it learns, repeats itself for a seed, and ends when it diverges."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,17 @@ from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
-from tuning.optimization import build_optimizer, parameter_groups, warmup_and_decay
+from tuning.optimization import (
+    build_optimizer,
+    parameter_groups,
+    start_order,
+    warmup_and_decay,
+)
 from tuning.tokens import TokenTable
 from tuning.training import (
     EpochResult,
     LoadedSplit,
+    batch_loss,
     fit,
     predict,
     to_probabilities,
@@ -168,3 +175,53 @@ def test_the_rate_rises_in_a_line_and_falls_to_almost_nothing() -> None:
 def test_probabilities_of_huge_logits_are_certain_and_not_nan() -> None:
     logits = np.array([[3e38, -3e38], [-3e38, 3e38], [1.0, 1.0]], dtype=np.float32)
     assert to_probabilities(logits).tolist() == [0.0, 1.0, 0.5]
+
+
+def test_lower_layers_have_lower_rates_with_layer_decay(distilbert: Path) -> None:
+    _, upper = load_encoder(distilbert, 0)
+    model = Classifier(None, upper, build_head("mean_pooling", width=12))
+    trial = config(encoder_learning_rate=1e-4, layer_decay=0.5)
+    head, *layers = parameter_groups(model, trial)
+    assert head["lr"] == 0.01
+    assert [group["lr"] for group in layers] == pytest.approx([1e-4, 5e-5, 2.5e-5, 1.25e-5])
+    assert layers[0]["params"][0] is next(upper.layers[2].parameters())
+    assert upper.embeddings is not None
+    assert layers[3]["params"][0] is next(upper.embeddings.parameters())
+    assert sum(len(group["params"]) for group in layers) == len(list(upper.parameters()))
+
+
+def test_r_drop_is_nothing_where_both_passes_agree_and_costs_where_they_do_not(
+    distilbert: Path,
+) -> None:
+    for dropout, differs in ((0.0, False), (0.4, True)):
+        trial = config(dropout=dropout)
+        model = build(trial, distilbert).train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = dropout
+        split = LoadedSplit(toy(0), trial, CPU)
+        batch = split.reader.read(np.arange(PAIRS))
+        targets = split.targets_of(batch)
+        losses = []
+        for weight in (1e-9, 1.0):
+            torch.manual_seed(3)
+            losses.append(batch_loss(model, batch, targets, weight).item())
+        assert (losses[1] > losses[0] + 1e-6) == differs
+
+
+def test_an_order_seed_fixes_order_and_dropout_whatever_the_weights_seed(distilbert: Path) -> None:
+    first = start_order(config(seed=1, order_seed=9))
+    dropped = torch.rand(3)
+    second = start_order(config(seed=2, order_seed=9))
+    assert first.integers(1000) == second.integers(1000)
+    assert torch.equal(torch.rand(3), dropped)
+
+
+def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
+    trial = config(overlap_features=True)
+    overlap = np.arange(2 * PAIRS, dtype=np.float64).reshape(PAIRS, 2)
+    arrays = replace(toy(0), overlap=overlap)
+    batch = LoadedSplit(arrays, trial, CPU).reader.read(np.array([4, PAIRS + 4, 7]))
+    assert batch.features is not None
+    assert batch.features.tolist() == [[8, 9], [8, 9], [14, 15]]  # both orders of pair 4, pair 7
+    assert LoadedSplit(arrays, config(), CPU).reader.read(np.array([4])).features is None

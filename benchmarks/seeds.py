@@ -1,0 +1,98 @@
+"""What more seeds of one configuration cost: python benchmarks/seeds.py [--data FOLDER].
+
+Trains the same head on cached states of a frozen encoder, on one core: each number of seeds as
+one stacked model, and the same seeds one after another, in turns; prints seconds an epoch.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from tuning.config import Experiment, TrialConfig
+from tuning.material import Material, build_classifier, build_material
+from tuning.options import read_places
+from tuning.prepare import prepare
+from tuning.resources import choose_precision
+from tuning.stacking import fit_seeds
+from tuning.training import LoadedSplit, fit
+
+CPU = torch.device("cpu")
+SEEDS = (1, 2, 3, 5)
+
+
+def main() -> int:
+    """Return 0 after printing the table."""
+    parser = argparse.ArgumentParser(description="Measure what more seeds of a trial cost.")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--head", default="cross_attention")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    material = load(args.data)
+    trial = TrialConfig.model_validate(
+        {"head": args.head, "epochs": 1, "targets": "labels", "order_seed": 0}
+    )
+    seconds: dict[tuple[int, str], list[float]] = {}
+    for _ in range(args.repeats):
+        for seeds in SEEDS:
+            for way in ("stacked", "one by one"):
+                seconds.setdefault((seeds, way), []).append(measure(material, trial, seeds, way))
+    table = Table(title=f"{args.head} on {args.data}: seconds an epoch, one core, medians")
+    for name in ("seeds", "stacked", "one by one", "ratio", "of one seed"):
+        table.add_column(name, justify="right")
+    one = statistics.median(seconds[1, "one by one"])
+    for seeds in SEEDS:
+        stacked = statistics.median(seconds[seeds, "stacked"])
+        apart = statistics.median(seconds[seeds, "one by one"])
+        cells = (
+            f"{stacked:.2f}",
+            f"{apart:.2f}",
+            f"{stacked / apart:.2f}",
+            f"{stacked / one:.2f}",
+        )
+        table.add_row(str(seeds), *cells)
+    Console().print(table)
+    return 0
+
+
+def load(data: str) -> Material:
+    """Return the material of a fully frozen embedded encoder."""
+    content = {"name": "seeds", "data": data, "encoder": "embedded"}
+    prepared = prepare(Experiment.model_validate(content), read_places())
+    precision = choose_precision("auto")
+    with tempfile.TemporaryDirectory() as folder:
+        return build_material(prepared, prepared.depths[0], precision, Path(folder), Console())
+
+
+def measure(material: Material, trial: TrialConfig, seeds: int, way: str) -> float:
+    """Return the seconds of one epoch of all seeds."""
+    train, validation = (
+        LoadedSplit(material.splits[name], trial, CPU) for name in ("train", "validation")
+    )
+    configs = [trial.model_copy(update={"seed": seed}) for seed in range(seeds)]
+    models = [build_classifier(config, material) for config in configs]
+    started = time.perf_counter()
+    if way == "stacked":
+        consume(fit_seeds(models, train, validation, trial))
+    else:
+        for model in models:
+            consume(fit(model, train, validation, trial))
+    return time.perf_counter() - started
+
+
+def consume(results: Iterator[object]) -> None:
+    """Train to the end."""
+    for _ in results:
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Guards the Optuna study: one space each, nothing counted twice, errors that say what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.tuning.test_space import FIXED, SPACE
+from tuning.config import TrialConfig
+from tuning.space import SearchSettings
+from tuning.study import (
+    Proposer,
+    StudyError,
+    close_stale,
+    hide_password,
+    make_sampler,
+    open_storage,
+    open_study,
+    trials_of,
+    warm_start,
+)
+
+IDENTITY = {"space": {"dropout": [0.1, 0.2]}, "fixed": {"head": "cross_attention"}, "data": "a"}
+SETTINGS = SearchSettings(seeds=3, seed=7)  # pyright: ignore[reportCallIssue] - defaults
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> optuna.storages.RDBStorage:
+    return open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+
+
+@pytest.fixture
+def study(storage: optuna.storages.RDBStorage) -> optuna.Study:
+    return open_study(storage, "x", IDENTITY)
+
+
+def proposer(launch: str = "one") -> Proposer:
+    return Proposer(
+        space=SPACE, fixed=FIXED, settings=SETTINGS, launch=launch, train_pairs=100, votes=True
+    )
+
+
+def test_a_study_is_found_again_by_its_name(
+    storage: optuna.storages.RDBStorage, study: optuna.Study
+) -> None:
+    study.add_trial(optuna.trial.create_trial(value=0.5))
+    assert len(open_study(storage, "x", IDENTITY).trials) == 1
+    assert len(open_study(storage, "y", IDENTITY).trials) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"data": "b"}, "data was a, is now b"),
+        ({"fixed": {"head": "mean_pooling"}}, "fixed.head was cross_attention, is now mean_poo"),
+        ({"space": {}}, r"space.dropout was \[0.1, 0.2\], is now None"),
+    ],
+)
+def test_another_search_under_the_same_name_is_refused(
+    storage: optuna.storages.RDBStorage,
+    study: optuna.Study,
+    change: dict[str, Any],
+    difference: str,
+) -> None:
+    study.add_trial(optuna.trial.create_trial(value=0.5))
+    with pytest.raises(StudyError, match=f"'x' holds trials of another search: .*{difference}"):
+        open_study(storage, "x", {**IDENTITY, **change})
+    assert len(study.trials) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/none/x.db", "nonsense", "oracle9://me:secret@host/x"]
+)
+def test_an_unreachable_storage_is_one_sentence_without_a_password(url: str) -> None:
+    with pytest.raises(StudyError, match="--storage names another") as caught:
+        open_storage(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_passwords_are_hidden_and_the_rest_is_kept() -> None:
+    assert hide_password("postgresql://me:p4ss@db:5432/x") == "postgresql://me:***@db:5432/x"
+    assert hide_password("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+def test_a_point_has_all_that_its_trial_needs(study: optuna.Study) -> None:
+    trial = study.ask()
+    point = proposer()(trial)["point"]
+    config = TrialConfig(**point["trial"])
+    assert config.targets == "votes"
+    assert point["seeds"] == [7, 8, 9]
+    assert (config.seed, config.order_seed) == (7, 7)
+    assert point["tags"] == {"stage": "search", "optuna_trial": str(trial.number)}
+    assert [t.number for t in trials_of(study, "one")] == [trial.number]
+
+
+def test_the_same_seed_draws_the_same_trials(storage: optuna.storages.RDBStorage) -> None:
+    drawn = []
+    for name in ("a", "b"):
+        study = open_study(storage, name, IDENTITY)
+        study.sampler = make_sampler(SETTINGS)
+        for number in range(12):
+            trial = study.ask()
+            proposer()(trial)
+            study.tell(trial, number / 20)
+        drawn.append([trial.params for trial in study.trials])
+    assert drawn[0] == drawn[1]
+
+
+def test_stale_trials_are_closed_and_their_configurations_run_again(study: optuna.Study) -> None:
+    trials = [study.ask() for _ in range(3)]
+    for trial in trials:
+        proposer()(trial)
+    other = study.ask()
+    proposer("another launch")(other)
+    assert close_stale(study, "one", {trials[0].number: 0.7}) == [1, 2]
+    states = [trial.state for trial in study.trials]
+    assert states[:3] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.FAIL]
+    assert states[3] == TrialState.RUNNING  # of a launch that may be alive
+    again = [study.ask() for _ in range(2)]
+    for trial in again:
+        proposer()(trial)
+    assert [t.params for t in again] == [t.params for t in trials[1:]]
+    assert close_stale(study, "one", {t.number: 0.1 for t in again}) == []
+    assert study.trials[0].value == 0.7
+
+
+def test_a_warm_start_counts_each_trial_once(study: optuna.Study) -> None:
+    inside = {**FIXED, "learning_rate": 0.01, "epochs": 3}
+    outside = {**inside, "learning_rate": 0.9}
+    finished = [("run-1", inside, 0.7), ("run-2", outside, 0.6)]
+    assert warm_start(study, SPACE, FIXED, finished) == 1
+    assert warm_start(study, SPACE, FIXED, finished) == 1
+    (trial,) = study.trials
+    assert (trial.value, trial.user_attrs["run_id"]) == (0.7, "run-1")
+    assert trial.params["learning_rate"] == 0.01
+    assert "momentum" not in trial.params
+
+
+def test_a_warm_start_from_another_space_is_refused(study: optuna.Study) -> None:
+    finished = [("run-1", {**FIXED, "learning_rate": 0.9}, 0.7)]
+    message = "none of its 1 trials lies in this space.*learning_rate 0.9 is outside.*=null"
+    with pytest.raises(StudyError, match=message):
+        warm_start(study, SPACE, FIXED, finished)
+    assert not study.trials
