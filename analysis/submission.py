@@ -14,17 +14,8 @@ from analysis.load_runs import Launch, Store, StoreError
 CODE = (
     *("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml"),
     *("constraints.txt", "environment.yml", ".gitignore", ".ci"),
-    *(
-        "analysis",
-        "benchmarks",
-        "docs",
-        "embedded",
-        "experiments",
-        "measures",
-        "models",
-        "tests",
-        "tuning",
-    ),
+    *("analysis", "benchmarks", "docs", "embedded", "experiments", "measures"),
+    *("models", "tests", "tuning"),
 )
 _LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
 _PICKLE = "classifier.pt"

@@ -123,6 +123,10 @@ class TrialLog(Callback):
         outcome = self._outcome_of(trial)
         if not outcome.metrics and trial.last_result and "best" in trial.last_result:
             self._log_stopped(trial, trial.last_result)
+        if not outcome.metrics:
+            self.tracker.close_interrupted(outcome.run_id, "no time was left for its first epoch")
+            del self.outcomes[trial.trial_id]
+            return
         self.tracker.end_trial(trial.trial_id)
         self.progress.finish(outcome.name, outcome.metrics)
 

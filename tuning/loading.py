@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tuning.config import Cleaning, ConfigError, Experiment, TrialConfig
 from tuning.messages import describe
-from tuning.space import Axis, SearchSettings, condition_problems
+from tuning.space import Axis, SearchSettings, condition_problems, first_problems
 from tuning.yaml_files import parse_yaml, read_yaml
 
 
@@ -34,6 +34,8 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         known = [name for model in models for name in model.model_fields]
         raise ConfigError(str(path), problems + describe(error, known)) from error
     problems += condition_problems(experiment.space, TrialConfig.model_fields)
+    if experiment.search is not None:
+        problems += first_problems(experiment.space, experiment.search.try_first)
     if problems:
         raise ConfigError(str(path), problems)
     return experiment

@@ -25,7 +25,7 @@ from tuning.search_launch import (
     run_search,
     without_test,
 )
-from tuning.search_opening import Search, outcome_of, put_right
+from tuning.search_opening import CUT_OFF, Search, outcome_of, put_right
 from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
 
 
@@ -138,7 +138,7 @@ def _done(search: Search, stage: str) -> dict[str, Outcome]:
                 search.tracker.settle(run.run_id, run.metrics)
             found[run.name] = outcome_of(run, run.metrics, places[-1])
         elif not run.finished:
-            search.tracker.close_interrupted(run.run_id)
+            search.tracker.close_interrupted(run.run_id, CUT_OFF)
     return found
 
 

@@ -29,6 +29,8 @@ from tuning.study import (
 from tuning.tracking import Tracker
 from tuning.verdict import value_of
 
+CUT_OFF = "interrupted; its configuration runs again"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
@@ -70,6 +72,8 @@ def open_search(
         learned = warm_start(study, prepared.experiment.space, comparable(fixed), known)
         if known:
             console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
+        for values in search.try_first:
+            study.enqueue_trial(values, skip_if_exists=True)
         tracker = open_log(prepared, settings, precision)
     else:
         tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
@@ -186,7 +190,7 @@ def put_right(search: Search) -> list[Outcome]:
             metrics = {**run.epochs, "objective": told.value}
         if "objective" not in metrics:
             if not run.tags.get("cause"):
-                search.tracker.close_interrupted(run.run_id)
+                search.tracker.close_interrupted(run.run_id, CUT_OFF)
             continue
         if not run.finished:
             search.tracker.settle(run.run_id, metrics)

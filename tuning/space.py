@@ -102,6 +102,9 @@ class SearchSettings(BaseModel):
     startup_trials: int = Field(10, ge=1, description="drawn at random before TPE models any")
     seed: int = Field(0, ge=0, description="of the sampler, and the first of the trials' seeds")
     warm_start: str | None = Field(None, description="finished experiment to learn from")
+    try_first: list[dict[str, Any]] = Field(
+        default_factory=list, description="values to begin with; what they leave out is drawn"
+    )
     study: str | None = Field(None, min_length=1, description="Optuna's name; null: the search's")
     confirm: int = Field(3, ge=1, description="best configurations that are retrained")
     fresh_seeds: int = Field(5, ge=2, description="of each configuration that is retrained")
@@ -166,6 +169,19 @@ def describe(axis: Axis) -> str:
     if axis.choices is not None:
         return ", ".join(str(choice) for choice in axis.choices)
     return f"{axis.low:g} to {axis.high:g}"
+
+
+def first_problems(space: Mapping[str, Axis], first: list[dict[str, Any]]) -> list[str]:
+    """Return which of the values to begin with cannot be drawn."""
+    problems = []
+    for number, values in enumerate(first):
+        for name, value in values.items():
+            place = f"search.try_first[{number}].{name}"
+            if name not in space:
+                problems.append(f"{place}: is not in the space")
+            elif not space[name].holds(value):
+                problems.append(f"{place}: {value!r} is outside of {describe(space[name])}")
+    return problems
 
 
 def condition_problems(space: Mapping[str, Axis], fixed: Iterable[str]) -> list[str]:

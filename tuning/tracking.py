@@ -123,9 +123,9 @@ class Tracker:
         self._log(run_id, metrics, "", 0)
         self.client.set_terminated(run_id, "FINISHED")
 
-    def close_interrupted(self, run_id: str) -> None:
-        """Close a run that a crash cut off; its configuration runs again as another."""
-        self.client.set_tag(run_id, "cause", "interrupted; its configuration runs again")
+    def close_interrupted(self, run_id: str, cause: str) -> None:
+        """Close a run that was cut off and has no result."""
+        self.client.set_tag(run_id, "cause", cause)
         self.client.set_terminated(run_id, "KILLED")
 
     def log_champion(

@@ -227,3 +227,12 @@ def test_what_cannot_run_is_told_before_anything_runs(
     assert "Traceback" not in ended.stderr
     assert "secret" not in ended.stdout + ended.stderr
     assert not list(tmp_path.glob("out/smoke_search-*"))
+
+
+def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
+    huge = ["--set", "head_width=2000000000000", "--set", "search.num_samples=2"]
+    ended = search(tmp_path, *huge)
+    assert ended.returncode == 1
+    assert re.search(r"failed: all 2 trials failed: .*their logs are in", ended.stdout, re.DOTALL)
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert {t.state for t in study_of(tmp_path).trials} == {TrialState.FAIL}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tuning.config import ConfigError, TrialConfig
 from tuning.loading import load_experiment
-from tuning.space import Axis, condition_problems, draw, is_active, locate
+from tuning.space import Axis, condition_problems, draw, first_problems, is_active, locate
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 FIXED = TrialConfig().model_dump()  # pyright: ignore[reportCallIssue] - pydantic's defaults
@@ -125,6 +125,14 @@ def test_a_wrong_space_in_a_file_is_told_in_words(tmp_path: Path, line: str, pro
     with pytest.raises(ConfigError) as caught:
         load_experiment(path)
     assert problem in str(caught.value)
+
+
+def test_a_value_to_begin_with_must_lie_in_the_space() -> None:
+    first = [{"epochs": 3}, {"epochs": 9, "head": "mean_pooling"}]
+    assert first_problems(SPACE, first) == [
+        "search.try_first[1].epochs: 9 is outside of 2 to 5",
+        "search.try_first[1].head: is not in the space",
+    ]
 
 
 def test_a_grace_of_one_epoch_is_refused(tmp_path: Path) -> None:

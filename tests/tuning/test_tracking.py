@@ -134,7 +134,7 @@ def test_runs_cut_off_are_settled_or_closed(tracker: Tracker) -> None:
     assert runs["0"].epochs == {"val_f1": 0.3}
     assert not runs["0"].metrics
     tracker.settle(runs["0"].run_id, {"objective": 0.7})
-    tracker.close_interrupted(runs["1"].run_id)
+    tracker.close_interrupted(runs["1"].run_id, "interrupted")
     runs = {run.tags["optuna_trial"]: run for run in tracker.children("search")}
     assert (runs["0"].finished, runs["0"].metrics) == (True, {"objective": 0.7})
     assert (runs["1"].finished, "interrupted" in runs["1"].tags["cause"]) == (False, True)
