@@ -150,11 +150,12 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
     return "failed" if cause is not None else ", ".join(flags)
 
 
-def save_picture(table: Table, path: Path) -> None:
-    """Write the table as an SVG picture, as a terminal would show it."""
-    console = Console(record=True, width=112, file=io.StringIO())
-    console.print(table)
-    console.save_svg(str(path), title="python tuning/run_grid.py")
+def save_picture(tables: Iterable[Table], path: Path, command: str) -> None:
+    """Write tables as an SVG picture, as a terminal would show them after the command."""
+    console = Console(record=True, width=120, file=io.StringIO())
+    for table in tables:
+        console.print(table)
+    console.save_svg(str(path), title=command)
 
 
 def table_title(prepared: Prepared) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
+from tuning.display import save_picture
 from tuning.launch_record import Settings
 from tuning.logged import Logged, unfinished_launch
 from tuning.options import ROOT, git_commit, run_name, tracking_uri
@@ -51,7 +52,11 @@ def run(
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
-    print_found(found, under_way.floor, console)
+    tables = found_tables(found, under_way.floor)
+    for table in tables:
+        console.print(table)
+    console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
+    save_picture(tables, settings.folder / "champion.svg", "python tuning/run_search.py")
     _print_next(found, settings, storage, args, console)
     return 1 if found.failed else 0
 
@@ -77,13 +82,10 @@ def find_resumed(prepared: Prepared, args: argparse.Namespace) -> Logged | None:
     return interrupted
 
 
-def print_found(found: Found, floor: float, console: Console) -> None:
-    """Print what was confirmed, the champion's scores, and the ablations."""
-    console.print(confirmed_table(found, floor))
-    console.print(champion_table(found.scored))
-    console.print(Text(in_a_sentence(found, floor)), soft_wrap=True)
-    if len(found.ablations):
-        console.print(ablation_table(found))
+def found_tables(found: Found, floor: float) -> list[Table]:
+    """Return what was confirmed, which levers help if they were tried, the champion's scores."""
+    ablations = [ablation_table(found)] if len(found.ablations) else []
+    return [confirmed_table(found, floor), *ablations, champion_table(found.scored)]
 
 
 def _table(title: str, columns: list[str]) -> Table:

@@ -30,7 +30,7 @@ def run(prepared: Prepared, args: argparse.Namespace, console: Console) -> int:
     rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
     table = result_table(table_title(prepared), rows)
     console.print(table)
-    save_picture(table, settings.folder / "table.svg")
+    save_picture([table], settings.folder / "table.svg", "python tuning/run_grid.py")
     _print_next(outcomes, settings, args, console)
     return 1 if any(outcome.cause is not None for outcome in outcomes) else 0
 

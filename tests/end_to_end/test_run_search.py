@@ -37,7 +37,7 @@ def search(folder: Path, *words: str) -> Ended:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("search")
-    ended = search(folder, "--set", "search.ablations=true")
+    ended = search(folder, "--set", "search.ablations=true", "--set", "epochs=2")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Ran(folder=folder, store=f"sqlite:///{folder / 'log.db'}", ended=ended)
 
@@ -129,7 +129,7 @@ def test_the_saved_champion_reproduces_its_scores(searched: Ran) -> None:
 
 
 def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched: Ran) -> None:
-    ended = search(searched.folder, "--set", "dropout=0.4")
+    ended = search(searched.folder, "--set", "dropout=0.4", "--set", "epochs=2")
     assert ended.returncode == 2
     assert "'smoke_search' holds trials of another search: fixed.dropout was 0.2, is now 0.4" in (
         ended.stderr
@@ -140,7 +140,12 @@ def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched
 
 def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_path: Path) -> None:
     places = ["--tracking-uri", searched.store, "--output", str(tmp_path), "--set", "name=more"]
-    few = ["search.warm_start=smoke_search", "search.num_samples=1", "search.confirm=1"]
+    few = [
+        "search.warm_start=smoke_search",
+        "search.num_samples=1",
+        "search.confirm=1",
+        "epochs=2",
+    ]
     words = [word for value in few for word in ("--set", value)]
     ended = subprocess.run(
         command("run_search.py", SMOKE, *places, *words),
@@ -211,11 +216,8 @@ def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--storage", "postgresql://me:secret@127.0.0.1:9/x"], "storage: "),
-        (["--storage", "sqlite:////proc/nothing/x.db"], "cannot be used"),
-        (["--set", "search.warm_start=nothing", "--resume"], "no unfinished search"),
-        (["--set", "space.learning_rate={low: 0.1, high: 0.01}"], "low must be below high"),
-        (["--set", "space.rate=[1]"], "space.rate[0]: unknown key"),
+        (["--storage", "postgresql://me:secret@127.0.0.1:9/x"], "storage: postgresql://me:***@"),
+        (["--resume"], "--resume: the log has no unfinished search 'smoke_search'"),
     ],
 )
 def test_what_cannot_run_is_told_before_anything_runs(
