@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +22,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
+from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
+
 PARENT_TAG = "mlflow.parentRunId"
-SCORES = ("accuracy", "f1", "precision", "recall", "auc", "mcc", "positive_rate")
-PARAMS = ("freezing", "optimizer", "learning_rate", "seed", "head", "epochs")
-METRICS = (
-    "threshold",
-    "collapsed",
-    "diverged",
-    "val_f1_at_threshold",
-    *(f"test_{score}" for score in SCORES),
-    *(f"test_{score}_at_threshold" for score in SCORES if score != "auc"),
-)
-SEARCHED = ("threshold", "collapsed", "diverged", "val_f1_at_threshold", "objective")
 _KINDS = ("experiment", "trial", "champion")
 
 
@@ -246,28 +237,6 @@ class Store:
         """Give an artifact's place in a temporary folder, for as long as the block lasts."""
         with TemporaryDirectory() as folder:
             yield self.save_artifacts(run_id, name, Path(folder))
-
-
-def trial_row(run: Run) -> dict[str, Any]:
-    """Return a run as a row: id, name, parameters, final metrics (without those by epoch)."""
-    metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
-    params = {name: to_number(value) for name, value in run.data.params.items()}
-    return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics}
-
-
-def missing_columns(row: dict[str, Any], metrics: Iterable[str] = METRICS) -> list[str]:
-    """Return the parameters and metrics that the report needs and the run does not have."""
-    return [name for name in (*PARAMS, *metrics) if name not in row]
-
-
-def to_number(text: str) -> float | int | str:
-    """Return a logged parameter, which MLflow keeps as text, as a number if it is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _first_line(error: BaseException) -> str:

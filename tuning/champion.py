@@ -62,10 +62,8 @@ def score_champion(
         folder: Gets a folder for each seed, with model, predictions and scores.
         encoder: The folder of the encoder.
     """
-    evaluations = []
-    for place in saved:
-        evaluation = _evaluate(place, trial, material, encoder)
-        evaluations.append(evaluation)
+    evaluations = [_evaluate(place, trial, material, encoder) for place in saved]
+    for place, evaluation in zip(saved, evaluations, strict=True):
         own = folder / place.parent.parent.name  # of the trial that saved it
         shutil.copytree(place, own / "model", dirs_exist_ok=True)
         save_predictions(own, evaluation.metrics, evaluation, material)
@@ -74,22 +72,23 @@ def score_champion(
         ENSEMBLE: _ensemble(evaluations, pairs),
         BASELINE: _baseline(pairs),
     }
-    scores = pd.concat(
-        scores_with_intervals(at).assign(threshold=name)
-        for name, at in (
-            ("validation", predictions),
-            ("0.5", {name: p.at(0.5) for name, p in predictions.items()}),
-        )
-    )
-    declared = [(MODEL, BASELINE), (ENSEMBLE, BASELINE)]
-    difference = differences(predictions, declared)
+    scores = _scores(predictions)
+    difference = differences(predictions, [(MODEL, BASELINE), (ENSEMBLE, BASELINE)])
     by_seed = [evaluation.metrics for evaluation in evaluations]
     return Scored(
-        scores=scores.reset_index(drop=True),
+        scores=scores,
         difference=difference,
         metrics=_metrics(by_seed, scores, difference),
         by_seed=by_seed,
     )
+
+
+def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:
+    """Return the scores of each model at the threshold from validation, and at 0.5."""
+    at_half = {name: model.at(0.5) for name, model in predictions.items()}
+    chosen = scores_with_intervals(predictions).assign(threshold="validation")
+    half = scores_with_intervals(at_half).assign(threshold="0.5")
+    return pd.concat([chosen, half], ignore_index=True)
 
 
 def _evaluate(place: Path, trial: TrialConfig, material: Material, encoder: Path) -> Evaluation:

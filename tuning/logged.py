@@ -110,15 +110,7 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     Raises:
         TrackingError: If the store cannot be read.
     """
-    try:
-        client = MlflowClient(tracking_uri=uri)
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            return []
-        runs = read_runs(client, found.experiment_id, "attributes.status != 'KILLED'")
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error
+    runs = _runs_of(uri, experiment, "attributes.status != 'KILLED'")
     launches = {run.run_id for run in runs if same.items() <= run.tags.items()}
     return [
         run
@@ -136,14 +128,15 @@ def unfinished_launch(uri: str, experiment: str) -> Logged | None:
     Raises:
         TrackingError: If the store cannot be read.
     """
+    query = "tags.kind = 'experiment' and attributes.status = 'RUNNING'"
+    return next(iter(_runs_of(uri, experiment, query)), None)
+
+
+def _runs_of(uri: str, experiment: str, query: str) -> list[Logged]:
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
-        if found is None:
-            return None
-        query = "tags.kind = 'experiment' and attributes.status = 'RUNNING'"
-        runs = read_runs(client, found.experiment_id, query)
+        return read_runs(client, found.experiment_id, query) if found else []
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error
-    return runs[0] if runs else None

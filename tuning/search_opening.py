@@ -68,12 +68,7 @@ def open_search(
     study = open_study(open_storage(storage), name, identity(prepared, search, fixed))
     precision = choose_precision(prepared.experiment.precision)
     if resumed is None:
-        known = find_finished(prepared, search, settings.tracking_uri, console)
-        learned = warm_start(study, prepared.experiment.space, comparable(fixed), known)
-        if known:
-            console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
-        for values in search.try_first:
-            study.enqueue_trial(values, skip_if_exists=True)
+        begin(study, prepared, search, settings.tracking_uri, console)
         tracker = open_log(prepared, settings, precision)
     else:
         tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
@@ -96,6 +91,23 @@ def open_search(
         proposer=proposer,
         console=console,
     )
+
+
+def begin(
+    study: optuna.Study, prepared: Prepared, search: SearchSettings, uri: str, console: Console
+) -> None:
+    """Tell the study what is known of finished trials, and what it is to try first.
+
+    Raises:
+        StudyError: If what it should learn from lies in another space.
+    """
+    known = find_finished(prepared, search, uri, console)
+    fixed = comparable(fixed_fields(prepared))
+    learned = warm_start(study, prepared.experiment.space, fixed, known)
+    if known:
+        console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
+    for values in search.try_first:
+        study.enqueue_trial(values, skip_if_exists=True)
 
 
 def fixed_fields(prepared: Prepared) -> dict[str, Any]:

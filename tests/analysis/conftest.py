@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from analysis.load_runs import METRICS, PARENT_TAG
+from analysis.load_runs import PARENT_TAG
+from analysis.run_rows import METRICS
 from measures.intervals import Predictions
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.load_runs import METRICS, Store, StoreError, to_number
+from analysis.load_runs import Store, StoreError
+from analysis.run_rows import METRICS, to_number
 from tests.analysis.conftest import Runs
 
 
