@@ -36,10 +36,6 @@ class Retrained:
     config: TrialConfig
     outcomes: list[Outcome]
 
-    def values(self, metric: str) -> list[float]:
-        """Return the metric of each seed that finished."""
-        return [outcome.metrics[metric] for outcome in self.outcomes if outcome.cause is None]
-
 
 def without_test(materials: Mapping[int, Material]) -> dict[int, Material]:
     """Return the materials that trials of a search get: no test split, in no form."""
@@ -131,9 +127,9 @@ def best_configurations(outcomes: list[Outcome], count: int) -> list[Outcome]:
     """Return the best different configurations by what Optuna was told, sound ones first."""
     finished = [o for o in outcomes if o.cause is None and "objective" in o.metrics]
 
-    def key(outcome: Outcome) -> tuple[bool, float]:
+    def key(outcome: Outcome) -> tuple[bool, float, str]:
         flagged = outcome.metrics.get("collapsed") or outcome.metrics.get("diverged")
-        return bool(flagged), -outcome.metrics["objective"]
+        return bool(flagged), -outcome.metrics["objective"], outcome.name
 
     different: dict[str, Outcome] = {}
     for outcome in sorted(finished, key=key):

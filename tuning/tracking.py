@@ -134,9 +134,13 @@ class Tracker:
         """Return the run that holds the champion: its scores, its seeds' models, its tables.
 
         The parent run gets the same scores under ``champion/``; the model registry a version
-        with the alias ``champion``.
+        with the alias ``champion``. A run that a crash left unfinished gives way to this one.
         """
         tags = {MLFLOW_PARENT_RUN_ID: self.parent_id, "kind": "champion"}
+        for run in self._champions():
+            if run.finished:
+                return run.run_id
+            self.close_interrupted(run.run_id, "interrupted; another run has the champion")
         run_id = self._create("champion", params, tags)
         self.client.log_artifacts(run_id, str(folder))
         self._log(run_id, metrics, "", 0)
@@ -144,6 +148,10 @@ class Tracker:
         self._register(run_id)
         self.client.set_terminated(run_id, "FINISHED")
         return run_id
+
+    def _champions(self) -> list[Logged]:
+        query = f"tags.kind = 'champion' and tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent_id}'"
+        return read_runs(self.client, self.experiment_id, query)
 
     def _register(self, run_id: str) -> None:
         name = self.client.get_experiment(self.experiment_id).name

@@ -157,13 +157,22 @@ def test_only_finished_trials_of_the_same_data_are_read(
 def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
     tracker: Tracker, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    ids = []
-    for score in (0.71, 0.72):
-        ids.append(tracker.log_champion({"head": "x"}, {"test_f1": score}, outcome(tmp_path)))
-        (tmp_path / "outcome").rename(tmp_path / str(score))
+    folder = outcome(tmp_path)
+    run_id = tracker.log_champion({"head": "x"}, {"test_f1": 0.71}, folder)
+    assert tracker.log_champion({"head": "x"}, {"test_f1": 0.71}, folder) == run_id
     version = tracker.client.get_model_version_by_alias(request.node.name, "champion")
-    assert version.run_id == ids[1]
+    assert version.run_id == run_id
     parent = tracker.client.get_run(tracker.parent_id)
-    assert parent.data.metrics["champion/test_f1"] == 0.72
-    names = [file.path for file in tracker.client.list_artifacts(ids[1])]
-    assert names == ["model"]
+    assert parent.data.metrics["champion/test_f1"] == 0.71
+    assert [file.path for file in tracker.client.list_artifacts(run_id)] == ["model"]
+
+
+def test_a_champion_that_a_crash_left_unfinished_gives_way(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    folder = outcome(tmp_path)
+    first = tracker.log_champion({}, {"test_f1": 0.71}, folder)
+    tracker.client.update_run(first, status="RUNNING")
+    second = tracker.log_champion({}, {"test_f1": 0.71}, folder)
+    assert second != first
+    assert tracker.client.get_run(first).info.status == "KILLED"
