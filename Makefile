@@ -53,10 +53,10 @@ types: $(READY) ## check types
 	cd $(ROOT) && $(BIN)/basedpyright --pythonpath $(BIN)/python
 
 fast: $(READY) ## run the tests that need no Ray
-	cd $(ROOT) && $(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types ## check style and types, run every test
-	cd $(ROOT) && $(BIN)/python -m pytest $(ARGS)
+test: lint types ## check style and types, run every test, two files at a time
+	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 clean: ## remove results, logs and the virtual environment
 	cd $(ROOT) && rm -rf $(VENV) results report mlartifacts mlflow.db
