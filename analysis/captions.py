@@ -62,8 +62,9 @@ TABLES = {
     "champion": "The champion on test, scored once after it was frozen: at 0.5 and at the "
     f"threshold with the best validation F1. {_INTERVAL[0].upper()}{_INTERVAL[1:]}",
     "ablations": "Each lever with and without, all else as in the champion: validation F1 at its "
-    "best threshold, mean ± standard deviation over fresh seeds; the gain in points ± its "
-    "standard error. A lever helps if its gain is above that error.",
+    "best threshold, mean ± standard deviation over fresh seeds; the gain in points with the 95 % "
+    "interval of the paired difference over seeds (Student's t), uncorrected for the number of "
+    "levers and for the champion having been chosen on these seeds.",
     "optimism": "What choosing by validation F1 costs: F1 of the chosen trial, at the threshold "
     "with the best validation F1, on validation and on test.",
 }

@@ -60,9 +60,10 @@ def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
                 f"{score(row['without'])} ± {score(row['without_std'])}" for row in records
             ],
             "gain": [
-                f"{points(row['gain'])} ± {100 * row['standard_error']:.1f}" for row in records
+                f"{points(row['gain'])} [{points(row['low'])}, {points(row['high'])}]"
+                for row in records
             ],
-            "verdict": ["helps" if row["helps"] else "does not help" for row in records],
+            "verdict": [row["verdict"] for row in records],
             "champion": ["on" if row["used"] else "off" for row in records],
         }
     )

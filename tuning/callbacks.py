@@ -31,7 +31,6 @@ class Outcome:
     folder: Path | None = None
     run_id: str = ""
     cause: str | None = None
-    stopped: bool = False
 
 
 class TrialLog(Callback):
@@ -46,6 +45,7 @@ class TrialLog(Callback):
         self.tracker = tracker
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
+        self._last: dict[str, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Ray pickles its callbacks, and a database cannot be."""
@@ -90,16 +90,31 @@ class TrialLog(Callback):
             metrics = {name: result[name] for name in [*names, "seconds"]}
             self.tracker.log_epoch(trial.trial_id, result["epoch"], metrics)
             self.progress.advance(str(trial.custom_trial_name), result["epoch"], result[OBJECTIVE])
+            self._last[trial.trial_id] = result
             if result.get("done"):
-                self._log_stopped(trial, result)
+                self._log_stopped(trial.trial_id)
 
-    def _log_stopped(self, trial: Trial, result: dict[str, Any]) -> None:
+    def _log_stopped(self, trial_id: str) -> None:
         """Log what a trial of a search had reached when it was stopped."""
-        outcome = self._outcome_of(trial)
+        outcome, result = self.outcomes[trial_id], self._last[trial_id]
         outcome.metrics = dict(result["best"])
-        outcome.stopped = True
-        self.tracker.log_outcome(trial.trial_id, outcome.metrics, None)
+        self.tracker.log_outcome(trial_id, outcome.metrics, None)
         self.tracker.tag(outcome.run_id, {"stopped": f"after epoch {result['epoch']}"})
+
+    def close_open(self) -> None:
+        """Close the runs of trials that were running when the time was up: Ray says nothing.
+
+        What they last reported is what they reached; without a report there is no outcome.
+        """
+        for trial_id, outcome in list(self.outcomes.items()):
+            if outcome.metrics or outcome.cause is not None:
+                continue
+            if trial_id in self._last:
+                self._log_stopped(trial_id)
+                self.tracker.end_trial(trial_id)
+            else:
+                self.tracker.close_interrupted(outcome.run_id, "no time for its first epoch")
+                del self.outcomes[trial_id]
 
     def on_checkpoint(
         self,
@@ -119,14 +134,8 @@ class TrialLog(Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Close the trial's run; one that ran out of time has reached what it last reported."""
+        """Close the trial's run."""
         outcome = self._outcome_of(trial)
-        if not outcome.metrics and trial.last_result and "best" in trial.last_result:
-            self._log_stopped(trial, trial.last_result)
-        if not outcome.metrics:
-            self.tracker.close_interrupted(outcome.run_id, "no time was left for its first epoch")
-            del self.outcomes[trial.trial_id]
-            return
         self.tracker.end_trial(trial.trial_id)
         self.progress.finish(outcome.name, outcome.metrics)
 

@@ -183,6 +183,8 @@ def ray_session(address: str | None) -> Iterator[None]:
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+    # a failed trial is told in a line; Ray keeps its trace in the trial's folder
+    logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
     try:
         yield
     finally:

@@ -91,20 +91,48 @@ def _space_problems(space: object) -> list[str]:
         return []
     problems = []
     for key, content in space.items():
-        try:
-            ends = Axis.model_validate(content).ends
-        except ValidationError:
-            ends = [] if key in TrialConfig.model_fields else [None]  # the model tells the rest
-        for place, value in enumerate(ends):
-            where = (
-                ("low", "high")[place] if isinstance(content, dict) and "low" in content else place
-            )
-            problems += _point_problems(key, value, f"space.{key}[{where}]")
-            if key not in TrialConfig.model_fields:
-                break
-    if any(key in space for key in ("seed", "order_seed")):
-        problems.append("space: seeds are not searched for; search.seeds says how many")
+        if not isinstance(key, str):
+            problems.append(f"space.{key}: unknown key")
+        elif key not in TrialConfig.model_fields:
+            problems += _point_problems(key, None, f"space.{key}")
+        elif key in ("seed", "order_seed"):
+            problems.append(f"space.{key}: is not searched for; search.seeds says how many")
+        else:
+            problems += _axis_problems(key, content)
     return problems
+
+
+def _axis_problems(key: str, content: object) -> list[str]:
+    try:
+        axis = Axis.model_validate(content)
+    except ValidationError:
+        return []  # the model itself reports it
+    if axis.choices is not None:
+        return [
+            problem
+            for place, value in enumerate(axis.choices)
+            for problem in _point_problems(key, value, f"space.{key}[{place}]")
+        ]
+    default = TrialConfig.model_fields[key].default
+    if isinstance(default, bool | str):
+        return [f"space.{key}: must be a list of choices"]
+    whole = isinstance(axis.low, int) and isinstance(axis.high, int)
+    if whole and isinstance(default, float):
+        return [f"space.{key}: must have a point in low or high: {axis.low}.0, {axis.high}.0"]
+    ends = [
+        problem
+        for name, value in (("low", axis.low), ("high", axis.high))
+        for problem in _point_problems(key, value, f"space.{key}[{name}]")
+    ]
+    if ends or not whole:
+        return ends
+    return next(filter(None, (_point_problems(key, v, f"space.{key}") for v in _inner(axis))), [])
+
+
+def _inner(axis: Axis) -> range:
+    """Return the whole numbers of a range, the first thousand of a long one."""
+    low, high = int(axis.low or 0), int(axis.high or 0)
+    return range(low, min(high, low + 1000) + 1)
 
 
 def _point_problems(key: str, value: object, place: str) -> list[str]:

@@ -36,6 +36,11 @@ class Logged:
     metrics: dict[str, float]
     epochs: dict[str, float]
 
+    @property
+    def launch(self) -> str | None:
+        """Return the id of the parent run."""
+        return self.tags.get(MLFLOW_PARENT_RUN_ID)
+
 
 def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[Logged]:
     """Return all runs that a query finds, newest first."""

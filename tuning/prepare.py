@@ -67,7 +67,9 @@ def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> 
     for trial in trials:
         frozen_layers(trial.freezing, encoder.layers)
     pairs = read_pairs(data_source.folder, experiment.cleaning)
-    if not pairs.has_votes and any(trial.targets == "votes" for trial in trials):
+    drawn = experiment.space["targets"].ends if "targets" in experiment.space else []
+    asked = {*drawn, *(trial.targets for trial in trials)}
+    if not pairs.has_votes and "votes" in asked:
         rule = "must be labels or auto: the data set has no votes for every pair"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)

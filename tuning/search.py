@@ -26,6 +26,7 @@ from tuning.search_launch import (
     without_test,
 )
 from tuning.search_opening import CUT_OFF, Search, outcome_of, put_right
+from tuning.study import close_stale
 from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
 
 
@@ -33,12 +34,14 @@ from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_value
 class Found:
     """What a search ends with.
 
-    ``best`` is the configuration of the search that became champion, ``confirmed`` all that were
-    retrained by name, ``ablations`` a row a lever, ``failed`` the outcomes of trials that failed.
+    ``best`` is the trial of the search that became champion, ``confirmed`` all that were retrained
+    by name, ``searched`` their trials, ``ablations`` a row a lever, ``failed`` what failed in any
+    stage.
     """
 
     outcomes: list[Outcome]
     best: Outcome
+    searched: dict[str, Outcome]
     champion: Retrained
     confirmed: dict[str, Retrained]
     scored: Scored
@@ -69,20 +72,22 @@ def find_champion(search: Search) -> Found:
         confirmed = confirm(search, shop, best)
         winner = choose(confirmed, search.floor)
         champion = confirmed[winner]
-        search.tracker.tag(search.tracker.parent_id, _frozen(champion))
+        _freeze(search, champion)
         ablations = plan_ablations(
             champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
         )
         ablated = ablate(search, shop, champion, ablations) if search.search.ablations else {}
+    retrained = [o for r in (*confirmed.values(), *ablated.values()) for o in r.outcomes]
     rows = ablation_rows(ablations, champion, ablated, search.floor)
     scored = _score(search, champion, materials)
     found = best[list(confirmed).index(winner)]
     run_id = _log(search, champion, found, scored, rows)
-    failed = [o for o in outcomes if o.cause is not None]
+    failed = list({o.run_id: o for o in (*outcomes, *retrained) if o.cause is not None}.values())
     search.tracker.end_parent(failed=len(failed), summary=found.metrics)
     return Found(
         outcomes=outcomes,
         best=found,
+        searched=dict(zip(confirmed, best, strict=True)),
         champion=champion,
         confirmed=confirmed,
         scored=scored,
@@ -96,7 +101,10 @@ def _draw(search: Search, shop: Workshop, finished: int) -> list[Outcome]:
     left = search.search.num_samples - finished
     if left <= 0:
         return []
-    return run_search(shop, search.study, search.proposer, left, places_for(shop))
+    outcomes = run_search(shop, search.study, search.proposer, left, places_for(shop))
+    values = {int(o.name): o.metrics["objective"] for o in outcomes if "objective" in o.metrics}
+    close_stale(search.study, search.proposer.launch, values, requeue=False)  # out of time
+    return outcomes
 
 
 def _all_failed(outcomes: list[Outcome], settings: Settings) -> str:
@@ -107,9 +115,19 @@ def _all_failed(outcomes: list[Outcome], settings: Settings) -> str:
     )
 
 
-def _frozen(champion: Retrained) -> dict[str, str]:
-    """Return the tag that fixes the champion before test is opened."""
-    return {"champion": json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))}
+def _freeze(search: Search, champion: Retrained) -> None:
+    """Write the champion down before test is opened.
+
+    Raises:
+        SearchError: If the launch that is resumed has another champion already.
+    """
+    text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
+    if search.frozen not in (None, text):
+        raise SearchError(
+            "the champion was written down before the search was interrupted and would now be "
+            "another; resume with the settings it was started with"
+        )
+    search.tracker.tag(search.tracker.parent_id, {"champion": text})
 
 
 def confirm(search: Search, shop: Workshop, best: list[Outcome]) -> dict[str, Retrained]:
@@ -137,7 +155,7 @@ def _done(search: Search, stage: str) -> dict[str, Outcome]:
             if not run.finished:
                 search.tracker.settle(run.run_id, run.metrics)
             found[run.name] = outcome_of(run, run.metrics, places[-1])
-        elif not run.finished:
+        elif not run.finished and not run.tags.get("cause"):
             search.tracker.close_interrupted(run.run_id, CUT_OFF)
     return found
 
@@ -170,5 +188,5 @@ def _log(
     scored.difference.to_csv(folder / "difference.csv", index=False)
     rows.to_csv(folder / "ablations.csv", index=False)
     params = champion.config.model_dump(exclude={"seed", "order_seed"})
-    params["seeds"] = len(champion.outcomes)
+    params["seeds"] = len(scored.by_seed)
     return search.tracker.log_champion(params, {**scored.metrics, **gaps}, folder)

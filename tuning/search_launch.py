@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,7 +67,7 @@ def run_search(
         proposer,
         metric=OBJECTIVE,
         mode="max",
-        sampler=make_sampler(settings),
+        sampler=make_sampler(settings, len(study.get_trials())),
         study_name=study.study_name,
         storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
     )
@@ -88,6 +89,7 @@ def run_search(
             ),
             run_config=run_config(log, shop.settings.folder / "search"),
         ).fit()
+        log.close_open()
     return sorted(log.outcomes.values(), key=lambda outcome: outcome.name)
 
 
@@ -109,6 +111,7 @@ def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialSchedul
             time_attr="training_iteration",
             grace_period=settings.grace_period,
             min_samples_required=3,
+            min_time_slice=sys.maxsize,  # never pause: a trial has no checkpoint to go on from
         )
     epochs = proposer.space.get("epochs")
     longest = max(epochs.ends) if epochs else proposer.fixed["epochs"]
@@ -167,7 +170,7 @@ def retrain(
     points = {
         name: {"trial": config.model_dump(), "tags": {"stage": stage, "of": name}}
         for name, config in own.items()
-        if name not in done
+        if name not in done or done[name].config != config
     }
     outcomes = dict(done)
     if points:

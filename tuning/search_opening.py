@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tuning.callbacks import Outcome
 from tuning.config import TrialConfig, config_from_params
-from tuning.launch_record import Settings, open_log
+from tuning.launch_record import Settings, keep_inputs, open_log
 from tuning.logged import Logged, read_trials
 from tuning.prepare import Prepared
 from tuning.resources import choose_precision
@@ -21,9 +21,12 @@ from tuning.scores import all_positive_f1
 from tuning.space import SearchSettings, Space
 from tuning.study import (
     Proposer,
+    StudyError,
     close_stale,
+    enqueue_first,
     open_storage,
     open_study,
+    trials_of,
     warm_start,
 )
 from tuning.tracking import Tracker
@@ -34,7 +37,10 @@ CUT_OFF = "interrupted; its configuration runs again"
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A search under way: what was asked for, where it is logged, what Optuna knows."""
+    """A search under way: what was asked for, where it is logged, what Optuna knows.
+
+    ``frozen`` is the champion that a launch had written down before it was interrupted.
+    """
 
     prepared: Prepared
     settings: Settings
@@ -43,6 +49,7 @@ class Search:
     study: optuna.Study
     proposer: Proposer
     console: Console
+    frozen: str | None
 
     @property
     def floor(self) -> float:
@@ -73,6 +80,7 @@ def open_search(
     else:
         tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
         tracker.resume_parent(resumed.run_id)
+        keep_inputs(prepared, settings.folder, tracker)
     tracker.tag(tracker.parent_id, {"study": name})
     proposer = Proposer(
         space=prepared.experiment.space,
@@ -90,6 +98,7 @@ def open_search(
         study=study,
         proposer=proposer,
         console=console,
+        frozen=resumed.tags.get("champion") if resumed else None,
     )
 
 
@@ -101,13 +110,13 @@ def begin(
     Raises:
         StudyError: If what it should learn from lies in another space.
     """
-    known = find_finished(prepared, search, uri, console)
+    own = {trial.user_attrs.get("launch") for trial in study.get_trials()}
+    known = find_finished(prepared, search, uri, console, own)
     fixed = comparable(fixed_fields(prepared))
     learned = warm_start(study, prepared.experiment.space, fixed, known)
     if known:
         console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
-    for values in search.try_first:
-        study.enqueue_trial(values, skip_if_exists=True)
+    enqueue_first(study, search.try_first)
 
 
 def fixed_fields(prepared: Prepared) -> dict[str, Any]:
@@ -136,11 +145,16 @@ def identity(
 
 
 def find_finished(
-    prepared: Prepared, search: SearchSettings, uri: str, console: Console
+    prepared: Prepared,
+    search: SearchSettings,
+    uri: str,
+    console: Console,
+    own: Collection[str | None] = (),
 ) -> list[tuple[str, dict[str, Any], float]]:
     """Return id, configuration and value of the finished trials that a search may learn from.
 
     Only those of the same data and encoder count; that there are none is said, not an error.
+    Those of the launches in ``own`` are in the study already.
     """
     if search.warm_start is None:
         return []
@@ -148,7 +162,7 @@ def find_finished(
         "data_fingerprint": prepared.pairs.fingerprint,
         "encoder_fingerprint": prepared.encoder.fingerprint,
     }
-    logged = read_trials(uri, search.warm_start, same)
+    logged = [r for r in read_trials(uri, search.warm_start, same) if r.launch not in own]
     if not logged:
         console.print(
             f"Notice: the log has no finished trial of '{search.warm_start}' on this data and "
@@ -201,17 +215,30 @@ def put_right(search: Search) -> list[Outcome]:
         if "objective" not in metrics and told is not None and told.value is not None:
             metrics = {**run.epochs, "objective": told.value}
         if "objective" not in metrics:
-            if not run.tags.get("cause"):
-                search.tracker.close_interrupted(run.run_id, CUT_OFF)
+            outcomes += _without_result(search, run)
             continue
         if not run.finished:
             search.tracker.settle(run.run_id, metrics)
         values[number] = metrics["objective"]
         outcomes.append(outcome_of(run, metrics))
+    if outcomes and not trials_of(search.study, search.proposer.launch):
+        raise StudyError(
+            f"study: {search.study.study_name!r} has no trial of the search that is resumed; "
+            "name the storage it was started with: --storage URL"
+        )
     again = close_stale(search.study, search.proposer.launch, values)
     if again:
         search.console.print(f"{len(again)} trials were cut off and run again")
     return outcomes
+
+
+def _without_result(search: Search, run: Logged) -> list[Outcome]:
+    """Return the outcome of a trial that failed; none of one that was cut off, which is closed."""
+    cause = run.tags.get("cause", CUT_OFF)
+    if cause == CUT_OFF:
+        search.tracker.close_interrupted(run.run_id, CUT_OFF)
+        return []
+    return [replace(outcome_of(run, {}), cause=cause.split("\n")[-1])]
 
 
 def outcome_of(run: Logged, metrics: Mapping[str, float], folder: Path | None = None) -> Outcome:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
+from optuna.exceptions import OptunaError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -45,10 +48,17 @@ def run(
         git_commit=git_commit(),
     )
     output.mkdir(parents=True, exist_ok=True)
-    storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
-    under_way = open_search(prepared, search, settings, storage, console, resumed)
+    storage = args.storage or f"sqlite:///{settings.output / 'optuna.db'}"
+    # an interrupt ends the search, to be resumed, and not a stage of it
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     try:
+        under_way = open_search(prepared, search, settings, storage, console, resumed)
         found = find_champion(under_way)
+    except KeyboardInterrupt:
+        console.print(f"Interrupted; {' '.join(sys.argv)} --resume goes on", soft_wrap=True)
+        return 130
+    except OptunaError as error:
+        raise StudyError(f"storage: {hide_password(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
@@ -107,7 +117,7 @@ def confirmed_table(found: Found, floor: float) -> Table:
         values = seed_values(retrained, floor)
         mean = sum(values) / len(values)
         spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
-        searched = next(o for o in found.outcomes if o.config == retrained.config)
+        searched = found.searched[name]
         table.add_row(
             f"{name} (trial {searched.name})",
             _score(searched.metrics["objective"]),
@@ -164,7 +174,7 @@ def ablation_table(found: Found) -> Table:
     seeds = int(found.ablations["seeds"].iloc[0])
     table = _table(
         f"Levers: validation F1 at its best threshold over {seeds} fresh seeds",
-        ["lever", "on is", "with", "without", "gain, points", "verdict", "champion"],
+        ["lever", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
     )
     for row in found.ablations.to_dict("records"):
         table.add_row(
@@ -172,8 +182,8 @@ def ablation_table(found: Found) -> Table:
             str(row["on"]),
             f"{_score(row['with'])} ± {_score(row['with_std'])}",
             f"{_score(row['without'])} ± {_score(row['without_std'])}",
-            f"{100 * row['gain']:+.1f} ± {100 * row['standard_error']:.1f}",
-            "helps" if row["helps"] else "does not help",
+            f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]",
+            str(row["verdict"]),
             "on" if row["used"] else "off",
         )
     return table

@@ -48,7 +48,7 @@ class Standing:
 
     def value(self, result: EpochResult) -> float:
         """Return what an epoch is worth."""
-        sound = not result.diverged and not has_collapsed(result)
+        sound = not result.diverged and not result.collapsed
         return max(result.objective, self.floor) if sound else self.floor
 
     def metrics(self) -> dict[str, float]:
@@ -68,16 +68,11 @@ class Standing:
             "val_loss": float(np.mean([result.val_loss for result in best])),
             "threshold": float(np.mean([result.scores["threshold"] for result in best])),
             "best_epoch": float(np.mean([result.epoch for result in best])),
-            "collapsed": float(any(has_collapsed(result) for result in best)),
+            "collapsed": float(any(result.collapsed for result in best)),
             "diverged": float(any(self.diverged)),
             "objective": float(np.mean(values)),
             "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
         }
-
-
-def has_collapsed(result: EpochResult) -> bool:
-    """Return whether an epoch's classifier says the same of every validation pair at 0.5."""
-    return result.scores["positive_rate"] in (0.0, 1.0)
 
 
 def run_search_trial(config: dict[str, Any], shared: Shared) -> None:

@@ -29,8 +29,8 @@ class Axis(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     choices: list[Any] | None = None
-    low: int | float | None = None
-    high: int | float | None = None
+    low: int | float | None = Field(None, allow_inf_nan=False)
+    high: int | float | None = Field(None, allow_inf_nan=False)
     log: bool = Field(False, description="draw the logarithm evenly")
     when: Condition = Field(default_factory=dict)
 
@@ -67,7 +67,9 @@ class Axis(BaseModel):
         """Return whether the value can be drawn from this axis."""
         if self.choices is not None:
             return any(repr(value) == repr(choice) for choice in self.choices)
-        if self.low is None or self.high is None or not isinstance(value, int | float):
+        if self.low is None or self.high is None or isinstance(value, bool):
+            return False
+        if not isinstance(value, int | float):
             return False
         return self.low <= value <= self.high
 
@@ -100,7 +102,9 @@ class SearchSettings(BaseModel):
         2, ge=2, description="epochs without stopping; the first may still be all positive"
     )
     startup_trials: int = Field(10, ge=1, description="drawn at random before TPE models any")
-    seed: int = Field(0, ge=0, description="of the sampler, and the first of the trials' seeds")
+    seed: int = Field(
+        0, ge=0, le=2**31, description="of the sampler, and the first of the trials' seeds"
+    )
     warm_start: str | None = Field(None, description="finished experiment to learn from")
     try_first: list[dict[str, Any]] = Field(
         default_factory=list, description="values to begin with; what they leave out is drawn"

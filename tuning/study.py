@@ -89,10 +89,15 @@ def hide_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:***@", text)
 
 
-def make_sampler(settings: SearchSettings) -> optuna.samplers.BaseSampler:
-    """Return TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018)."""
+def make_sampler(settings: SearchSettings, known: int = 0) -> optuna.samplers.BaseSampler:
+    """Return TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
+
+    Args:
+        settings: Of the search.
+        known: Trials in the study; a search that goes on must not draw the same again.
+    """
     return optuna.samplers.TPESampler(
-        seed=settings.seed,
+        seed=settings.seed + known,
         multivariate=True,
         constant_liar=True,
         n_startup_trials=settings.startup_trials,
@@ -142,15 +147,18 @@ def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
 
 
-def close_stale(study: optuna.Study, launch: str, values: Mapping[int, float]) -> list[int]:
-    """Close the trials that a dead launch left running; return those that have to run again.
+def close_stale(
+    study: optuna.Study, launch: str, values: Mapping[int, float], *, requeue: bool = True
+) -> list[int]:
+    """Close the trials that a launch left running; return the numbers of those without a value.
 
-    A trial with a value is complete, one without has failed and its configuration is queued.
+    A trial with a value is complete; one without has failed.
 
     Args:
         study: The study.
         launch: Id of the launch that is resumed.
         values: What finished trials reached, by number, as the log has it.
+        requeue: Whether the configurations of those without a value are queued to run again.
     """
     again = []
     for trial in trials_of(study, launch):
@@ -161,9 +169,17 @@ def close_stale(study: optuna.Study, launch: str, values: Mapping[int, float]) -
             continue
         study.tell(trial.number, state=TrialState.FAIL)
         again.append(trial.number)
-        if trial.params:
+        if requeue and trial.params:
             study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
     return again
+
+
+def enqueue_first(study: optuna.Study, first: list[dict[str, Any]]) -> None:
+    """Queue the values to begin with, but for those that a finished trial had."""
+    done = [t.params for t in study.get_trials() if t.state == TrialState.COMPLETE]
+    for values in first:
+        if not any(values.items() <= params.items() for params in done):
+            study.enqueue_trial(values)
 
 
 def warm_start(

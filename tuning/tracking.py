@@ -176,5 +176,10 @@ class Tracker:
 
 
 def close_launch(uri: str, run_id: str) -> None:
-    """Close a launch that was interrupted and will not be resumed."""
-    MlflowClient(tracking_uri=uri).set_terminated(run_id, "KILLED")
+    """Close a launch that was interrupted and will not be resumed, with its open runs."""
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_run(run_id).info.experiment_id
+    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and attributes.status = 'RUNNING'"
+    for run in read_runs(client, experiment, query):
+        client.set_terminated(run.run_id, "KILLED")
+    client.set_terminated(run_id, "KILLED")

@@ -50,6 +50,11 @@ class EpochResult:
         """Return what epochs and trials are chosen by: validation F1 at its best threshold."""
         return self.scores["f1_at_threshold"]
 
+    @property
+    def collapsed(self) -> bool:
+        """Return whether the classifier says the same of every validation pair at 0.5."""
+        return self.scores["positive_rate"] in (0.0, 1.0)
+
 
 class LoadedSplit:
     """A split on a device: its rows, and the targets they are trained towards.

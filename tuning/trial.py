@@ -35,17 +35,22 @@ class Shared:
 
 
 class BestEpoch:
-    """The weights of the epoch with the highest objective; those given at first if none is."""
+    """The weights of the best epoch; those given at first if none is.
+
+    One that says the same of every validation pair at 0.5 is worse than any that does not.
+    """
 
     def __init__(self, model: Classifier) -> None:
         self.epoch = 0
         self.objective = 0.0
+        self._sound = False
         self._state = self._copy(model)
 
     def update(self, model: Classifier, result: EpochResult) -> None:
         """Keep the model's weights if this epoch is better than all before."""
-        if not result.diverged and result.objective > self.objective:
-            self.epoch, self.objective = result.epoch, result.objective
+        sound = not result.collapsed
+        if not result.diverged and (sound, result.objective) > (self._sound, self.objective):
+            self.epoch, self.objective, self._sound = result.epoch, result.objective, sound
             self._state = self._copy(model)
 
     def restore(self, model: Classifier) -> None:

@@ -78,7 +78,8 @@ def test_the_champions_scores_are_a_row_for_each_model_and_threshold() -> None:
 
 def test_a_lever_that_costs_is_said_not_to_help() -> None:
     row = {"lever": "R-Drop", "with": 0.72, "with_std": 0.01, "without": 0.73, "without_std": 0.02,
-           "gain": -0.01, "standard_error": 0.004, "helps": False, "used": True}  # fmt: skip
+           "gain": -0.01, "low": -0.018, "high": -0.002,
+           "verdict": "hurts", "used": True}  # fmt: skip
     (found,) = search_tables.ablation_scores(pd.DataFrame([row])).to_dict("records")
-    assert found["gain"] == "−1.0 ± 0.4"
-    assert (found["verdict"], found["champion"]) == ("does not help", "on")
+    assert found["gain"] == "−1.0 [−1.8, −0.2]"
+    assert (found["verdict"], found["champion"]) == ("hurts", "on")

@@ -107,12 +107,17 @@ def test_a_condition_that_cannot_hold_is_refused(when: dict[str, Any], problem: 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("learnin_rate: [0.1]", "space.learnin_rate[0]: unknown key; did you mean learning_rate?"),
+        ("learnin_rate: [0.1]", "space.learnin_rate: unknown key; did you mean learning_rate?"),
+        ("1: [0.1]", "space.1: unknown key"),
+        ("head_width: {low: 64, high: 192}", "space.head_width: must be a multiple of 2, got 65"),
+        ("freezing: {low: 1, high: 3}", "space.freezing: must be a list of choices"),
+        ("r_drop: {low: 0, high: 2}", "space.r_drop: must have a point in low or high: 0.0, 2.0"),
+        ("r_drop: {low: 0.0, high: .inf}", "space.r_drop.high"),
         ("learning_rate: {low: 0.1, high: 2.0}", "space.learning_rate[high]: must be at most 1"),
         ("learning_rate: {low: 1e-3, high: 0.1}", "got the text '1e-3' (write 1.0e-3)"),
         ("batch_size: [16, 2.5]", "space.batch_size[1]: must be a whole number, got 2.5"),
         ("head: [cross]", "space.head[0]: must be 'attention_pooling'"),
-        ("seed: [0, 1]", "seeds are not searched for; search.seeds says how many"),
+        ("seed: [0, 1]", "space.seed: is not searched for; search.seeds says how many"),
         (
             "momentum: {low: 0.1, hihg: 0.2}",
             "space.momentum.hihg: unknown key",

@@ -1,5 +1,8 @@
 """Guards choices on fresh seeds: validation alone, collapse worth the floor, levers paired."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import pytest
 
 from tuning.callbacks import Outcome
@@ -36,6 +39,8 @@ def test_a_collapsed_or_failed_seed_is_worth_all_positive() -> None:
     pair = Retrained(config=config(), outcomes=[flagged, failed])
     assert seed_values(pair, FLOOR) == [FLOOR, FLOOR]
     assert value_of({"val_f1_at_threshold": 0.9, "diverged": 1.0}, FLOOR) == FLOOR
+    mixed = {"val_f1_at_threshold": 0.8, "collapsed": 1.0, "objective": 0.7}  # one seed of two
+    assert value_of(mixed, FLOOR) == 0.7
 
 
 def test_without_any_fresh_seed_there_is_no_champion() -> None:
@@ -87,11 +92,19 @@ def test_the_gain_of_a_lever_is_paired_by_seed() -> None:
         for a in plan_ablations(champion.config, votes=True, layers=4)
         if a.lever.field == "overlap_features"
     ]
-    without = retrained(0.69, 0.71, 0.73)
-    (row,) = ablation_rows(
-        [ablation], champion, {"without-overlap_features": without}, FLOOR
-    ).to_dict("records")
+    without = retrained(0.690, 0.711, 0.729)
+    without.outcomes[0].cause = "killed"
+
+    def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
+        ablated = {"without-overlap_features": without}
+        return ablation_rows([ablation], champion, ablated, FLOOR).iloc[0].to_dict()
+
+    row = row_of(champion, without)
+    assert (row["seeds"], row["used"]) == (2, True)
     assert row["gain"] == pytest.approx(0.01)
-    assert row["standard_error"] == pytest.approx(0, abs=1e-12)
-    assert row["helps"]
-    assert row["used"]
+    assert row["high"] - row["gain"] == pytest.approx(12.706 * 0.001, rel=1e-3)  # t of 1 degree
+    assert row["verdict"] == "cannot be told"
+    without.outcomes[0].cause = None
+    assert row_of(champion, without)["verdict"] == "helps"
+    champion.outcomes[0].cause = champion.outcomes[1].cause = champion.outcomes[2].cause = "x"
+    assert row_of(champion, without)["seeds"] == 0
