@@ -31,6 +31,7 @@ class Logged:
     run_id: str
     name: str
     finished: bool
+    failed: bool
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
@@ -59,6 +60,7 @@ def _logged(run: Run) -> Logged:
         run_id=run.info.run_id,
         name=str(run.info.run_name),
         finished=run.info.status == "FINISHED",
+        failed=run.info.status == "FAILED",
         tags=dict(run.data.tags),
         params=dict(run.data.params),
         metrics={name: value for name, value in metrics.items() if "/" not in name},

@@ -234,11 +234,12 @@ def put_right(search: Search) -> list[Outcome]:
 
 def _without_result(search: Search, run: Logged) -> list[Outcome]:
     """Return the outcome of a trial that failed; none of one that was cut off, which is closed."""
-    cause = run.tags.get("cause", CUT_OFF)
-    if cause == CUT_OFF:
+    if run.failed:
+        cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
+        return [replace(outcome_of(run, {}), cause=cause)]
+    if "cause" not in run.tags:
         search.tracker.close_interrupted(run.run_id, CUT_OFF)
-        return []
-    return [replace(outcome_of(run, {}), cause=cause.split("\n")[-1])]
+    return []
 
 
 def outcome_of(run: Logged, metrics: Mapping[str, float], folder: Path | None = None) -> Outcome:

@@ -237,3 +237,15 @@ def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
     assert re.search(r"failed: all 2 trials failed: .*their logs are in", ended.stdout, re.DOTALL)
     assert "Traceback" not in ended.stdout + ended.stderr
     assert {t.state for t in study_of(tmp_path).trials} == {TrialState.FAIL}
+
+
+def test_when_the_time_is_up_every_record_is_closed_and_they_agree(tmp_path: Path) -> None:
+    words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=60"]
+    search(tmp_path, *(word for value in words for word in ("--set", value)))
+    trials = study_of(tmp_path).trials
+    complete = {t.number for t in trials if t.state == TrialState.COMPLETE}
+    assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
+    runs = runs_of(f"sqlite:///{tmp_path / 'log.db'}", "tags.stage = 'search'")
+    assert "RUNNING" not in {run.info.status for run in runs}
+    finished = {r.data.tags["optuna_trial"] for r in runs if r.info.status == "FINISHED"}
+    assert {int(number) for number in finished} == complete
