@@ -34,8 +34,8 @@ FIGURES = {
     "attention": "What the head with {mode} attended to in a {kind}, entity “{group}”: each cell "
     "is the mean of both directions' weights.",
     "search_history": "Validation F1 of each trial of the search, and the best so far.",
-    "search_parallel": "Every trial of the search as a line through its parameters, coloured by "
-    "validation F1.",
+    "search_parallel": "Every trial of the search as a line through the parameters that mattered "
+    "most, coloured by validation F1.",
     "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",
 }
 

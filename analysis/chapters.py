@@ -207,7 +207,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.keep_numbers("search_history", history)
     book.keep_numbers("search_importance", importance)
     book.add_figure("search_history", search_figures.plot_history(history))
-    names = search_tables.searched_parameters(launch.trials)
+    names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, search_tables.OBJECTIVE]]
         book.add_figure("search_parallel", search_figures.plot_parallel(values))

@@ -31,7 +31,7 @@ def plot_parallel(values: pd.DataFrame) -> Figure:
     colours = colormaps[SEQUENTIAL]((objective - objective.min()) / spread)
     for number in np.argsort(objective):
         axis.plot(range(len(names)), positions[number], color=colours[number], alpha=0.8)
-    axis.set_xticks(range(len(names)), [_range_of(values[name]) for name in names])
+    axis.set_xticks(range(len(names)), [_range_of(values[name]) for name in names], fontsize=6)
     axis.set(ylabel="lowest to highest", yticks=[])
     axis.set_xlim(-0.2, len(names) - 0.8)
     return figure
@@ -49,9 +49,11 @@ def _positions(values: pd.Series) -> np.ndarray:
 
 
 def _range_of(values: pd.Series) -> str:
+    name = str(values.name).replace("_", "\n")
     if pd.api.types.is_numeric_dtype(values):
-        return f"{values.name}\n{values.min():.2g} to {values.max():.2g}"
-    return f"{values.name}\n{', '.join(sorted(set(values.astype(str))))}"
+        return f"{name}\n{values.min():.2g} to {values.max():.2g}"
+    shown = "\n".join(sorted(set(values.astype(str)))).replace("_", " ")
+    return f"{name}\n{shown}"
 
 
 def plot_importance(importance: pd.DataFrame) -> Figure:

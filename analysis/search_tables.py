@@ -13,16 +13,27 @@ if TYPE_CHECKING:
 
 OBJECTIVE = "objective"
 IMPORTANCE = "fANOVA (Hutter et al., 2014)"
-_FIXED = {"run_id", "name", "seed"}
+_FIXED = {"run_id", "name", "seed", "order_seed", "seeds"}
+_METRICS = {
+    OBJECTIVE,
+    "objective_std",
+    "threshold",
+    "best_epoch",
+    "collapsed",
+    "diverged",
+    "seconds",
+}
+PARALLEL = 8  # parameters that a picture has room for
 
 
 def searched_parameters(trials: pd.DataFrame) -> list[str]:
-    """Return the parameters, columns before the first metric, in which the trials differ."""
-    first_metric = list(trials.columns).index("threshold")
+    """Return the parameters in which the trials differ: what is neither a metric nor a seed."""
     return [
         name
-        for name in trials.columns[:first_metric]
-        if name not in _FIXED and trials[name].astype(str).nunique() > 1
+        for name in trials.columns
+        if not name.startswith(("val_", "test_"))
+        and name not in _FIXED | _METRICS
+        and trials[name].astype(str).nunique() > 1
     ]
 
 

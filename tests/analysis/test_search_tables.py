@@ -20,6 +20,7 @@ def trials() -> pd.DataFrame:
             "learning_rate": rates,
             "optimizer": ["adamw", "sgd"] * 10,
             "epochs": 3,
+            "val_loss": values / 2,
             "threshold": 0.5,
             "objective": values,
         }
