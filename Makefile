@@ -6,9 +6,10 @@ VENV ?= $(ROOT).venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke report submission reproduce ui test lint types fast clean
+.PHONY: help setup grid search freezing smoke report submission reproduce ui bench test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,6 +46,12 @@ reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 
 ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(ROOT)mlflow.db --host 127.0.0.1 $(ARGS)
+
+bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for other pairs
+	$(BIN)/python $(ROOT)benchmarks/floor.py --data $(DATA)
+	$(BIN)/python $(ROOT)benchmarks/scaling.py --data $(DATA)
+	$(BIN)/python $(ROOT)benchmarks/against_trainer.py --data $(DATA) --quick
+	$(BIN)/python $(ROOT)benchmarks/goals.py
 
 lint: $(READY) ## check style and format
 	cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -20,7 +20,6 @@ from tuning.config import Experiment, TrialConfig
 from tuning.material import Material, build_classifier, build_material
 from tuning.options import read_places
 from tuning.prepare import prepare
-from tuning.resources import choose_precision
 from tuning.stacking import fit_seeds
 from tuning.training import LoadedSplit, fit
 
@@ -67,9 +66,8 @@ def load(data: str) -> Material:
     """Return the material of a fully frozen embedded encoder."""
     content = {"name": "seeds", "data": data, "encoder": "embedded"}
     prepared = prepare(Experiment.model_validate(content), read_places())
-    precision = choose_precision("auto")
     with tempfile.TemporaryDirectory() as folder:
-        return build_material(prepared, prepared.depths[0], precision, Path(folder), Console())
+        return build_material(prepared, prepared.depths[0], Path(folder), Console())
 
 
 def measure(material: Material, trial: TrialConfig, seeds: int, way: str) -> float:

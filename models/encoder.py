@@ -71,6 +71,11 @@ def _additive_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
     return mask[:, None, None, :]
 
 
+def no_layers(architecture: str) -> EncoderPart:
+    """Return the part above a fully frozen encoder: it gives back its inputs."""
+    return EncoderPart(None, [], token_types=architecture == "bert")
+
+
 def load_encoder(
     folder: Path, depth: int, *, attention: Literal["eager", "sdpa"] = "sdpa"
 ) -> tuple[EncoderPart, EncoderPart]:

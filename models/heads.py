@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from models.dropout import Dropout
 from models.segments import FIRST, PADDING, SECOND
 
 _SHARPNESS = 10.0  # a plain dot product over the root of W costs 2 points of AUC on PARADE
@@ -36,7 +37,7 @@ class CrossAttentionHead(nn.Module):
         self.compare = nn.Linear(4 * head_width, head_width)
         self.combine = nn.Linear(4 * head_width, head_width)
         self.classify = nn.Linear(head_width, num_classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, states: Tensor, segments: Tensor) -> Tensor:
         """Return logits (B, C) for states (B, T, D) and kinds of position (B, T)."""
@@ -82,7 +83,7 @@ class AttentionPoolingHead(nn.Module):
         super().__init__()
         self.project = nn.Linear(width, head_width)
         self.score = nn.Linear(head_width, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
     def forward(self, states: Tensor, segments: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class BiLstmAttentionHead(nn.Module):
         self.project = nn.Linear(width, head_width)
         self.lstm = nn.LSTM(head_width, head_width // 2, batch_first=True, bidirectional=True)
         self.score = nn.Linear(head_width, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
     def forward(self, states: Tensor, segments: Tensor) -> Tensor:
@@ -147,7 +148,7 @@ class MeanPoolingHead(nn.Module):
     def __init__(self, width: int, head_width: int, num_classes: int, dropout: float) -> None:
         super().__init__()
         self.project = nn.Linear(width, head_width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
     def forward(self, states: Tensor, segments: Tensor) -> Tensor:
@@ -197,7 +198,7 @@ class FeatureBranch(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("scale", torch.where(scale > 0, scale, torch.ones_like(scale)))
         self.hide = nn.Linear(len(mean), head_width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:

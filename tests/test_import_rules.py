@@ -14,7 +14,14 @@ FILES = sorted(
     for name in ("analysis", "measures", "models", "tuning")
     for path in (ROOT / name).rglob("*.py")
 )
-RAY_FILES = {"trial.py", "launch.py", "callbacks.py", "search_trial.py", "search_launch.py"}
+RAY_FILES = {
+    "trial.py",
+    "launch.py",
+    "workshop.py",
+    "callbacks.py",
+    "search_trial.py",
+    "search_launch.py",
+}
 MLFLOW_FILES = {"tracking.py", "logged.py"}  # the one writes, the other reads
 
 

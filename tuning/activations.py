@@ -20,21 +20,25 @@ from safetensors.numpy import save_file
 
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
+from models.segments import PADDING
 from tuning.batches import RowReader, sorted_batches
 from tuning.tokens import TokenTable
 
 logger = logging.getLogger(__name__)
 
 States = dict[str, np.ndarray]
-_TOKENS_PER_BATCH = 4096
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frozen:
-    """What the states depend on: the frozen layers, their number, precision and device."""
+    """What the states depend on: the frozen layers, their number, precision and device.
 
-    lower: EncoderPart
+    ``lower`` gives the layers; it is called only if states are to be computed.
+    """
+
+    lower: Callable[[], EncoderPart]
     encoder_fingerprint: str
     depth: int
     precision: torch.dtype
@@ -103,23 +107,29 @@ def encode(
     frozen: Frozen, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
 ) -> np.ndarray:
     """Return the states (S, D) of every token of the table, in length-sorted batches."""
-    lower = frozen.lower.to(frozen.device).eval()
+    lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
-    keep = torch.empty(0, dtype=storage_type(frozen.precision)).numpy().dtype
     states: np.ndarray | None = None
-    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH):
+    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]):
         batch = reader.read(rows)
         output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
+        kept = output[batch.segments != PADDING].to(storage_type(frozen.precision))
+        block = kept.cpu().numpy()  # the tokens of the rows, one after the other
         if states is None:
-            states = np.empty((len(table.tokens), output.shape[-1]), dtype=keep)
-        padded = output.cpu().numpy()
-        for row, block in zip(rows, padded, strict=True):
-            start, end = table.offsets[row], table.offsets[row + 1]
-            states[start:end] = block[: end - start]
+            states = np.empty((len(table.tokens), block.shape[-1]), dtype=block.dtype)
+        states[places_of(table, rows)] = block
         advance(len(rows))
     if states is None:
         raise ValueError("the table has no rows")
     return states
+
+
+def places_of(table: TokenTable, rows: np.ndarray) -> np.ndarray:
+    """Return where the tokens of these rows stand in the table, row after row, int (tokens,)."""
+    lengths = table.lengths[rows]
+    ends = lengths.cumsum()
+    within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
+    return np.repeat(table.offsets[rows], lengths) + within
 
 
 def save_states(path: Path, states: States) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from models.encoder_files import FILES
 from tuning.pair_record import write_pairs
 from tuning.prepare import Prepared
+from tuning.resources import choose_precision
 from tuning.tracking import Tracker
 
 
@@ -32,12 +33,12 @@ class Settings:
         return self.output / self.run_name
 
 
-def open_log(prepared: Prepared, settings: Settings, precision: str) -> Tracker:
-    """Return the log with the parent run of this launch, its inputs kept in it."""
+def open_log(prepared: Prepared, settings: Settings) -> Tracker:
+    """Return the log with the parent run of this launch."""
+    precision = choose_precision(prepared.experiment.precision)
     tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
     params = _experiment_params(prepared, precision)
     tracker.start_parent(settings.run_name, params, _tags(prepared, settings))
-    keep_inputs(prepared, settings.folder, tracker)
     return tracker
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from measures.overlap import overlap_features
 from models.classifier import Classifier
-from models.encoder import EncoderPart, load_encoder
+from models.encoder import EncoderPart, load_encoder, no_layers
 from models.heads import FeatureBranch, build_head
 from tuning.activations import Frozen, States, load_or_compute
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
 from tuning.pairs import PairData
 from tuning.prepare import Prepared
+from tuning.resources import choose_precision
 from tuning.tokens import TokenTable, load_tokenizer
 
 
@@ -44,19 +46,23 @@ class Material:
     card: Mapping[str, Any]
 
 
-def build_material(
-    prepared: Prepared, depth: int, precision: str, output: Path, console: Console
-) -> Material:
+def build_material(prepared: Prepared, depth: int, output: Path, console: Console) -> Material:
     """Return what the trials of one depth share, running the frozen layers if they are cached."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
+    precision = choose_precision(prepared.experiment.precision)
     overlap = any(trial.overlap_features for trial in prepared.trials)
-    lower, upper = load_encoder(prepared.encoder.folder, depth, attention=attention)
+    encoder = prepared.encoder
+
+    @cache  # the library takes seconds to import, and cached states of all layers need none of it
+    def load() -> tuple[EncoderPart, EncoderPart]:
+        return load_encoder(encoder.folder, depth, attention=attention)
+
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = Frozen(
-            lower=lower,
-            encoder_fingerprint=prepared.encoder.fingerprint,
+            lower=lambda: load()[0],
+            encoder_fingerprint=encoder.fingerprint,
             depth=depth,
             precision=getattr(torch, precision),
             device=device,
@@ -68,12 +74,21 @@ def build_material(
             split: (np.array(table.lines), table.groups)
             for split, table in prepared.pairs.splits.items()
         },
-        vocabulary=_vocabulary(prepared.encoder.folder),
-        lower=lower.cpu() if depth and not states else None,
-        upper=upper,
-        width=prepared.encoder.width,
+        vocabulary=_vocabulary(encoder.folder),
+        lower=load()[0].cpu() if depth and not states else None,
+        upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
+        width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth), "cached": bool(states)},
+    )
+
+
+def without_test(material: Material) -> Material:
+    """Return the material that trials of a search get: no test split, in no form."""
+    return replace(
+        material,
+        splits={name: s for name, s in material.splits.items() if name != "test"},
+        index={name: i for name, i in material.index.items() if name != "test"},
     )
 
 

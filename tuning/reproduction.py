@@ -149,9 +149,10 @@ def _build_splits(
     pairs: PairData, tables: dict[str, TokenTable], model: Classifier, card: dict[str, Any]
 ) -> dict[str, SplitArrays]:
     states = {}
-    if card["cached"] and model.lower is not None:
+    lower = model.lower
+    if card["cached"] and lower is not None:
         frozen = Frozen(
-            lower=model.lower,
+            lower=lambda: lower,
             encoder_fingerprint=card["encoder"]["fingerprint"],
             depth=card["encoder"]["depth"],
             precision=model.precision,

@@ -6,13 +6,8 @@ Shapes: N pairs. All scores lie in [0, 1] but MCC, which lies in [-1, 1].
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    matthews_corrcoef,
-    precision_recall_curve,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
+
+# scikit-learn is imported where it is used: it takes a second, and a driver scores nothing
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float]:
@@ -26,6 +21,12 @@ def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> di
         probabilities: Of class 1, float (N,).
         threshold: In [0, 1].
     """
+    from sklearn.metrics import (
+        accuracy_score,
+        matthews_corrcoef,
+        precision_recall_fscore_support,
+    )
+
     predicted = probabilities >= threshold
     precision, recall, f1, _ = precision_recall_fscore_support(
         labels,
@@ -52,6 +53,8 @@ def all_positive_f1(labels: np.ndarray) -> float:
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the area under the ROC curve; both classes must be among the labels."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(labels, probabilities))
 
 
@@ -61,6 +64,8 @@ def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[fl
     The threshold lies halfway between two neighbouring probabilities, so that rounding cannot
     move a pair across it. Among equal ones the nearest to 0.5 is taken.
     """
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, cuts = precision_recall_curve(labels, probabilities)
     total = precision[:-1] + recall[:-1]
     f1 = np.where(total > 0, 2 * precision[:-1] * recall[:-1] / np.where(total > 0, total, 1), 0.0)

@@ -10,11 +10,9 @@ import pandas as pd
 
 from tuning.callbacks import Outcome
 from tuning.champion import Scored, score_champion
-from tuning.launch import Workshop, build_materials, open_workshop, ray_session
-from tuning.launch_record import Settings
+from tuning.launch_record import Settings, keep_inputs
 from tuning.levers import Ablation, plan_ablations
-from tuning.material import Material
-from tuning.resources import choose_precision
+from tuning.material import build_material
 from tuning.search_launch import (
     Retrained,
     ablation_configs,
@@ -23,11 +21,11 @@ from tuning.search_launch import (
     places_for,
     retrain,
     run_search,
-    without_test,
 )
 from tuning.search_opening import CUT_OFF, Search, outcome_of, put_right
 from tuning.study import close_stale
 from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
+from tuning.workshop import Workshop, open_workshop, ray_session, trial_modules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +55,10 @@ def find_champion(search: Search) -> Found:
         SearchError: If no trial finished, or no configuration could be confirmed.
     """
     prepared, settings = search.prepared, search.settings
-    precision = choose_precision(prepared.experiment.precision)
-    materials = build_materials(prepared, precision, settings, search.console)
     finished = put_right(search)
-    with ray_session(settings.address):
-        shop = open_workshop(
-            prepared, settings, without_test(materials), search.tracker, search.console
-        )
+    with ray_session(settings.address, trial_modules(prepared)):
+        keep_inputs(prepared, settings.folder, search.tracker)
+        shop = open_workshop(prepared, settings, search.tracker, search.console, with_test=False)
         outcomes = finished + _draw(search, shop, len(finished))
         best = best_configurations(outcomes, search.search.confirm)
         if not best:
@@ -79,7 +74,7 @@ def find_champion(search: Search) -> Found:
         ablated = ablate(search, shop, champion, ablations) if search.search.ablations else {}
     retrained = [o for r in (*confirmed.values(), *ablated.values()) for o in r.outcomes]
     rows = ablation_rows(ablations, champion, ablated, search.floor)
-    scored = _score(search, champion, materials)
+    scored = _score(search, champion)
     found = best[list(confirmed).index(winner)]
     run_id = _log(search, champion, found, scored, rows)
     failed = list({o.run_id: o for o in (*outcomes, *retrained) if o.cause is not None}.values())
@@ -160,13 +155,15 @@ def _done(search: Search, stage: str) -> dict[str, Outcome]:
     return found
 
 
-def _score(search: Search, champion: Retrained, materials: dict[int, Material]) -> Scored:
+def _score(search: Search, champion: Retrained) -> Scored:
     prepared, folder = search.prepared, search.settings.folder
+    depth = prepared.depth_of(champion.config)
+    material = build_material(prepared, depth, search.settings.output, search.console)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
     return score_champion(
         champion.config,
         saved,
-        materials[prepared.depth_of(champion.config)],
+        material,
         prepared.pairs,
         folder / "champion",
         folder / "encoder",

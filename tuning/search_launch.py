@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -20,14 +20,14 @@ from ray.tune.search.optuna import OptunaSearch
 
 from tuning.callbacks import Outcome, TrialLog
 from tuning.config import TrialConfig
-from tuning.launch import Workshop, run_config, run_points, trainable
+from tuning.launch import run_config, run_points, trainable
 from tuning.levers import Ablation
-from tuning.material import Material
 from tuning.progress import Progress
 from tuning.search_trial import run_search_trial
 from tuning.space import SearchSettings
 from tuning.study import SEEDS_APART, Proposer, make_sampler
 from tuning.trial import OBJECTIVE
+from tuning.workshop import Workshop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +36,6 @@ class Retrained:
 
     config: TrialConfig
     outcomes: list[Outcome]
-
-
-def without_test(materials: Mapping[int, Material]) -> dict[int, Material]:
-    """Return the materials that trials of a search get: no test split, in no form."""
-    return {
-        depth: replace(
-            material,
-            splits={name: s for name, s in material.splits.items() if name != "test"},
-            index={name: i for name, i in material.index.items() if name != "test"},
-        )
-        for depth, material in materials.items()
-    }
 
 
 def run_search(

@@ -13,10 +13,9 @@ from rich.console import Console
 
 from tuning.callbacks import Outcome
 from tuning.config import TrialConfig, config_from_params
-from tuning.launch_record import Settings, keep_inputs, open_log
+from tuning.launch_record import Settings, open_log
 from tuning.logged import Logged, read_trials
 from tuning.prepare import Prepared
-from tuning.resources import choose_precision
 from tuning.scores import all_positive_f1
 from tuning.space import SearchSettings, Space
 from tuning.study import (
@@ -73,14 +72,12 @@ def open_search(
     fixed = fixed_fields(prepared)
     name = search.study or prepared.experiment.name
     study = open_study(open_storage(storage), name, identity(prepared, search, fixed))
-    precision = choose_precision(prepared.experiment.precision)
     if resumed is None:
         begin(study, prepared, search, settings.tracking_uri, console)
-        tracker = open_log(prepared, settings, precision)
+        tracker = open_log(prepared, settings)
     else:
         tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
         tracker.resume_parent(resumed.run_id)
-        keep_inputs(prepared, settings.folder, tracker)
     tracker.tag(tracker.parent_id, {"study": name})
     proposer = Proposer(
         space=prepared.experiment.space,

@@ -37,7 +37,7 @@ TABLES = {"train": table(0, 9), "test": table(1, 4)}
 def frozen(distilbert: Path) -> Frozen:
     lower, _ = load_encoder(distilbert, 2, attention="eager")
     return Frozen(
-        lower=lower,
+        lower=lambda: lower,
         encoder_fingerprint="f",
         depth=2,
         precision=torch.float32,
@@ -67,9 +67,9 @@ def test_the_cache_gives_what_was_computed_and_counts_its_rows(
 ) -> None:
     computed = load_or_compute(frozen, TABLES, tmp_path)
     counted: list[int] = []
-    frozen.lower.layers.requires_grad_(False)
+    frozen.lower().layers.requires_grad_(False)
     with torch.no_grad():
-        for weight in frozen.lower.parameters():
+        for weight in frozen.lower().parameters():
             weight.zero_()  # were it computed again, it would differ
     cached = load_or_compute(frozen, TABLES, tmp_path, counted.append)
     assert sum(counted) == 13

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from models.classifier import Classifier
+from models.dropout import Dropout
 from models.encoder import load_encoder
 from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
@@ -197,7 +198,9 @@ def test_r_drop_is_nothing_where_both_passes_agree_and_costs_where_they_do_not(
         trial = config(dropout=dropout)
         model = build(trial, distilbert).train()
         for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
+            if isinstance(module, Dropout):
+                module.chance = dropout
+            elif isinstance(module, torch.nn.Dropout):
                 module.p = dropout
         split = LoadedSplit(toy(0), trial, CPU)
         batch = split.reader.read(np.arange(PAIRS))

@@ -1,0 +1,1 @@
+"""Measured claims, and the commands that measure them."""

@@ -1,0 +1,267 @@
+"""How close to the machine: python benchmarks/floor.py [--data FOLDER] [--encoder FOLDER].
+
+Measures the rate of matrix products and the memory's bandwidth, counts what a pass or an epoch
+must do at least, and prints the fraction of that floor that is reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.records import save_record
+from models.classifier import Classifier
+from models.encoder import load_encoder
+from tuning.activations import Frozen, encode
+from tuning.batches import shuffled_batches, sorted_batches
+from tuning.config import Experiment, TrialConfig
+from tuning.material import Material, build_classifier, build_material
+from tuning.optimization import build_optimizer, build_schedule, parameter_groups, start_order
+from tuning.options import read_places
+from tuning.prepare import Prepared, prepare
+from tuning.resources import choose_precision
+from tuning.training import LoadedSplit, draw_rows, train_one_epoch
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One piece of work: what it must do at least, and the seconds that it took.
+
+    Operations are those of tokens, not of padding; ``half`` of them in bfloat16 if the machine
+    has it, ``single`` in float32. Bytes are the states, read or written once.
+    """
+
+    name: str
+    threads: int
+    half: float
+    single: float
+    bytes: float
+    padding: float
+    seconds: float
+    floor: float
+
+    @property
+    def reached(self) -> float:
+        """Return the fraction of the floor that is reached."""
+        return self.floor / self.seconds
+
+
+class Machine:
+    """Measures, once for each number of threads, what this machine can do."""
+
+    def __init__(self, repeats: int) -> None:
+        self.repeats = repeats
+        self.precision = getattr(torch, choose_precision("auto"))
+        self._known: dict[tuple[torch.dtype | str, int], float] = {}
+
+    def matrix_rate(self, precision: torch.dtype, threads: int) -> float:
+        """Return the best operations per second of a large matrix product."""
+        return self._measure(precision, threads, lambda: _matrix_rate(precision, self.repeats))
+
+    def bandwidth(self, threads: int) -> float:
+        """Return bytes per second of a large copy, read and written."""
+        return self._measure("copy", threads, lambda: _bandwidth(self.repeats))
+
+    def floor(self, half: float, single: float, bytes_: float, threads: int) -> float:
+        """Return the least seconds: all operations, or all bytes, whichever takes longer."""
+        multiplying = half / self.matrix_rate(self.precision, threads)
+        multiplying += single / self.matrix_rate(torch.float32, threads)
+        return max(multiplying, bytes_ / self.bandwidth(threads))
+
+    def _measure(
+        self, what: torch.dtype | str, threads: int, measure: Callable[[], float]
+    ) -> float:
+        if (what, threads) not in self._known:
+            torch.set_num_threads(threads)
+            self._known[what, threads] = measure()
+        return self._known[what, threads]
+
+
+def _matrix_rate(precision: torch.dtype, repeats: int) -> float:
+    rates = []
+    for size in (1024, 2048, 4096):
+        one, two = (torch.randn(size, size).to(precision) for _ in range(2))
+        multiply = partial(torch.matmul, one, two)
+        multiply()
+        rates += [2 * size**3 / seconds_of(multiply) for _ in range(repeats)]
+    return max(rates)
+
+
+def _bandwidth(repeats: int) -> float:
+    source = torch.ones(64 * 2**20)  # 256 MB, more than any cache
+    target = torch.empty_like(source)
+    moved = 2 * source.nbytes
+    return max(moved / seconds_of(lambda: target.copy_(source)) for _ in range(repeats + 1))
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return the seconds that the work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
+    """Return the pass of all layers over the train split, as it fills the cache."""
+    depth = prepared.encoder.layers
+    lower, _ = load_encoder(prepared.encoder.folder, depth, attention="eager")
+    frozen = Frozen(
+        lower=lambda: lower,
+        encoder_fingerprint=prepared.encoder.fingerprint,
+        depth=depth,
+        precision=machine.precision,
+        device=CPU,
+    )
+    table = prepared.tokens.splits["train"]
+    torch.set_num_threads(threads)
+    with FlopCounterMode(display=False) as counter:
+        states = encode(frozen, table)
+    seconds = [seconds_of(lambda: encode(frozen, table)) for _ in range(machine.repeats)]
+    batches = sorted_batches(table.lengths, 4096)
+    real = _real_share([table.lengths[rows] for rows in batches])
+    half, single = _by_precision(machine, counter.get_total_flops() * real, 0.0)
+    return _case(machine, "frozen pass, cached", threads, half, single, states.nbytes, real,
+                 seconds)  # fmt: skip
+
+
+def training_epoch(machine: Machine, name: str, material: Material, trial: TrialConfig) -> Case:
+    """Return an epoch of training on one core, without its validation."""
+    train = LoadedSplit(material.splits["train"], trial, CPU)
+    torch.set_num_threads(1)
+    with FlopCounterMode(display=False, depth=2) as counter:
+        model = build_classifier(trial, material)
+        epoch_of(model, train, trial)()
+    counts = counter.get_flop_counts()
+    head = sum(counts.get("Classifier.head", {}).values())
+    seconds = []
+    for _ in range(machine.repeats):
+        seconds.append(seconds_of(epoch_of(build_classifier(trial, material), train, trial)))
+    generator = start_order(trial)
+    rows = draw_rows(train, generator)
+    lengths = train.reader.lengths
+    batches = shuffled_batches(rows, lengths, trial.batch_size, generator)
+    real = _real_share([lengths[chosen] for chosen in batches])
+    encoder = (counter.get_total_flops() - head) * real
+    half, single = _by_precision(machine, encoder, head * real)
+    states = material.splits["train"].states
+    read = 0 if states is None else states.nbytes / train.orders
+    return _case(machine, name, 1, half, single, read, real, seconds)
+
+
+def epoch_of(model: Classifier, train: LoadedSplit, trial: TrialConfig) -> Callable[[], object]:
+    """Return what trains the model for one epoch, with its optimizer made before."""
+    optimizer = build_optimizer(parameter_groups(model, trial), trial)
+    schedule = build_schedule(optimizer, train.pairs, trial)
+    generator = start_order(trial)
+    return lambda: train_one_epoch(model, train, optimizer, schedule, generator, trial)
+
+
+def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float, float]:
+    """Return operations in bfloat16 and in float32: the head always uses float32."""
+    return (0.0, encoder + head) if machine.precision == torch.float32 else (encoder, head)
+
+
+def _real_share(batches: list) -> float:
+    """Return the share of positions that hold tokens, when each batch is padded."""
+    real = sum(int(lengths.sum()) for lengths in batches)
+    return real / sum(len(lengths) * int(lengths.max()) for lengths in batches)
+
+
+def _case(
+    machine: Machine,
+    name: str,
+    threads: int,
+    half: float,
+    single: float,
+    bytes_: float,
+    real: float,
+    seconds: list[float],
+) -> Case:
+    return Case(
+        name=name,
+        threads=threads,
+        half=half,
+        single=single,
+        bytes=bytes_,
+        padding=1 - real,
+        seconds=statistics.median(seconds),
+        floor=machine.floor(half, single, bytes_, threads),
+    )
+
+
+def prepare_for(data: str, encoder: str) -> Prepared:
+    """Return data and encoder ready, for trials with all layers frozen and one order of a pair."""
+    trial = {"both_orders": False, "targets": "labels"}
+    content = {"name": "floor", "data": data, "encoder": encoder, "trial": trial}
+    return prepare(Experiment.model_validate(content), read_places())
+
+
+def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
+    """Return the three cases: cached pass, epoch of the head, epoch of two trained layers."""
+    cases = [frozen_pass(machine, prepared, threads)]
+    layers = prepared.encoder.layers
+    with tempfile.TemporaryDirectory() as folder:
+        for name, depth in (("epoch of the head", layers),
+                            ("epoch of two trained layers", layers - 2)):  # fmt: skip
+            material = build_material(prepared, depth, Path(folder), Console(quiet=True))
+            trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
+            cases.append(training_epoch(machine, name, material, trial))
+    return cases
+
+
+def show(cases: list[Case], machine: Machine, title: str) -> Table:
+    """Return the table of the cases."""
+    table = Table(title=title)
+    for name in ("", "threads", "GFLOP", "MB", "padding", "floor", "measured", "reached"):
+        table.add_column(name, justify="right" if name else "left")
+    for case in cases:
+        work = f"{(case.half + case.single) / 1e9:.0f}"
+        moved, padding = f"{case.bytes / 1e6:.0f}", f"{case.padding:.0%}"
+        times = f"{case.floor:.2f} s", f"{case.seconds:.2f} s"
+        table.add_row(case.name, str(case.threads), work, moved, padding, *times,
+                      f"{case.reached:.0%}")  # fmt: skip
+    return table
+
+
+def main() -> int:
+    """Return 0 after printing the table and keeping its numbers."""
+    parser = argparse.ArgumentParser(description="Compare passes and epochs with their floor.")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--name", default="floor", help="of the file in benchmarks/results")
+    args = parser.parse_args()
+    threads = torch.get_num_threads()
+    machine = Machine(args.repeats)
+    cases = measure(machine, prepare_for(args.data, args.encoder), threads)
+    title = f"{Path(args.encoder).name} on {Path(args.data).name}: medians of {args.repeats}"
+    console = Console()
+    console.print(show(cases, machine, title))
+    rates = {
+        f"{name}_{count}": machine.matrix_rate(precision, count)
+        for name, precision in (("half", machine.precision), ("single", torch.float32))
+        for count in sorted({1, threads})
+    }
+    for name, rate in rates.items():
+        console.print(f"matrix rate, {name}: {rate / 1e9:.0f} GFLOP/s")
+    kept = [{**asdict(case), "reached": case.reached} for case in cases]
+    save_record(args.name, {"data": args.data, "rates": rates, "cases": kept})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""What was measured last against what is asked: python benchmarks/goals.py [--markdown].
+
+Reads benchmarks/results/; a row that was never measured says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.records import RESULTS, read_record
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Goal:
+    """A number from a record that should be at least, or at most, ``bound``."""
+
+    name: str
+    record: str
+    bound: float
+    at_least: bool
+    unit: str
+    read: Callable[[Numbers], float]
+
+    def reached(self, value: float) -> bool:
+        """Return whether the value is good enough."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def written(self, value: float) -> str:
+        """Return the value with its unit."""
+        return f"{value:.0%}" if self.unit == "%" else f"{value:.3g}{self.unit}"
+
+
+def against(frozen: int) -> Callable[[Numbers], float]:
+    """Return what reads the ratio to Trainer with so many frozen layers."""
+    return lambda numbers: next(c["ratio"] for c in numbers["cases"] if c["frozen"] == frozen)
+
+
+def start_up(numbers: Numbers) -> float:
+    """Return the seconds to the first training step of two trials with cached states."""
+    return next(row["first_step"] for row in numbers["trials"] if row["trials"] == 2)
+
+
+def driver_memory(numbers: Numbers) -> float:
+    """Return the most private megabytes of the driver above the states it once loads."""
+    return max(row["driver_mb"] - row["states_mb"] for row in numbers["pairs"])
+
+
+def copied_states(numbers: Numbers) -> float:
+    """Return by how much a worker grows where the states grow, as a share of them."""
+    first, last = numbers["pairs"][0], numbers["pairs"][-1]
+    grown = last["worker_mb"] - first["worker_mb"]
+    return max(0.0, grown / (last["states_mb"] - first["states_mb"]))
+
+
+GOALS = [
+    Goal(name="six cells, all layers frozen, against Trainer + Ray Tune", unit="x",
+         record="against_trainer", bound=20, at_least=True, read=against(6)),
+    Goal(name="six cells, four of six layers frozen, against the same", unit="x",
+         record="against_trainer", bound=2.5, at_least=True, read=against(4)),
+    Goal(name="frozen pass of the embedded encoder, share of the matrix rate", unit="%",
+         record="floor", bound=0.55, at_least=True, read=lambda n: n["cases"][0]["reached"]),
+    Goal(name="start-up to the first training step, states cached", unit=" s",
+         record="scaling", bound=12, at_least=False, read=start_up),
+    Goal(name="--help", record="scaling", bound=0.5, at_least=False, unit=" s",
+         read=lambda n: n["commands"]["help"]),
+    Goal(name="--dry-run", record="scaling", bound=3, at_least=False, unit=" s",
+         read=lambda n: n["commands"]["dry_run"]),
+    Goal(name="one more head-only trial, against its own training", unit="x",
+         record="scaling", bound=1.3, at_least=False, read=lambda n: n["one_more_trial"]["ratio"]),
+    Goal(name="driver's private memory above the states", unit=" MB",
+         record="scaling", bound=700, at_least=False, read=driver_memory),
+    Goal(name="states copied into each worker", unit="%",
+         record="scaling", bound=0.1, at_least=False, read=copied_states),
+    Goal(name="MLflow, share of the grid's time", unit="%",
+         record="scaling", bound=0.03, at_least=False, read=lambda n: n["log"]["share"]),
+]  # fmt: skip
+
+
+def rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str]]:
+    """Return name, value, goal and verdict of each goal, in words."""
+    found = []
+    for goal in GOALS:
+        record = read_record(goal.record, folder)
+        bound = f"{'at least' if goal.at_least else 'at most'} {goal.written(goal.bound)}"
+        try:
+            value = goal.read(record["numbers"]) if record else None
+        except (KeyError, StopIteration):  # a record of part of the benchmark
+            value = None
+        if value is None:
+            found.append((goal.name, "-", bound, "not measured"))
+        else:
+            verdict = "reached" if goal.reached(value) else "missed"
+            found.append((goal.name, goal.written(value), bound, verdict))
+    return found
+
+
+def main() -> int:
+    """Return 0 after printing the table, whatever it says."""
+    parser = argparse.ArgumentParser(description="Compare what was measured with the goals.")
+    parser.add_argument("--markdown", action="store_true", help="for a README")
+    args = parser.parse_args()
+    head = ("measure", "measured", "goal", "")
+    if args.markdown:
+        lines = [head, ("---",) * len(head), *rows()]
+        print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        return 0
+    table = Table(*head, title="Measured against asked")
+    for row in rows():
+        table.add_row(*row, style="" if row[-1] == "reached" else "red")
+    console = Console()
+    console.print(table)
+    for name in dict.fromkeys(goal.record for goal in GOALS):
+        record = read_record(name)
+        if record:
+            console.print(f"{name}: {', '.join(record['machine'].values())}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

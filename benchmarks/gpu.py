@@ -1,0 +1,150 @@
+"""What a GPU reaches, without Ray: python benchmarks/gpu.py [--data FOLDER] [--encoder FOLDER].
+
+The frozen pass of the data in both orders against the measured rate of matrix products, and the
+twelve-cell grid at three seeds and five epochs, seeds stacked and one by one. ``--device cpu``
+with few pairs tries the script itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.inputs import random_distilbert
+from benchmarks.records import save_record
+from models.encoder import load_encoder
+from tuning.activations import Frozen, encode
+from tuning.config import TrialConfig
+from tuning.loading import load_experiment
+from tuning.material import Material, build_classifier, build_material
+from tuning.options import ROOT, read_places
+from tuning.prepare import Prepared, prepare
+from tuning.resources import choose_precision
+from tuning.stacking import can_stack, fit_seeds
+from tuning.training import LoadedSplit, fit
+
+SEEDS, EPOCHS = 3, 5
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """Return the seconds that the work takes, until the device has done it."""
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
+    """Return the best operations per second of a large matrix product."""
+    size = 8192 if device.type == "cuda" else 1024
+    one, two = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
+    seconds_of(lambda: one @ two, device)
+    return max(2 * size**3 / seconds_of(lambda: one @ two, device) for _ in range(5))
+
+
+def frozen_pass(prepared: Prepared, device: torch.device, precision: torch.dtype) -> float:
+    """Return the operations per second of the whole encoder over all splits, in both orders."""
+    depth = prepared.encoder.layers
+    lower, _ = load_encoder(prepared.encoder.folder, depth, attention="sdpa")
+    frozen = Frozen(
+        lower=lambda: lower,
+        encoder_fingerprint=prepared.encoder.fingerprint,
+        depth=depth,
+        precision=precision,
+        device=device,
+    )
+    tables = list(prepared.tokens.splits.values())
+
+    def work() -> None:
+        for table in tables:
+            encode(frozen, table)
+
+    with FlopCounterMode(display=False) as counter:  # also the first, slower pass
+        work()
+    return counter.get_total_flops() / seconds_of(work, device)
+
+
+def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> dict[str, float]:
+    """Return the seconds that sharing the states and then training the grid takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        materials = {
+            depth: build_material(prepared, depth, Path(folder), Console(quiet=True))
+            for depth in prepared.depths
+        }
+        shared = time.perf_counter() - started
+    started = time.perf_counter()
+    for trial in prepared.trials:
+        train_seeds(trial, materials[prepared.depth_of(trial)], device, stacked=stacked)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return {"shared": shared, "trained": time.perf_counter() - started}
+
+
+def train_seeds(
+    trial: TrialConfig, material: Material, device: torch.device, *, stacked: bool
+) -> None:
+    """Train all seeds of a cell: stacked where that applies and is asked for."""
+    train, validation = (
+        LoadedSplit(material.splits[name], trial, device) for name in ("train", "validation")
+    )
+    configs = [trial.model_copy(update={"seed": seed, "order_seed": 0}) for seed in range(SEEDS)]
+    models = [build_classifier(config, material).to(device) for config in configs]
+    if stacked and can_stack(models):
+        for _ in fit_seeds(models, train, validation, configs[0]):
+            pass
+        return
+    for model, config in zip(models, configs, strict=True):
+        for _ in fit(model, train, validation, config):
+            pass
+
+
+def grid(data: str, encoder: str, epochs: int) -> Prepared:
+    """Return the assigned grid, ready to run."""
+    overrides = [f"epochs={epochs}", "min_steps=0"]
+    assigned = load_experiment(ROOT / "experiments/grid.yaml", overrides)
+    chosen = assigned.model_copy(update={"data": data, "encoder": encoder})
+    return prepare(chosen, read_places(), strict=True)
+
+
+def main() -> int:
+    """Return 0 after printing the numbers and keeping them; 2 if there is no such device."""
+    parser = argparse.ArgumentParser(description="Measure what a GPU reaches.")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--encoder", help="a folder; default: DistilBERT's size, random weights")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("gpu.py: error: torch finds no CUDA device; --device cpu tries the script itself",
+              file=sys.stderr)  # fmt: skip
+        return 2
+    device = torch.device(args.device)
+    name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
+    precision = getattr(torch, choose_precision("auto"))
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = args.encoder or str(random_distilbert(Path(folder)))
+        prepared = grid(args.data, encoder, args.epochs)
+        rate, reached = matrix_rate(device, precision), frozen_pass(prepared, device, precision)
+        numbers: dict[str, object] = {"device": name, "rate": rate, "frozen": reached / rate}
+        print(f"{name}: {rate / 1e12:.2f} TFLOP/s, the frozen pass {reached / rate:.0%} of it")
+        for way, stacked in (("plain", False), ("stacked", True)):
+            numbers[way] = seconds = grid_seconds(prepared, device, stacked=stacked)
+            print(f"12 cells x {SEEDS} seeds, {way}: {seconds['shared']:.1f} s for the states, "
+                  f"{seconds['trained']:.1f} s of training")  # fmt: skip
+    if args.device == "cuda":
+        save_record("gpu", numbers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""What more of everything costs: python benchmarks/scaling.py [--data FOLDER].
+
+Runs grids of the embedded encoder, everything frozen: more trials, more pairs, fewer cores; then
+start-up, the driver's memory, and the share of time that MLflow takes. The cost of more seeds is
+in ``seeds.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pstats
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.inputs import repeat_pairs
+from benchmarks.launches import Launch, run_grid
+from benchmarks.records import save_record
+from tuning.options import ROOT
+
+TRIAL: dict[str, object] = {"both_orders": False, "targets": "labels", "freezing": "all"}
+TRIALS = (1, 2, 4, 8, 16)
+TIMES = (1, 4, 16)
+MEGA = 1e6
+GRID_PATH = str(ROOT / "tuning/run_grid.py")
+
+
+class Bench:
+    """Runs the grids in folders of its own and shares one cache of states between them.
+
+    Args:
+        folder: Empty.
+        data: As for ``run_grid.py``.
+    """
+
+    def __init__(self, folder: Path, data: str) -> None:
+        self.folder = folder
+        self.data = data
+        self._runs = 0
+
+    def run(
+        self,
+        trials: int,
+        *,
+        epochs: int = 1,
+        data: str | None = None,
+        python: tuple[str, ...] = (),
+        cores: Sequence[int] = (),
+    ) -> Launch:
+        """Return what a grid of so many trials that differ in their seed took, states cached."""
+        self._runs += 1
+        words = ["--data", data or self.data, "--encoder", "embedded"]
+        return run_grid(
+            self.folder / str(self._runs),
+            {**TRIAL, "epochs": epochs},
+            {"seed": list(range(trials))},
+            *words,
+            python=python,
+            output=self.folder / "shared",
+            cores=cores,
+        )
+
+    def states_bytes(self) -> int:
+        """Return the size of the newest file of cached states."""
+        files = (self.folder / "shared/activations").glob("*.safetensors")
+        return max(files, key=lambda path: path.stat().st_mtime).stat().st_size
+
+
+def by_trials(bench: Bench) -> list[dict[str, float]]:
+    """Return a row for each number of trials."""
+    bench.run(1)  # fills the cache
+    return [{"trials": trials, **_row(bench.run(trials))} for trials in TRIALS]
+
+
+def by_pairs(bench: Bench) -> list[dict[str, float]]:
+    """Return a row for each repetition of the data: two trials, first and cached."""
+    rows = []
+    for times in TIMES:
+        data = str(repeat_pairs(bench.data, bench.folder / f"x{times}", times))
+        first, cached = bench.run(2, data=data), bench.run(2, data=data)
+        states = bench.states_bytes()
+        rows.append({"times": times, "first_seconds": first.watched.seconds, **_row(cached),
+                     "states_mb": states / MEGA})  # fmt: skip
+    return rows
+
+
+def by_cores(bench: Bench) -> list[dict[str, float]]:
+    """Return a row for one core and one for all of them: four trials."""
+    every = sorted(os.sched_getaffinity(0))
+    return [
+        {"cores": len(cores), **_row(bench.run(4, cores=cores))} for cores in (every[:1], every)
+    ]
+
+
+def _row(launch: Launch) -> dict[str, float]:
+    return {
+        "seconds": launch.watched.seconds,
+        "first_step": launch.first_step,
+        "training": statistics.median(launch.training),
+        "driver_mb": launch.watched.driver_bytes / MEGA,
+        "worker_mb": launch.watched.worker_bytes / MEGA,
+        "disk_mb": launch.disk_bytes / MEGA,
+    }
+
+
+def one_more_trial(bench: Bench) -> dict[str, float]:
+    """Return what a further trial of five epochs costs, against the time that its epochs take.
+
+    As many trials run at a time as there are cores: so many more take one trial's time longer.
+    """
+    cores = len(os.sched_getaffinity(0))
+    few = bench.run(cores, epochs=5)
+    many = bench.run(3 * cores, epochs=5)
+    further = (many.watched.seconds - few.watched.seconds) / 2
+    pure = statistics.mean(many.training)
+    return {"further": further, "pure": pure, "ratio": further / pure}
+
+
+def log_share(bench: Bench) -> dict[str, float]:
+    """Return the seconds that the driver spends in ``tracking.py`` during a six-cell grid."""
+    profile = bench.folder / "driver.prof"
+    launch = bench.run(6, epochs=3, python=("-m", "cProfile", "-o", str(profile)))
+    stats = pstats.Stats(str(profile)).stats  # pyright: ignore[reportAttributeAccessIssue]
+    inside = 0.0
+    for (file, _, _), (*_, callers) in stats.items():
+        if not file.endswith("tuning/tracking.py"):
+            continue
+        for (caller, _, _), (*_, cumulative) in callers.items():
+            inside += 0.0 if caller.endswith("tuning/tracking.py") else cumulative
+    return {"inside": inside, "seconds": launch.watched.seconds,
+            "share": inside / launch.watched.seconds}  # fmt: skip
+
+
+def commands(data: str) -> dict[str, float]:
+    """Return the median seconds of what runs nothing."""
+    plan = ["--dry-run", "--data", data, "--encoder", "embedded"]
+    return {"help": _median_seconds(["--help"]), "dry_run": _median_seconds(plan)}
+
+
+def _median_seconds(words: list[str]) -> float:
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, GRID_PATH, *words], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def show(title: str, rows: list[dict[str, float]]) -> Table:
+    """Return a table with a column for each name."""
+    table = Table(title=title)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(
+            *(f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in row.values())
+        )
+    return table
+
+
+def main() -> int:
+    """Return 0 after printing the tables and keeping their numbers."""
+    parser = argparse.ArgumentParser(description="Measure what more of everything costs.")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    args = parser.parse_args()
+    console = Console()
+    numbers: dict[str, object] = {"data": Path(args.data).name}
+    data = args.data if args.data == "embedded" else str(Path(args.data).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), data)
+        numbers["commands"] = found = commands(data)
+        console.print(show("commands that run nothing, seconds", [found]))
+        for name, measure in (("trials", by_trials), ("cores", by_cores)):
+            numbers[name] = rows = measure(bench)
+            console.print(show(f"more {name}", rows))
+        for name, measure in (("one_more_trial", one_more_trial), ("log", log_share)):
+            numbers[name] = found = measure(bench)
+            console.print(show(name.replace("_", " "), [found]))
+        save_record("scaling", numbers)
+        numbers["pairs"] = rows = by_pairs(Bench(Path(folder) / "pairs", "embedded"))
+        console.print(show("more pairs (embedded)", rows))
+    save_record("scaling", numbers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Dropout whose random numbers cost little on a CPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_LEVELS = 2**16
+
+
+class Dropout(nn.Module):
+    """Drop each feature with a chance, and scale what stays so that its mean is kept.
+
+    On a CPU torch draws a random number of 64 bits for each feature, which is a fifth of the time
+    of training a head on cached states; here one serves four features, with 16 bits each. The
+    chance is rounded to a multiple of 1 / 65,536, and the scale is that of the rounded chance.
+
+    Args:
+        chance: In [0, 1).
+
+    Raises:
+        ValueError: If the chance is outside of that.
+    """
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        if not 0 <= chance < 1:
+            raise ValueError(f"dropout: must be at least 0 and below 1, got {chance}")
+        self.chance = chance
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features, of any shape, as they are unless training."""
+        if not self.training or self.chance == 0:
+            return features
+        if features.device.type != "cpu":
+            return nn.functional.dropout(features, self.chance, training=True)
+        dropped = min(round(self.chance * _LEVELS), _LEVELS - 1)  # of all levels
+        count = features.numel()
+        drawn = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+        levels = drawn.view(torch.int16)[:count].view(features.shape)  # from -32,768
+        kept = (levels >= dropped - _LEVELS // 2).to(features.dtype)
+        return features * kept.mul_(_LEVELS / (_LEVELS - dropped))

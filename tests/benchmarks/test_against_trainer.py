@@ -1,0 +1,31 @@
+"""Guards the comparison: both sides run the same cells and give scores and times."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.against_trainer import Compared, run_ours, run_theirs, show
+from benchmarks.inputs import sample_pairs
+from benchmarks.launches import CommandError, watch
+from tuning.options import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def test_both_sides_run_and_are_compared(tmp_path: Path) -> None:
+    data = sample_pairs("embedded", tmp_path / "data", train=48, others=24)
+    compared = Compared(frozen=3, epochs=1)
+    encoder = ROOT / "embedded/encoder"
+    run_ours(compared, data, encoder, tmp_path / "ours")
+    run_theirs(compared, data, encoder, tmp_path / "theirs", "sdpa")
+    assert compared.ratio == compared.theirs[0] / compared.ours[0] > 0
+    for score in (*compared.our_f1, *compared.their_f1):
+        assert 0.5 < score <= 1
+    (row,) = zip(*(column.cells for column in show([compared]).columns), strict=True)
+    assert row[0] == "3 of 6"
+
+
+def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    words = ["python3", "-c", "import sys; sys.exit('no such thing')"]
+    with pytest.raises(CommandError, match=r"exit code 1\n(.|\n)*no such thing"):
+        watch(words, tmp_path)

@@ -1,0 +1,53 @@
+"""Guards the goals: read from the records, judged on the right side of the bound."""
+
+from pathlib import Path
+
+from benchmarks.goals import GOALS, rows
+from benchmarks.records import read_record, save_record
+
+MEASURED = {
+    "against_trainer": {"cases": [{"frozen": 6, "ratio": 20.0}, {"frozen": 4, "ratio": 2.4}]},
+    "floor": {"cases": [{"reached": 0.56}]},
+    "scaling": {
+        "commands": {"help": 0.51, "dry_run": 2.0},
+        "trials": [{"trials": 1, "first_step": 99.0}, {"trials": 2, "first_step": 11.0}],
+        "one_more_trial": {"ratio": 1.3},
+        "log": {"share": 0.04},
+        "pairs": [
+            {"driver_mb": 900.0, "worker_mb": 400.0, "states_mb": 300.0},
+            {"driver_mb": 1000.0, "worker_mb": 450.0, "states_mb": 1300.0},
+        ],
+    },
+}
+
+
+def test_a_goal_that_was_never_measured_says_so(tmp_path: Path) -> None:
+    assert {row[-1] for row in rows(tmp_path)} == {"not measured"}
+    assert len(rows(tmp_path)) == len(GOALS)
+
+
+def test_goals_are_judged_by_their_bound(tmp_path: Path) -> None:
+    for name, numbers in MEASURED.items():
+        save_record(name, numbers, tmp_path)
+    verdicts = [row[-1] for row in rows(tmp_path)]
+    assert verdicts == [
+        "reached", "missed",  # against Trainer
+        "reached",  # frozen pass
+        "reached", "missed", "reached",  # start-up, --help, --dry-run
+        "reached", "reached", "reached",  # one more trial, driver, workers
+        "missed",  # MLflow
+    ]  # fmt: skip
+    assert rows(tmp_path)[7][1] == "600 MB"
+    assert rows(tmp_path)[8][1] == "5%"
+
+
+def test_a_record_of_half_a_benchmark_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    save_record("against_trainer", {"cases": MEASURED["against_trainer"]["cases"][:1]}, tmp_path)
+    assert [row[-1] for row in rows(tmp_path)[:2]] == ["reached", "not measured"]
+
+
+def test_a_record_names_its_machine(tmp_path: Path) -> None:
+    save_record("floor", {}, tmp_path)
+    record = read_record("floor", tmp_path)
+    assert record is not None
+    assert {"processor", "cores", "torch", "date"} <= set(record["machine"])
