@@ -1,9 +1,9 @@
 """Tiny encoders with random weights, in the folders that users give."""
 
+import os
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -13,12 +13,17 @@ from tokenizers.pre_tokenizers import Whitespace
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
 
+# Tests run two at a time: more threads than cores wait for each other, many times as long.
+# OpenMP reads this when torch is imported, here and in the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(45))]
 WIDTH, LAYERS = 12, 3
 
 
 def make_encoder(folder: Path, architecture: str) -> Path:
     """Write an encoder of 3 layers and width 12 into ``folder``."""
+    import torch
     from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
     torch.manual_seed(0)

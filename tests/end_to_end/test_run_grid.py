@@ -4,15 +4,23 @@ import json
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import Ran, command, reproduce, run_smoke
+from tests.end_to_end.running import (
+    HANG,
+    Ran,
+    command,
+    few_pairs,
+    reproduce,
+    run_smoke,
+    started,
+    wait_for,
+)
 from tuning.options import ROOT
 
 pytestmark = pytest.mark.slow
@@ -80,58 +88,44 @@ def test_a_score_that_differs_is_marked_and_ends_with_1(smoke: Ran, tmp_path: Pa
 
 
 def test_the_same_experiment_gives_the_same_numbers_cached_again_and_uncached(
-    smoke: Ran, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    again = run_smoke(tmp_path, "--set", "freezing=all", "--output", str(smoke.folder / "out"))
-    plain = run_smoke(tmp_path, "--set", "freezing=all", "--no-cache-activations", "--set",
-                      "name=plain")  # fmt: skip
-    assert (again.ended.returncode, plain.ended.returncode) == (0, 0), plain.ended.stderr
-    frozen = [run for run in smoke.trials() if run.data.params["freezing"] == "all"]
-    first = {run.data.params["learning_rate"]: run.data.metrics for run in frozen}
-    for run in again.trials():
-        logged = first[run.data.params["learning_rate"]]
+    few = ["--data", str(few_pairs(tmp_path)), "--set", "epochs=3", "--set", "batch_size=16"]
+    first = run_smoke(tmp_path, *few)
+    again = run_smoke(tmp_path, *few, "--set", "name=again")
+    plain = run_smoke(tmp_path, *few, "--set", "name=plain", "--no-cache-activations", "--set",
+                      "learning_rate=[0.001]")  # fmt: skip
+    for ran in (first, again, plain):
+        assert ran.ended.returncode == 0, ran.ended.stderr
+    frozen = {run.data.params["learning_rate"]: run.data.metrics for run in first.trials()}
+    assert (len(frozen), len(again.trials("again")), len(plain.trials("plain"))) == (2, 2, 1)
+    for run in again.trials("again"):
+        logged = frozen[run.data.params["learning_rate"]]
         same = {name for name in logged if "seconds" not in name}
         assert {name: run.data.metrics[name] for name in same} == {n: logged[n] for n in same}
     for run in plain.trials("plain"):
-        logged = first[run.data.params["learning_rate"]]
+        logged = frozen[run.data.params["learning_rate"]]
         assert run.data.metrics["val_loss"] == pytest.approx(logged["val_loss"], abs=5e-3)
-
-
-def wait_for(found: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not found() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert found()
 
 
 def trials_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
     """Return the processes that are training."""
-    children = psutil.Process(driver.pid).children(recursive=True)
-    return [child for child in children if child.name().startswith("ray::ImplicitFu")]
-
-
-def stop(driver: subprocess.Popen[str]) -> None:
-    """End the driver, if it has not ended, with all it started."""
-    if driver.poll() is None:
-        for process in [*psutil.Process(driver.pid).children(recursive=True), driver]:
-            process.kill()
-        driver.communicate()
+    found = []
+    for child in psutil.Process(driver.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # some start others and end
+            if child.name().startswith("ray::ImplicitFu"):
+                found.append(child)
+    return found
 
 
 def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'log.db'}"
-    smoke = str(ROOT / "experiments/smoke.yaml")
-    words = [smoke, "--output", str(tmp_path), "--tracking-uri", store, "--set", "epochs=12"]
-    driver = subprocess.Popen(
-        command("run_grid.py", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-    try:
-        wait_for(lambda: len(trials_of(driver)) == 2, 120)
+    words = [str(ROOT / "experiments/smoke.yaml"), "--data", str(few_pairs(tmp_path)), "--set",
+             "epochs=24", "--output", str(tmp_path), "--tracking-uri", store]  # fmt: skip
+    with started(command("run_grid.py", *words)) as driver:
+        wait_for(lambda: len(trials_of(driver)) == 2, driver)
         trials_of(driver)[0].kill()
-        output, errors = driver.communicate(timeout=120)
-    finally:
-        stop(driver)
+        output, errors = driver.communicate(timeout=HANG)
     ran = Ran(folder=tmp_path, store=store, ended=subprocess.CompletedProcess([], 0))
     assert driver.returncode == 1
     assert re.search(r"failed: 0[12]-", output), output + errors

@@ -13,8 +13,7 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.end_to_end.running import Ended, Ran, command
-from tests.end_to_end.test_run_grid import stop, wait_for
+from tests.end_to_end.running import Ended, Ran, command, few_pairs, started, wait_for
 from tuning.options import ROOT
 
 pytestmark = pytest.mark.slow
@@ -24,7 +23,8 @@ TRIALS = 4
 
 def words_for(folder: Path, *words: str) -> list[str]:
     store = f"sqlite:///{folder / 'log.db'}"
-    places = ["--output", str(folder / "out"), "--tracking-uri", store]
+    few = ["--data", str(few_pairs(folder)), "--set", "batch_size=16"]
+    places = ["--output", str(folder / "out"), "--tracking-uri", store, *few]
     return command("run_search.py", SMOKE, *places, *words)
 
 
@@ -140,8 +140,10 @@ def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched
 
 
 def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_path: Path) -> None:
-    places = ["--tracking-uri", searched.store, "--output", str(tmp_path), "--set", "name=more"]
+    places = ["--tracking-uri", searched.store, "--output", str(tmp_path), "--data",
+              str(few_pairs(searched.folder)), "--set", "name=more"]  # fmt: skip
     few = [
+        "batch_size=16",
         "search.warm_start=smoke_search",
         "search.num_samples=1",
         "search.confirm=1",
@@ -169,7 +171,7 @@ def has_finished(folder: Path, count: int) -> bool:
     return sum(trial.state == TrialState.COMPLETE for trial in trials) >= count
 
 
-PLANNED = 6
+PLANNED = 8
 LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
 
 
@@ -177,14 +179,8 @@ LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a search that was killed halfway."""
     folder = tmp_path_factory.mktemp("killed")
-    driver = subprocess.Popen(
-        words_for(folder, *LONGER), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        wait_for(lambda: has_finished(folder, 2), 120)
-        driver.kill()
-    finally:
-        stop(driver)
+    with started(words_for(folder, *LONGER)) as driver:
+        wait_for(lambda: has_finished(folder, 2), driver)
     return folder
 
 
@@ -240,7 +236,8 @@ def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
 
 
 def test_when_the_time_is_up_every_record_is_closed_and_they_agree(tmp_path: Path) -> None:
-    words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=60"]
+    words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=12",
+             "search.num_samples=40"]  # fmt: skip
     search(tmp_path, *(word for value in words for word in ("--set", value)))
     trials = study_of(tmp_path).trials
     complete = {t.number for t in trials if t.state == TrialState.COMPLETE}
