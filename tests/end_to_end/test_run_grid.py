@@ -121,7 +121,7 @@ def trials_of(driver: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_a_killed_trial_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'log.db'}"
     words = [str(ROOT / "experiments/smoke.yaml"), "--data", str(few_pairs(tmp_path)), "--set",
-             "epochs=24", "--output", str(tmp_path), "--tracking-uri", store]  # fmt: skip
+             "epochs=16", "--output", str(tmp_path), "--tracking-uri", store]  # fmt: skip
     with started(command("run_grid.py", *words)) as driver:
         wait_for(lambda: len(trials_of(driver)) == 2, driver)
         trials_of(driver)[0].kill()
