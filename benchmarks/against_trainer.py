@@ -36,7 +36,7 @@ class Size:
     repeats: int
 
 
-QUICK = Size(train=400, validation=200, epochs={LAYERS: 10, 4: 4}, repeats=2)
+QUICK = Size(train=400, validation=200, epochs={LAYERS: 10, 4: 3}, repeats=2)
 FULL = Size(train=800, validation=400, epochs={LAYERS: 10, 4: 10}, repeats=3)
 
 

@@ -1,12 +1,14 @@
 """Where the time of a trial goes: python benchmarks/where_time_goes.py [--data FOLDER].
 
-Profiles one epoch of training on one core, with all layers frozen and with two trained, by kind
-of operation. What was learned from it stands in PROFILE.md.
+Profiles the driver of a grid of two trials by stage, then one epoch of training on one core, with
+all layers frozen and with two trained, by kind of operation. What was learned from it stands in
+PROFILE.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import pstats
 import sys
 import tempfile
 from pathlib import Path
@@ -17,11 +19,63 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.floor import CPU, epoch_of, prepare_for
+from benchmarks.launches import run_grid
 from tuning.config import TrialConfig
 from tuning.material import Material, build_classifier, build_material
 from tuning.training import LoadedSplit
 
-_SHOWN = 16
+_SHOWN = 12
+_STAGES = (  # what a driver does, in its order: a function and the end of its file's path
+    ("plan: data, word pieces", "prepare", "tuning/prepare.py"),
+    ("import torch, Ray, MLflow", "<module>", "tuning/session.py"),
+    ("open the log", "open_log", "tuning/launch_record.py"),
+    ("start Ray", "init", "ray/_private/worker.py"),
+    ("keep encoder and pairs in the log", "keep_inputs", "tuning/launch_record.py"),
+    ("load and share the states", "open_workshop", "tuning/workshop.py"),
+    ("run the trials", "run_points", "tuning/launch.py"),
+    ("end Ray", "shutdown", "ray/_private/worker.py"),
+)
+
+
+def profile_driver(data: str, encoder: str) -> tuple[list[tuple[str, float]], float]:
+    """Return the seconds of each stage of a driver whose states are cached, and to its end."""
+    trial: dict[str, object] = {"both_orders": False, "targets": "labels", "epochs": 2}
+    grid: dict[str, list[object]] = {"seed": [0, 1]}
+    with tempfile.TemporaryDirectory() as place:
+        folder, words = Path(place), ("--data", data, "--encoder", encoder)
+        run_grid(folder / "first", trial, grid, *words, output=folder / "out")
+        stats = folder / "driver.prof"
+        launch = run_grid(
+            folder / "cached",
+            trial,
+            grid,
+            *words,
+            python=("-m", "cProfile", "-o", str(stats)),
+            output=folder / "out",
+        )
+        found = read_profile(stats)
+    stages = [
+        (stage, sum(v for (file, name), v in found.items() if name == function
+                    and file.endswith(ending)))
+        for stage, function, ending in _STAGES
+    ]  # fmt: skip
+    return stages, launch.watched.seconds
+
+
+def read_profile(path: Path) -> dict[tuple[str, str], float]:
+    """Return the seconds in each function with what it calls, by file and name."""
+    stats = pstats.Stats(str(path)).stats  # pyright: ignore[reportAttributeAccessIssue]
+    return {(file, name): values[3] for (file, _, name), values in stats.items()}
+
+
+def show_driver(stages: list[tuple[str, float]], seconds: float) -> Table:
+    """Return a table of the stages."""
+    table = Table(title=f"driver of two trials, states cached: {seconds:.1f} s")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    for stage, value in stages:
+        table.add_row(stage, f"{value:.2f}")
+    return table
 
 
 def profile_epoch(material: Material, trial: TrialConfig) -> list[tuple[str, int, float]]:
@@ -52,6 +106,9 @@ def main() -> int:
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()
+    if args.data != "embedded":
+        args.data = str(Path(args.data).resolve())
+    Console().print(show_driver(*profile_driver(str(args.data), args.encoder)))
     torch.set_num_threads(1)
     prepared = prepare_for(args.data, args.encoder)
     layers = prepared.encoder.layers

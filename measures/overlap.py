@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 FEATURES = 27  # what overlap_features returns of a pair
 _WORD = re.compile(r"\w+")
@@ -22,6 +21,9 @@ def words(text: str) -> list[str]:
 
 def content_words(text: str) -> set[str]:
     """Return the different words of a text without English stop words."""
+    # scikit-learn takes most of a second to import, and few trials use these features
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     return set(words(text)) - ENGLISH_STOP_WORDS
 
 

@@ -18,6 +18,7 @@ RAY_FILES = {
     "trial.py",
     "launch.py",
     "workshop.py",
+    "cluster.py",
     "callbacks.py",
     "search_trial.py",
     "search_launch.py",

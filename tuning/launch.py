@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,21 @@ from tuning.launch_record import Settings, keep_inputs, open_log
 from tuning.prepare import Prepared, varied_fields
 from tuning.progress import Progress
 from tuning.trial import OBJECTIVE, run_trial
-from tuning.workshop import Workshop, open_workshop, ray_session, trial_modules
+from tuning.workshop import Workshop, open_workshop
 
 
 def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Outcome]:
     """Run every trial and return what became of each, in the order of the grid.
 
-    A trial that fails is recorded and does not stop the others.
+    A trial that fails is recorded and does not stop the others. Needs a Ray session.
     """
     tracker = open_log(prepared, settings)
     points = [{"trial": trial.model_dump()} for trial in prepared.trials]
-    with ray_session(settings.address, trial_modules(prepared)):
-        keep_inputs(prepared, settings.folder, tracker)
+    with ThreadPoolExecutor(1) as aside:  # a second that no trial need wait for
+        kept = aside.submit(keep_inputs, prepared, settings.folder, tracker)
         shop = open_workshop(prepared, settings, tracker, console)
         outcomes = run_points(shop, points, trial_names(prepared.trials), settings.folder)
+        kept.result()
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     tracker.end_parent(failed=failed, summary=best)

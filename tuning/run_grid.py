@@ -17,9 +17,10 @@ def main() -> int:
         print_plan(prepared, console)
         if args.dry_run:
             return 0
-        from tuning.session import run  # Ray and torch take seconds: not for --help or a plan
+        from tuning.cluster import import_aside, ray_session  # takes a second: not for a plan
 
-        return run(prepared, args, console)
+        with import_aside("tuning.session") as session, ray_session(args.address):
+            return session.result().run(prepared, args, console)
     except USER_ERRORS as error:
         print(f"run_grid.py: error: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tuning.callbacks import Outcome
 from tuning.champion import Scored, score_champion
+from tuning.cluster import ray_session
 from tuning.launch_record import Settings, keep_inputs
 from tuning.levers import Ablation, plan_ablations
 from tuning.material import build_material
@@ -25,7 +26,7 @@ from tuning.search_launch import (
 from tuning.search_opening import CUT_OFF, Search, outcome_of, put_right
 from tuning.study import close_stale
 from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
-from tuning.workshop import Workshop, open_workshop, ray_session, trial_modules
+from tuning.workshop import Workshop, open_workshop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def find_champion(search: Search) -> Found:
     """
     prepared, settings = search.prepared, search.settings
     finished = put_right(search)
-    with ray_session(settings.address, trial_modules(prepared)):
+    with ray_session(settings.address):
         keep_inputs(prepared, settings.folder, search.tracker)
         shop = open_workshop(prepared, settings, search.tracker, search.console, with_test=False)
         outcomes = finished + _draw(search, shop, len(finished))

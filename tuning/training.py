@@ -91,25 +91,30 @@ def fit(
 
     The caller decides what to log and when to stop: leaving the loop ends the training. It ends
     by itself after an epoch that diverged (a loss or a validation logit that is not finite).
-    Each epoch sees every pair once, in a random one of its orders.
+    Each epoch sees every pair once, in a random one of its orders. If the first one diverges the
+    model is as it was given.
     """
     optimizer = build_optimizer(parameter_groups(model, config), config)
     schedule = build_schedule(optimizer, train.pairs, config)
     generator = start_order(config)
-    val_loss, scores = validate(model, validation)
+    untrained = {name: weight.clone() for name, weight in model.trained_state().items()}
+    last: tuple[float, dict[str, float]] | None = None
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
         loss, diverged = train_one_epoch(model, train, optimizer, schedule, generator, config)
-        checked = None if diverged else predict(model, validation)
-        if checked is not None and np.isfinite(checked).all():
-            val_loss, scores = score_logits(validation.labels, checked)
+        logits = None if diverged else predict(model, validation)
+        if logits is not None and np.isfinite(logits).all():
+            last = score_logits(validation.labels, logits)
         else:
             diverged = True
+        if last is None:
+            model.load_state_dict(model.state_dict() | untrained)
+            last = validate(model, validation)
         yield EpochResult(
             epoch=epoch,
             train_loss=loss,
-            val_loss=val_loss,
-            scores=scores,
+            val_loss=last[0],
+            scores=last[1],
             seconds=time.perf_counter() - started,
             diverged=diverged,
         )

@@ -1,11 +1,8 @@
-"""Where trials run: a Ray session, warm workers in it, and what all trials share."""
+"""Where trials run: what all of them share, put into a Ray session, and what each is given."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ray
@@ -29,46 +26,6 @@ class Workshop:
     console: Console
     shared: Shared
     resources: Mapping[str, float]
-
-
-@contextmanager
-def ray_session(address: str | None, preload: Sequence[str] = ()) -> Iterator[None]:
-    """Start Ray here, or join the cluster at ``address``; leave no process of ours behind.
-
-    Args:
-        address: Of a running cluster, or None.
-        preload: Modules that workers started here import before a trial needs them.
-    """
-    os.environ.setdefault("RAY_preload_python_modules", ",".join(preload))
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a box at verbose=0 too
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    ray.init(
-        address=address or "local",
-        include_dashboard=None if address else False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-    # a failed trial is told in a line; Ray keeps its trace in the trial's folder
-    logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def trial_modules(prepared: Prepared) -> list[str]:
-    """Return what the workers import while the driver gets their data ready.
-
-    Nothing with a GPU: such machines have many cores, and Ray starts a worker for each.
-    """
-    if torch.cuda.is_available():
-        return []
-    modules = ["sklearn.metrics", "tuning.trial", "tuning.search_trial"]
-    if prepared.depths[0] < prepared.encoder.layers:
-        name = prepared.encoder.architecture
-        modules.append(f"transformers.models.{name}.modeling_{name}")
-    return modules
 
 
 def open_workshop(
