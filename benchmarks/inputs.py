@@ -22,7 +22,9 @@ def random_distilbert(folder: Path) -> Path:
     the first of the 30,522 that the model knows.
     """
     from transformers import DistilBertConfig, DistilBertModel
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     torch.manual_seed(0)
     DistilBertModel(DistilBertConfig()).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):

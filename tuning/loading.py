@@ -52,15 +52,18 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
         return [f"--set {override}: must be key=value"]
     value, problems = parse_yaml(text)
     section, _, field = key.partition(".")
+    for name in ("trial", "grid"):
+        if key in TrialConfig.model_fields and not isinstance(content.setdefault(name, {}), dict):
+            return [*problems, f"--set {override}: {name} holds a value and has no {key}"]
     if field:
         if not isinstance(content.setdefault(section, {}), dict):
             return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
         content[section][field] = value
     elif key in TrialConfig.model_fields and isinstance(value, list):
-        content.setdefault("grid", {})[key] = value
+        content["grid"][key] = value
     elif key in TrialConfig.model_fields:
-        content.get("grid", {}).pop(key, None)
-        content.setdefault("trial", {})[key] = value
+        content["grid"].pop(key, None)
+        content["trial"][key] = value
     else:
         content[key] = value
     return problems

@@ -32,11 +32,15 @@ def require_search(experiment: Experiment, path: Path) -> SearchSettings:
     return experiment.search
 
 
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
 def print_search_plan(prepared: Prepared, search: SearchSettings, console: Console) -> None:
     """Print what will run: notices first, then data, encoder, space and stages."""
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
-    limit = f", at most {search.time_budget / 60:.0f} minutes" if search.time_budget else ""
+    limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
     stopping = search.scheduler
     if stopping != "none":
         stopping += f" after {search.grace_period} epochs"

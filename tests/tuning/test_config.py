@@ -103,6 +103,13 @@ def test_an_override_goes_through_the_same_checks(
     assert problem in problems(tmp_path, "name: mine\n", override)
 
 
+@pytest.mark.parametrize("section", ["trial", "grid"])
+def test_an_override_of_a_section_without_keys_is_refused(tmp_path: Path, section: str) -> None:
+    text = f"name: mine\n{section}: null\n"
+    expected = f"--set epochs=3: {section} holds a value and has no epochs"
+    assert expected in problems(tmp_path, text, "epochs=3")
+
+
 def load(folder: Path, text: str, *overrides: str) -> Experiment:
     (folder / "mine.yaml").write_text(text)
     return load_experiment(folder / "mine.yaml", list(overrides))
