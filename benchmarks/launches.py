@@ -125,7 +125,8 @@ def run_grid(
     began = time.time()
     watched = watch([*script, str(grid_file(folder, trial, grid)), *places, *words], folder, cores)
     first_step, training, scores = _logged(store, began)
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    places_written = {path for place in (folder, output) for path in place.rglob("*")}
+    files = [path for path in places_written if path.is_file() and path.stat().st_mtime >= began]
     return Launch(
         watched=watched,
         disk_bytes=sum(path.stat().st_size for path in files),
