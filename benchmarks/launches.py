@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -25,7 +26,8 @@ _WORKER = "ray::ImplicitFu"  # what Ray calls a trial's process; the system cuts
 class Watched:
     """What a command took: seconds to its end, peak private bytes of it and of its largest worker.
 
-    Private is what no other process shares: states in Ray's store are not counted.
+    Private is what a process allocated for itself: states in Ray's store and files that are mapped
+    into memory are not counted.
     """
 
     seconds: float
@@ -78,9 +80,11 @@ def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
 
 def _private_bytes(pid: int) -> int:
     try:
-        return psutil.Process(pid).memory_full_info().uss
-    except psutil.Error:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:  # it has ended
         return 0
+    found = re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0
 
 
 def _workers(pid: int) -> list[int]:

@@ -150,7 +150,8 @@ def log_share(folder: Path, data: str) -> dict[str, float]:
         for (caller, _, _), (*_, cumulative) in callers.items():
             inside += 0.0 if caller.endswith("tuning/tracking.py") else cumulative
     return {"inside": inside, "seconds": launch.watched.seconds,
-            "share": inside / launch.watched.seconds, "disk_mb": launch.disk_bytes / MEGA}  # fmt: skip
+            "share": inside / launch.watched.seconds,
+            "disk_mb": launch.disk_bytes / MEGA}  # fmt: skip
 
 
 def commands(data: str) -> dict[str, float]:

@@ -149,12 +149,15 @@ def save_states(path: Path, states: States) -> None:
 
 
 def load_states(path: Path) -> States | None:
-    """Return the states in ``path``; None if it is absent, or damaged (with a warning)."""
+    """Return the states in ``path``, mapped into memory and not copied.
+
+    None if it is absent, or damaged (with a warning).
+    """
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="numpy") as file:
-            states = {split: file.get_tensor(split) for split in file.keys()}  # noqa: SIM118
+        with safe_open(path, framework="pt") as file:  # of "numpy" it would make copies
+            states = {split: file.get_tensor(split).numpy() for split in file.keys()}  # noqa: SIM118
             expected = (file.metadata() or {}).get("sha256")
     except (SafetensorError, OSError, ValueError) as error:
         logger.warning("%s: damaged and computed again (%s)", path, error)
