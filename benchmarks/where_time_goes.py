@@ -25,12 +25,10 @@ from tuning.material import Material, build_classifier, build_material
 from tuning.training import LoadedSplit
 
 _SHOWN = 12
-_STAGES = (  # what a driver does, in its order: a function and the end of its file's path
+_STAGES = (  # what a driver waits for, in order: a function and the end of its file's path
     ("plan: data, word pieces", "prepare", "tuning/prepare.py"),
-    ("import torch, Ray, MLflow", "<module>", "tuning/session.py"),
     ("open the log", "open_log", "tuning/launch_record.py"),
     ("start Ray", "init", "ray/_private/worker.py"),
-    ("keep encoder and pairs in the log", "keep_inputs", "tuning/launch_record.py"),
     ("load and share the states", "open_workshop", "tuning/workshop.py"),
     ("run the trials", "run_points", "tuning/launch.py"),
     ("end Ray", "shutdown", "ray/_private/worker.py"),
