@@ -2,7 +2,7 @@
 
 The same six-cell grid, data, head, epochs, batch size and precision on a DistilBERT of full size,
 in turns; prints medians, their ratio, and the validation F1 of both. ``trainer_grid.py`` is the
-other side. Needs about an hour on 2 cores; ``--quick`` about 30 minutes.
+other side. ``--quick`` takes about an hour on 2 cores, the full size most of a working day.
 """
 
 from __future__ import annotations

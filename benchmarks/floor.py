@@ -10,31 +10,28 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.inputs import whole_encoder
+from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
 from models.classifier import Classifier
-from models.encoder import load_encoder
-from tuning.activations import Frozen, encode
+from tuning.activations import encode
 from tuning.batches import shuffled_batches, sorted_batches
 from tuning.config import Experiment, TrialConfig
 from tuning.material import Material, build_classifier, build_material
 from tuning.optimization import build_optimizer, build_schedule, parameter_groups, start_order
 from tuning.options import read_places
 from tuning.prepare import Prepared, prepare
-from tuning.resources import choose_precision
 from tuning.training import LoadedSplit, draw_rows, train_one_epoch
-
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,72 +57,9 @@ class Case:
         return self.floor / self.seconds
 
 
-class Machine:
-    """Measures, once for each number of threads, what this machine can do."""
-
-    def __init__(self, repeats: int) -> None:
-        self.repeats = repeats
-        self.precision = getattr(torch, choose_precision("auto"))
-        self._known: dict[tuple[torch.dtype | str, int], float] = {}
-
-    def matrix_rate(self, precision: torch.dtype, threads: int) -> float:
-        """Return the best operations per second of a large matrix product."""
-        return self._measure(precision, threads, lambda: _matrix_rate(precision, self.repeats))
-
-    def bandwidth(self, threads: int) -> float:
-        """Return bytes per second of a large copy, read and written."""
-        return self._measure("copy", threads, lambda: _bandwidth(self.repeats))
-
-    def floor(self, half: float, single: float, bytes_: float, threads: int) -> float:
-        """Return the least seconds: all operations, or all bytes, whichever takes longer."""
-        multiplying = half / self.matrix_rate(self.precision, threads)
-        multiplying += single / self.matrix_rate(torch.float32, threads)
-        return max(multiplying, bytes_ / self.bandwidth(threads))
-
-    def _measure(
-        self, what: torch.dtype | str, threads: int, measure: Callable[[], float]
-    ) -> float:
-        if (what, threads) not in self._known:
-            torch.set_num_threads(threads)
-            self._known[what, threads] = measure()
-        return self._known[what, threads]
-
-
-def _matrix_rate(precision: torch.dtype, repeats: int) -> float:
-    rates = []
-    for size in (1024, 2048, 4096):
-        one, two = (torch.randn(size, size).to(precision) for _ in range(2))
-        multiply = partial(torch.matmul, one, two)
-        multiply()
-        rates += [2 * size**3 / seconds_of(multiply) for _ in range(repeats)]
-    return max(rates)
-
-
-def _bandwidth(repeats: int) -> float:
-    source = torch.ones(64 * 2**20)  # 256 MB, more than any cache
-    target = torch.empty_like(source)
-    moved = 2 * source.nbytes
-    return max(moved / seconds_of(lambda: target.copy_(source)) for _ in range(repeats + 1))
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """Return the seconds that the work takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
     """Return the pass of all layers over the train split, as it fills the cache."""
-    depth = prepared.encoder.layers
-    lower, _ = load_encoder(prepared.encoder.folder, depth, attention="eager")
-    frozen = Frozen(
-        lower=lambda: lower,
-        encoder_fingerprint=prepared.encoder.fingerprint,
-        depth=depth,
-        precision=machine.precision,
-        device=CPU,
-    )
+    frozen = whole_encoder(prepared, machine.precision, CPU)
     table = prepared.tokens.splits["train"]
     torch.set_num_threads(threads)
     with FlopCounterMode(display=False) as counter:
@@ -175,7 +109,7 @@ def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float,
     return (0.0, encoder + head) if machine.precision == torch.float32 else (encoder, head)
 
 
-def _real_share(batches: list) -> float:
+def _real_share(batches: list[np.ndarray]) -> float:
     """Return the share of positions that hold tokens, when each batch is padded."""
     real = sum(int(lengths.sum()) for lengths in batches)
     return real / sum(len(lengths) * int(lengths.max()) for lengths in batches)
@@ -223,7 +157,7 @@ def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     return cases
 
 
-def show(cases: list[Case], machine: Machine, title: str) -> Table:
+def show(cases: list[Case], title: str) -> Table:
     """Return the table of the cases."""
     table = Table(title=title)
     for name in ("", "threads", "GFLOP", "MB", "padding", "floor", "measured", "reached"):
@@ -250,7 +184,7 @@ def main() -> int:
     cases = measure(machine, prepare_for(args.data, args.encoder), threads)
     title = f"{Path(args.encoder).name} on {Path(args.data).name}: medians of {args.repeats}"
     console = Console()
-    console.print(show(cases, machine, title))
+    console.print(show(cases, title))
     rates = {
         f"{name}_{count}": machine.matrix_rate(precision, count)
         for name, precision in (("half", machine.precision), ("single", torch.float32))

@@ -11,17 +11,16 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.inputs import random_distilbert
+from benchmarks.inputs import random_distilbert, whole_encoder
+from benchmarks.machine import matrix_rate, seconds_of
 from benchmarks.records import save_record
-from models.encoder import load_encoder
-from tuning.activations import Frozen, encode
+from tuning.activations import encode
 from tuning.config import TrialConfig
 from tuning.loading import load_experiment
 from tuning.material import Material, build_classifier, build_material
@@ -34,34 +33,9 @@ from tuning.training import LoadedSplit, fit
 SEEDS, EPOCHS = 3, 5
 
 
-def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """Return the seconds that the work takes, until the device has done it."""
-    started = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
-def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
-    """Return the best operations per second of a large matrix product."""
-    size = 8192 if device.type == "cuda" else 1024
-    one, two = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
-    seconds_of(lambda: one @ two, device)
-    return max(2 * size**3 / seconds_of(lambda: one @ two, device) for _ in range(5))
-
-
 def frozen_pass(prepared: Prepared, device: torch.device, precision: torch.dtype) -> float:
     """Return the operations per second of the whole encoder over all splits, in both orders."""
-    depth = prepared.encoder.layers
-    lower, _ = load_encoder(prepared.encoder.folder, depth, attention="sdpa")
-    frozen = Frozen(
-        lower=lambda: lower,
-        encoder_fingerprint=prepared.encoder.fingerprint,
-        depth=depth,
-        precision=precision,
-        device=device,
-    )
+    frozen = whole_encoder(prepared, precision, device)
     tables = list(prepared.tokens.splits.values())
 
     def work() -> None:
@@ -134,7 +108,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         encoder = args.encoder or str(random_distilbert(Path(folder)))
         prepared = grid(args.data, encoder, args.epochs)
-        rate, reached = matrix_rate(device, precision), frozen_pass(prepared, device, precision)
+        rate, reached = matrix_rate(precision, 5, device), frozen_pass(prepared, device, precision)
         numbers: dict[str, object] = {"device": name, "rate": rate, "frozen": reached / rate}
         print(f"{name}: {rate / 1e12:.2f} TFLOP/s, the frozen pass {reached / rate:.0%} of it")
         for way, stacked in (("plain", False), ("stacked", True)):

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tuning.activations import Frozen
 from tuning.config import Cleaning
+from tuning.material import encoder_loader, frozen_part
 from tuning.options import read_places
 from tuning.pairs import PairTable, read_pairs
+from tuning.prepare import Prepared
 from tuning.sources import EMBEDDED, find_data
 
 
@@ -30,6 +33,14 @@ def random_distilbert(folder: Path) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(EMBEDDED / "encoder" / name, folder / name)
     return folder
+
+
+def whole_encoder(prepared: Prepared, precision: torch.dtype, device: torch.device) -> Frozen:
+    """Return all layers of the encoder as they are run to cache their states, loaded already."""
+    encoder = prepared.encoder
+    load = encoder_loader(encoder.folder, encoder.layers, device)
+    load()
+    return frozen_part(encoder, encoder.layers, precision, device, load)
 
 
 def sample_pairs(data: str, folder: Path, *, train: int, others: int) -> Path:

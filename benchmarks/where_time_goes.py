@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.floor import CPU, epoch_of, prepare_for
+from benchmarks.floor import epoch_of, prepare_for
 from benchmarks.launches import run_grid
+from benchmarks.machine import CPU
 from tuning.config import TrialConfig
 from tuning.material import Material, build_classifier, build_material
 from tuning.training import LoadedSplit

@@ -72,7 +72,7 @@ def _additive_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def no_layers(architecture: str) -> EncoderPart:
-    """Return the part above a fully frozen encoder: it gives back its inputs."""
+    """Return an empty part, which gives back its inputs: what lies above a frozen encoder."""
     return EncoderPart(None, [], token_types=architecture == "bert")
 
 
@@ -98,8 +98,9 @@ def load_encoder(
     embeddings = model.get_submodule("embeddings")
     token_types = info.architecture == "bert"
     if depth == 0:
-        empty = EncoderPart(None, [], token_types=token_types)
-        return empty, EncoderPart(embeddings, stack, token_types=token_types)
+        return no_layers(info.architecture), EncoderPart(
+            embeddings, stack, token_types=token_types
+        )
     lower = EncoderPart(embeddings, stack[:depth], token_types=token_types)
     return lower, EncoderPart(None, stack[depth:], token_types=token_types)
 

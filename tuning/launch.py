@@ -27,11 +27,11 @@ def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Out
     """
     tracker = open_log(prepared, settings)
     points = [{"trial": trial.model_dump()} for trial in prepared.trials]
-    with ThreadPoolExecutor(1) as aside:  # a second that no trial need wait for
+    with ThreadPoolExecutor(1) as aside:
         kept = aside.submit(keep_inputs, prepared, settings.folder, tracker)
         shop = open_workshop(prepared, settings, tracker, console)
-        outcomes = run_points(shop, points, trial_names(prepared.trials), settings.folder)
         kept.result()
+    outcomes = run_points(shop, points, trial_names(prepared.trials), settings.folder)
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     tracker.end_parent(failed=failed, summary=best)

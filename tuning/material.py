@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from measures.overlap import overlap_features
 from models.classifier import Classifier
 from models.encoder import EncoderPart, load_encoder, no_layers
+from models.encoder_files import EncoderInfo
 from models.heads import FeatureBranch, build_head
 from tuning.activations import Frozen, States, load_or_compute
 from tuning.batches import SplitArrays
@@ -47,26 +48,18 @@ class Material:
 
 
 def build_material(prepared: Prepared, depth: int, output: Path, console: Console) -> Material:
-    """Return what the trials of one depth share, running the frozen layers if they are cached."""
+    """Return what the trials of one depth share; the frozen layers run here, once.
+
+    They do not run where the experiment does not cache their states.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
     precision = choose_precision(prepared.experiment.precision)
     overlap = any(trial.overlap_features for trial in prepared.trials)
     encoder = prepared.encoder
-
-    @cache  # the library takes seconds to import, and cached states of all layers need none of it
-    def load() -> tuple[EncoderPart, EncoderPart]:
-        return load_encoder(encoder.folder, depth, attention=attention)
-
+    load = encoder_loader(encoder.folder, depth, device)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
-        frozen = Frozen(
-            lower=lambda: load()[0],
-            encoder_fingerprint=encoder.fingerprint,
-            depth=depth,
-            precision=getattr(torch, precision),
-            device=device,
-        )
+        frozen = frozen_part(encoder, depth, getattr(torch, precision), device, load)
         states = _encode(frozen, prepared, output / "activations", console)
     return Material(
         splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),
@@ -80,6 +73,34 @@ def build_material(prepared: Prepared, depth: int, output: Path, console: Consol
         width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth), "cached": bool(states)},
+    )
+
+
+def encoder_loader(
+    folder: Path, depth: int, device: torch.device
+) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
+    """Return what gives the encoder's lower ``depth`` layers and the layers above, loaded once.
+
+    It is not called where cached states of all layers serve: the library takes seconds to import.
+    """
+    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
+    return cache(partial(load_encoder, folder, depth, attention=attention))
+
+
+def frozen_part(
+    encoder: EncoderInfo,
+    depth: int,
+    precision: torch.dtype,
+    device: torch.device,
+    load: Callable[[], tuple[EncoderPart, EncoderPart]],
+) -> Frozen:
+    """Return the lower ``depth`` layers as they are run to cache their states."""
+    return Frozen(
+        lower=lambda: load()[0],
+        encoder_fingerprint=encoder.fingerprint,
+        depth=depth,
+        precision=precision,
+        device=device,
     )
 
 

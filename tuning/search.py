@@ -23,7 +23,8 @@ from tuning.search_launch import (
     retrain,
     run_search,
 )
-from tuning.search_opening import CUT_OFF, Search, outcome_of, put_right
+from tuning.search_opening import Search
+from tuning.search_resume import CUT_OFF, outcome_of, put_right
 from tuning.study import close_stale
 from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
 from tuning.workshop import Workshop, open_workshop

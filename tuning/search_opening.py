@@ -1,17 +1,15 @@
-"""A search before its first trial: study and log opened, warm-started, or put right again."""
+"""A search before its first trial: study and log opened, warm-started or resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from pydantic import ValidationError
 from rich.console import Console
 
-from tuning.callbacks import Outcome
 from tuning.config import TrialConfig, config_from_params
 from tuning.launch_record import Settings, open_log
 from tuning.logged import Logged, read_trials
@@ -20,18 +18,13 @@ from tuning.scores import all_positive_f1
 from tuning.space import SearchSettings, Space
 from tuning.study import (
     Proposer,
-    StudyError,
-    close_stale,
     enqueue_first,
     open_storage,
     open_study,
-    trials_of,
     warm_start,
 )
 from tuning.tracking import Tracker
 from tuning.verdict import value_of
-
-CUT_OFF = "interrupted; its configuration runs again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,57 +193,3 @@ def _as_asked(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] |
     if epochs is not None and epochs.choices is None:
         values["epochs"] = min(max(values["epochs"], epochs.ends[0]), epochs.ends[1])
     return values
-
-
-def put_right(search: Search) -> list[Outcome]:
-    """Return the outcomes of a resumed launch's finished trials, once study and log agree."""
-    outcomes, values = [], {}
-    for run in search.tracker.children("search"):
-        number = int(run.tags["optuna_trial"])
-        metrics = run.metrics
-        told = next((t for t in search.study.get_trials() if t.number == number), None)
-        if "objective" not in metrics and told is not None and told.value is not None:
-            metrics = {**run.epochs, "objective": told.value}
-        if "objective" not in metrics:
-            outcomes += _without_result(search, run)
-            continue
-        if not run.finished:
-            search.tracker.settle(run.run_id, metrics)
-        values[number] = metrics["objective"]
-        outcomes.append(outcome_of(run, metrics))
-    if outcomes and not trials_of(search.study, search.proposer.launch):
-        raise StudyError(
-            f"study: {search.study.study_name!r} has no trial of the search that is resumed; "
-            "name the storage it was started with: --storage URL"
-        )
-    again = close_stale(search.study, search.proposer.launch, values)
-    if again:
-        search.console.print(f"{len(again)} trials were cut off and run again")
-    return outcomes
-
-
-def _without_result(search: Search, run: Logged) -> list[Outcome]:
-    """Return the outcome of a trial that failed; none of one that was cut off, which is closed."""
-    if run.failed:
-        cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
-        return [replace(outcome_of(run, {}), cause=cause)]
-    if "cause" not in run.tags:
-        search.tracker.close_interrupted(run.run_id, CUT_OFF)
-    return []
-
-
-def outcome_of(run: Logged, metrics: Mapping[str, float], folder: Path | None = None) -> Outcome:
-    """Return a logged run as an outcome.
-
-    Args:
-        run: The trial's run.
-        metrics: Its final ones.
-        folder: Where its files are, if it left any.
-    """
-    return Outcome(
-        name=run.name,
-        config=config_from_params(run.params),
-        metrics=dict(metrics),
-        folder=folder,
-        run_id=run.run_id,
-    )

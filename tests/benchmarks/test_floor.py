@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.floor import Machine, _real_share, measure, prepare_for
+from benchmarks.floor import _real_share, measure, prepare_for
 from benchmarks.inputs import sample_pairs
+from benchmarks.machine import Machine
 
 
 class Known(Machine):

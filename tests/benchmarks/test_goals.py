@@ -14,8 +14,8 @@ MEASURED = {
         "one_more_trial": {"ratio": 1.3},
         "log": {"share": 0.04},
         "pairs": [
-            {"driver_mb": 900.0, "worker_mb": 400.0, "states_mb": 300.0},
-            {"driver_mb": 1000.0, "worker_mb": 450.0, "states_mb": 1300.0},
+            {"driver_mb": 500.0, "worker_mb": 400.0, "states_mb": 300.0},
+            {"driver_mb": 600.0, "worker_mb": 450.0, "states_mb": 1300.0},
         ],
     },
 }

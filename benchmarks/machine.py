@@ -1,0 +1,84 @@
+"""What a machine can do at best: operations and bytes a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from tuning.resources import choose_precision
+
+CPU = torch.device("cpu")
+_SIZES = {"cpu": (1024, 2048, 4096), "cuda": (4096, 8192)}  # of square matrices
+
+
+def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
+    """Return the seconds that the work takes, until the device has done it."""
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def matrix_rate(precision: torch.dtype, repeats: int, device: torch.device = CPU) -> float:
+    """Return the best operations a second of a large matrix product."""
+    rates = []
+    for size in _SIZES[device.type]:
+        one, two = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
+        multiply = partial(torch.matmul, one, two)
+        seconds_of(multiply, device)
+        rates += [2 * size**3 / seconds_of(multiply, device) for _ in range(repeats)]
+    return max(rates)
+
+
+def bandwidth(repeats: int) -> float:
+    """Return the best bytes a second of a large copy on the CPU, read and written."""
+    source = torch.ones(64 * 2**20)  # 256 MB, more than any cache
+    target = torch.empty_like(source)
+    moved = 2 * source.nbytes
+    return max(moved / seconds_of(lambda: target.copy_(source)) for _ in range(repeats + 1))
+
+
+class Machine:
+    """Measures, once for each number of threads, what this machine's cores can do.
+
+    Args:
+        repeats: Of each measurement; the best counts.
+    """
+
+    def __init__(self, repeats: int) -> None:
+        self.repeats = repeats
+        self.precision: torch.dtype = getattr(torch, choose_precision("auto"))
+        self._known: dict[tuple[torch.dtype | str, int], float] = {}
+
+    def matrix_rate(self, precision: torch.dtype, threads: int) -> float:
+        """Return the best operations a second of a large matrix product."""
+        return self._measure(precision, threads, lambda: matrix_rate(precision, self.repeats))
+
+    def bandwidth(self, threads: int) -> float:
+        """Return bytes a second of a large copy, read and written."""
+        return self._measure("copy", threads, lambda: bandwidth(self.repeats))
+
+    def floor(self, half: float, single: float, bytes_: float, threads: int) -> float:
+        """Return the least seconds: all operations, or all bytes, whichever takes longer.
+
+        Args:
+            half: Operations in ``precision``.
+            single: Operations in float32.
+            bytes_: Read or written.
+            threads: Used by the work.
+        """
+        multiplying = half / self.matrix_rate(self.precision, threads)
+        multiplying += single / self.matrix_rate(torch.float32, threads)
+        return max(multiplying, bytes_ / self.bandwidth(threads))
+
+    def _measure(
+        self, what: torch.dtype | str, threads: int, measure: Callable[[], float]
+    ) -> float:
+        if (what, threads) not in self._known:
+            torch.set_num_threads(threads)
+            self._known[what, threads] = measure()
+        return self._known[what, threads]
