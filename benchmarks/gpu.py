@@ -74,7 +74,7 @@ def train_seeds(
     configs = [trial.model_copy(update={"seed": seed, "order_seed": 0}) for seed in range(SEEDS)]
     models = [build_classifier(config, material).to(device) for config in configs]
     if stacked and can_stack(models):
-        for _ in fit_seeds(models, train, validation, configs[0]):
+        for _ in fit_seeds(models, train, validation, configs[0], stacked=True):
             pass
         return
     for model, config in zip(models, configs, strict=True):

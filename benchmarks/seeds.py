@@ -79,7 +79,7 @@ def measure(material: Material, trial: TrialConfig, seeds: int, way: str) -> flo
     models = [build_classifier(config, material) for config in configs]
     started = time.perf_counter()
     if way == "stacked":
-        consume(fit_seeds(models, train, validation, trial))
+        consume(fit_seeds(models, train, validation, trial, stacked=True))
     else:
         for model in models:
             consume(fit(model, train, validation, trial))

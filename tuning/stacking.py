@@ -1,7 +1,7 @@
 """Train the seeds of one configuration together: they share everything but their weights.
 
-With a fully frozen encoder all seeds are one stacked model, whose batches are gathered, and whose
-dropout is drawn, once. Where that does not apply they take turns in one process.
+With a fully frozen encoder all seeds can be one stacked model, whose batches are gathered, and
+whose dropout is drawn, once. Else, and on a CPU, they take turns in one process.
 
 Shapes: S seeds, B rows in a batch, C classes, N pairs of a split.
 """
@@ -38,7 +38,12 @@ from tuning.training import (
 
 
 def fit_seeds(
-    models: list[Classifier], train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
+    models: list[Classifier],
+    train: LoadedSplit,
+    validation: LoadedSplit,
+    config: TrialConfig,
+    *,
+    stacked: bool | None = None,
 ) -> Iterator[list[EpochResult]]:
     """Train the models in place, yielding after each epoch what became of each.
 
@@ -49,13 +54,17 @@ def fit_seeds(
         train: What is learned from.
         validation: What each epoch is scored on.
         config: Must give ``order_seed``, which all seeds share.
+        stacked: Whether to stack what can be stacked. By default on a GPU alone: on a CPU, whose
+            matrix products take as long stacked, turns are faster (``benchmarks/seeds.py``).
 
     Raises:
         ValueError: If ``order_seed`` is not given.
     """
     if config.order_seed is None:
         raise ValueError("order_seed: must be given, since the seeds share order and dropout")
-    if can_stack(models):
+    if stacked is None:
+        stacked = next(models[0].head_parameters()).is_cuda
+    if stacked and can_stack(models):
         yield from Stack(models, config).fit(train, validation)
     else:
         yield from _take_turns([fit(model, train, validation, config) for model in models])

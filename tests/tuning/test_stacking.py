@@ -50,7 +50,8 @@ def together(
     trial: TrialConfig, folder: Path, depth: int = 3
 ) -> tuple[list[Classifier], list[list[EpochResult]]]:
     models = [build(trial, seed, folder, depth) for seed in SEEDS]
-    return models, [list(results) for results in fit_seeds(models, *loaded(trial), trial)]
+    trainings = fit_seeds(models, *loaded(trial), trial, stacked=True)
+    return models, [list(results) for results in trainings]
 
 
 def alone(trial: TrialConfig, seed: int, folder: Path) -> tuple[Classifier, list[EpochResult]]:
@@ -84,6 +85,16 @@ def test_stacked_seeds_equal_seeds_trained_one_by_one(
         np.testing.assert_allclose(stacked, single, atol=1e-3)
 
 
+def test_on_a_cpu_seeds_take_turns_unless_asked(distilbert: Path) -> None:
+    trial = config(order_seed=11, dropout=0.3)
+    models = [build(trial, seed, distilbert) for seed in SEEDS]
+    assert can_stack(models)
+    epochs = list(fit_seeds(models, *loaded(trial), trial))
+    for place, seed in enumerate(SEEDS):
+        _, expected = alone(trial, seed, distilbert)
+        assert numbers([results[place] for results in epochs]) == numbers(expected)
+
+
 def test_seeds_differ_from_each_other(distilbert: Path) -> None:
     _, epochs = together(config(order_seed=11), distilbert)
     assert len({result.train_loss for result in epochs[-1]}) == len(SEEDS)
@@ -109,7 +120,7 @@ def test_a_seed_that_diverges_does_not_disturb_the_others(distilbert: Path) -> N
         bias = models[1].get_parameter("head.classify.bias")
         bias.copy_(torch.tensor([1.5e38, -1.5e38]))  # finite logits; their mean loss overflows
     train, validation = loaded(trial)
-    epochs = list(fit_seeds(models, train, validation, trial))
+    epochs = list(fit_seeds(models, train, validation, trial, stacked=True))
     assert [result.diverged for result in epochs[-1]] == [False, True, False]
     assert all(math.isfinite(v) for results in epochs for row in numbers(results) for v in row)
     _, expected = alone(trial, SEEDS[2], distilbert)
