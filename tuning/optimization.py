@@ -53,13 +53,12 @@ def parameter_groups(model: Classifier, config: TrialConfig) -> list[dict[str, A
 
 
 def build_optimizer(groups: list[dict[str, Any]], config: TrialConfig) -> torch.optim.Optimizer:
-    """Return AdamW or SGD over groups of weights with their own rates; one kernel on a GPU."""
-    fused = groups[0]["params"][0].is_cuda
+    """Return AdamW or SGD over groups of weights with their own rates, in one kernel."""
     decay = config.weight_decay
     if config.optimizer == "sgd":
         momentum = config.momentum
-        return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=fused)
-    return torch.optim.AdamW(groups, weight_decay=decay, fused=fused)
+        return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=True)
+    return torch.optim.AdamW(groups, weight_decay=decay, fused=True)
 
 
 class warmup_and_decay:  # noqa: N801 - used as a function; a class so that it can be saved

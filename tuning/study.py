@@ -6,13 +6,17 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tuning.config import TrialConfig
@@ -70,18 +74,28 @@ class Proposer:
 def open_storage(url: str) -> RDBStorage:
     """Return the storage at an RDB URL; a SQLite file is made if it does not exist.
 
+    Two that open a new file at once would both make its tables, so that they take turns.
+
     Raises:
         StudyError: If it cannot be reached or is no storage of Optuna's.
     """
     wait = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
     try:
-        return RDBStorage(url, engine_kwargs=wait)
-    except (SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
+        with _turn(url):
+            return RDBStorage(url, engine_kwargs=wait)
+    except (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError) as error:
         reason = hide_password(str(error).strip().split("\n")[0])
         raise StudyError(
             f"storage: {hide_password(url)} cannot be used: {reason}; --storage names another, as "
             "sqlite:////absolute/path.db"
         ) from error
+
+
+def _turn(url: str) -> AbstractContextManager[object]:
+    """Return a lock beside a SQLite file; nothing for a server, which orders its clients."""
+    file = make_url(url).database if url.startswith("sqlite:") else None
+    inside = file and Path(file).parent.is_dir()  # the lock would make a folder that is missing
+    return FileLock(f"{file}.lock") if inside else nullcontext()
 
 
 def hide_password(text: str) -> str:

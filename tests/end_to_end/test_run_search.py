@@ -11,10 +11,10 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from tests.end_to_end.running import Ended, Ran, command, few_pairs, started, wait_for
 from tuning.options import ROOT
+from tuning.study import StudyError, open_storage
 
 pytestmark = pytest.mark.slow
 SMOKE = str(ROOT / "experiments/smoke_search.yaml")
@@ -44,7 +44,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def study_of(folder: Path) -> optuna.Study:
     storage = f"sqlite:///{folder / 'out/optuna.db'}"
-    return optuna.load_study(study_name="smoke_search", storage=storage)
+    return optuna.load_study(study_name="smoke_search", storage=open_storage(storage))
 
 
 def runs_of(store: str, query: str) -> list[Run]:
@@ -166,7 +166,7 @@ def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_p
 def has_finished(folder: Path, count: int) -> bool:
     try:
         trials = study_of(folder).trials
-    except (KeyError, SQLAlchemyError):  # the database is being made
+    except (KeyError, StudyError):  # there is no folder, no study yet
         return False
     return sum(trial.state == TrialState.COMPLETE for trial in trials) >= count
 

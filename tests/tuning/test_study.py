@@ -1,5 +1,6 @@
 """Guards the Optuna study: one space each, nothing counted twice, errors that say what to do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,14 @@ def test_another_search_under_the_same_name_is_refused(
     with pytest.raises(StudyError, match=f"'x' holds trials of another search: .*{difference}"):
         open_study(storage, "x", {**IDENTITY, **change})
     assert len(study.trials) == 1
+
+
+def test_several_may_open_a_new_storage_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with ThreadPoolExecutor(4) as opening:
+        storages = list(opening.map(open_storage, [url] * 4))
+    open_study(storages[0], "x", IDENTITY)
+    assert [s.get_all_studies()[0].study_name for s in storages] == ["x"] * 4
 
 
 @pytest.mark.parametrize(
