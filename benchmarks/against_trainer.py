@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.inputs import random_distilbert, sample_pairs
 from benchmarks.launches import run_grid, watch
-from benchmarks.records import save_record
+from benchmarks.records import read_record, save_record
 
 GRID = {"optimizer": ["adamw", "sgd"], "learning_rate": [0.001, 0.01, 0.1]}
 LAYERS = 6
@@ -83,9 +83,17 @@ def run_theirs(
     compared.their_f1.append(max(json.loads((folder / "f1.json").read_bytes())))
 
 
-def compare(size: Size, data: str, attention: str, name: str) -> list[Compared]:
-    """Return both sides for each number of frozen layers; keep the numbers after each run."""
-    compared = [Compared(frozen=frozen, epochs=epochs) for frozen, epochs in size.epochs.items()]
+def compare(
+    size: Size, data: str, attention: str, name: str, only: int | None = None
+) -> list[Compared]:
+    """Return both sides for each number of frozen layers; keep the numbers after each run.
+
+    With ``only`` one number of layers is run, and what the record says of the others stays.
+    """
+    depths = [frozen for frozen in size.epochs if only in (None, frozen)]
+    compared = [Compared(frozen=frozen, epochs=size.epochs[frozen]) for frozen in depths]
+    before = (read_record(name) or {"numbers": {"cases": []}})["numbers"]["cases"]
+    others = [case for case in before if case["frozen"] not in depths]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         encoder = random_distilbert(folder / "encoder")
@@ -96,7 +104,8 @@ def compare(size: Size, data: str, attention: str, name: str) -> list[Compared]:
                 run_ours(case, pairs, encoder, folder / f"ours-{run}")
                 run_theirs(case, pairs, encoder, folder / f"theirs-{run}", attention)
                 print(f"{run}: {case.ours[-1]:.0f} s against {case.theirs[-1]:.0f} s", flush=True)
-                kept = [{**asdict(c), "ratio": c.ratio} for c in compared if c.theirs]
+                measured = [c for c in compared if c.theirs]
+                kept = [*others, *({**asdict(c), "ratio": c.ratio} for c in measured)]
                 save_record(name, {"data": Path(data).name, "size": asdict(size), "cases": kept,
                                    "attention": attention})  # fmt: skip
     return compared
@@ -127,11 +136,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer pairs and repeats")
     parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa",
                         help="of the other side; sdpa is its default")  # fmt: skip
+    parser.add_argument(
+        "--frozen", type=int, choices=list(QUICK.epochs), help="run this case only"
+    )
     parser.add_argument("--name", default="against_trainer", help="of the file in results")
     args = parser.parse_args()
     size = QUICK if args.quick else FULL
     pairs = f"{size.train} + {size.validation} pairs, medians of {size.repeats}"
-    Console().print(show(compare(size, args.data, args.attention, args.name), pairs))
+    Console().print(show(compare(size, args.data, args.attention, args.name, args.frozen), pairs))
     return 0
 
 
