@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against_trainer import Compared, run_ours, run_theirs, show
+from benchmarks.against_trainer import Compared, Size, run_ours, run_theirs, show
 from benchmarks.inputs import sample_pairs
 from benchmarks.launches import CommandError, watch
 from tuning.options import ROOT
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 def test_both_sides_run_and_are_compared(tmp_path: Path) -> None:
     data = sample_pairs("embedded", tmp_path / "data", train=48, others=24)
-    compared = Compared(frozen=3, epochs=1)
+    compared = Compared(frozen=3, size=Size(train=48, validation=24, epochs=1))
     encoder = ROOT / "embedded/encoder"
     run_ours(compared, data, encoder, tmp_path / "ours")
     run_theirs(compared, data, encoder, tmp_path / "theirs", "sdpa")
@@ -22,7 +22,7 @@ def test_both_sides_run_and_are_compared(tmp_path: Path) -> None:
     for score in (*compared.our_f1, *compared.their_f1):
         assert 0.5 < score <= 1
     (row,) = zip(*(column.cells for column in show([compared]).columns), strict=True)
-    assert row[0] == "3 of 6"
+    assert row[:4] == ("3 of 6", "48 + 24", "1", "1")
 
 
 def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
