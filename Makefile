@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke report submission reproduce ui bench test lint types fast clean
+.PHONY: help setup grid search freezing smoke report submission reproduce ui bench faults audit test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -62,8 +62,15 @@ types: $(READY) ## check types
 fast: $(READY) ## run the tests that need no Ray
 	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types ## check style and types, run every test, two files at a time
-	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: lint types ## check style and types, run every test, three files at a time: some wait
+	cd $(ROOT) && $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+faults: $(READY) ## the long form of the fault tests: half an hour, and any bytes 2,000 times
+	cd $(ROOT) && $(BIN)/python -m tests.faults.long_form $(ARGS)
+	cd $(ROOT) && FAULT_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/faults/test_any_bytes.py
+
+audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; needs the network
+	cd $(ROOT) && $(BIN)/pip-audit --requirement constraints.txt --disable-pip --no-deps
 
 clean: ## remove results, logs and the virtual environment
 	cd $(ROOT) && rm -rf $(VENV) results report mlartifacts mlflow.db

@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
+from measures.passwords import hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
 _KINDS = ("experiment", "trial", "champion")
@@ -66,13 +67,13 @@ class Store:
                 f"{path}: no MLflow store here; python tuning/run_grid.py makes one, "
                 "--tracking-uri names another"
             )
-        self.uri = uri
+        self.uri = hide_passwords(uri)
         self.notes: list[str] = []
         try:
             self.client = MlflowClient(tracking_uri=uri)
             self._experiments = list(self.client.search_experiments(ViewType.ACTIVE_ONLY))
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise StoreError(f"{uri}: cannot be read: {_first_line(error)}") from error
+        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+            raise StoreError(f"{self.uri}: cannot be read: {_first_line(error)}") from error
 
     def latest(self, experiment: str) -> Launch | None:
         """Return the newest launch with a finished trial, or the newest if none has one.
@@ -240,4 +241,4 @@ class Store:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
+    return hide_passwords(str(error).strip().split("\n")[0])

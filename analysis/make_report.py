@@ -19,12 +19,12 @@ def main() -> int:
     args = parser.parse_args()
 
     from analysis.load_runs import Store, StoreError  # heavy: not for --help
-    from analysis.report import Sources, build_report
+    from analysis.report import Sources, publish
 
     try:
         store = Store(args.tracking_uri)
         sources = Sources(grid=args.grid, freezing=args.freezing)
-        path = build_report(store, args.output.resolve(), sources)
+        path = publish(store, args.output.resolve(), sources)
     except (StoreError, OSError) as error:
         parser.error(str(error))
     for note in dict.fromkeys(store.notes):

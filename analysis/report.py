@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import typst
@@ -14,6 +15,7 @@ from analysis.book import Book
 from analysis.load_runs import Launch, Store, StoreError
 
 PAGE = Path(__file__).with_name("report.typ")
+NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 2 MB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +24,29 @@ class Sources:
 
     grid: str = "grid"
     freezing: str = "freezing"
+
+
+def publish(store: Store, folder: Path, sources: Sources) -> Path:
+    """Build the report beside its folder, move it there when it is whole, and return it.
+
+    Raises:
+        StoreError: If the store has nothing to report.
+        OSError: If the disk is full or cannot be written; the report that was there stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder.parent).free
+    if free < NEEDED:
+        raise OSError(
+            f"{folder}: cannot be written: {NEEDED / 1e6:.0f} MB are needed and "
+            f"{free / 1e6:.1f} MB are free"
+        )
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        path = build_report(store, Path(beside), sources)
+        folder.mkdir(exist_ok=True)
+        for made in Path(beside).iterdir():
+            shutil.rmtree(folder / made.name, ignore_errors=True)  # no old figure stays
+            made.replace(folder / made.name)
+    return folder / path.name
 
 
 def build_report(store: Store, folder: Path, sources: Sources) -> Path:
@@ -41,8 +66,6 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
             "python tuning/run_grid.py makes one"
         )
     launch = next((found for found in launches if len(found.trials)), launches[0])
-    shutil.rmtree(folder / "figures", ignore_errors=True)  # ours alone: no old figure stays
-    shutil.rmtree(folder / "tables", ignore_errors=True)
     book = Book(folder)
     pairs = store.pairs(launch)
     chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]))

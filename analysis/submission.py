@@ -107,7 +107,12 @@ def _add_models(archive: zipfile.ZipFile, place: str, store: Store, launch: Laun
             folder.mkdir()
             model = store.save_artifacts(str(trial["run_id"]), "model", folder)
             left_out = set() if trial["run_id"] in best else {_PICKLE}
-            _add_folder(archive, model, f"{place}/{trial['name']}", left_out)
+            _add_folder(archive, model, f"{place}/{safe_name(str(trial['name']))}", left_out)
+
+
+def safe_name(name: str) -> str:
+    """Return the name of a run as that of a folder, which lies nowhere but in its parent."""
+    return re.sub(r"[^\w.-]|^\.+", "_", name)
 
 
 def _add_folder(archive: zipfile.ZipFile, folder: Path, place: str, left_out: set[str]) -> None:

@@ -27,11 +27,12 @@ from models.classifier import Classifier
 from tuning.activations import encode
 from tuning.batches import shuffled_batches, sorted_batches
 from tuning.config import Experiment, TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, build_material
 from tuning.optimization import build_optimizer, build_schedule, parameter_groups, start_order
 from tuning.options import read_places
 from tuning.prepare import Prepared, prepare
-from tuning.training import LoadedSplit, draw_rows, train_one_epoch
+from tuning.training import draw_rows, train_one_epoch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

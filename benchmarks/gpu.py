@@ -22,13 +22,14 @@ from benchmarks.machine import matrix_rate, seconds_of
 from benchmarks.records import save_record
 from tuning.activations import encode
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.loading import load_experiment
 from tuning.material import Material, build_classifier, build_material
 from tuning.options import ROOT, read_places
 from tuning.prepare import Prepared, prepare
 from tuning.resources import choose_precision
-from tuning.stacking import can_stack, fit_seeds
-from tuning.training import LoadedSplit, fit
+from tuning.seed_training import can_stack, fit_seeds
+from tuning.training import fit
 
 SEEDS, EPOCHS = 3, 5
 

@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tuning.config import Experiment, TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, build_material
 from tuning.options import read_places
 from tuning.prepare import prepare
-from tuning.stacking import fit_seeds
-from tuning.training import LoadedSplit, fit
+from tuning.seed_training import fit_seeds
+from tuning.training import fit
 
 CPU = torch.device("cpu")
 SEEDS = (1, 2, 3, 5)

@@ -22,13 +22,13 @@ from benchmarks.floor import epoch_of, prepare_for
 from benchmarks.launches import run_grid
 from benchmarks.machine import CPU
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, build_material
-from tuning.training import LoadedSplit
 
 _SHOWN = 12
 _STAGES = (  # what a driver waits for, in order: a function and the end of its file's path
     ("plan: data, word pieces", "prepare", "tuning/prepare.py"),
-    ("open the log", "open_log", "tuning/launch_record.py"),
+    ("open the log", "check", "tuning/delivery.py"),
     ("start Ray", "init", "ray/_private/worker.py"),
     ("load and share the states", "open_workshop", "tuning/workshop.py"),
     ("run the trials", "run_points", "tuning/launch.py"),

@@ -25,6 +25,12 @@ WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.j
 _FORMAT = 1
 
 
+# what comes of a card that is whole JSON and says something else than was saved
+_UNREADABLE = (
+    AttributeError, EncoderError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError
+)  # fmt: skip
+
+
 class CheckpointError(ValueError):
     """A folder from which no classifier can be loaded; the message says why."""
 
@@ -59,7 +65,10 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder / CARD}: cannot be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != _FORMAT:
         raise CheckpointError(f"{folder / CARD}: must be a classifier's card of format {_FORMAT}")
-    for name, expected in card["sha256"].items():
+    sums = card.get("sha256")
+    if not isinstance(sums, dict) or set(sums) != {WEIGHTS, EXPORT}:
+        raise CheckpointError(f"{folder / CARD}: sha256 must have sums of {WEIGHTS} and {EXPORT}")
+    for name, expected in sums.items():
         if name == EXPORT and not (folder / name).exists():
             continue
         found = _sha256(folder / name) if (folder / name).is_file() else "no file"
@@ -98,7 +107,9 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
             precision=precision,
         )
         model.load_state_dict(model.state_dict() | weights)
-    except (KeyError, EncoderError, SafetensorError, RuntimeError) as error:
+    except CheckpointError:
+        raise
+    except _UNREADABLE as error:
         raise CheckpointError(f"{folder}: cannot be loaded: {error}") from error
     return model.eval()
 

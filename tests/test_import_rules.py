@@ -22,6 +22,8 @@ RAY_FILES = {
     "callbacks.py",
     "search_trial.py",
     "search_launch.py",
+    "under_way.py",
+    "watchdog.py",
 }
 MLFLOW_FILES = {"tracking.py", "logged.py"}  # the one writes, the other reads
 

@@ -5,9 +5,9 @@ Shapes: S tokens of all rows of a split, D encoder width.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from models.encoder import EncoderPart
 from models.segments import PADDING
 from tuning.batches import RowReader, sorted_batches
 from tuning.tokens import TokenTable
+from tuning.whole_files import whole
 
 logger = logging.getLogger(__name__)
 
@@ -97,9 +98,8 @@ def _load_or_compute(
     states = {split: encode(frozen, table, advance) for split, table in tables.items()}
     try:
         save_states(path, states)
-    except (OSError, SafetensorError) as error:
-        size = sum(array.nbytes for array in states.values()) / 1e6
-        logger.warning("%s: not kept, %.0f MB are needed (%s)", path, size, error)
+    except OSError as error:
+        logger.warning("%s; the states are not kept", error)
     return states
 
 
@@ -138,14 +138,13 @@ def save_states(path: Path, states: States) -> None:
     Raises:
         OSError: If the disk is full or not writable.
     """
-    beside = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    try:
-        save_file(states, beside, metadata={"sha256": _checksum(states)})
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    size = sum(array.nbytes for array in states.values())
+    with whole(path, size) as beside:
+        try:
+            save_file(states, beside, metadata={"sha256": _checksum(states)})
+        except SafetensorError as error:  # it tells of a full disk in words only
+            full = "os error 28" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
 
 
 def load_states(path: Path) -> States | None:

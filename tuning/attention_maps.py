@@ -12,7 +12,7 @@ import torch
 from models.classifier import Classifier
 from models.segments import FIRST, SECOND
 from tuning.batches import SplitArrays
-from tuning.training import LoadedSplit
+from tuning.loaded_split import LoadedSplit
 
 MAPS_PER_KIND = 5  # of false positives, and of false negatives
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,50 +13,97 @@ from ray.tune.experiment import Trial
 
 from tuning.config import TrialConfig
 from tuning.progress import Progress
-from tuning.tracking import Tracker
-from tuning.trial import OBJECTIVE, RESULT
+from tuning.trial import RESULT
+from tuning.trial_state import load_epochs, state_file
+from tuning.under_way import OBJECTIVE
+from tuning.watchdog import Watchdog
+from tuning.whole_files import DamagedError, DiskError
+from tuning.workshop import Workshop
 
-logger = logging.getLogger(__name__)
-
-_RAY_KEYS = {OBJECTIVE, "finished", "epoch", "training_iteration", "done", "pid", "timestamp"}
+NEWLINE = "\n"
 
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What became of a trial: final metrics, or the cause of its failure; where its files are."""
+    """What became of a trial: final metrics, or the cause of its failure; where its files are.
+
+    ``key`` is what the launch's log calls it.
+    """
 
     name: str
     config: TrialConfig
     metrics: dict[str, float] = field(default_factory=dict)
     folder: Path | None = None
-    run_id: str = ""
+    key: str = ""
     cause: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Return the trial's folder in that of the launch: those of a grid need no stage's."""
+        return self.key.removeprefix("grid/")
+
+
+def trial_key(name: str, tags: Mapping[str, str]) -> str:
+    """Return what a launch's log calls a trial: its stage and its name."""
+    return f"{tags.get('stage', 'grid')}/{name}"
+
+
+def epoch_scores(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the log keeps of what a trial reported of an epoch."""
+    names = [key for key in result if key.startswith(("train_", "val_"))]
+    return {name: result[name] for name in [*names, "seconds"]}
 
 
 class TrialLog(Callback):
-    """Writes each trial to MLflow as it goes, and keeps the outcomes.
+    """Writes each trial to the launch's log as it goes, keeps the outcomes, ends what hangs.
+
+    Ray swallows or wraps what its callbacks raise: a log that cannot be written is raised where
+    it does not, before its next step and at the end.
 
     Args:
-        tracker: The log.
+        shop: Where the trials run and are recorded.
         progress: The live table.
     """
 
-    def __init__(self, tracker: Tracker, progress: Progress) -> None:
-        self.tracker = tracker
+    def __init__(self, shop: Workshop, progress: Progress) -> None:
+        self.launch_log = shop.launch_log
+        self.folder = shop.settings.folder
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
+        self._full: str | None = None  # what a trial met of a full disk
+        self._watchdog = Watchdog(shop.report_timeout)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return nothing: Ray pickles its callbacks, and a database cannot be."""
+        """Return nothing: Ray pickles its callbacks, and a log cannot be."""
         return {}
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Raise what log or trials met of a disk that is full, and end workers that hang."""
+        self._raise_problem()
+        for sentence in self._watchdog.look(trials):
+            self.progress.tell(sentence)
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Open the trial's run."""
+        """Open the trial's run, and record what it did before and its driver has not heard of."""
         outcome = self._outcome_of(trial)
+        self._watchdog.heard(trial)
         self.progress.start(outcome.name, outcome.config.epochs)
+        try:
+            epochs = load_epochs(state_file(self.folder, trial.config["point"]))
+        except DamagedError as error:
+            self.progress.tell(f"{outcome.name}: {error}")
+            return
+        for epoch in epochs:
+            self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch))
+            self.progress.advance(outcome.name, epoch["epoch"], epoch[OBJECTIVE])
+
+    def _raise_problem(self) -> None:
+        self.launch_log.journal.raise_problem()
+        if self._full is not None:
+            raise DiskError(f"{self._full}; free some space, then --resume goes on")
 
     def _outcome_of(self, trial: Trial) -> Outcome:
         """Return the trial's outcome, with a run in the log from the first time on.
@@ -67,10 +114,10 @@ class TrialLog(Callback):
             point = trial.config["point"]
             config = TrialConfig(**point["trial"])
             params = {**config.model_dump(), **point.get("params", {})}
-            name = str(trial.custom_trial_name)
-            self.tracker.start_trial(trial.trial_id, name, params, point.get("tags", {}))
-            run_id = self.tracker.run_id(trial.trial_id)
-            self.outcomes[trial.trial_id] = Outcome(name=name, config=config, run_id=run_id)
+            name, tags = str(trial.custom_trial_name), point.get("tags", {})
+            key = trial_key(name, tags)
+            self.launch_log.start_trial(key, name, params, tags)
+            self.outcomes[trial.trial_id] = Outcome(name=name, config=config, key=key)
         return self.outcomes[trial.trial_id]
 
     def on_trial_result(
@@ -85,10 +132,10 @@ class TrialLog(Callback):
 
         A trial that a scheduler ends with this epoch is logged before the searcher hears of it.
         """
+        self._watchdog.heard(trial)
         if "epoch" in result and not result.get("finished"):
-            names = [key for key in result if key.startswith(("train_", "val_"))]
-            metrics = {name: result[name] for name in [*names, "seconds"]}
-            self.tracker.log_epoch(trial.trial_id, result["epoch"], metrics)
+            key = self.outcomes[trial.trial_id].key
+            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result))
             self.progress.advance(str(trial.custom_trial_name), result["epoch"], result[OBJECTIVE])
             self._last[trial.trial_id] = result
             if result.get("done"):
@@ -98,22 +145,26 @@ class TrialLog(Callback):
         """Log what a trial of a search had reached when it was stopped."""
         outcome, result = self.outcomes[trial_id], self._last[trial_id]
         outcome.metrics = dict(result["best"])
-        self.tracker.log_outcome(trial_id, outcome.metrics, None)
-        self.tracker.tag(outcome.run_id, {"stopped": f"after epoch {result['epoch']}"})
+        self.launch_log.log_outcome(outcome.key, outcome.metrics, None)
+        self.launch_log.tag(outcome.key, {"stopped": f"after epoch {result['epoch']}"})
 
-    def close_open(self) -> None:
+    def close(self) -> None:
         """Close the runs of trials that were running when the time was up: Ray says nothing.
 
         What they last reported is what they reached; without a report there is no outcome.
+
+        Raises:
+            DiskError, JournalError: If the disk was full at the end.
         """
+        self._raise_problem()
         for trial_id, outcome in list(self.outcomes.items()):
             if outcome.metrics or outcome.cause is not None:
                 continue
             if trial_id in self._last:
                 self._log_stopped(trial_id)
-                self.tracker.end_trial(trial_id)
+                self.launch_log.end_trial(outcome.key)
             else:
-                self.tracker.close_interrupted(outcome.run_id, "no time for its first epoch")
+                self.launch_log.close_interrupted(outcome.key, "no time for its first epoch")
                 del self.outcomes[trial_id]
 
     def on_checkpoint(
@@ -129,23 +180,45 @@ class TrialLog(Callback):
         with checkpoint.as_directory() as folder:
             outcome.folder = Path(folder)
             outcome.metrics = json.loads((outcome.folder / RESULT).read_bytes())
-            self.tracker.log_outcome(trial.trial_id, outcome.metrics, outcome.folder)
+            self.launch_log.log_outcome(outcome.key, outcome.metrics, outcome.folder)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Close the trial's run."""
         outcome = self._outcome_of(trial)
-        self.tracker.end_trial(trial.trial_id)
+        if not outcome.metrics:  # Ray tells of a checkpoint and swallows what comes of it
+            outcome.cause = "its files could not be read back"
+        self.launch_log.end_trial(outcome.key, cause=outcome.cause)
+        state_file(self.folder, trial.config["point"]).unlink(missing_ok=True)
         self.progress.finish(outcome.name, outcome.metrics)
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Say that a trial whose worker died goes on from where it stood.
+
+        A full disk will be no less so: it ends the launch, to be resumed.
+        """
+        outcome, cause = self._outcome_of(trial), _cause(trial).split(NEWLINE)[-1]
+        if DiskError.__name__ in cause:
+            self._full = cause.partition(": ")[2]
+        else:
+            self.progress.tell(f"{outcome.name}: is tried again ({cause})")
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
         """Close the trial's run as failed, with its cause."""
-        error = trial.get_pickled_error()
-        cause = str(error or trial.error_file or "unknown").strip()
+        cause = _cause(trial)
         outcome = self._outcome_of(trial)
-        outcome.cause = cause.split("\n")[-1]
-        self.tracker.end_trial(trial.trial_id, cause=cause)
+        outcome.cause = cause.split(NEWLINE)[-1]
+        self.launch_log.end_trial(outcome.key, cause=cause)
         self.progress.fail(outcome.name, outcome.cause)
+
+
+def _cause(trial: Trial) -> str:
+    """Return what Ray wrote down of the trial's last failure."""
+    path = trial.error_file  # beside it lies a pickle of the same, which nobody should load
+    text = Path(path).read_text(encoding="utf-8") if path else "unknown"
+    return text.rpartition("Failure # ")[2].partition(NEWLINE)[2].strip() or text.strip()

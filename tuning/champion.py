@@ -19,10 +19,10 @@ from measures.intervals import Predictions
 from models.checkpoint import load_classifier
 from tuning.config import TrialConfig
 from tuning.evaluation import Evaluation, evaluate
+from tuning.loaded_split import LoadedSplit
 from tuning.material import Material
 from tuning.pairs import PairData
 from tuning.scores import best_f1_threshold
-from tuning.training import LoadedSplit
 from tuning.trial import save_predictions
 
 BASELINE = "gradient boosting on overlap and topics"

@@ -148,6 +148,9 @@ class Experiment(StrictModel):
     )
     cache_activations: bool = Field(True, description="run the frozen layers once, not per epoch")
     gpus_per_trial: Literal["auto"] | Annotated[float, Field(gt=0, le=1)] = "auto"
+    report_timeout: float = Field(
+        3600, gt=0, description="seconds after which a worker that reports no epoch is killed"
+    )
     trial: TrialConfig = TrialConfig()  # pyright: ignore[reportCallIssue] - pydantic's defaults
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     search: SearchSettings | None = None

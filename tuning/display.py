@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tuning.config import TrialConfig
 from tuning.prepare import Prepared, varied_fields
+from tuning.whole_files import whole
 
 _CORE_RATE = 70e9  # operations a second of one core here in training, see README
 _FROZEN_CORE_RATE = 110e9  # the same in the frozen pass, whose batches are larger
@@ -155,7 +156,8 @@ def save_picture(tables: Iterable[Table], path: Path, command: str) -> None:
     console = Console(record=True, width=120, file=io.StringIO())
     for table in tables:
         console.print(table)
-    console.save_svg(str(path), title=command)
+    with whole(path) as beside:
+        console.save_svg(str(beside), title=command)
 
 
 def table_title(prepared: Prepared) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from models.classifier import Classifier
+from tuning.loaded_split import LoadedSplit
+from tuning.prediction import predict, to_probabilities
 from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
-from tuning.training import LoadedSplit, predict, to_probabilities
 
 SCORED = ("validation", "test")
 _PREFIX = {"validation": "val", "test": "test"}

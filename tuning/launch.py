@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,57 +14,103 @@ from rich.console import Console
 from models.checkpoint import CARD
 from tuning.callbacks import Outcome, TrialLog
 from tuning.config import TrialConfig
-from tuning.launch_record import Settings, keep_inputs, open_log
+from tuning.finished import clear, finished_trials
+from tuning.journal import JournalError
+from tuning.launch_log import LaunchLog
+from tuning.launch_record import keep_inputs
+from tuning.launches import Settings
 from tuning.prepare import Prepared, varied_fields
-from tuning.progress import Progress
-from tuning.trial import OBJECTIVE, run_trial
+from tuning.progress import Progress, notice_on
+from tuning.trial import run_trial
+from tuning.trial_state import STATES
+from tuning.under_way import OBJECTIVE
+from tuning.whole_files import DiskError, space_error
 from tuning.workshop import Workshop, open_workshop
 
+RETRIES = 2  # of a trial whose worker died, from where it stood
 
-def launch(prepared: Prepared, settings: Settings, console: Console) -> list[Outcome]:
+
+def launch(
+    prepared: Prepared, settings: Settings, log: LaunchLog, console: Console
+) -> list[Outcome]:
     """Run every trial and return what became of each, in the order of the grid.
 
-    A trial that fails is recorded and does not stop the others. Needs a Ray session.
+    A trial that fails is recorded and does not stop the others. Those that a resumed launch has
+    behind it are not run again. Needs a Ray session.
     """
-    tracker = open_log(prepared, settings)
-    points = [{"trial": trial.model_dump()} for trial in prepared.trials]
+    names = trial_names(prepared.trials)
+    points = {
+        name: {"trial": trial.model_dump()}
+        for name, trial in zip(names, prepared.trials, strict=True)
+    }
+    done = finished_trials(log, settings.folder, "grid", names, notice_on(console))
+    left = {name: point for name, point in points.items() if name not in done}
     with ThreadPoolExecutor(1) as aside:
-        kept = aside.submit(keep_inputs, prepared, settings.folder, tracker)
-        shop = open_workshop(prepared, settings, tracker, console)
+        kept = aside.submit(keep_inputs, prepared, settings.folder, log)
+        shop = open_workshop(prepared, settings, log, console) if left else None
         kept.result()
-    outcomes = run_points(shop, points, trial_names(prepared.trials), settings.folder)
+    if shop is not None:
+        done |= run_points(shop, left, settings.folder)
+    outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
-    tracker.end_parent(failed=failed, summary=best)
+    log.end_parent(failed=failed, summary=best)
+    shutil.rmtree(settings.folder / STATES, ignore_errors=True)
     return outcomes
 
 
 def run_points(
-    shop: Workshop, points: list[dict[str, Any]], names: list[str], folder: Path
-) -> list[Outcome]:
-    """Run a trial for each point and return what became of each, in the same order.
+    shop: Workshop, points: Mapping[str, dict[str, Any]], folder: Path
+) -> dict[str, Outcome]:
+    """Run a trial for each point and return what became of each.
 
     Args:
         shop: Where they run.
-        points: What ``run_trial`` is given: ``trial``, and ``tags`` for the log.
-        names: Of the trials, in the log and as folders.
+        points: What ``run_trial`` is given, by the trial's name in the log and as a folder:
+            ``trial``, and ``tags`` for the log.
         folder: Gets the results.
+
+    Raises:
+        JournalError: If the log cannot be written any more.
     """
-    with Progress(shop.console, len(points)) as progress:
-        log = TrialLog(shop.tracker, progress)
-        tune.Tuner(
+    names, given = list(points), list(points.values())
+    clear(folder, names)
+
+    def name_of(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
+        return names[given.index(trial.config["point"])]
+
+    with Progress(shop.console, len(names)) as progress:
+        log = TrialLog(shop, progress)
+        tuner = tune.Tuner(
             trainable(run_trial, shop),
-            param_space={"point": tune.grid_search(points)},
+            param_space={"point": tune.grid_search(given)},
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
                 mode="max",
                 reuse_actors=True,
-                trial_name_creator=lambda trial: names[points.index(trial.config["point"])],
-                trial_dirname_creator=lambda trial: names[points.index(trial.config["point"])],
+                trial_name_creator=name_of,
+                trial_dirname_creator=name_of,
             ),
             run_config=run_config(log, folder),
-        ).fit()
-    return sorted(log.outcomes.values(), key=lambda outcome: names.index(outcome.name))
+        )
+        run_tuner(tuner, folder)
+        log.close()
+    return {outcome.name: outcome for outcome in log.outcomes.values()}
+
+
+def run_tuner(tuner: tune.Tuner, folder: Path) -> None:
+    """Run all trials.
+
+    Raises:
+        DiskError: If Ray cannot write its own files into the folder.
+        JournalError: If the log cannot be written any more.
+    """
+    try:
+        tuner.fit()
+    except (DiskError, JournalError):
+        raise
+    except OSError as error:
+        raise DiskError(space_error(folder, None, error)) from error
 
 
 def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: ANN401 - Ray's own
@@ -73,13 +120,13 @@ def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: AN
 
 
 def run_config(log: TrialLog, folder: Path) -> tune.RunConfig:
-    """Return where Ray keeps results, and that a trial's failure stops no other."""
+    """Return where Ray keeps results, that a failure is tried again, and stops no other trial."""
     return tune.RunConfig(
         name=folder.name,
         storage_path=str(folder.parent),
         callbacks=[log],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-        failure_config=tune.FailureConfig(max_failures=0),
+        failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,
     )
 

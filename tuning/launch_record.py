@@ -4,59 +4,128 @@ from __future__ import annotations
 
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from measures.passwords import hide_passwords
 from models.encoder_files import FILES
+from tuning.delivery import PATIENCE, Delivery, undelivered
+from tuning.differences import differences, plain
+from tuning.journal import Journal
+from tuning.launch_log import PARENT, LaunchLog
+from tuning.launches import LaunchError, Settings, held
+from tuning.logged import TrackingError
 from tuning.pair_record import write_pairs
 from tuning.prepare import Prepared
 from tuning.resources import choose_precision
-from tuning.tracking import Tracker
+from tuning.whole_files import copy_whole
+
+_FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """Where a launch runs and writes; every path absolute."""
+@contextmanager
+def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterator[LaunchLog]:
+    """Open the launch's log, and bring it to MLflow beside what is done inside, and at the end.
 
-    run_name: str
-    output: Path
-    tracking_uri: str
-    artifacts: Path
-    address: str | None = None
-    git_commit: str = "unknown"
+    Raises:
+        LaunchError: If another program is at work in the folder, or it is resumed as another one.
+        TrackingError: If the store can never be used; nothing of a new launch is left then.
+        JournalError: If the journal cannot be read or written.
+    """
+    with held(settings.folder):
+        log = open_log(prepared, settings)
+        older = undelivered(settings.output, settings.tracking_uri)
+        delivery = Delivery(log.journal, settings.tracking_uri, older)
+        delivery.start()
+        try:
+            _tell(console, delivery.check(_FIRST_ANSWER))
+        except TrackingError:
+            delivery.close(0)
+            if not settings.resumed:
+                shutil.rmtree(settings.folder)
+            raise
+        patience = PATIENCE
+        try:
+            yield log
+        except BaseException:
+            patience = _FIRST_ANSWER  # the user waits for the end
+            if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
+                log.give_up("ended before its first trial")
+            raise
+        finally:
+            _tell(console, _left(delivery, settings, patience))
 
-    @property
-    def folder(self) -> Path:
-        """Return the folder of this launch's results."""
-        return self.output / self.run_name
+
+def _tell(console: Console, notice: str | None) -> None:
+    if notice is not None:
+        console.print(f"Notice: {notice}", style="bold yellow", soft_wrap=True, markup=False)
 
 
-def open_log(prepared: Prepared, settings: Settings) -> Tracker:
-    """Return the log with the parent run of this launch."""
+def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None:
+    """Return what to do about what the store has not taken; None if it has all."""
+    left = delivery.close(patience)
+    if not left:
+        return None
+    return (
+        f"{delivery.reason}; {left} entries wait in {delivery.journal.path}: the next launch "
+        "delivers them, or python -m tuning.tracking deliver "
+        f"--output {settings.output} --tracking-uri {hide_passwords(settings.tracking_uri)}"
+    )
+
+
+def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
+    """Return the log with the parent run of this launch, or of the one that is resumed.
+
+    Raises:
+        LaunchError: If it was begun with another experiment, data or encoder.
+    """
     precision = choose_precision(prepared.experiment.precision)
-    tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
-    params = _experiment_params(prepared, precision)
-    tracker.start_parent(settings.run_name, params, _tags(prepared, settings))
-    return tracker
+    log = LaunchLog(Journal(settings.folder))
+    wanted = plain(_identity(prepared, precision))
+    if log.journal.entries:
+        found = list(differences(log.journal.entries[0]["identity"], wanted))
+        if found:
+            raise LaunchError(
+                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
+                "to what it was begun with, or start another with --overwrite"
+            )
+    else:
+        uri = hide_passwords(settings.tracking_uri)
+        log.open(prepared.experiment.name, settings.artifacts, uri, wanted)
+    if PARENT not in log.runs:
+        params = _experiment_params(prepared, precision)
+        log.start_parent(settings.run_name, params, _tags(prepared, settings))
+    return log
 
 
-def keep_inputs(prepared: Prepared, folder: Path, tracker: Tracker) -> None:
+def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
+    """Return what a launch and its resumption must have in common."""
+    return {
+        "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
+        "data": prepared.pairs.fingerprint,
+        "encoder": prepared.encoder.fingerprint,
+        "precision": precision,
+    }
+
+
+def keep_inputs(prepared: Prepared, folder: Path, log: LaunchLog) -> None:
     """Keep the encoder's files and the pairs beside the trials and in the log.
 
     Saved models outlive a cache that way, and the report needs nothing but the log.
     """
     encoder, data = folder / "encoder", folder / "data"
-    for place in (encoder, data):
-        place.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, "tokenizer_config.json"):
         source = prepared.encoder.folder / name
         if source.is_file():
-            shutil.copyfile(source, encoder / name)
+            copy_whole(source, encoder / name)
     write_pairs(data / "pairs.parquet", prepared)
-    for file in (*encoder.iterdir(), *data.iterdir()):
-        tracker.keep(file, file.parent.name)
+    for file in (*encoder.glob("[!.]*"), *data.glob("[!.]*")):
+        log.keep(file, file.parent.name)
 
 
 def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:

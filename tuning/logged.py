@@ -17,7 +17,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
-EPOCH_PREFIX = "epoch/"  # apart from the final scores, and a section of its own in the UI
+from measures.passwords import hide_passwords
+from tuning.launch_log import EPOCH_PREFIX
 
 
 class TrackingError(OSError):
@@ -39,8 +40,8 @@ class Logged:
 
     @property
     def launch(self) -> str | None:
-        """Return the id of the parent run."""
-        return self.tags.get(MLFLOW_PARENT_RUN_ID)
+        """Return what tells the launch that it belongs to from all others."""
+        return self.tags.get("launch")
 
 
 def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[Logged]:
@@ -88,7 +89,7 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         model = client.download_artifacts(run_id, "model", str(folder))
         encoder = client.download_artifacts(parent, "encoder", str(folder))
     except (MlflowException, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = hide_passwords(str(error).strip().split("\n")[0])
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
     metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
     return Path(model), Path(encoder), metrics
@@ -129,21 +130,11 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     ]
 
 
-def unfinished_launch(uri: str, experiment: str) -> Logged | None:
-    """Return the newest launch of an experiment that neither finished nor failed.
-
-    Raises:
-        TrackingError: If the store cannot be read.
-    """
-    query = "tags.kind = 'experiment' and attributes.status = 'RUNNING'"
-    return next(iter(_runs_of(uri, experiment, query)), None)
-
-
 def _runs_of(uri: str, experiment: str, query: str) -> list[Logged]:
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
         return read_runs(client, found.experiment_id, query) if found else []
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        reason = hide_passwords(str(error).strip().split("\n")[0])
         raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error

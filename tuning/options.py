@@ -31,16 +31,17 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     add("--no-cache-activations", action="store_true", help="run frozen layers in every epoch")
     add("--strict", action="store_true", help="refuse the embedded defaults as stand-ins")
     add("--dry-run", action="store_true", help="print the plan and stop")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="go on where one was interrupted")
+    choice.add_argument("--launch", metavar="NAME", help="go on with this one")
+    choice.add_argument("--overwrite", action="store_true", help="leave it and start another")
     return parser
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Return the parser with what a search takes beside what every launch takes."""
-    add = parser.add_argument
-    add("--storage", help="RDB URL of the Optuna study; default: optuna.db in the output folder")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--resume", action="store_true", help="go on with an interrupted search")
-    choice.add_argument("--overwrite", action="store_true", help="leave it and start another")
+    text = "RDB URL of the Optuna study; default: optuna.db in the output folder"
+    parser.add_argument("--storage", help=text)
     return parser
 
 

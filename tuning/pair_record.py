@@ -13,6 +13,7 @@ from tuning.config import Cleaning
 from tuning.pairs import read_pairs
 from tuning.prepare import Prepared
 from tuning.tokens import load_tokenizer
+from tuning.whole_files import whole
 
 RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 
@@ -24,7 +25,9 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
     Word pieces, and the names of steps, stand in one text with spaces between them.
     """
     tables = [_split_table(prepared, split) for split in prepared.pairs.splits]
-    parquet.write_table(pyarrow.concat_tables(tables), path, compression="zstd")
+    table = pyarrow.concat_tables(tables)
+    with whole(path, table.nbytes) as beside:
+        parquet.write_table(table, beside, compression="zstd")
 
 
 def _split_table(prepared: Prepared, split: str) -> pyarrow.Table:

@@ -180,7 +180,10 @@ def _read_text(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     else:
         lines = io.StringIO(_decode(path))
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from error
     return header, _rows_of(reader, path, len(header))
 
 
@@ -221,11 +224,12 @@ def _read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]
 
     try:
         table = parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        names, columns = table.column_names, [column.to_pylist() for column in table.columns]
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: is not a Parquet file: {error}") from error
-    values = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    values = zip(*columns, strict=True)
     rows = ((n, ["" if v is None else str(v) for v in row]) for n, row in enumerate(values, 1))
-    return table.column_names, rows
+    return names, rows
 
 
 def _fingerprint(splits: dict[str, PairTable]) -> str:

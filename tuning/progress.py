@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -11,6 +11,15 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
+
+
+def notice_on(console: Console) -> Callable[[str], None]:
+    """Return what shows a sentence as a notice."""
+
+    def tell(sentence: str) -> None:
+        console.print(Text(f"Notice: {sentence}", style="bold yellow"), soft_wrap=True)
+
+    return tell
 
 
 class Progress:
@@ -54,12 +63,17 @@ class Progress:
 
     def start(self, name: str, epochs: int) -> None:
         """Show a trial that began."""
-        self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
+        if name not in self._tasks:  # one that is tried again has its bar
+            self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
     def advance(self, name: str, epoch: int, objective: float) -> None:
         """Show a finished epoch and the best validation F1 so far."""
         score = f"val F1 {objective:.3f}"
         self._bars.update(self._tasks[name], completed=epoch, score=score)
+
+    def tell(self, sentence: str) -> None:
+        """Show a notice above the bars."""
+        notice_on(self._console)(sentence)
 
     def finish(self, name: str, metrics: Mapping[str, float]) -> None:
         """Turn a finished trial into a line."""

@@ -18,12 +18,12 @@ from tuning.activations import Frozen, encode
 from tuning.batches import SplitArrays
 from tuning.config import Cleaning, TrialConfig
 from tuning.evaluation import SCORED, evaluate
+from tuning.loaded_split import LoadedSplit
 from tuning.logged import fetch_run, finished_trials
 from tuning.material import split_arrays
 from tuning.pairs import DataError, PairData, read_pairs
 from tuning.sources import EMBEDDED, Places, find_data
 from tuning.tokens import TokenTable, tokenise
-from tuning.training import LoadedSplit
 
 TOLERANCE = 1e-4
 _NOT_SCORES = ("best_epoch", "diverged", "seconds")  # of the training, not of the classifier

@@ -9,8 +9,9 @@ import torch
 from models.classifier import Classifier
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.optimization import build_optimizer, parameter_groups
-from tuning.training import LoadedSplit, batch_loss
+from tuning.training import batch_loss
 
 _HEADROOM = 1.25  # allocators fragment, and the longest batch may not have been the largest
 _CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor

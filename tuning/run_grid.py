@@ -2,7 +2,10 @@
 
 import sys
 
+from tuning.cluster import import_aside, ray_session, settle_environment
 from tuning.display import make_console, print_plan
+from tuning.interrupts import INTERRUPTED
+from tuning.launches import choose_launch, how_to_go_on
 from tuning.options import build_parser, read_experiment, read_places, require_grid
 from tuning.prepare import USER_ERRORS, prepare
 
@@ -10,17 +13,21 @@ from tuning.prepare import USER_ERRORS, prepare
 def main() -> int:
     """Return 0 if every trial finished, 1 if one failed, 2 if what was asked cannot run."""
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
-    console = make_console()
+    console, name = make_console(), args.config.stem
     try:
         experiment = require_grid(read_experiment(args), args.config)
+        name = experiment.name
         prepared = prepare(experiment, read_places(), strict=args.strict)
         print_plan(prepared, console)
         if args.dry_run:
             return 0
-        from tuning.cluster import import_aside, ray_session  # takes a second: not for a plan
-
+        resumed = choose_launch(args, name)
+        settle_environment(args.address)
         with import_aside("tuning.session") as session, ray_session(args.address):
-            return session.result().run(prepared, args, console)
+            return session.result().run(prepared, resumed, args, console)
+    except KeyboardInterrupt:
+        print(how_to_go_on(args, name), file=sys.stderr)
+        return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_grid.py: error: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,10 @@
 
 import sys
 
+from tuning.cluster import settle_environment
 from tuning.display import make_console
+from tuning.interrupts import INTERRUPTED
+from tuning.launches import choose_launch, how_to_go_on
 from tuning.options import add_search_options, build_parser, read_experiment, read_places
 from tuning.prepare import USER_ERRORS, prepare
 from tuning.search_plan import print_search_plan, require_search
@@ -12,17 +15,23 @@ def main() -> int:
     """Return 0 if the search has a champion and no failed trial, 1 if not, 2 if it cannot run."""
     parser = build_parser("Search with Optuna, confirm the best, score it once.", "bonus_f1.yaml")
     args = add_search_options(parser).parse_args()
-    console = make_console()
+    console, name = make_console(), args.config.stem
     try:
         experiment = read_experiment(args)
+        name = experiment.name
         search = require_search(experiment, args.config)
         prepared = prepare(experiment, read_places(), strict=args.strict)
         print_search_plan(prepared, search, console)
         if args.dry_run:
             return 0
+        resumed = choose_launch(args, name)
+        settle_environment(args.address)
         from tuning.search_session import run  # Ray and torch take seconds: not for a plan
 
-        return run(prepared, search, args, console)
+        return run(prepared, search, resumed, args, console)
+    except KeyboardInterrupt:
+        print(how_to_go_on(args, name), file=sys.stderr)
+        return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_search.py: error: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,13 @@ import pandas as pd
 from tuning.callbacks import Outcome
 from tuning.champion import Scored, score_champion
 from tuning.cluster import ray_session
-from tuning.launch_record import Settings, keep_inputs
+from tuning.finished import finished_trials
+from tuning.launch_log import PARENT
+from tuning.launch_record import keep_inputs
+from tuning.launches import Settings
 from tuning.levers import Ablation, plan_ablations
 from tuning.material import build_material
+from tuning.progress import notice_on
 from tuning.search_launch import (
     Retrained,
     ablation_configs,
@@ -24,9 +29,10 @@ from tuning.search_launch import (
     run_search,
 )
 from tuning.search_opening import Search
-from tuning.search_resume import CUT_OFF, outcome_of, put_right
+from tuning.search_resume import put_right
 from tuning.study import close_stale
-from tuning.verdict import VALUE, SearchError, ablation_rows, choose, seed_values
+from tuning.trial_state import STATES
+from tuning.verdict import SearchError, ablation_rows, choose, seed_values
 from tuning.workshop import Workshop, open_workshop
 
 
@@ -35,8 +41,7 @@ class Found:
     """What a search ends with.
 
     ``best`` is the trial of the search that became champion, ``confirmed`` all that were retrained
-    by name, ``searched`` their trials, ``ablations`` a row a lever, ``failed`` what failed in any
-    stage.
+    by name, ``searched`` their trials, ``ablations`` a row a lever, ``tried`` all of any stage.
     """
 
     outcomes: list[Outcome]
@@ -46,8 +51,7 @@ class Found:
     confirmed: dict[str, Retrained]
     scored: Scored
     ablations: pd.DataFrame
-    run_id: str
-    failed: list[Outcome]
+    tried: list[Outcome]
 
 
 def find_champion(search: Search) -> Found:
@@ -56,15 +60,15 @@ def find_champion(search: Search) -> Found:
     Raises:
         SearchError: If no trial finished, or no configuration could be confirmed.
     """
-    prepared, settings = search.prepared, search.settings
+    prepared, settings, log = search.prepared, search.settings, search.launch_log
     finished = put_right(search)
     with ray_session(settings.address):
-        keep_inputs(prepared, settings.folder, search.tracker)
-        shop = open_workshop(prepared, settings, search.tracker, search.console, with_test=False)
+        keep_inputs(prepared, settings.folder, log)
+        shop = open_workshop(prepared, settings, log, search.console, with_test=False)
         outcomes = finished + _draw(search, shop, len(finished))
         best = best_configurations(outcomes, search.search.confirm)
         if not best:
-            search.tracker.end_parent(failed=len(outcomes), summary={})
+            log.end_parent(failed=len(outcomes), summary={})
             raise SearchError(_all_failed(outcomes, settings))
         confirmed = confirm(search, shop, best)
         winner = choose(confirmed, search.floor)
@@ -78,9 +82,11 @@ def find_champion(search: Search) -> Found:
     rows = ablation_rows(ablations, champion, ablated, search.floor)
     scored = _score(search, champion)
     found = best[list(confirmed).index(winner)]
-    run_id = _log(search, champion, found, scored, rows)
-    failed = list({o.run_id: o for o in (*outcomes, *retrained) if o.cause is not None}.values())
-    search.tracker.end_parent(failed=len(failed), summary=found.metrics)
+    _log(search, champion, found, scored, rows)
+    tried = list({o.key: o for o in (*outcomes, *retrained)}.values())
+    failed = sum(outcome.cause is not None for outcome in tried)
+    log.end_parent(failed=failed, summary=found.metrics)
+    shutil.rmtree(settings.folder / STATES, ignore_errors=True)
     return Found(
         outcomes=outcomes,
         best=found,
@@ -89,8 +95,7 @@ def find_champion(search: Search) -> Found:
         confirmed=confirmed,
         scored=scored,
         ablations=rows,
-        run_id=run_id,
-        failed=failed,
+        tried=tried,
     )
 
 
@@ -124,7 +129,7 @@ def _freeze(search: Search, champion: Retrained) -> None:
             "the champion was written down before the search was interrupted and would now be "
             "another; resume with the settings it was started with"
         )
-    search.tracker.tag(search.tracker.parent_id, {"champion": text})
+    search.launch_log.tag(PARENT, {"champion": text})
 
 
 def confirm(search: Search, shop: Workshop, best: list[Outcome]) -> dict[str, Retrained]:
@@ -145,16 +150,9 @@ def ablate(
 
 def _done(search: Search, stage: str) -> dict[str, Outcome]:
     """Return the outcomes of a stage that a resumed launch has behind it, by name."""
-    found = {}
-    for run in search.tracker.children(stage):
-        places = sorted((search.settings.folder / stage / run.name).glob("checkpoint_*"))
-        if VALUE in run.metrics and places:
-            if not run.finished:
-                search.tracker.settle(run.run_id, run.metrics)
-            found[run.name] = outcome_of(run, run.metrics, places[-1])
-        elif not run.finished and not run.tags.get("cause"):
-            search.tracker.close_interrupted(run.run_id, CUT_OFF)
-    return found
+    names = [run.name for run in search.launch_log.children(stage)]
+    folder, tell = search.settings.folder / stage, notice_on(search.console)
+    return finished_trials(search.launch_log, folder, stage, names, tell)
 
 
 def _score(search: Search, champion: Retrained) -> Scored:
@@ -174,7 +172,7 @@ def _score(search: Search, champion: Retrained) -> Scored:
 
 def _log(
     search: Search, champion: Retrained, found: Outcome, scored: Scored, rows: pd.DataFrame
-) -> str:
+) -> None:
     folder = search.settings.folder / "champion"
     confirmed = float(np.mean(seed_values(champion, search.floor)))
     gaps = {
@@ -188,4 +186,4 @@ def _log(
     rows.to_csv(folder / "ablations.csv", index=False)
     params = champion.config.model_dump(exclude={"seed", "order_seed"})
     params["seeds"] = len(scored.by_seed)
-    return search.tracker.log_champion(params, {**scored.metrics, **gaps}, folder)
+    search.launch_log.log_champion(params, {**scored.metrics, **gaps}, folder)

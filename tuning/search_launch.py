@@ -20,13 +20,14 @@ from ray.tune.search.optuna import OptunaSearch
 
 from tuning.callbacks import Outcome, TrialLog
 from tuning.config import TrialConfig
-from tuning.launch import run_config, run_points, trainable
+from tuning.finished import clear
+from tuning.launch import run_config, run_points, run_tuner, trainable
 from tuning.levers import Ablation
 from tuning.progress import Progress
 from tuning.search_trial import run_search_trial
 from tuning.space import SearchSettings
-from tuning.study import SEEDS_APART, Proposer, make_sampler
-from tuning.trial import OBJECTIVE
+from tuning.study import SEEDS_APART, NumberedSampler, Proposer, waiting
+from tuning.under_way import OBJECTIVE
 from tuning.workshop import Workshop
 
 
@@ -55,13 +56,15 @@ def run_search(
         proposer,
         metric=OBJECTIVE,
         mode="max",
-        sampler=make_sampler(settings, len(study.get_trials())),
+        sampler=NumberedSampler(settings.seed, settings.startup_trials),
         study_name=study.study_name,
         storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
     )
+    folder = shop.settings.folder / "search"
+    clear(folder, [f"{number:03d}" for number in waiting(study)])
     with Progress(shop.console, count) as progress:
-        log = TrialLog(shop.tracker, progress)
-        tune.Tuner(
+        log = TrialLog(shop, progress)
+        tuner = tune.Tuner(
             trainable(run_search_trial, shop),
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
@@ -75,9 +78,10 @@ def run_search(
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
             ),
-            run_config=run_config(log, shop.settings.folder / "search"),
-        ).fit()
-        log.close_open()
+            run_config=run_config(log, folder),
+        )
+        run_tuner(tuner, folder)
+        log.close()
     return sorted(log.outcomes.values(), key=lambda outcome: outcome.name)
 
 
@@ -96,7 +100,7 @@ def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialSchedul
         return FIFOScheduler()
     if settings.scheduler == "median":
         return MedianStoppingRule(
-            time_attr="training_iteration",
+            time_attr="epoch",
             grace_period=settings.grace_period,
             min_samples_required=3,
             min_time_slice=sys.maxsize,  # never pause: a trial has no checkpoint to go on from
@@ -107,7 +111,7 @@ def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialSchedul
         longest, proposer.fixed["min_steps"]
     )  # small data gets more epochs, at most these
     return ASHAScheduler(
-        time_attr="training_iteration",
+        time_attr="epoch",
         grace_period=settings.grace_period,
         max_t=max(longest, settings.grace_period) + 1,
         reduction_factor=2,
@@ -160,11 +164,8 @@ def retrain(
         for name, config in own.items()
         if name not in done or done[name].config != config
     }
-    outcomes = dict(done)
-    if points:
-        folder = shop.settings.folder / stage
-        ran = run_points(shop, list(points.values()), list(points), folder)
-        outcomes |= {outcome.name: outcome for outcome in ran}
+    ran = run_points(shop, points, shop.settings.folder / stage) if points else {}
+    outcomes = {**done, **ran}
     return {
         name: Retrained(
             config=config, outcomes=[outcomes[f"{name}-seed-{seed}"] for seed in seeds]

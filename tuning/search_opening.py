@@ -1,4 +1,4 @@
-"""A search before its first trial: study and log opened, warm-started or resumed."""
+"""A search before its first trial: its study opened, warm-started or compared."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from tuning.config import TrialConfig, config_from_params
-from tuning.launch_record import Settings, open_log
-from tuning.logged import Logged, read_trials
+from tuning.launch_log import PARENT, LaunchLog
+from tuning.launches import Settings
+from tuning.logged import read_trials
 from tuning.prepare import Prepared
 from tuning.scores import all_positive_f1
 from tuning.space import SearchSettings, Space
@@ -23,7 +24,6 @@ from tuning.study import (
     open_study,
     warm_start,
 )
-from tuning.tracking import Tracker
 from tuning.verdict import value_of
 
 
@@ -37,7 +37,7 @@ class Search:
     prepared: Prepared
     settings: Settings
     search: SearchSettings
-    tracker: Tracker
+    launch_log: LaunchLog
     study: optuna.Study
     proposer: Proposer
     console: Console
@@ -49,34 +49,32 @@ class Search:
         return all_positive_f1(self.prepared.pairs.splits["validation"].labels)
 
 
-def open_search(
+def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
+    """Return the study of a search, made if it does not exist.
+
+    Raises:
+        StudyError: If it cannot be used, or belongs to another search.
+    """
+    name = search.study or prepared.experiment.name
+    wanted = identity(prepared, search, fixed_fields(prepared))
+    return open_study(open_storage(storage), name, wanted)
+
+
+def take_up(
     prepared: Prepared,
     search: SearchSettings,
     settings: Settings,
-    storage: str,
+    study: optuna.Study,
+    launch_log: LaunchLog,
     console: Console,
-    resumed: Logged | None,
 ) -> Search:
-    """Return the search with log and study open, put right if it is resumed, else warm-started.
-
-    Raises:
-        StudyError, TrackingError: If study or log cannot be used, or belong to another search.
-    """
-    fixed = fixed_fields(prepared)
-    name = search.study or prepared.experiment.name
-    study = open_study(open_storage(storage), name, identity(prepared, search, fixed))
-    if resumed is None:
-        begin(study, prepared, search, settings.tracking_uri, console)
-        tracker = open_log(prepared, settings)
-    else:
-        tracker = Tracker(settings.tracking_uri, prepared.experiment.name, settings.artifacts)
-        tracker.resume_parent(resumed.run_id)
-    tracker.tag(tracker.parent_id, {"study": name})
+    """Return the search as it stands, with its study and its log."""
+    launch_log.tag(PARENT, {"study": study.study_name})
     proposer = Proposer(
         space=prepared.experiment.space,
-        fixed=fixed,
+        fixed=fixed_fields(prepared),
         settings=search,
-        launch=tracker.parent_id,
+        launch=launch_log.launch,
         train_pairs=len(prepared.pairs.splits["train"].labels),
         votes=prepared.pairs.has_votes,
     )
@@ -84,11 +82,11 @@ def open_search(
         prepared=prepared,
         settings=settings,
         search=search,
-        tracker=tracker,
+        launch_log=launch_log,
         study=study,
         proposer=proposer,
         console=console,
-        frozen=resumed.tags.get("champion") if resumed else None,
+        frozen=launch_log.runs[PARENT].tags.get("champion"),
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
 from optuna.exceptions import OptunaError
@@ -13,52 +11,53 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from measures.passwords import hide_passwords
 from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
 from tuning.display import save_picture
-from tuning.launch_record import Settings
-from tuning.logged import Logged, unfinished_launch
-from tuning.options import ROOT, git_commit, run_name, tracking_uri
+from tuning.launch_record import recorded
+from tuning.launches import Settings, make_settings
+from tuning.options import tracking_uri
 from tuning.prepare import Prepared
 from tuning.search import Found, find_champion
-from tuning.search_opening import open_search
+from tuning.search_opening import begin, find_study, take_up
+from tuning.session import print_failed
 from tuning.space import SearchSettings
-from tuning.study import StudyError, hide_password
-from tuning.tracking import close_launch
+from tuning.study import StudyError
 from tuning.verdict import SearchError, seed_values
 
 
 def run(
-    prepared: Prepared, search: SearchSettings, args: argparse.Namespace, console: Console
+    prepared: Prepared,
+    search: SearchSettings,
+    resumed: Path | None,
+    args: argparse.Namespace,
+    console: Console,
 ) -> int:
     """Return 0 if there is a champion and no trial failed, else 1.
+
+    Args:
+        prepared: The experiment.
+        search: What of it makes it a search.
+        resumed: The folder of the interrupted launch to go on with.
+        args: Of the command line.
+        console: Shows all of it.
 
     Raises:
         StudyError, TrackingError: Before anything runs, if study or log cannot be used.
     """
-    resumed = find_resumed(prepared, args)
     output = args.output.resolve()
-    settings = Settings(
-        run_name=Path(resumed.tags["results"]).name
-        if resumed
-        else run_name(prepared.experiment.name),
-        output=Path(resumed.tags["results"]).parent if resumed else output,
-        tracking_uri=tracking_uri(args),
-        artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
-        address=args.address,
-        git_commit=git_commit(),
-    )
     output.mkdir(parents=True, exist_ok=True)
-    storage = args.storage or f"sqlite:///{settings.output / 'optuna.db'}"
-    # an interrupt ends the search, to be resumed, and not a stage of it
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
     try:
-        under_way = open_search(prepared, search, settings, storage, console, resumed)
-        found = find_champion(under_way)
-    except KeyboardInterrupt:
-        console.print(f"Interrupted; {' '.join(sys.argv)} --resume goes on", soft_wrap=True)
-        return 130
+        study = find_study(prepared, search, storage)
+        if resumed is None:
+            begin(study, prepared, search, tracking_uri(args), console)
+        settings = make_settings(args, prepared.experiment.name, resumed)
+        with recorded(prepared, settings, console) as log:
+            under_way = take_up(prepared, search, settings, study, log, console)
+            found = find_champion(under_way)
     except OptunaError as error:
-        raise StudyError(f"storage: {hide_password(f'{storage}: {error}')}") from error
+        raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
@@ -67,29 +66,8 @@ def run(
         console.print(table)
     console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
     save_picture(tables, settings.folder / "champion.svg", "python tuning/run_search.py")
-    _print_next(found, settings, storage, args, console)
-    return 1 if found.failed else 0
-
-
-def find_resumed(prepared: Prepared, args: argparse.Namespace) -> Logged | None:
-    """Return the interrupted launch to go on with; None to start anew.
-
-    Raises:
-        StudyError: If there is one and the user has not said what to do, or none to resume.
-    """
-    name = prepared.experiment.name
-    interrupted = unfinished_launch(tracking_uri(args), name)
-    if args.resume and interrupted is None:
-        raise StudyError(f"--resume: the log has no unfinished search '{name}'; start without it")
-    if interrupted is not None and args.overwrite:
-        close_launch(tracking_uri(args), interrupted.run_id)
-        return None
-    if interrupted is not None and not args.resume:
-        raise StudyError(
-            f"search '{name}' was interrupted ({interrupted.name}): --resume goes on with it, "
-            "--overwrite leaves it as it is and starts another"
-        )
-    return interrupted
+    _print_next(settings, storage, args, console)
+    return print_failed(found.tried, settings.folder, console)
 
 
 def found_tables(found: Found, floor: float) -> list[Table]:
@@ -194,18 +172,17 @@ def _score(value: float) -> str:
 
 
 def _print_next(
-    found: Found, settings: Settings, storage: str, args: argparse.Namespace, console: Console
+    settings: Settings, storage: str, args: argparse.Namespace, console: Console
 ) -> None:
-    for outcome in found.failed:
-        console.print(Text(f"failed: trial {outcome.name}: {outcome.cause}", style="red"))
-    ui = f"mlflow ui --backend-store-uri {args.tracking_uri}" if args.tracking_uri else "make ui"
+    store, study = hide_passwords(settings.tracking_uri), hide_passwords(storage)
+    ui = f"mlflow ui --backend-store-uri {store}" if args.tracking_uri else "make ui"
     lines = [
         f"Results: {settings.folder}",
-        f"Log:     {hide_password(settings.tracking_uri)}, champion in run {found.run_id}",
-        f"Study:   {hide_password(storage)}",
+        f"Log:     {store}",
+        f"Study:   {study}",
         "Next:",
         f"  python tuning/reproduce.py {settings.folder / 'champion'}",
-        f"  optuna-dashboard {hide_password(storage)}",
+        f"  optuna-dashboard {study}",
         f"  {ui}",
     ]
     console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ray import tune
 
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.material import build_classifier
 from tuning.scores import all_positive_f1
-from tuning.stacking import fit_seeds
-from tuning.training import EpochResult, LoadedSplit
-from tuning.trial import OBJECTIVE, RESULT, Shared, prepare_worker
+from tuning.seed_training import train_seeds
+from tuning.training import EpochResult
+from tuning.trial import RESULT, Shared, prepare_worker
+from tuning.trial_state import state_file
+from tuning.under_way import OBJECTIVE, UnderWay
 
 
 class Standing:
@@ -34,14 +38,25 @@ class Standing:
         self.floor = floor
         self.best: list[EpochResult | None] = [None] * seeds
         self.diverged = [False] * seeds
+        self.history: list[list[EpochResult]] = []
 
     def update(self, results: list[EpochResult]) -> None:
         """Take an epoch's result of each seed."""
+        self.history.append(results)
         for seed, result in enumerate(results):
             self.diverged[seed] = result.diverged
             before = self.best[seed]
             if before is None or self._rank(result) > self._rank(before):
                 self.best[seed] = result
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return every epoch's results, from which all else follows."""
+        return {"history": json.dumps([[asdict(r) for r in results] for results in self.history])}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        for results in json.loads(state["history"]):
+            self.update([EpochResult(**result) for result in results])
 
     def _rank(self, result: EpochResult) -> tuple[float, float]:
         return self.value(result), result.objective
@@ -89,17 +104,21 @@ def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
         for seed in point["seeds"]
     ]
     standing = Standing(all_positive_f1(validation.labels), len(models))
-    history: list[list[EpochResult]] = []
-    for results in fit_seeds(models, train, validation, trial):
-        history.append(results)
+    training = train_seeds(models, train, validation, trial)
+    under_way = UnderWay(
+        state_file(shared.folder, point), {"training": training, "standing": standing}
+    )
+    before = under_way.seconds
+    while not training.finished:
+        results = training.run_epoch()
         standing.update(results)
-        metrics = standing.metrics() | {"seconds": time.perf_counter() - started}
-        tune.report(report_of(results, metrics))
-    metrics = standing.metrics() | {"seconds": time.perf_counter() - started}
+        seconds = before + time.perf_counter() - started
+        under_way.report(report_of(results, standing.metrics() | {"seconds": seconds}))
+    seconds = before + time.perf_counter() - started
+    metrics = standing.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
-        write_seeds(Path(folder), metrics, point["seeds"], history)
-        checkpoint = tune.Checkpoint.from_directory(folder)
-        tune.report({OBJECTIVE: metrics["objective"], "finished": True}, checkpoint=checkpoint)
+        write_seeds(Path(folder), metrics, point["seeds"], standing.history)
+        under_way.finish(metrics["objective"], Path(folder))
 
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Train the seeds of one configuration together: they share everything but their weights.
-
-With a fully frozen encoder all seeds can be one stacked model, whose batches are gathered, and
-whose dropout is drawn, once. Else, and on a CPU, they take turns in one process.
+"""Train the seeds of one configuration as one model: they share everything but their weights.
 
 Shapes: S seeds, B rows in a batch, C classes, N pairs of a split.
 """
@@ -9,10 +6,12 @@ Shapes: S seeds, B rows in a batch, C classes, N pairs of a split.
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,78 +19,12 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from models.classifier import Classifier
-from models.heads import BiLstmAttentionHead
 from tuning.batches import Batch, shuffled_batches
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.optimization import build_optimizer, build_schedule, start_order
-from tuning.training import (
-    EpochResult,
-    Forward,
-    LoadedSplit,
-    batch_loss,
-    draw_rows,
-    fit,
-    predict_with,
-    score_logits,
-    validate,
-)
-
-
-def fit_seeds(
-    models: list[Classifier],
-    train: LoadedSplit,
-    validation: LoadedSplit,
-    config: TrialConfig,
-    *,
-    stacked: bool | None = None,
-) -> Iterator[list[EpochResult]]:
-    """Train the models in place, yielding after each epoch what became of each.
-
-    A seed that diverged keeps its last result while the others go on.
-
-    Args:
-        models: One a seed: the same configuration, other initial weights.
-        train: What is learned from.
-        validation: What each epoch is scored on.
-        config: Must give ``order_seed``, which all seeds share.
-        stacked: Whether to stack what can be stacked. By default on a GPU alone: on a CPU, whose
-            matrix products take as long stacked, turns are faster (``benchmarks/seeds.py``).
-
-    Raises:
-        ValueError: If ``order_seed`` is not given.
-    """
-    if config.order_seed is None:
-        raise ValueError("order_seed: must be given, since the seeds share order and dropout")
-    if stacked is None:
-        stacked = next(models[0].head_parameters()).is_cuda
-    if stacked and can_stack(models):
-        yield from Stack(models, config).fit(train, validation)
-    else:
-        yield from _take_turns([fit(model, train, validation, config) for model in models])
-
-
-def can_stack(models: list[Classifier]) -> bool:
-    """Return whether nothing of the encoder is run and the head is one that ``vmap`` takes."""
-    encoder = any(m.lower is not None or len(list(m.encoder_parameters())) for m in models)
-    return not encoder and not any(isinstance(m.head, BiLstmAttentionHead) for m in models)
-
-
-def _take_turns(trainings: list[Iterator[EpochResult]]) -> Iterator[list[EpochResult]]:
-    """Yield the results of all trainings epoch by epoch, each with random numbers of its own."""
-    states: list[Tensor] = [torch.get_rng_state()] * len(trainings)
-    last: list[EpochResult | None] = [None] * len(trainings)
-    running = set(range(len(trainings)))
-    while running:
-        for seed in sorted(running):
-            torch.set_rng_state(states[seed])
-            result = next(trainings[seed], None)
-            states[seed] = torch.get_rng_state()
-            if result is None:
-                running.discard(seed)
-            else:
-                last[seed] = result
-        if running:
-            yield [result for result in last if result is not None]
+from tuning.prediction import Forward, predict_with, score_logits, validate
+from tuning.training import EpochResult, batch_loss, draw_rows, random_states, set_random_states
 
 
 def untrained_result(model: Classifier, validation: LoadedSplit) -> EpochResult:
@@ -114,36 +47,74 @@ class Stack:
     """Models of one configuration as a single one, every weight with a leading dimension S.
 
     Args:
-        models: What is stacked; ``fit`` writes the trained weights back into them.
+        models: What is stacked; each epoch's weights are written back into them.
+        train: What is learned from.
+        validation: What each epoch is scored on.
         config: Of all of them.
     """
 
-    def __init__(self, models: list[Classifier], config: TrialConfig) -> None:
-        self.models = models
-        self.config = config
+    def __init__(
+        self,
+        models: list[Classifier],
+        train: LoadedSplit,
+        validation: LoadedSplit,
+        config: TrialConfig,
+    ) -> None:
+        self.models, self.train, self.validation, self.config = models, train, validation, config
         self.weights, self.buffers = stack_module_state(models)  # pyright: ignore[reportArgumentType] - a sequence of modules
         self._skeleton = copy.deepcopy(models[0])
+        groups = [{"params": list(self.weights.values()), "lr": config.learning_rate}]
+        self.optimizer = build_optimizer(groups, config)
+        self.schedule = build_schedule(self.optimizer, train.pairs, config)
+        self.generator = start_order(config)
+        self.device = train.targets.device
+        self.drawn = random_states(self.device)
+        self.results = [untrained_result(model, validation) for model in models]
 
-    def fit(self, train: LoadedSplit, validation: LoadedSplit) -> Iterator[list[EpochResult]]:
-        """Train as ``training.fit`` does, all seeds at once; yield their results an epoch."""
-        groups = [{"params": list(self.weights.values()), "lr": self.config.learning_rate}]
-        optimizer = build_optimizer(groups, self.config)
-        schedule = build_schedule(optimizer, train.pairs, self.config)
-        generator = start_order(self.config)
-        results = [untrained_result(model, validation) for model in self.models]
-        for epoch in range(1, self.config.epochs + 1):
-            started = time.perf_counter()
-            losses = self._train_one_epoch(train, optimizer, schedule, generator)
-            logits = self._predict(validation)  # (S, N, C)
-            self._write_back()
-            seconds = (time.perf_counter() - started) / len(self.models)
-            for seed, before in enumerate(results):
-                after = replace(before, epoch=epoch, seconds=seconds)
-                if not before.diverged:
-                    results[seed] = _advance(after, losses[seed], logits[seed], validation)
-            yield list(results)
-            if all(result.diverged for result in results):
-                return
+    @property
+    def finished(self) -> bool:
+        """Return whether the last epoch was run, or every seed diverged."""
+        last = max(result.epoch for result in self.results)
+        return last == self.config.epochs or all(result.diverged for result in self.results)
+
+    def run_epoch(self) -> list[EpochResult]:
+        """Train all seeds one more epoch and return what became of each."""
+        set_random_states(self.drawn)
+        started = time.perf_counter()
+        epoch = max(result.epoch for result in self.results) + 1
+        losses = self._train_one_epoch()
+        logits = self._predict(self.validation)  # (S, N, C)
+        self._write_back()
+        seconds = (time.perf_counter() - started) / len(self.models)
+        for seed, before in enumerate(self.results):
+            after = replace(before, epoch=epoch, seconds=seconds)
+            if not before.diverged:
+                self.results[seed] = _advance(after, losses[seed], logits[seed], self.validation)
+        self.drawn = random_states(self.device)
+        return list(self.results)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
+        return {
+            "weights": {name: weight.detach() for name, weight in self.weights.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "order": json.dumps(self.generator.bit_generator.state),
+            "drawn": self.drawn,
+            "results": json.dumps([asdict(result) for result in self.results]),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave of the same models, data and configuration."""
+        for name, weight in self.weights.items():
+            weight.copy_(state["weights"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.bit_generator.state = json.loads(state["order"])
+        self.drawn = state["drawn"]
+        self.results = [EpochResult(**result) for result in json.loads(state["results"])]
+        self._write_back()
 
     def _one(self, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Forward:
         """Return the forward pass of the seed with these weights."""
@@ -154,27 +125,21 @@ class Stack:
 
         return forward
 
-    def _train_one_epoch(
-        self,
-        train: LoadedSplit,
-        optimizer: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-        generator: np.random.Generator,
-    ) -> list[float]:
+    def _train_one_epoch(self) -> list[float]:
         """Return the mean loss of each seed in nats per pair; not finite if it diverged."""
         self._skeleton.train()
         total = torch.zeros(len(self.models))
+        train, generator, size = self.train, self.generator, self.config.batch_size
         rows = draw_rows(train, generator)
-        size = self.config.batch_size
         for chosen in shuffled_batches(rows, train.reader.lengths, size, generator):
             batch = train.reader.read(chosen)
             losses = self._losses(batch, train.targets_of(batch))  # (S,)
             total += losses.detach().cpu() * len(chosen)
-            optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()
             self._clip()
-            optimizer.step()
-            schedule.step()
+            self.optimizer.step()
+            self.schedule.step()
         return (total / train.pairs).tolist()
 
     def _losses(self, batch: Batch, targets: Tensor) -> Tensor:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +17,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from measures.passwords import hide_passwords
 from tuning.config import TrialConfig
+from tuning.differences import differences, plain
 from tuning.space import SearchSettings, Space, draw, locate
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # tells of each new study
 logger = logging.getLogger(__name__)
 
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
 SEEDS_APART = 1000  # seeds of trials, of what is confirmed: none is used twice
 
 
@@ -84,10 +83,10 @@ def open_storage(url: str) -> RDBStorage:
         with _turn(url):
             return RDBStorage(url, engine_kwargs=wait)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError) as error:
-        reason = hide_password(str(error).strip().split("\n")[0])
+        reason = hide_passwords(str(error).strip().split("\n")[0])
         raise StudyError(
-            f"storage: {hide_password(url)} cannot be used: {reason}; --storage names another, as "
-            "sqlite:////absolute/path.db"
+            f"storage: {hide_passwords(url)} cannot be used: {reason}; --storage names another, "
+            "as sqlite:////absolute/path.db"
         ) from error
 
 
@@ -98,24 +97,23 @@ def _turn(url: str) -> AbstractContextManager[object]:
     return FileLock(f"{file}.lock") if inside else nullcontext()
 
 
-def hide_password(text: str) -> str:
-    """Return the text without the passwords of URLs in it."""
-    return _PASSWORD.sub(r"\1:***@", text)
+class NumberedSampler(optuna.samplers.TPESampler):
+    """TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
 
-
-def make_sampler(settings: SearchSettings, known: int = 0) -> optuna.samplers.BaseSampler:
-    """Return TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
-
-    Args:
-        settings: Of the search.
-        known: Trials in the study; a search that goes on must not draw the same again.
+    It draws from its seed and the trial's number, and from no state that a crash would lose.
     """
-    return optuna.samplers.TPESampler(
-        seed=settings.seed + known,
-        multivariate=True,
-        constant_liar=True,
-        n_startup_trials=settings.startup_trials,
-    )
+
+    def __init__(self, seed: int, startup_trials: int) -> None:
+        super().__init__(
+            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup_trials
+        )
+        self._seed = seed
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Start the random numbers of this trial; Optuna has no public way to it."""
+        for state in (self._rng, self._random_sampler._rng):
+            state.rng.seed([self._seed, trial.number])
+        super().before_trial(study, trial)
 
 
 def open_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
@@ -133,27 +131,16 @@ def open_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> o
         storage=storage, study_name=name, direction="maximize", load_if_exists=True
     )
     known = study.user_attrs.get("identity")
-    wanted = json.loads(json.dumps(identity))
+    wanted = plain(identity)
     if known is None and not study.trials:
         study.set_user_attr("identity", wanted)
     elif known != wanted:
         raise StudyError(
             f"study: {name!r} holds trials of another search: "
-            f"{'; '.join(_differences(known or {}, wanted))}; give this one a name of its own: "
+            f"{'; '.join(differences(known or {}, wanted))}; give this one a name of its own: "
             "--set search.study=NAME, or go back to what the study was made with"
         )
     return study
-
-
-def _differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    for part in sorted({*known, *wanted}):
-        one, other = known.get(part), wanted.get(part)
-        if isinstance(one, dict) and isinstance(other, dict):
-            for key in sorted({*one, *other}):
-                if one.get(key) != other.get(key):
-                    yield f"{part}.{key} was {one.get(key)}, is now {other.get(key)}"
-        elif one != other:
-            yield f"{part} was {one}, is now {other}"
 
 
 def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
@@ -161,38 +148,46 @@ def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
 
 
+def waiting(study: optuna.Study) -> list[int]:
+    """Return the numbers of the trials that are to run next."""
+    return [t.number for t in study.get_trials(states=[TrialState.WAITING])]
+
+
 def close_stale(
     study: optuna.Study, launch: str, values: Mapping[int, float], *, requeue: bool = True
 ) -> list[int]:
-    """Close the trials that a launch left running; return the numbers of those without a value.
+    """Put right the trials that a launch left running; return those without a value.
 
-    A trial with a value is complete; one without has failed.
+    A trial with a value is complete. One without waits to be run, as the same trial with the same
+    parameters, or has failed.
 
     Args:
         study: The study.
         launch: Id of the launch that is resumed.
         values: What finished trials reached, by number, as the log has it.
-        requeue: Whether the configurations of those without a value are queued to run again.
+        requeue: Whether trials without a value are to run.
     """
     again = []
+    state = TrialState.WAITING if requeue else TrialState.FAIL
     for trial in trials_of(study, launch):
         if trial.state != TrialState.RUNNING:
             continue
         if trial.number in values:
             study.tell(trial.number, values[trial.number])
             continue
-        study.tell(trial.number, state=TrialState.FAIL)
+        # the study itself can only finish trials
+        study._storage.set_trial_state_values(trial._trial_id, state)
         again.append(trial.number)
-        if requeue and trial.params:
-            study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
     return again
 
 
 def enqueue_first(study: optuna.Study, first: list[dict[str, Any]]) -> None:
-    """Queue the values to begin with, but for those that a finished trial had."""
-    done = [t.params for t in study.get_trials() if t.state == TrialState.COMPLETE]
+    """Queue the values to begin with, but for those that a trial had, or that wait already."""
+    known = [t.params for t in study.get_trials() if t.state == TrialState.COMPLETE]
+    queued = study.get_trials(states=[TrialState.WAITING])
+    known += [t.system_attrs.get("fixed_params", {}) for t in queued]
     for values in first:
-        if not any(values.items() <= params.items() for params in done):
+        if not any(values.items() <= params.items() for params in known):
             study.enqueue_trial(values)
 
 

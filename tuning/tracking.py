@@ -1,44 +1,55 @@
-"""The only writer of MLflow: a parent run for an experiment, a child run for each trial."""
+"""The only writer of MLflow: what the journals of launches say, in order and exactly once.
+
+``python -m tuning.tracking deliver`` writes what a store that was away has not been told yet.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
-from tuning.logged import EPOCH_PREFIX, Logged, TrackingError, read_runs
+from measures.passwords import hide_passwords
+from tuning.journal import Entry
+from tuning.launch_log import PARENT
+from tuning.logged import TrackingError
 
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # tells of each new table
+# it tells of each new table, and of each error with a traceback: those are told by us
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)  # or no driver for it
+_REQUEST_ERRORS = range(400, 500)
 
 
-class Tracker:
-    """Writes one experiment's log; used by the driver alone.
+class Store:
+    """Writes the entries of one launch's journal; each may be written again and changes nothing.
 
     Args:
         uri: An MLflow tracking URI; a SQLite store is made if it does not exist.
-        experiment: Name of the MLflow experiment; made if it does not exist.
-        artifacts: Where a new experiment keeps its files if the store is a local database.
+        opened: The first entry of the journal.
+        folder: Of the launch, where its files are.
 
     Raises:
-        TrackingError: If the store cannot be opened or written.
+        MlflowException, SQLAlchemyError, OSError: If the store cannot be opened or made.
     """
 
-    def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
-        try:
+    def __init__(self, uri: str, opened: Entry, folder: Path) -> None:
+        self.folder = folder
+        self.launch = str(opened["launch"])
+        with _turn(uri):
             self.client = MlflowClient(tracking_uri=uri)
-            self.experiment_id = self._find_or_create(uri, experiment, artifacts)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error
-        self.parent_id = ""
+            name, artifacts = opened["experiment"], Path(opened["artifacts"])
+            self.experiment_id = self._find_or_create(uri, name, artifacts)
         self._runs: dict[str, str] = {}
 
     def _find_or_create(self, uri: str, name: str, artifacts: Path) -> str:
@@ -51,135 +62,102 @@ class Tracker:
         location = (artifacts / name).as_uri() if local else None
         return self.client.create_experiment(name, artifact_location=location)
 
-    def start_parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Open the parent run; its parameters are the experiment's, without the trials'."""
-        self.parent_id = self._create(name, params, {**tags, "kind": "experiment"})
+    def write(self, entry: Entry) -> None:
+        """Write one entry; those before it were written.
 
-    def start_trial(
-        self,
-        trial: str,
-        name: str,
-        params: Mapping[str, Any],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Open the child run of a trial, once, with every field of its configuration."""
-        if trial not in self._runs:
-            tags = {**(tags or {}), MLFLOW_PARENT_RUN_ID: self.parent_id, "kind": "trial"}
-            self._runs[trial] = self._create(name, params, tags)
-
-    def _create(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        run = self.client.create_run(
-            self.experiment_id, run_name=name, tags={**tags, MLFLOW_RUN_NAME: name}
-        )
-        self.client.log_batch(
-            run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()]
-        )
-        return run.info.run_id
-
-    def log_epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Write the metrics of an epoch, under ``epoch/``, in one call."""
-        self._log(self._runs[trial], metrics, EPOCH_PREFIX, epoch)
-
-    def log_outcome(self, trial: str, metrics: Mapping[str, float], folder: Path | None) -> None:
-        """Write every file in ``folder`` as artifacts of a trial, then its final metrics.
-
-        A run with final metrics has everything.
+        Raises:
+            MlflowException, SQLAlchemyError, OSError: If the store does not take it.
         """
-        run_id = self._runs[trial]
-        if folder is not None:
-            self.client.log_artifacts(run_id, str(folder))
-        flags = [name for name in ("collapsed", "diverged") if metrics.get(name)]
-        self.client.log_batch(run_id, tags=[RunTag("flags", ", ".join(flags) or "none")])
-        self._log(run_id, metrics, "", 0)
+        match entry:
+            case {"do": "run", "run": key}:
+                self._start(key, entry)
+            case {"do": "metrics", "run": key, "prefix": prefix, "step": step, "values": values}:
+                now = entry["time"]  # that of the entry: to write it again makes no other metric
+                batch = [Metric(prefix + name, v, now, step) for name, v in values.items()]
+                self.client.log_batch(self.run_id(key), metrics=batch)
+            case {"do": "tags", "run": key, "values": values}:
+                tags = [RunTag(name, value) for name, value in values.items()]
+                self.client.log_batch(self.run_id(key), tags=tags)
+            case {"do": "files", "run": key, "path": path, "to": to}:
+                self._keep(self.run_id(key), self.folder / path, to)
+            case {"do": "register", "run": key}:
+                self._register(self.run_id(key))
+            case {"do": "end", "run": key, "status": status}:
+                self.client.set_terminated(self.run_id(key), status, entry["time"])
 
-    def _log(self, run_id: str, metrics: Mapping[str, float], prefix: str, step: int) -> None:
-        now = int(time.time() * 1000)
-        batch = [Metric(prefix + name, value, now, step) for name, value in metrics.items()]
-        self.client.log_batch(run_id, metrics=batch)
+    def run_id(self, key: str) -> str:
+        """Return the id of a run that was started.
 
-    def end_trial(self, trial: str, *, cause: str | None = None) -> None:
-        """Close a trial's run: finished, or failed with its cause as a tag."""
-        run_id = self._runs[trial]
-        if cause is not None:
-            self.client.set_tag(run_id, "cause", cause[:5000])
-        self.client.set_terminated(run_id, "FINISHED" if cause is None else "FAILED")
-
-    def resume_parent(self, run_id: str) -> None:
-        """Go on with the parent run of a launch that was interrupted."""
-        self.parent_id = run_id
-        self.client.update_run(run_id, status="RUNNING")
-
-    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a run."""
-        self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-
-    def children(self, stage: str) -> list[Logged]:
-        """Return the runs of a stage of this launch."""
-        query = f"tags.stage = '{stage}' and tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent_id}'"
-        return read_runs(self.client, self.experiment_id, query)
-
-    def settle(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Finish a run that a crash left open, with its final metrics if they are missing."""
-        self._log(run_id, metrics, "", 0)
-        self.client.set_terminated(run_id, "FINISHED")
-
-    def close_interrupted(self, run_id: str, cause: str) -> None:
-        """Close a run that was cut off and has no result."""
-        self.client.set_tag(run_id, "cause", cause)
-        self.client.set_terminated(run_id, "KILLED")
-
-    def log_champion(
-        self, params: Mapping[str, Any], metrics: Mapping[str, float], folder: Path
-    ) -> str:
-        """Return the run that holds the champion: its scores, its seeds' models, its tables.
-
-        The parent run gets the same scores under ``champion/``; the model registry a version
-        with the alias ``champion``. A run that a crash left unfinished gives way to this one.
+        Raises:
+            TrackingError: If the store has no such run.
         """
-        tags = {MLFLOW_PARENT_RUN_ID: self.parent_id, "kind": "champion"}
-        for run in self._champions():
-            if run.finished:
-                return run.run_id
-            self.close_interrupted(run.run_id, "interrupted; another run has the champion")
-        run_id = self._create("champion", params, tags)
-        self.client.log_artifacts(run_id, str(folder))
-        self._log(run_id, metrics, "", 0)
-        self._log(self.parent_id, metrics, "champion/", 0)
-        self._register(run_id)
-        self.client.set_terminated(run_id, "FINISHED")
-        return run_id
+        if key not in self._runs:
+            found = self._find(key)
+            if found is None:
+                raise TrackingError(f"the store has no run {key!r} of launch {self.launch}")
+            self._runs[key] = found
+        return self._runs[key]
 
-    def _champions(self) -> list[Logged]:
-        query = f"tags.kind = 'champion' and tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent_id}'"
-        return read_runs(self.client, self.experiment_id, query)
+    def _find(self, key: str) -> str | None:
+        query = f"tags.launch = '{self.launch}' and tags.key = '{key}'"
+        found = self.client.search_runs([self.experiment_id], query, max_results=1)
+        return found[0].info.run_id if found else None
+
+    def _start(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Make a run with its parameters, unless the store has it."""
+        tags = {**entry["tags"], MLFLOW_RUN_NAME: entry["name"], "launch": self.launch, "key": key}
+        if key != PARENT:
+            tags[MLFLOW_PARENT_RUN_ID] = self.run_id(PARENT)
+        found = self._find(key)
+        if found is None:
+            made = self.client.create_run(
+                self.experiment_id, entry["time"], tags=tags, run_name=entry["name"]
+            )
+            found = made.info.run_id
+        self._runs[key] = found
+        params = [Param(name, value) for name, value in entry["params"].items()]
+        self.client.log_batch(found, params=params)
+
+    def _keep(self, run_id: str, path: Path, to: str) -> None:
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise TrackingError(f"{path}: is not in {self.folder}; a journal names its own files")
+        if path.is_dir():
+            self.client.log_artifacts(run_id, str(path), to or None)
+        else:
+            self.client.log_artifact(run_id, str(path), to or None)
 
     def _register(self, run_id: str) -> None:
         name = self.client.get_experiment(self.experiment_id).name
         if not self.client.search_registered_models(f"name = '{name}'"):
             self.client.create_registered_model(name)
-        source = self.client.get_run(run_id).info.artifact_uri
-        version = self.client.create_model_version(name, str(source), run_id)
-        self.client.set_registered_model_alias(name, "champion", version.version)
-
-    def keep(self, file: Path, folder: str) -> None:
-        """Keep a file that all trials share as an artifact of the parent run."""
-        self.client.log_artifact(self.parent_id, str(file), folder)
-
-    def end_parent(self, *, failed: int, summary: Mapping[str, float]) -> None:
-        """Close the parent run with the best trial's scores."""
-        self._log(self.parent_id, summary, "best/", 0)
-        self.client.set_terminated(self.parent_id, "FAILED" if failed else "FINISHED")
-
-    def run_id(self, trial: str) -> str:
-        """Return the id of the trial's run."""
-        return self._runs[trial]
+        known = self.client.search_model_versions(f"name = '{name}'")
+        version = next((v.version for v in known if v.run_id == run_id), None)
+        if version is None:
+            source = self.client.get_run(run_id).info.artifact_uri
+            version = self.client.create_model_version(name, str(source), run_id).version
+        self.client.set_registered_model_alias(name, "champion", version)
 
 
-def close_launch(uri: str, run_id: str) -> None:
-    """Close a launch that was interrupted and will not be resumed, with its open runs."""
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_run(run_id).info.experiment_id
-    query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and attributes.status = 'RUNNING'"
-    for run in read_runs(client, experiment, query):
-        client.set_terminated(run.run_id, "KILLED")
-    client.set_terminated(run_id, "KILLED")
+def _turn(uri: str) -> AbstractContextManager[object]:
+    """Return a lock beside a SQLite file, whose tables only one may make; else nothing."""
+    file = Path(uri.removeprefix("sqlite:///"))
+    local = uri.startswith("sqlite:///") and file.parent.is_dir()
+    return FileLock(f"{file}.lock") if local else nullcontext()
+
+
+def is_away(error: Exception, uri: str) -> bool:
+    """Return whether a store that raised this may answer later: it is away, slow or locked."""
+    if isinstance(error, MlflowException) and uri.startswith("http"):
+        return error.get_http_status_code() not in _REQUEST_ERRORS
+    return "database is locked" in str(error)
+
+
+def describe(error: Exception) -> str:
+    """Return the first line of what a store said, without passwords."""
+    return hide_passwords(str(error).strip().split("\n")[0])
+
+
+if __name__ == "__main__":  # python -m tuning.tracking deliver
+    from tuning.delivery import main
+
+    sys.exit(main())

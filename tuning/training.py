@@ -5,28 +5,28 @@ Shapes: N pairs of a split, B rows in a batch, C classes.
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from tuning.batches import Batch, RowReader, SplitArrays, shuffled_batches, sorted_batches
+from tuning.batches import Batch, shuffled_batches
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.optimization import (
     build_optimizer,
     build_schedule,
     parameter_groups,
     start_order,
 )
-from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
-
-Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
-_TOKENS_PER_BATCH = 4096
+from tuning.prediction import Forward, predict, score_logits, validate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,70 +56,120 @@ class EpochResult:
         return self.scores["positive_rate"] in (0.0, 1.0)
 
 
-class LoadedSplit:
-    """A split on a device: its rows, and the targets they are trained towards.
+class Training:
+    """A training under way: an epoch at a time, to be left and taken up again at any of them.
+
+    What it draws is its own: between two epochs torch's generator may be used by others.
 
     Args:
-        arrays: Tokens or states, labels and votes.
-        config: Says whether labels or votes are learned, and whether both orders are used.
-        device: Where batches are made.
+        model: Trained in place.
+        train: What is learned from.
+        validation: What each epoch is scored on.
+        config: Of the trial.
     """
 
-    def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
-        overlap = arrays.overlap if config.overlap_features else None
-        self.reader = RowReader(arrays.table, arrays.states, device, overlap)
-        self.labels = arrays.labels
-        self.orders = 2 if config.both_orders else 1
-        paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
-        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
-        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+    def __init__(
+        self, model: Classifier, train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
+    ) -> None:
+        self.model, self.train, self.validation, self.config = model, train, validation, config
+        self.optimizer = build_optimizer(parameter_groups(model, config), config)
+        self.schedule = build_schedule(self.optimizer, train.pairs, config)
+        self.generator = start_order(config)
+        self.device = train.targets.device
+        self.drawn = random_states(self.device)
+        self.result: EpochResult | None = None
 
     @property
-    def pairs(self) -> int:
-        """Return N."""
-        return self.reader.pairs
+    def finished(self) -> bool:
+        """Return whether the last epoch was run, or one diverged."""
+        last = self.result
+        return last is not None and (last.diverged or last.epoch == self.config.epochs)
 
-    def targets_of(self, batch: Batch) -> Tensor:
-        """Return the probabilities of the classes, (B, C), that the batch's rows should get."""
-        return self.targets[batch.rows % self.pairs]
+    def run_epoch(self) -> EpochResult:
+        """Train one more epoch; the training ends after one that diverged.
+
+        That is one with a loss or a validation logit that is not finite. If it is the first, the
+        model is as it was given.
+        """
+        set_random_states(self.drawn)
+        started, before = time.perf_counter(), self.result
+        untrained = None if before else self._weights()
+        loss, diverged = self._train()
+        logits = None if diverged else predict(self.model, self.validation)
+        if logits is not None and np.isfinite(logits).all():
+            val_loss, scores = score_logits(self.validation.labels, logits)
+        else:
+            diverged = True
+            val_loss, scores = self._last_good(untrained)
+        self.result = EpochResult(
+            epoch=before.epoch + 1 if before else 1,
+            train_loss=loss,
+            val_loss=val_loss,
+            scores=scores,
+            seconds=time.perf_counter() - started,
+            diverged=diverged,
+        )
+        self.drawn = random_states(self.device)
+        return self.result
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: weight.clone() for name, weight in self.model.trained_state().items()}
+
+    def _last_good(self, untrained: dict[str, Tensor] | None) -> tuple[float, dict[str, float]]:
+        if self.result is not None:
+            return self.result.val_loss, self.result.scores
+        self.model.load_state_dict(self.model.state_dict() | (untrained or {}))
+        return validate(self.model, self.validation)
+
+    def _train(self) -> tuple[float, bool]:
+        return train_one_epoch(
+            self.model, self.train, self.optimizer, self.schedule, self.generator, self.config
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
+        return {
+            "weights": self.model.trained_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "order": json.dumps(self.generator.bit_generator.state),
+            "drawn": self.drawn,
+            "result": json.dumps(asdict(self.result)) if self.result else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave of a training of the same model, data and trial."""
+        self.model.load_state_dict(self.model.state_dict() | state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.bit_generator.state = json.loads(state["order"])
+        self.drawn = state["drawn"]
+        self.result = EpochResult(**json.loads(state["result"])) if state["result"] else None
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return where torch's generators stand: of the CPU, and of the device if it is a GPU."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_states(states: Mapping[str, Tensor]) -> None:
+    """Put torch's generators where they stood."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu())
 
 
 def fit(
     model: Classifier, train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
 ) -> Iterator[EpochResult]:
-    """Train ``model`` in place, yielding after each epoch.
+    """Train ``model`` in place, yielding after each epoch; leaving the loop ends the training.
 
-    The caller decides what to log and when to stop: leaving the loop ends the training. It ends
-    by itself after an epoch that diverged (a loss or a validation logit that is not finite).
-    Each epoch sees every pair once, in a random one of its orders. If the first one diverges the
-    model is as it was given.
+    Each epoch sees every pair once, in a random one of its orders.
     """
-    optimizer = build_optimizer(parameter_groups(model, config), config)
-    schedule = build_schedule(optimizer, train.pairs, config)
-    generator = start_order(config)
-    untrained = {name: weight.clone() for name, weight in model.trained_state().items()}
-    last: tuple[float, dict[str, float]] | None = None
-    for epoch in range(1, config.epochs + 1):
-        started = time.perf_counter()
-        loss, diverged = train_one_epoch(model, train, optimizer, schedule, generator, config)
-        logits = None if diverged else predict(model, validation)
-        if logits is not None and np.isfinite(logits).all():
-            last = score_logits(validation.labels, logits)
-        else:
-            diverged = True
-        if last is None:
-            model.load_state_dict(model.state_dict() | untrained)
-            last = validate(model, validation)
-        yield EpochResult(
-            epoch=epoch,
-            train_loss=loss,
-            val_loss=last[0],
-            scores=last[1],
-            seconds=time.perf_counter() - started,
-            diverged=diverged,
-        )
-        if diverged:
-            return
+    training = Training(model, train, validation, config)
+    while not training.finished:
+        yield training.run_epoch()
 
 
 def train_one_epoch(
@@ -172,45 +222,3 @@ def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> 
     one, two = logits.log_softmax(dim=-1), again.log_softmax(dim=-1)
     divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
     return loss + r_drop * divergence
-
-
-@torch.no_grad()
-def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
-    """Return logits, float32 (N, C): the mean of both orders where the split has both."""
-    model.eval()
-    return predict_with(model, split)
-
-
-def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
-    """Return logits, float32 (..., N, C), of what gives logits (..., B, C) for a batch."""
-    rows = split.pairs * split.orders
-    outputs, places = [], []
-    for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
-        batch = split.reader.read(chosen)
-        outputs.append(forward(batch.inputs, batch.segments, batch.features))
-        places.append(batch.rows)
-    logits = torch.cat(outputs, dim=-2)[..., torch.cat(places).argsort(), :]
-    return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
-
-
-def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:
-    """Return loss and scores of the model as it is; its logits must be finite."""
-    return score_logits(split.labels, predict(model, split))
-
-
-def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
-    """Return the loss in nats per pair, and the scores as in ``EpochResult``."""
-    probabilities = to_probabilities(logits)
-    threshold, f1 = best_f1_threshold(labels, probabilities)
-    return log_loss(labels, logits), {
-        **score(labels, probabilities, 0.5),
-        "auc": area_under_curve(labels, probabilities),
-        "threshold": threshold,
-        "f1_at_threshold": f1,
-    }
-
-
-def to_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
-    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
-    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow

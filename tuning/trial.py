@@ -12,26 +12,31 @@ from typing import Any
 
 import ray
 import torch
-from ray import tune
 
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from tuning.attention_maps import attention_map, confident_errors, write_attention
 from tuning.config import TrialConfig
 from tuning.evaluation import Evaluation, evaluate, write_confusion, write_predictions
+from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, head_arguments
-from tuning.training import EpochResult, LoadedSplit, fit
+from tuning.training import EpochResult, Training
+from tuning.trial_state import state_file
+from tuning.under_way import OBJECTIVE, UnderWay
 
-OBJECTIVE = "best_val_f1_at_threshold"
 RESULT = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shared:
-    """Where each trial finds its material: a reference by value of ``freezing``; its threads."""
+    """Where each trial finds its material: a reference by value of ``freezing``.
+
+    ``threads`` are those it may use, ``folder`` is the launch's.
+    """
 
     materials: Mapping[str, ray.ObjectRef]
     threads: int
+    folder: Path
 
 
 class BestEpoch:
@@ -57,6 +62,16 @@ class BestEpoch:
         """Put the kept weights back into the model."""
         model.load_state_dict(model.state_dict() | self._state)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept, not copied."""
+        standing = {"epoch": self.epoch, "objective": float(self.objective), "sound": self._sound}
+        return {**standing, "weights": self._state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        self.epoch, self.objective = state["epoch"], state["objective"]
+        self._sound, self._state = state["sound"], state["weights"]
+
     @staticmethod
     def _copy(model: Classifier) -> dict[str, torch.Tensor]:
         return {name: weight.clone() for name, weight in model.trained_state().items()}
@@ -65,35 +80,37 @@ class BestEpoch:
 def run_trial(config: dict[str, Any], shared: Shared) -> None:
     """Train the configuration Ray chose and report each epoch; the driver writes the log.
 
-    What is scored at the end are the splits that the material has. Test scores go into the
+    It goes on from where the same configuration was left in this launch, if it was. What is
+    scored at the end are the splits that the material has. Test scores go into the
     checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
     ever holds them.
     """
-    trial = TrialConfig(**config["point"]["trial"])
+    point = config["point"]
+    trial = TrialConfig(**point["trial"])
     material, device = prepare_worker(trial, shared)
     started = time.perf_counter()
     splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
     model = build_classifier(trial, material).to(device)
+    training = Training(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
-    diverged = False
-    for result in fit(model, splits["train"], splits["validation"], trial):
+    under_way = UnderWay(state_file(shared.folder, point), {"training": training, "best": best})
+    before = under_way.seconds
+    while not training.finished:
+        result = training.run_epoch()
         best.update(model, result)
-        diverged = result.diverged
-        tune.report(epoch_metrics(result, best.objective))
+        under_way.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
     maps = map_errors(model, splits, material, evaluation)
-    seconds = time.perf_counter() - started
     metrics = evaluation.metrics | {
         "best_epoch": best.epoch,
-        "diverged": float(diverged),
-        "seconds": seconds,
+        "diverged": float(training.result is not None and training.result.diverged),
+        "seconds": before + time.perf_counter() - started,
     }
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, material, evaluation, metrics)
         write_attention(Path(folder) / "attention.json", maps)
-        checkpoint = tune.Checkpoint.from_directory(folder)
-        tune.report({OBJECTIVE: best.objective, "finished": True}, checkpoint=checkpoint)
+        under_way.finish(best.objective, Path(folder))
 
 
 def prepare_worker(trial: TrialConfig, shared: Shared) -> tuple[Material, torch.device]:

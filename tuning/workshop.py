@@ -9,11 +9,11 @@ import ray
 import torch
 from rich.console import Console
 
-from tuning.launch_record import Settings
+from tuning.launch_log import LaunchLog
+from tuning.launches import Settings
 from tuning.material import Material, build_classifier, build_material, without_test
 from tuning.prepare import Prepared
 from tuning.resources import gpu_share, measure_peak_bytes
-from tuning.tracking import Tracker
 from tuning.trial import Shared
 
 
@@ -21,17 +21,23 @@ from tuning.trial import Shared
 class Workshop:
     """Where trials run, and who is told: made once a launch, inside a Ray session."""
 
+    prepared: Prepared
     settings: Settings
-    tracker: Tracker
+    launch_log: LaunchLog
     console: Console
     shared: Shared
     resources: Mapping[str, float]
+
+    @property
+    def report_timeout(self) -> float:
+        """Return the seconds without a report after which a trial hangs."""
+        return self.prepared.experiment.report_timeout
 
 
 def open_workshop(
     prepared: Prepared,
     settings: Settings,
-    tracker: Tracker,
+    launch_log: LaunchLog,
     console: Console,
     *,
     with_test: bool = True,
@@ -43,7 +49,7 @@ def open_workshop(
     Args:
         prepared: The experiment.
         settings: Where it writes.
-        tracker: The log.
+        launch_log: Where they are recorded.
         console: Shows the frozen layers' progress.
         with_test: Whether trials get the test split; those of a search do not.
     """
@@ -58,9 +64,15 @@ def open_workshop(
     shared = Shared(
         materials={str(freezing): references[depth] for freezing, depth in depths.items()},
         threads=int(resources["cpu"]),
+        folder=settings.folder,
     )
     return Workshop(
-        settings=settings, tracker=tracker, console=console, shared=shared, resources=resources
+        prepared=prepared,
+        settings=settings,
+        launch_log=launch_log,
+        console=console,
+        shared=shared,
+        resources=resources,
     )
 
 

@@ -132,3 +132,9 @@ def test_a_searchs_trials_need_no_test_scores_and_its_retrainings_are_no_trials(
     assert launch.trials["objective"].tolist() == [0.7]
     assert store.champion(launch) == {}
     assert store.notes == ["The search 'grid' has no champion yet."]
+
+
+def test_a_store_that_does_not_answer_is_told_without_its_password() -> None:
+    with pytest.raises(StoreError, match=r"me:\*\*\*@127.0.0.1") as caught:
+        Store("postgresql://me:secret@127.0.0.1:9/x")
+    assert "secret" not in str(caught.value)

@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from pypdf import PdfReader
 
 from tests.end_to_end.running import Ended, Ran
+from tests.faults.stores import can_mount, small_disk
 from tuning.options import ROOT
 
 pytestmark = pytest.mark.slow
@@ -140,6 +141,27 @@ def test_a_store_with_failed_runs_only_still_shows_the_data(smoke: Ran, tmp_path
     made = contents(tmp_path / "report")
     assert "class_balance" in made["tables"]
     assert "grid" not in made["tables"]
+
+
+def test_a_report_that_does_not_fit_is_told_and_nothing_is_written(
+    smoke: Ran, tmp_path: Path
+) -> None:
+    if not can_mount(tmp_path):
+        pytest.skip("needs the right to mount a small disk")
+    with small_disk(tmp_path / "small", 2) as disk:
+        words = [
+            "--tracking-uri",
+            smoke.store,
+            "--output",
+            str(disk / "report"),
+            "--grid",
+            "smoke",
+        ]
+        ended = analyse("make_report.py", *words, cwd=tmp_path)
+        assert not list(disk.iterdir())
+    assert ended.returncode == 2
+    told = f"{disk / 'report'}: cannot be written: 10 MB are needed and 2.1 MB are free"
+    assert told in ended.stderr.replace("\n", " ")
 
 
 def test_an_empty_store_is_an_error_in_words(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from models.encoder import load_encoder
 from models.heads import build_head
 from tests.tuning.test_training import CPU, config, toy
 from tuning.attention_maps import attention_map, confident_errors
+from tuning.loaded_split import LoadedSplit
 from tuning.sources import EMBEDDED
-from tuning.training import LoadedSplit
 
 VOCABULARY = [f"w{number}" for number in range(49)]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.tuning.recording import deliver_all, open_log
 from tuning.config import TrialConfig, config_from_params
 from tuning.loading import load_experiment
 from tuning.options import ROOT
@@ -14,7 +15,6 @@ from tuning.scores import all_positive_f1
 from tuning.search_opening import comparable, find_finished, fixed_fields, identity
 from tuning.sources import Places
 from tuning.space import SearchSettings, locate
-from tuning.tracking import Tracker
 
 SEARCH = SearchSettings(warm_start="grid")  # pyright: ignore[reportCallIssue] - defaults
 
@@ -38,15 +38,15 @@ def store(tmp_path: Path) -> str:
 
 
 def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
-    tracker = Tracker(store, "grid", folder)
     encoder = prepared.encoder.fingerprint
-    tracker.start_parent("grid", {}, {"data_fingerprint": data, "encoder_fingerprint": encoder})
+    log = open_log(folder, store, "grid", data_fingerprint=data, encoder_fingerprint=encoder)
     metrics = {"val_f1_at_threshold": 0.7, "collapsed": 0.0, "diverged": 0.0}
     for name, change in (("sound", {}), ("collapsed", {"collapsed": 1.0})):
         config = grid_trial(prepared, learning_rate=0.01)
-        tracker.start_trial(name, name, config.model_dump())
-        tracker.log_outcome(name, {**metrics, **change}, None)
-        tracker.end_trial(name)
+        log.start_trial(name, name, config.model_dump())
+        log.log_outcome(name, {**metrics, **change}, None)
+        log.end_trial(name)
+    deliver_all(log, store)
 
 
 def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(

@@ -7,7 +7,7 @@ import pytest
 
 from tuning.search_trial import Standing, report_of
 from tuning.training import EpochResult
-from tuning.trial import OBJECTIVE
+from tuning.under_way import OBJECTIVE
 
 FLOOR = 0.65
 GOOD = EpochResult(

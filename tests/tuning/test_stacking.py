@@ -1,5 +1,6 @@
 """Guards that seeds trained together are the seeds trained one by one."""
 
+import io
 import math
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from models.heads import HEADS, FeatureBranch, build_head
 from tests.tuning.test_training import CPU, PAIRS, config, numbers, toy
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
-from tuning.stacking import can_stack, fit_seeds
-from tuning.training import EpochResult, LoadedSplit, fit, predict
+from tuning.loaded_split import LoadedSplit
+from tuning.prediction import predict
+from tuning.seed_training import Turns, can_stack, fit_seeds, train_seeds
+from tuning.stacking import Stack
+from tuning.training import EpochResult, fit
 
 SEEDS = (5, 6, 8)
 STACKED = sorted(set(HEADS) - {"bilstm_attention"})
@@ -131,3 +135,26 @@ def test_seeds_without_a_shared_order_are_refused(distilbert: Path) -> None:
     trial = config()
     with pytest.raises(ValueError, match="order_seed: must be given"):
         next(fit_seeds([build(trial, 0, distilbert)], *loaded(trial), trial))
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_seeds_that_are_taken_up_again_are_as_those_that_were_not_left(
+    distilbert: Path, *, stacked: bool
+) -> None:
+    trial = config(epochs=4, order_seed=11, dropout=0.3)
+
+    def begin(seeds: tuple[int, ...]) -> Stack | Turns:
+        models = [build(trial, seed, distilbert) for seed in seeds]
+        return train_seeds(models, *loaded(trial), trial, stacked=stacked)
+
+    whole, left, again = begin(SEEDS), begin(SEEDS), begin((0, 1, 2))
+    expected = [whole.run_epoch() for _ in range(4)]
+    found = [left.run_epoch() for _ in range(2)]
+    buffer = io.BytesIO()
+    torch.save(left.state_dict(), buffer)
+    buffer.seek(0)
+    again.load_state_dict(torch.load(buffer, weights_only=True))
+    while not again.finished:
+        found.append(again.run_epoch())
+    for one, other in zip(found, expected, strict=True):
+        assert numbers(one) == numbers(other)

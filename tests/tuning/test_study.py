@@ -12,14 +12,15 @@ from tests.tuning.test_space import FIXED, SPACE
 from tuning.config import TrialConfig
 from tuning.space import SearchSettings
 from tuning.study import (
+    NumberedSampler,
     Proposer,
     StudyError,
     close_stale,
-    hide_password,
-    make_sampler,
+    enqueue_first,
     open_storage,
     open_study,
     trials_of,
+    waiting,
     warm_start,
 )
 
@@ -88,11 +89,6 @@ def test_an_unreachable_storage_is_one_sentence_without_a_password(url: str) -> 
     assert "secret" not in str(caught.value)
 
 
-def test_passwords_are_hidden_and_the_rest_is_kept() -> None:
-    assert hide_password("postgresql://me:p4ss@db:5432/x") == "postgresql://me:***@db:5432/x"
-    assert hide_password("sqlite:////a/b.db") == "sqlite:////a/b.db"
-
-
 def test_a_point_has_all_that_its_trial_needs(study: optuna.Study) -> None:
     trial = study.ask()
     point = proposer()(trial)["point"]
@@ -104,35 +100,54 @@ def test_a_point_has_all_that_its_trial_needs(study: optuna.Study) -> None:
     assert [t.number for t in trials_of(study, "one")] == [trial.number]
 
 
-def test_the_same_seed_draws_the_same_trials(storage: optuna.storages.RDBStorage) -> None:
-    drawn = []
-    for name in ("a", "b"):
-        study = open_study(storage, name, IDENTITY)
-        study.sampler = make_sampler(SETTINGS)
-        for number in range(12):
-            trial = study.ask()
-            proposer()(trial)
-            study.tell(trial, number / 20)
-        drawn.append([trial.params for trial in study.trials])
-    assert drawn[0] == drawn[1]
+def draw(study: optuna.Study, count: int) -> None:
+    study.sampler = NumberedSampler(SETTINGS.seed, startup_trials=4)
+    for _ in range(count):
+        trial = study.ask()
+        proposer()(trial)
+        study.tell(trial, trial.number / 20)
 
 
-def test_stale_trials_are_closed_and_their_configurations_run_again(study: optuna.Study) -> None:
+def test_the_same_seed_draws_the_same_trials_also_after_a_crash(
+    storage: optuna.storages.RDBStorage,
+) -> None:
+    studies = [open_study(storage, name, IDENTITY) for name in ("a", "b")]
+    draw(studies[0], 12)
+    for count in (3, 4, 5):  # each time with a sampler that knows of nothing before
+        draw(studies[1], count)
+    one, other = ([trial.params for trial in study.trials] for study in studies)
+    assert one == other
+    assert len({str(params) for params in one}) > 6
+
+
+def test_stale_trials_go_on_as_the_same_trials(study: optuna.Study) -> None:
     trials = [study.ask() for _ in range(3)]
     for trial in trials:
         proposer()(trial)
     other = study.ask()
     proposer("another launch")(other)
-    assert close_stale(study, "one", {trials[0].number: 0.7}) == [1, 2]
-    states = [trial.state for trial in study.trials]
-    assert states[:3] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.FAIL]
-    assert states[3] == TrialState.RUNNING  # of a launch that may be alive
+    assert close_stale(study, "one", {trials[0].number: 0.7}) == waiting(study) == [1, 2]
+    assert study.trials[0].value == 0.7
+    assert study.trials[3].state == TrialState.RUNNING  # of a launch that may be alive
     again = [study.ask() for _ in range(2)]
     for trial in again:
         proposer()(trial)
-    assert [t.params for t in again] == [t.params for t in trials[1:]]
+    assert [(t.number, t.params) for t in again] == [(t.number, t.params) for t in trials[1:]]
     assert close_stale(study, "one", {t.number: 0.1 for t in again}) == []
-    assert study.trials[0].value == 0.7
+    assert len(study.trials) == 4
+
+
+def test_stale_trials_that_are_not_to_go_on_have_failed(study: optuna.Study) -> None:
+    proposer()(study.ask())
+    assert close_stale(study, "one", {}, requeue=False) == [0]
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def test_what_is_to_be_tried_first_is_queued_once(study: optuna.Study) -> None:
+    first = [{"learning_rate": 0.01}, {"learning_rate": 0.02}]
+    for _ in range(2):
+        enqueue_first(study, first)
+    assert waiting(study) == [0, 1]
 
 
 def test_a_warm_start_counts_each_trial_once(study: optuna.Study) -> None:

@@ -1,5 +1,6 @@
 """Guards training: it learns, repeats itself for a seed, and ends when it diverges."""
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -16,21 +17,16 @@ from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
+from tuning.loaded_split import LoadedSplit
 from tuning.optimization import (
     build_optimizer,
     parameter_groups,
     start_order,
     warmup_and_decay,
 )
+from tuning.prediction import predict, to_probabilities
 from tuning.tokens import TokenTable
-from tuning.training import (
-    EpochResult,
-    LoadedSplit,
-    batch_loss,
-    fit,
-    predict,
-    to_probabilities,
-)
+from tuning.training import EpochResult, Training, batch_loss, fit
 
 CPU = torch.device("cpu")
 PAIRS = 60
@@ -228,3 +224,24 @@ def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
     assert batch.features is not None
     assert batch.features.tolist() == [[8, 9], [8, 9], [14, 15]]  # both orders of pair 4, pair 7
     assert LoadedSplit(arrays, config(), CPU).reader.read(np.array([4])).features is None
+
+
+@pytest.mark.parametrize("left_after", [1, 3])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_training_that_is_taken_up_again_is_as_one_that_was_not_left(
+    distilbert: Path, optimizer: str, left_after: int
+) -> None:
+    trial = config(epochs=4, dropout=0.3, r_drop=0.2, optimizer=optimizer)
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    training = Training(build(trial, distilbert), first, second, trial)
+    results = [training.run_epoch() for _ in range(left_after)]
+    buffer = io.BytesIO()
+    torch.save(training.state_dict(), buffer)
+    buffer.seek(0)
+    other = build(trial.model_copy(update={"seed": 99}), distilbert)
+    again = Training(other, first, second, trial)
+    again.load_state_dict(torch.load(buffer, weights_only=True))
+    while not again.finished:
+        results.append(again.run_epoch())
+        torch.rand(3)  # whatever others draw in between
+    assert numbers(results) == numbers(train(trial, distilbert))

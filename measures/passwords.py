@@ -1,0 +1,13 @@
+"""Keeps passwords of URLs out of everything that is shown or kept."""
+
+from __future__ import annotations
+
+import re
+
+_USER = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
+_QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token|key)[^=&\s]*)=[^&\s]*", re.I)
+
+
+def hide_passwords(text: str) -> str:
+    """Return the text without the passwords of URLs in it: those of users and of queries."""
+    return _QUERY.sub(r"\1=***", _USER.sub(r"\1:***@", text))

@@ -1,0 +1,300 @@
+"""The faults: each harms a launch, lets it go on, and says what it did to it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+from tests.faults.harness import Harm, History, Launch, SearchLaunch
+from tests.faults.stores import Server, grow, small_disk
+from tuning.options import ROOT
+
+Expected = dict[str, History]
+MEGABYTES = 75.0  # that its results and cache take
+SECONDS = 24.0  # that a launch takes on 2 cores: it is killed at any moment of them
+
+
+def driver_killed(
+    folder: Path,
+    expected: Expected,
+    count: int,
+    seed: int,
+    spoiled: tuple[str, ...] = (),
+    seconds: float = SECONDS,
+) -> Harm:
+    """SIGKILL the driver at random moments, and let it go on each time.
+
+    Args:
+        folder: Gets the launch.
+        expected: What it should come to.
+        count: How often.
+        seed: Of the moments.
+        spoiled: Patterns of files below the results; after each kill a byte of one is changed.
+        seconds: In which each moment lies.
+    """
+    draw = random.Random(seed)
+
+    def harm_it(launch: Launch) -> None:
+        for pattern in spoiled:
+            spoil(sorted(launch.output.glob(pattern))[:1], draw)
+
+    return killed(Launch, folder, expected, count, lambda: draw.uniform(0, seconds), harm_it)
+
+
+def killed(
+    kind: type[Launch],
+    folder: Path,
+    expected: Expected,
+    count: int,
+    moment: Callable[[], float],
+    after: Callable[[Launch], None] = lambda launch: None,
+) -> Harm:
+    """SIGKILL drivers ``count`` times, of one launch or, where it ends before, of several.
+
+    Args:
+        kind: Of the launches.
+        folder: Gets a folder for each.
+        expected: What each should come to.
+        count: Of the kills.
+        moment: Gives the seconds from the start of a driver to its kill.
+        after: Done after each kill.
+    """
+    launches = [kind(folder / "0")]
+    left = count
+    while left:
+        driver = launches[-1].start()
+        time.sleep(moment())
+        if driver.poll() is None:
+            launches[-1].kill(driver)
+            after(launches[-1])
+            left -= 1
+        else:
+            launches[-1].end(driver)
+            launches.append(kind(folder / str(len(launches))))
+    launches[-1].finish()
+    return added([launch.harm(expected) for launch in launches])
+
+
+def added(harms: list[Harm]) -> Harm:
+    """Return all that was done to several launches."""
+    return Harm(
+        **{
+            f.name: [each for harm in harms for each in getattr(harm, f.name)]
+            for f in fields(Harm)
+        }
+    )
+
+
+def search_killed(folder: Path, expected: Expected, count: int, seed: int, seconds: float) -> Harm:
+    """SIGKILL the driver of a search at random moments, and let it go on each time."""
+    draw = random.Random(seed)
+    return killed(SearchLaunch, folder, expected, count, lambda: draw.uniform(0, seconds))
+
+
+def spoil(paths: list[Path], draw: random.Random) -> None:
+    """Change a byte in each file."""
+    for path in paths:
+        content = bytearray(path.read_bytes())
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+
+
+def worker_killed(folder: Path, expected: Expected, seed: int) -> Harm:
+    """SIGKILL a worker that trains; the launch goes on by itself."""
+    launch, draw = Launch(folder), random.Random(seed)
+    driver = launch.start()
+    after = draw.randint(1, 8)
+    launch.wait(lambda: bool(launch.workers(driver)) and launch.epochs() >= after, driver)
+    for worker in launch.workers(driver)[:1]:
+        worker.kill()
+    if launch.end(driver) != 0:
+        return Harm(lost=[launch.texts[-1]])
+    return launch.harm(expected)
+
+
+def worker_hung(folder: Path, expected: Expected, seed: int) -> Harm:
+    """Stop a worker that trains, without end; the launch kills it and goes on."""
+    launch, draw = Launch(folder, more=("--set", "report_timeout=15")), random.Random(seed)
+    driver = launch.start()
+    after = draw.randint(1, 8)
+    launch.wait(lambda: bool(launch.workers(driver)) and launch.epochs() >= after, driver)
+    launch.note(driver)
+    for worker in launch.workers(driver)[:1]:
+        worker.suspend()
+    if launch.end(driver) != 0:
+        return Harm(lost=[launch.texts[-1]])
+    return launch.harm(expected)
+
+
+def interrupted(folder: Path, expected: Expected, seed: int, times: int) -> Harm:
+    """Press Ctrl-C, once or twice; the command ends with 130 and what it says resumes it."""
+    launch, draw = Launch(folder), random.Random(seed)
+    driver = launch.start()
+    after = draw.randint(1, 8)
+    launch.wait(lambda: launch.epochs() >= after, driver)
+    launch.note(driver)
+    for _ in range(times):
+        os.kill(driver.pid, signal.SIGINT)
+        time.sleep(0.2)
+    code = launch.end(driver)
+    harm = Harm(processes=launch.left())
+    if code != 130 or (times == 1 and "--resume" not in launch.texts[-1]):
+        harm.lost.append(f"exit code {code}: {launch.texts[-1]}")
+    launch.finish()
+    found = launch.harm(expected)
+    found.processes += harm.processes
+    found.lost += harm.lost
+    return found
+
+
+def damaged(folder: Path, expected: Expected, pattern: str, seed: int) -> Harm:
+    """Kill the driver when a file is there, change a byte of it, and go on.
+
+    Args:
+        folder: Gets the launch.
+        expected: What it should come to.
+        pattern: Of the file, below the folder of results.
+        seed: Of the byte.
+    """
+    launch = Launch(folder)
+    driver = launch.start()
+    launch.wait(lambda: bool(list(launch.output.glob(pattern))) and launch.epochs() > 9, driver)
+    launch.kill(driver)
+    found = sorted(launch.output.glob(pattern))[:1]
+    spoil(found, random.Random(seed))
+    launch.finish()
+    harm = launch.harm(expected)
+    return harm if found else replace(harm, lost=[*harm.lost, f"no file {pattern} to damage"])
+
+
+def store_stopped(folder: Path, expected: Expected, seed: int) -> Harm:
+    """Stop the MLflow server while trials run, and start it again before they end or after."""
+    server, draw = Server(folder / "server"), random.Random(seed)
+    launch = Launch(folder, store=server.uri)
+    server.start()
+    try:
+        driver = launch.start()
+        after = draw.randint(1, 12)
+        launch.wait(lambda: launch.epochs() >= after, driver)
+        server.stop()
+        if draw.random() < 0.5:
+            time.sleep(draw.uniform(0, 4))
+            server.start()
+        code = launch.end(driver)
+        server.stop()
+        server.start()
+        deliver(launch)
+        harm = launch.harm(expected)
+    finally:
+        server.stop()
+    if code != 0:
+        harm.lost.append(f"exit code {code}: {launch.texts[-1]}")
+    return harm
+
+
+def store_stopped_and_interrupted(folder: Path, expected: Expected) -> Harm:
+    """Kill a worker, stop the MLflow server, press Ctrl-C; then start the server and go on."""
+    server = Server(folder / "server")
+    launch = Launch(folder, store=server.uri)
+    server.start()
+    try:
+        driver = launch.start()
+        launch.wait(lambda: launch.epochs() >= 2, driver)
+        launch.workers(driver)[0].kill()
+        server.stop()
+        launch.wait(lambda: launch.epochs() >= 6, driver)
+        launch.note(driver)
+        driver.send_signal(signal.SIGINT)
+        code = launch.end(driver)
+        told = "is tried again" in launch.texts[-2] and "--resume" in launch.texts[-1]
+        server.start()
+        launch.finish()
+        harm = launch.harm(expected)
+    finally:
+        server.stop()
+    if code != 130 or not told:
+        harm.lost.append(f"exit code {code}: {launch.texts}")
+    return harm
+
+
+def store_away(folder: Path, expected: Expected) -> Harm:
+    """Start a launch while its MLflow server is away, and deliver when it is there."""
+    server = Server(folder / "server")
+    launch = Launch(folder, store=server.uri)
+    code = launch.finish()
+    server.start()
+    try:
+        deliver(launch)
+        harm = launch.harm(expected)
+    finally:
+        server.stop()
+    if code != 0 or "training does not wait" not in "".join(launch.texts).replace("\n", " "):
+        harm.lost.append(f"exit code {code}: {launch.texts}")
+    return harm
+
+
+def store_locked(folder: Path, expected: Expected, seed: int) -> Harm:
+    """Lock MLflow's database while trials run, until they have ended."""
+    launch, draw = Launch(folder), random.Random(seed)
+    driver = launch.start()
+    after = draw.randint(1, 12)
+    launch.wait(lambda: launch.epochs() >= after, driver)
+    with sqlite3.connect(folder / "log.db", timeout=60, isolation_level=None) as other:
+        other.execute("begin exclusive")
+        code = launch.end(driver)
+        other.execute("rollback")
+    deliver(launch)
+    harm = launch.harm(expected)
+    if code != 0:
+        harm.lost.append(f"exit code {code}: {launch.texts[-1]}")
+    return harm
+
+
+def deliver(launch: Launch) -> None:
+    """Bring to MLflow what it has not been told, as a user does."""
+    words = ["--output", str(launch.output), "--tracking-uri", launch.store]
+    command = [sys.executable, "-m", "tuning.tracking", "deliver", *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    launch.texts += [ended.stdout, ended.stderr]
+
+
+def disk_full(folder: Path, expected: Expected, share: float) -> Harm:
+    """Let the disk of the results fill up, make it larger, and go on.
+
+    Args:
+        folder: Gets the launch.
+        expected: What it should come to.
+        share: Of what a launch needs, how much there is.
+    """
+    with small_disk(folder / "small", share * MEGABYTES) as output:
+        launch = Launch(folder, output=output)
+        code = launch.finish()
+        said = launch.texts[-1]
+        grow(output, 4 * MEGABYTES)
+        launch.finish()
+        harm = launch.harm(expected)
+    if code == 1 or (code == 2 and not ("cannot be written" in said and str(output) in said)):
+        harm.lost.append(f"exit code {code}: {said}")
+    return harm
+
+
+def two_at_once(folder: Path, expected: Expected) -> Harm:
+    """Run two launches at the same time, with one cache, one store and one folder of results."""
+    one, other = Launch(folder), Launch(folder, more=("--set", "name=twin"))
+    drivers = [launch.start() for launch in (one, other)]
+    codes = [launch.end(driver) for launch, driver in zip((one, other), drivers, strict=True)]
+    other.name = "twin"
+    harms = [launch.harm(expected) for launch in (one, other)]
+    cached = list(one.output.glob("activations/*.safetensors"))
+    lost = [f"exit code {code}" for code in codes if code] + harms[0].lost + harms[1].lost
+    if len(cached) != 1:
+        lost.append(f"{len(cached)} caches")
+    return replace(harms[0], lost=lost, differing=harms[0].differing + harms[1].differing)

@@ -1,0 +1,50 @@
+"""Guards what no reader should have to look for: pickles, code from the hub, open ports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path
+    for name in ("analysis", "benchmarks", "measures", "models", "tuning")
+    for path in (ROOT / name).rglob("*.py")
+)
+
+
+def calls(path: Path) -> Iterator[tuple[str, dict[str, ast.expr]]]:
+    """Yield the dotted name of each call in a file, and its arguments by keyword."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), {k.arg: k.value for k in node.keywords if k.arg}
+
+
+def is_constant(value: ast.expr | None, wanted: object) -> bool:
+    return isinstance(value, ast.Constant) and value.value is wanted
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_is_loaded_but_with_weights_only_and_no_remote_code_is_run(path: Path) -> None:
+    for name, keywords in calls(path):
+        assert not name.endswith(("pickle.load", "pickle.loads", "read_pickle", "joblib.load"))
+        assert not name.endswith("get_pickled_error")
+        if name.endswith("torch.load"):
+            assert is_constant(keywords.get("weights_only"), True)
+        if "from_pretrained" in name:
+            assert is_constant(keywords.get("trust_remote_code", ast.Constant(False)), False)
+        if name.endswith(("np.load", "numpy.load")):
+            assert is_constant(keywords.get("allow_pickle", ast.Constant(False)), False)
+
+
+def test_the_page_of_mlflow_is_served_to_this_machine_alone() -> None:
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").split("\n")
+    commands = [line for line in lines if "mlflow ui" in line]
+    assert commands
+    assert all("--host 127.0.0.1" in line for line in commands)
+
+
+def test_every_dependency_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")[1:]
+    assert all("==" in line for line in lines if line)

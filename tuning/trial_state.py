@@ -1,0 +1,89 @@
+"""Where a trial under way stands, in one file: to go on after a crash as if there had been none.
+
+The file is found by what is trained, and not by the name of a run: a trial that is started again
+finds what it had reached. Its first line is the checksum of all that follows, its second one JSON
+with the epochs so far, which the driver reads without torch, and the rest is torch's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuning.whole_files import DamagedError, write_whole
+
+STATES = "states"  # a folder in that of the launch
+_FORMAT = 1  # part of every name: raise it when the content changes
+
+
+def state_file(folder: Path, point: Mapping[str, Any]) -> Path:
+    """Return the file of a point: of its configuration, its seeds and its tags.
+
+    Args:
+        folder: Of the launch.
+        point: What a trial is given.
+    """
+    text = json.dumps({"format": _FORMAT, **point}, sort_keys=True)
+    return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
+
+
+def save_state(path: Path, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
+    """Write where a trial stands; the file is whole, or the one before.
+
+    Args:
+        path: From ``state_file``.
+        state: Tensors, numbers, texts, and lists and mappings of them.
+        epochs: What was reported of each epoch so far, as JSON values.
+
+    Raises:
+        OSError: If the disk is full or cannot be written.
+    """
+    import torch  # the driver, which reads the epochs, needs none
+
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    content = json.dumps(epochs).encode() + b"\n" + buffer.getvalue()
+    write_whole(path, _checksum(content) + b"\n" + content)
+
+
+def load_state(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """Return what ``save_state`` wrote: the state and the epochs; None if there is no file.
+
+    Raises:
+        DamagedError: If the file was altered.
+    """
+    import torch
+
+    content = _read(path)
+    if content is None:
+        return None
+    epochs, _, rest = content.partition(b"\n")
+    return torch.load(io.BytesIO(rest), weights_only=True), json.loads(epochs)
+
+
+def load_epochs(path: Path) -> list[dict[str, Any]]:
+    """Return what was reported of each epoch so far; nothing if there is no file.
+
+    Raises:
+        DamagedError: If the file was altered.
+    """
+    content = _read(path)
+    return [] if content is None else json.loads(content.partition(b"\n")[0])
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        checksum, _, content = path.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return None
+    if checksum != _checksum(content):
+        raise DamagedError(f"{path}: was altered; the trial starts from its first epoch")
+    return content
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
