@@ -189,9 +189,11 @@ class TrialLog(Callback):
         outcome = self._outcome_of(trial)
         if not outcome.metrics:  # Ray tells of a checkpoint and swallows what comes of it
             outcome.cause = "its files could not be read back"
+            self.progress.fail(outcome.name, outcome.cause)
+        else:
+            self.progress.finish(outcome.name, outcome.metrics)
         self.launch_log.end_trial(outcome.key, cause=outcome.cause)
         state_file(self.folder, trial.config["point"]).unlink(missing_ok=True)
-        self.progress.finish(outcome.name, outcome.metrics)
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
