@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.records import read_record, save_record
-from tests.faults import scenarios
+from tests.faults import scenarios, store_scenarios
 from tests.faults.harness import Harm, Launch, SearchLaunch
 from tests.faults.scenarios import Expected
 
@@ -48,7 +48,7 @@ class Fault:
 
 def all_faults(seed: int) -> list[Fault]:
     """Return every kind of fault; ``seed`` fixes all moments and bytes."""
-    s = scenarios
+    s, stores = scenarios, store_scenarios
 
     def each(launches: int, run: Callable[..., Harm], **given: object) -> list[Run]:
         return [partial(run, seed=seed + number, **given) for number in range(launches)]
@@ -68,11 +68,11 @@ def all_faults(seed: int) -> list[Fault]:
         Fault(name="worker hung", injected=2, launches=each(2, s.worker_hung)),
         Fault(name="Ctrl-C", injected=3, launches=each(3, s.interrupted, times=1)),
         Fault(name="Ctrl-C twice", injected=2, launches=each(2, s.interrupted, times=2)),
-        Fault(name="MLflow server stopped", injected=3, launches=each(3, s.store_stopped)),
-        Fault(name="MLflow server away from the start", injected=1, launches=[s.store_away]),
-        Fault(name="MLflow's database locked", injected=2, launches=each(2, s.store_locked)),
+        Fault(name="MLflow server stopped", injected=3, launches=each(3, stores.store_stopped)),
+        Fault(name="MLflow server away from the start", injected=1, launches=[stores.store_away]),
+        Fault(name="MLflow's database locked", injected=2, launches=each(2, stores.store_locked)),
         Fault(name="disk full", injected=len(shares),
-              launches=[partial(s.disk_full, share=share) for share in shares]),
+              launches=[partial(stores.disk_full, share=share) for share in shares]),
         Fault(name="two launches at once", injected=2, launches=[s.two_at_once, s.two_at_once]),
         *damaged,
     ]  # fmt: skip

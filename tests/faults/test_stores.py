@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import scenarios
+from tests.faults import store_scenarios
 from tests.faults.conftest import Histories
 from tests.faults.harness import Harm
 
@@ -14,4 +14,4 @@ pytestmark = pytest.mark.slow
 def test_a_killed_worker_a_stopped_store_and_ctrl_c_lose_nothing(
     tmp_path: Path, expected: Histories
 ) -> None:
-    assert scenarios.store_stopped_and_interrupted(tmp_path, expected) == Harm()
+    assert store_scenarios.store_stopped_and_interrupted(tmp_path, expected) == Harm()
