@@ -17,6 +17,7 @@ FILES = sorted(
 RAY_FILES = {
     "trial.py",
     "launch.py",
+    "nodes.py",
     "workshop.py",
     "cluster.py",
     "callbacks.py",

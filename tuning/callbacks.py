@@ -67,7 +67,7 @@ class TrialLog(Callback):
 
     def __init__(self, shop: Workshop, progress: Progress) -> None:
         self.launch_log = shop.launch_log
-        self.folder = shop.settings.folder
+        self.settings = shop.settings
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
@@ -92,7 +92,7 @@ class TrialLog(Callback):
         self._watchdog.heard(trial)
         self.progress.start(outcome.name, outcome.config.epochs)
         try:
-            epochs = load_epochs(state_file(self.folder, trial.config["point"]))
+            epochs = load_epochs(state_file(self.settings.place, trial.config["point"]))
         except DamagedError as error:
             self.progress.tell(f"{outcome.name}: {error}")
             return
@@ -175,12 +175,15 @@ class TrialLog(Callback):
         checkpoint: Checkpoint,
         **info: Any,
     ) -> None:
-        """Log the outcome that the trial saved."""
+        """Log the outcome that the trial saved, from a copy if it lies on no disk of ours."""
         outcome = self._outcome_of(trial)
-        with checkpoint.as_directory() as folder:
-            outcome.folder = Path(folder)
-            outcome.metrics = json.loads((outcome.folder / RESULT).read_bytes())
-            self.launch_log.log_outcome(outcome.key, outcome.metrics, outcome.folder)
+        folder = Path(checkpoint.path)
+        if not self.settings.shared.is_local:
+            folder = self.settings.folder / outcome.place / folder.name
+            checkpoint.to_directory(folder)
+        outcome.folder = folder
+        outcome.metrics = json.loads((folder / RESULT).read_bytes())
+        self.launch_log.log_outcome(outcome.key, outcome.metrics, folder)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -193,7 +196,7 @@ class TrialLog(Callback):
         else:
             self.progress.finish(outcome.name, outcome.metrics)
         self.launch_log.end_trial(outcome.key, cause=outcome.cause)
-        state_file(self.folder, trial.config["point"]).unlink(missing_ok=True)
+        state_file(self.settings.place, trial.config["point"]).remove()
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

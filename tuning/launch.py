@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from tuning.journal import JournalError
 from tuning.launch_log import LaunchLog
 from tuning.launch_record import keep_inputs
 from tuning.launches import Settings
+from tuning.places import Place, first_line
 from tuning.prepare import Prepared, varied_fields
 from tuning.progress import Progress, notice_on
 from tuning.trial import run_trial
@@ -50,17 +50,17 @@ def launch(
         shop = open_workshop(prepared, settings, log, console) if left else None
         kept.result()
     if shop is not None:
-        done |= run_points(shop, left, settings.folder)
+        done |= run_points(shop, left)
     outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     log.end_parent(failed=failed, summary=best)
-    shutil.rmtree(settings.folder / STATES, ignore_errors=True)
+    (settings.place / STATES).remove()
     return outcomes
 
 
 def run_points(
-    shop: Workshop, points: Mapping[str, dict[str, Any]], folder: Path
+    shop: Workshop, points: Mapping[str, dict[str, Any]], stage: str = ""
 ) -> dict[str, Outcome]:
     """Run a trial for each point and return what became of each.
 
@@ -68,13 +68,13 @@ def run_points(
         shop: Where they run.
         points: What ``run_trial`` is given, by the trial's name in the log and as a folder:
             ``trial``, and ``tags`` for the log.
-        folder: Gets the results.
+        stage: Of a search, which has a folder of its own in that of the launch.
 
     Raises:
         JournalError: If the log cannot be written any more.
     """
     names, given = list(points), list(points.values())
-    clear(folder, names)
+    clear(shop.settings.folder / stage, names)
 
     def name_of(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
         return names[given.index(trial.config["point"])]
@@ -91,18 +91,22 @@ def run_points(
                 trial_name_creator=name_of,
                 trial_dirname_creator=name_of,
             ),
-            run_config=run_config(log, folder),
+            run_config=run_config(log, shop.settings, stage),
         )
-        run_tuner(tuner, folder)
+        run_tuner(tuner, shop.settings.place)
         log.close()
     return {outcome.name: outcome for outcome in log.outcomes.values()}
 
 
-def run_tuner(tuner: tune.Tuner, folder: Path) -> None:
+def run_tuner(tuner: tune.Tuner, place: Place) -> None:
     """Run all trials.
 
+    Args:
+        tuner: Runs them.
+        place: Where Ray writes its own files.
+
     Raises:
-        DiskError: If Ray cannot write its own files into the folder.
+        DiskError: If Ray cannot write its own files.
         JournalError: If the log cannot be written any more.
     """
     try:
@@ -110,7 +114,9 @@ def run_tuner(tuner: tune.Tuner, folder: Path) -> None:
     except (DiskError, JournalError):
         raise
     except OSError as error:
-        raise DiskError(space_error(folder, None, error)) from error
+        if not place.is_local:
+            raise DiskError(f"{place}: cannot be written: {first_line(error)}") from error
+        raise DiskError(space_error(Path(place.uri), None, error)) from error
 
 
 def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: ANN401 - Ray's own
@@ -119,11 +125,11 @@ def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: AN
     return tune.with_resources(given, dict(shop.resources))
 
 
-def run_config(log: TrialLog, folder: Path) -> tune.RunConfig:
+def run_config(log: TrialLog, settings: Settings, stage: str) -> tune.RunConfig:
     """Return where Ray keeps results, that a failure is tried again, and stops no other trial."""
     return tune.RunConfig(
-        name=folder.name,
-        storage_path=str(folder.parent),
+        name=stage or settings.run_name,
+        storage_path=(settings.place if stage else settings.shared).uri,
         callbacks=[log],
         checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
         failure_config=tune.FailureConfig(max_failures=RETRIES),

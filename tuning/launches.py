@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from measures.passwords import hide_passwords
 from tuning.journal import JOURNAL, Journal, JournalError
 from tuning.launch_log import LaunchLog
-from tuning.options import ROOT, git_commit, run_name, tracking_uri
+from tuning.options import ROOT, git_commit, local_output, run_name, tracking_uri
+from tuning.places import Place
 
 _LOCK = "running.lock"
 
@@ -26,10 +27,15 @@ class LaunchError(OSError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Where a launch runs and writes; every path absolute. ``resumed``: it was begun before."""
+    """Where a launch runs and writes; every path absolute. ``resumed``: it was begun before.
+
+    ``output`` is the driver's own; in ``shared``, which may be the same, all machines keep what
+    trials do.
+    """
 
     run_name: str
     output: Path
+    shared: Place
     tracking_uri: str
     artifacts: Path
     address: str | None = None
@@ -38,15 +44,20 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Return the folder of this launch's results."""
+        """Return the folder of this launch's results on the driver's machine."""
         return self.output / self.run_name
+
+    @property
+    def place(self) -> Place:
+        """Return where its trials keep theirs."""
+        return self.shared / self.run_name
 
 
 def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
     """Return the folder of the interrupted launch to go on with; None to begin one.
 
     Args:
-        args: Of the command line: ``resume``, ``launch``, ``overwrite``, ``output``.
+        args: Of the command line: ``resume``, ``launch``, ``overwrite``, ``output``, ``local``.
         experiment: Its name.
 
     Raises:
@@ -54,7 +65,7 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
             to resume.
         JournalError: If the one that is named is damaged.
     """
-    output = args.output.resolve()
+    output = local_output(args)
     if args.launch is not None:
         return _named(output, args.launch, experiment)
     found = find_interrupted(output, experiment)
@@ -77,10 +88,11 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
 
 def make_settings(args: argparse.Namespace, experiment: str, resumed: Path | None) -> Settings:
     """Return where a launch writes: into a new folder of its own, or that of the resumed one."""
-    output = args.output.resolve()
+    output = local_output(args)
     return Settings(
         run_name=(resumed or _new_folder(output, experiment)).name,
         output=output,
+        shared=args.output if isinstance(args.output, Place) else Place(str(output)),
         tracking_uri=tracking_uri(args),
         artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
         address=args.address,
@@ -91,7 +103,7 @@ def make_settings(args: argparse.Namespace, experiment: str, resumed: Path | Non
 
 def how_to_go_on(args: argparse.Namespace, experiment: str) -> str:
     """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
-    if not find_interrupted(args.output.resolve(), experiment):
+    if not find_interrupted(local_output(args), experiment):
         return "Interrupted before the first trial: there is nothing to resume"
     words = [word for word in sys.argv if word not in ("--resume", "--overwrite")]
     command = shlex.join(["python", *map(hide_passwords, words), "--resume"])

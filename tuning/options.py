@@ -11,6 +11,7 @@ from time import localtime, strftime
 from tuning import parade
 from tuning.config import ConfigError, Experiment
 from tuning.loading import load_experiment
+from tuning.places import Place, is_uri
 from tuning.sources import Places
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,9 +24,12 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     add("config", type=Path, nargs="?", default=ROOT / "experiments" / default, help="YAML file")
     add("--data", help="auto, parade, embedded, or a folder with train, validation and test")
     add("--encoder", help="auto, embedded, a folder, or a name on the hub")
-    add("--output", type=Path, default=ROOT / "results", help="folder for results and caches")
+    text = "folder for results and caches, or a URI as s3://... that all nodes of a cluster reach"
+    add("--output", type=folder_or_uri, default=ROOT / "results", help=text)
+    text = "folder for the driver's journal and caches where --output is a URI; default: results"
+    add("--local", type=Path, default=ROOT / "results", help=text)
     add("--tracking-uri", help="MLflow store; default: mlflow.db at the project's root")
-    add("--address", help="join the Ray cluster at this address in place of starting Ray here")
+    add("--address", help="join the Ray cluster at HOST:PORT, or auto for the one of this machine")
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a value of the YAML file; a list makes it an axis")  # fmt: skip
     add("--no-cache-activations", action="store_true", help="run frozen layers in every epoch")
@@ -36,6 +40,18 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     choice.add_argument("--launch", metavar="NAME", help="go on with this one")
     choice.add_argument("--overwrite", action="store_true", help="leave it and start another")
     return parser
+
+
+def folder_or_uri(text: str) -> Path | Place:
+    """Return what ``--output`` names: a folder, or a place that is reached by its URI."""
+    if text.startswith("file://"):
+        return Path(text.removeprefix("file://"))
+    return Place(text.rstrip("/")) if is_uri(text) else Path(text)
+
+
+def local_output(args: argparse.Namespace) -> Path:
+    """Return the folder in which the driver keeps its launches."""
+    return (args.local if isinstance(args.output, Place) else args.output).resolve()
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

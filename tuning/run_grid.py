@@ -2,7 +2,7 @@
 
 import sys
 
-from tuning.cluster import import_aside, ray_session, settle_environment
+from tuning.cluster import check_address, import_aside, ray_session, settle_environment
 from tuning.display import make_console, print_plan
 from tuning.interrupts import INTERRUPTED
 from tuning.launches import choose_launch, how_to_go_on
@@ -23,6 +23,7 @@ def main() -> int:
             return 0
         resumed = choose_launch(args, name)
         settle_environment(args.address)
+        check_address(args.address)
         with import_aside("tuning.session") as session, ray_session(args.address):
             return session.result().run(prepared, resumed, args, console)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 import sys
 
-from tuning.cluster import settle_environment
+from tuning.cluster import check_address, settle_environment
 from tuning.display import make_console
 from tuning.interrupts import INTERRUPTED
 from tuning.launches import choose_launch, how_to_go_on
@@ -26,6 +26,7 @@ def main() -> int:
             return 0
         resumed = choose_launch(args, name)
         settle_environment(args.address)
+        check_address(args.address)
         from tuning.search_session import run  # Ray and torch take seconds: not for a plan
 
         return run(prepared, search, resumed, args, console)

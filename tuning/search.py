@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +85,7 @@ def find_champion(search: Search) -> Found:
     tried = list({o.key: o for o in (*outcomes, *retrained)}.values())
     failed = sum(outcome.cause is not None for outcome in tried)
     log.end_parent(failed=failed, summary=found.metrics)
-    shutil.rmtree(settings.folder / STATES, ignore_errors=True)
+    (settings.place / STATES).remove()
     return Found(
         outcomes=outcomes,
         best=found,

@@ -60,8 +60,7 @@ def run_search(
         study_name=study.study_name,
         storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
     )
-    folder = shop.settings.folder / "search"
-    clear(folder, [f"{number:03d}" for number in waiting(study)])
+    clear(shop.settings.folder / "search", [f"{number:03d}" for number in waiting(study)])
     with Progress(shop.console, count) as progress:
         log = TrialLog(shop, progress)
         tuner = tune.Tuner(
@@ -78,9 +77,9 @@ def run_search(
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
             ),
-            run_config=run_config(log, folder),
+            run_config=run_config(log, shop.settings, "search"),
         )
-        run_tuner(tuner, folder)
+        run_tuner(tuner, shop.settings.place)
         log.close()
     return sorted(log.outcomes.values(), key=lambda outcome: outcome.name)
 
@@ -164,7 +163,7 @@ def retrain(
         for name, config in own.items()
         if name not in done or done[name].config != config
     }
-    ran = run_points(shop, points, shop.settings.folder / stage) if points else {}
+    ran = run_points(shop, points, stage) if points else {}
     outcomes = {**done, **ran}
     return {
         name: Retrained(

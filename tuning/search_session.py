@@ -16,7 +16,7 @@ from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
 from tuning.display import save_picture
 from tuning.launch_record import recorded
 from tuning.launches import Settings, make_settings
-from tuning.options import tracking_uri
+from tuning.options import local_output, tracking_uri
 from tuning.prepare import Prepared
 from tuning.search import Found, find_champion
 from tuning.search_opening import begin, find_study, take_up
@@ -45,7 +45,7 @@ def run(
     Raises:
         StudyError, TrackingError: Before anything runs, if study or log cannot be used.
     """
-    output = args.output.resolve()
+    output = local_output(args)
     output.mkdir(parents=True, exist_ok=True)
     storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
     try:
@@ -67,7 +67,7 @@ def run(
     console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
     save_picture(tables, settings.folder / "champion.svg", "python tuning/run_search.py")
     _print_next(settings, storage, args, console)
-    return print_failed(found.tried, settings.folder, console)
+    return print_failed(found.tried, settings.place, console)
 
 
 def found_tables(found: Found, floor: float) -> list[Table]:

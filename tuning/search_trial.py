@@ -106,7 +106,7 @@ def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
     standing = Standing(all_positive_f1(validation.labels), len(models))
     training = train_seeds(models, train, validation, trial)
     under_way = UnderWay(
-        state_file(shared.folder, point), {"training": training, "standing": standing}
+        state_file(shared.place, point), {"training": training, "standing": standing}
     )
     before = under_way.seconds
     while not training.finished:

@@ -14,6 +14,7 @@ from tuning.display import result_table, save_picture, table_title
 from tuning.launch import launch, model_folder, rank
 from tuning.launch_record import recorded
 from tuning.launches import Settings, make_settings
+from tuning.places import Place
 from tuning.prepare import Prepared
 
 
@@ -36,17 +37,17 @@ def run(
     console.print(table)
     save_picture([table], settings.folder / "table.svg", "python tuning/run_grid.py")
     _print_next(outcomes, settings, args, console)
-    return print_failed(outcomes, settings.folder, console)
+    return print_failed(outcomes, settings.place, console)
 
 
-def print_failed(outcomes: list[Outcome], folder: Path, console: Console) -> int:
+def print_failed(outcomes: list[Outcome], place: Place, console: Console) -> int:
     """Name the trials that failed and their logs in a last line; return 1 if there are any."""
     failed = [outcome for outcome in outcomes if outcome.cause is not None]
     if not failed:
         return 0
     for outcome in failed:
         console.print(Text(f"{outcome.name}: {outcome.cause}", style="red"), soft_wrap=True)
-    logs = ", ".join(f"{o.name} ({folder / o.place / 'error.txt'})" for o in failed)
+    logs = ", ".join(f"{o.name} ({place / o.place / 'error.txt'})" for o in failed)
     text = f"failed: {len(failed)} of {len(outcomes)} trials: {logs}"
     console.print(Text(text, style="red"), soft_wrap=True)
     return 1

@@ -20,6 +20,7 @@ from tuning.config import TrialConfig
 from tuning.evaluation import Evaluation, evaluate, write_confusion, write_predictions
 from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, head_arguments
+from tuning.places import Place
 from tuning.training import EpochResult, Training
 from tuning.trial_state import state_file
 from tuning.under_way import OBJECTIVE, UnderWay
@@ -31,12 +32,12 @@ RESULT = "result.json"
 class Shared:
     """Where each trial finds its material: a reference by value of ``freezing``.
 
-    ``threads`` are those it may use, ``folder`` is the launch's.
+    ``threads`` are those it may use, ``place`` is the launch's, which all machines reach.
     """
 
     materials: Mapping[str, ray.ObjectRef]
     threads: int
-    folder: Path
+    place: Place
 
 
 class BestEpoch:
@@ -93,7 +94,7 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     model = build_classifier(trial, material).to(device)
     training = Training(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
-    under_way = UnderWay(state_file(shared.folder, point), {"training": training, "best": best})
+    under_way = UnderWay(state_file(shared.place, point), {"training": training, "best": best})
     before = under_way.seconds
     while not training.finished:
         result = training.run_epoch()

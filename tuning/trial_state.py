@@ -11,27 +11,27 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from tuning.whole_files import DamagedError, write_whole
+from tuning.places import Place
+from tuning.whole_files import DamagedError
 
 STATES = "states"  # a folder in that of the launch
 _FORMAT = 1  # part of every name: raise it when the content changes
 
 
-def state_file(folder: Path, point: Mapping[str, Any]) -> Path:
+def state_file(folder: Place, point: Mapping[str, Any]) -> Place:
     """Return the file of a point: of its configuration, its seeds and its tags.
 
     Args:
-        folder: Of the launch.
+        folder: Of the launch, where all machines reach it.
         point: What a trial is given.
     """
     text = json.dumps({"format": _FORMAT, **point}, sort_keys=True)
     return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
 
 
-def save_state(path: Path, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
+def save_state(path: Place, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
     """Write where a trial stands; the file is whole, or the one before.
 
     Args:
@@ -47,10 +47,10 @@ def save_state(path: Path, state: Mapping[str, Any], epochs: list[dict[str, Any]
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     content = json.dumps(epochs).encode() + b"\n" + buffer.getvalue()
-    write_whole(path, _checksum(content) + b"\n" + content)
+    path.write(_checksum(content) + b"\n" + content)
 
 
-def load_state(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+def load_state(path: Place) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """Return what ``save_state`` wrote: the state and the epochs; None if there is no file.
 
     Raises:
@@ -65,7 +65,7 @@ def load_state(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]] | None
     return torch.load(io.BytesIO(rest), weights_only=True), json.loads(epochs)
 
 
-def load_epochs(path: Path) -> list[dict[str, Any]]:
+def load_epochs(path: Place) -> list[dict[str, Any]]:
     """Return what was reported of each epoch so far; nothing if there is no file.
 
     Raises:
@@ -75,11 +75,11 @@ def load_epochs(path: Path) -> list[dict[str, Any]]:
     return [] if content is None else json.loads(content.partition(b"\n")[0])
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        checksum, _, content = path.read_bytes().partition(b"\n")
-    except FileNotFoundError:
+def _read(path: Place) -> bytes | None:
+    found = path.read()
+    if found is None:
         return None
+    checksum, _, content = found.partition(b"\n")
     if checksum != _checksum(content):
         raise DamagedError(f"{path}: was altered; the trial starts from its first epoch")
     return content

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ray import tune
 
+from tuning.places import Place
 from tuning.trial_state import load_state, save_state
 from tuning.whole_files import DamagedError, DiskError, seal, space_error
 
@@ -36,7 +37,7 @@ class UnderWay:
         parts: All that the next epoch depends on, by name; given their states if there are any.
     """
 
-    def __init__(self, path: Path, parts: Mapping[str, Stateful]) -> None:
+    def __init__(self, path: Place, parts: Mapping[str, Stateful]) -> None:
         self.path = path
         self.parts = parts
         self.epochs: list[dict[str, Any]] = []

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 
 import ray
 import torch
+from ray.exceptions import GetTimeoutError, RayError
 from rich.console import Console
 
+from tuning.cluster import ClusterError
+from tuning.config import TrialConfig
 from tuning.launch_log import LaunchLog
 from tuning.launches import Settings
 from tuning.material import Material, build_classifier, build_material, without_test
+from tuning.nodes import check_nodes
 from tuning.prepare import Prepared
 from tuning.resources import gpu_share, measure_peak_bytes
 from tuning.trial import Shared
+
+_PATIENCE = 300.0  # seconds for a node to measure a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,7 @@ def open_workshop(
 ) -> Workshop:
     """Build what trials share and put it where each finds it, once; needs a Ray session.
 
-    The driver keeps no copy.
+    The driver keeps no copy, and each node of a cluster gets one, which its trials read in place.
 
     Args:
         prepared: The experiment.
@@ -53,6 +59,8 @@ def open_workshop(
         console: Shows the frozen layers' progress.
         with_test: Whether trials get the test split; those of a search do not.
     """
+    if settings.address is not None:
+        check_nodes(settings, console)
     references: dict[int, ray.ObjectRef] = {}
     resources: dict[str, float] = {}
     for depth in prepared.depths:
@@ -64,7 +72,7 @@ def open_workshop(
     shared = Shared(
         materials={str(freezing): references[depth] for freezing, depth in depths.items()},
         threads=int(resources["cpu"]),
-        folder=settings.folder,
+        place=settings.place,
     )
     return Workshop(
         prepared=prepared,
@@ -90,9 +98,33 @@ def trial_resources(prepared: Prepared, material: Material, depth: int) -> dict[
     share = prepared.experiment.gpus_per_trial
     if share == "auto":
         trials = [trial for trial in prepared.trials if prepared.depth_of(trial) == depth]
-        trial = max(trials, key=lambda trial: trial.batch_size)
-        model = build_classifier(trial, material)
-        peak = measure_peak_bytes(model, material.splits["train"], trial)
-        share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
-        torch.cuda.empty_cache()
+        largest = max(trials, key=lambda trial: trial.batch_size)
+        here = torch.cuda.is_available()
+        share = (measure_share if here else _measure_on_a_node)(largest, material)
     return {"cpu": 1, "gpu": float(share)}
+
+
+def measure_share(trial: TrialConfig, material: Material) -> float:
+    """Return the fraction of this machine's GPU that a trial needs, by a step of training."""
+    model = build_classifier(trial, material)
+    peak = measure_peak_bytes(model, material.splits["train"], trial)
+    share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
+    torch.cuda.empty_cache()
+    return share
+
+
+def _measure_on_a_node(trial: TrialConfig, material: Material) -> float:
+    """Return the same of a GPU in the cluster, where this machine has none.
+
+    Raises:
+        ClusterError: If no node's GPU takes the step.
+    """
+    measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
+    try:
+        return ray.get(measure.remote(trial, material), timeout=_PATIENCE)
+    except (RayError, GetTimeoutError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ClusterError(
+            f"gpus_per_trial: auto: could not be measured on a node's GPU: {reason}; say how much "
+            "a trial gets, as --set gpus_per_trial=0.5"
+        ) from error

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from tests.end_to_end.servers import free_port, wait_until_it_answers
+
 
 class Server:
-    """``mlflow server`` on a port of this machine, over a SQLite file in a folder."""
+    """``mlflow server`` on a port of this machine.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Gets its log.
+        store: URL of its database; by default a SQLite file in the folder.
+        artifacts: Where it keeps files; by default in the folder.
+    """
+
+    def __init__(self, folder: Path, store: str = "", artifacts: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.store = store or f"sqlite:///{folder / 'server.db'}"
+        self.artifacts = artifacts or str(folder / "art")
+        self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        store = f"sqlite:///{self.folder / 'server.db'}"
-        words = ["--backend-store-uri", store, "--artifacts-destination", str(self.folder / "art")]
+        words = ["--backend-store-uri", self.store, "--artifacts-destination", self.artifacts]
         command = [
             sys.executable,
             "-m",
@@ -47,12 +51,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            with suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=5):
-                return
-            time.sleep(0.2)
-        raise TimeoutError((self.folder / "server.log").read_text())
+        wait_until_it_answers(f"{self.uri}/health", self.folder / "server.log")
 
     def stop(self) -> None:
         """Kill it with all its processes."""

@@ -25,6 +25,7 @@ from tuning.journal import JOURNAL, Journal, JournalError
 from tuning.loading import load_experiment
 from tuning.options import ROOT
 from tuning.pairs import DataError, read_pairs
+from tuning.places import Place
 from tuning.tokens import load_tokenizer
 from tuning.trial_state import load_state, save_state
 from tuning.whole_files import DamagedError, check_sealed, seal
@@ -145,8 +146,9 @@ def test_encoders(encoder: Path, how: list[Any], name: str) -> None:
 @given(how=SPOILED)
 def test_states_of_trials(tmp_path: Path, how: list[Any]) -> None:
     path = tmp_path / "x"
-    save_state(path, {"weights": torch.ones(3)}, [{"epoch": 1}])
-    try_with(path, path.read_bytes(), how, lambda: load_state(path))
+    place = Place(str(path))
+    save_state(place, {"weights": torch.ones(3)}, [{"epoch": 1}])
+    try_with(path, path.read_bytes(), how, lambda: load_state(place))
 
 
 @many
