@@ -60,15 +60,19 @@ def launch(
 
 
 def run_points(
-    shop: Workshop, points: Mapping[str, dict[str, Any]], stage: str = ""
+    shop: Workshop,
+    points: Mapping[str, dict[str, Any]],
+    stage: str = "",
+    function: Callable[..., None] = run_trial,
 ) -> dict[str, Outcome]:
     """Run a trial for each point and return what became of each.
 
     Args:
         shop: Where they run.
-        points: What ``run_trial`` is given, by the trial's name in the log and as a folder:
+        points: What the function is given, by the trial's name in the log and as a folder:
             ``trial``, and ``tags`` for the log.
         stage: Of a search, which has a folder of its own in that of the launch.
+        function: What a trial does.
 
     Raises:
         JournalError: If the log cannot be written any more.
@@ -82,7 +86,7 @@ def run_points(
     with Progress(shop.console, len(names)) as progress:
         log = TrialLog(shop, progress)
         tuner = tune.Tuner(
-            trainable(run_trial, shop),
+            trainable(function, shop),
             param_space={"point": tune.grid_search(given)},
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,

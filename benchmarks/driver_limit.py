@@ -1,0 +1,182 @@
+"""Find how much one driver takes: python benchmarks/driver_limit.py [--trials 1000].
+
+Trials that compute nothing report epochs and save files through the real trial code, Ray Tune, the
+callback, the journal, and from there to the real store. What the driver's process needs of a core
+for each of them bounds how many a second it can take, whatever the number of GPUs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.records import save_record
+from tuning.cluster import ray_session
+from tuning.delivery import Delivery
+from tuning.launch import run_points
+from tuning.launch_record import open_log
+from tuning.launches import Settings
+from tuning.loading import load_experiment
+from tuning.options import ROOT, read_places
+from tuning.places import Place
+from tuning.prepare import Prepared, prepare
+from tuning.trial import RESULT, Shared
+from tuning.trial_state import state_file
+from tuning.under_way import OBJECTIVE, UnderWay
+from tuning.workshop import Workshop
+
+_SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
+           "val_recall", "val_mcc", "val_positive_rate", "val_threshold",
+           "val_f1_at_threshold")  # fmt: skip
+_FINAL = 37  # metrics at the end of a trial
+_FILES = {
+    "model/classifier.safetensors": 350_000,
+    "model/classifier.pt": 350_000,
+    "predictions.csv": 120_000,
+}  # fmt: skip - bytes, of a head on a frozen encoder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What a run took: seconds until the last trial ended, and until the store had all of it.
+
+    ``busy`` are the seconds of a core that the driver's process used until the last trial ended,
+    ``delivery`` those after it.
+    """
+
+    trials: int
+    epochs: int
+    seconds: float
+    until_stored: float
+    busy: float
+    delivery: float
+    entries: int
+
+
+def run_synthetic_trial(config: dict[str, Any], shared: Shared) -> None:
+    """Report as many epochs as the configuration says, and save files, without computing."""
+    point = config["point"]
+    under_way = UnderWay(state_file(shared.place, point), {})
+    for epoch in range(1, point["trial"]["epochs"] + 1):
+        scores = {name: 1 / (epoch + number) for number, name in enumerate(_SCORES, 1)}
+        under_way.report({"epoch": epoch, **scores, "seconds": 0.0, OBJECTIVE: 0.5})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model").mkdir()
+        for file, size in _FILES.items():
+            (folder / file).write_bytes(bytes(size))
+        final = ", ".join(f'"test_{number:02d}": {1 / (1 + number)}' for number in range(_FINAL))
+        (folder / RESULT).write_text("{" + final + "}")
+        under_way.finish(0.5, folder)
+
+
+def measure(
+    prepared: Prepared, folder: Path, uri: str, trials: int, epochs: int, share: float
+) -> Taken:
+    """Return what so many synthetic trials took; needs a Ray session.
+
+    Args:
+        prepared: Any experiment: it gives the launch an identity.
+        folder: Gets the launch.
+        uri: Of the MLflow store.
+        trials: How many.
+        epochs: That each reports.
+        share: Of a core, for each: a small one lets many run at a time.
+    """
+    settings = Settings(
+        run_name=f"limit-{trials}-{epochs}", output=folder, shared=Place(str(folder)),
+        tracking_uri=uri, artifacts=folder / "artifacts",
+    )  # fmt: skip
+    settings.folder.mkdir()
+    log = open_log(prepared, settings)
+    delivery = Delivery(log.journal, uri)
+    delivery.start()
+    delivery.check(60)
+    shop = Workshop(
+        prepared=prepared, settings=settings, launch_log=log, console=Console(quiet=True),
+        shared=Shared(materials={}, threads=1, place=settings.place), resources={"cpu": share},
+    )  # fmt: skip
+    config = prepared.trials[0].model_dump() | {"epochs": epochs}
+    points = {f"{n:05d}": {"trial": config | {"seed": n}} for n in range(trials)}
+    began, before = time.monotonic(), _cpu_seconds()
+    run_points(shop, points, function=run_synthetic_trial)
+    seconds, busy = time.monotonic() - began, _cpu_seconds() - before
+    log.end_parent(failed=0, summary={})
+    left = delivery.close(600)
+    if left:
+        raise RuntimeError(f"{uri}: {left} entries were not taken: {delivery.reason}")
+    return Taken(
+        trials=trials,
+        epochs=epochs,
+        seconds=seconds,
+        until_stored=time.monotonic() - began,
+        busy=busy,
+        delivery=_cpu_seconds() - before - busy,
+        entries=len(log.journal.entries),
+    )
+
+
+def _cpu_seconds() -> float:
+    times = psutil.Process().cpu_times()
+    return times.user + times.system
+
+
+def costs(short: Taken, long: Taken) -> dict[str, float]:
+    """Return what the driver needs of a core for a trial and for an epoch, and the rates of both.
+
+    Args:
+        short: A run of trials with few epochs.
+        long: One of as many trials with more.
+    """
+    busy = {run.epochs: (run.busy + run.delivery) / run.trials for run in (short, long)}
+    epoch = (busy[long.epochs] - busy[short.epochs]) / (long.epochs - short.epochs)
+    trial = busy[short.epochs] - short.epochs * epoch
+    return {
+        "milliseconds_a_trial": 1000 * trial,
+        "milliseconds_an_epoch": 1000 * epoch,
+        "trials_a_second": short.trials / short.seconds,
+        "epochs_a_second": long.trials * long.epochs / long.seconds,
+        "entries_a_second": (short.entries + long.entries)
+        / (short.until_stored + long.until_stored),
+    }
+
+
+def main() -> None:
+    """Measure few and many epochs a trial, print both, keep the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/driver_limit.py")
+    parser.add_argument("--trials", type=int, default=1000, help="of each of two runs")
+    parser.add_argument("--epochs", type=int, nargs=2, default=[1, 10], help="of their trials")
+    parser.add_argument("--at-once", type=int, default=16, help="trials that run at a time")
+    parser.add_argument("--tracking-uri", help="MLflow store; default: a new SQLite file")
+    parser.add_argument("--name", default="driver_limit", help="of the record")
+    args = parser.parse_args()
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [])
+    prepared = prepare(experiment, read_places())
+    with tempfile.TemporaryDirectory() as name, ray_session(None):
+        folder = Path(name)
+        uri = args.tracking_uri or f"sqlite:///{folder / 'log.db'}"
+        share = ray.cluster_resources()["CPU"] / args.at_once
+        runs = [measure(prepared, folder, uri, args.trials, count, share) for count in args.epochs]
+    found = costs(*runs)
+    table = Table("epochs", "trials", "seconds", "driver's core", "until stored", "entries")
+    for run in runs:
+        columns = (run.seconds, run.busy + run.delivery, run.until_stored, run.entries)
+        table.add_row(str(run.epochs), str(run.trials), *(f"{value:.0f}" for value in columns))
+    Console().print(table)
+    for key, value in found.items():
+        print(f"{key.replace('_', ' ')}: {value:.1f}")
+    columns = [{field: getattr(run, field) for field in Taken.__slots__} for run in runs]
+    print(save_record(args.name, {**found, "at_once": args.at_once, "runs": columns}))
+
+
+if __name__ == "__main__":
+    main()
