@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke report submission reproduce ui bench faults audit test lint types fast clean
+.PHONY: help setup grid search freezing smoke report submission reproduce ui bench faults audit programs test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,9 @@ $(READY): $(ROOT)pyproject.toml $(ROOT)constraints.txt
 	@echo "Installing into $(VENV); the first time takes minutes"
 	cd $(ROOT) && $(PIP) install --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+programs: ## install what some tests run against, where apt-get and root allow it
+	$(ROOT)scripts/install_debian_packages.sh
 
 setup: $(READY) ## make the virtual environment and install everything
 
@@ -62,7 +65,7 @@ types: $(READY) ## check types
 fast: $(READY) ## run the tests that need no Ray
 	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types ## check style and types, run every test, three files at a time: some wait
+test: lint types programs ## check style and types, run every test, three files at a time: some wait
 	cd $(ROOT) && $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(READY) ## the long form of the fault tests: half an hour, and any bytes 2,000 times

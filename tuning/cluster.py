@@ -44,6 +44,8 @@ def settle_environment(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a box at verbose=0 too
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    # a launch goes on from its journal: Ray's own snapshots of all trials would not be read
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours ends the launch, not a stage
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of trials: told in a sentence
     # workers that wait for tasks, of which Tune has none: its trials get processes of their own

@@ -77,13 +77,9 @@ def run_points(
     Raises:
         JournalError: If the log cannot be written any more.
     """
-    names, given = list(points), list(points.values())
-    clear(shop.settings.folder / stage, names)
-
-    def name_of(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
-        return names[given.index(trial.config["point"])]
-
-    with Progress(shop.console, len(names)) as progress:
+    given = [{"name": name, **point} for name, point in points.items()]
+    clear(shop.settings.folder / stage, points)
+    with Progress(shop.console, len(points)) as progress:
         log = TrialLog(shop, progress)
         tuner = tune.Tuner(
             trainable(function, shop),
@@ -92,14 +88,19 @@ def run_points(
                 metric=OBJECTIVE,
                 mode="max",
                 reuse_actors=True,
-                trial_name_creator=name_of,
-                trial_dirname_creator=name_of,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
             ),
             run_config=run_config(log, shop.settings, stage),
         )
         run_tuner(tuner, shop.settings.place)
         log.close()
     return {outcome.name: outcome for outcome in log.outcomes.values()}
+
+
+def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
+    """Return a trial's name; a closure would be written, with all it holds, for every trial."""
+    return trial.config["point"]["name"]
 
 
 def run_tuner(tuner: tune.Tuner, place: Place) -> None:
@@ -135,7 +136,6 @@ def run_config(log: TrialLog, settings: Settings, stage: str) -> tune.RunConfig:
         name=stage or settings.run_name,
         storage_path=(settings.place if stage else settings.shared).uri,
         callbacks=[log],
-        checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,
     )

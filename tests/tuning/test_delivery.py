@@ -1,7 +1,10 @@
 """Guards delivery: in order, exactly once, whether the store is there, away, or comes back."""
 
+import re
 import sqlite3
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,41 @@ def test_a_launch_that_was_not_delivered_is_so_by_the_next(tmp_path: Path) -> No
     assert delivery.close(60) == 0
     assert names_in(uri) == ["1"]
     assert deliver(tmp_path / "a", uri) == 0
+
+
+class Broken(BaseHTTPRequestHandler):
+    """A server that answers every request with 500."""
+
+    def do_GET(self) -> None:
+        self.send_error(500, "out of order")
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.slow
+def test_a_server_that_answers_500_is_told_of_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        uri = f"http://127.0.0.1:{server.server_port}"
+        log = open_log(tmp_path / "a", uri, "x")
+        delivery = Delivery(log.journal, uri)
+        delivery.start()
+        notice = delivery.check(60)
+        run_trials(log, "1")
+        left = delivery.close(1)
+        server.shutdown()
+    assert notice is not None
+    assert re.search(r"store does not answer: .*500.*; training does not wait for it", notice)
+    assert left == len(log.journal.entries)
+    again = uri_in(tmp_path)
+    assert deliver(tmp_path / "a", again) == left
+    assert names_in(again) == ["1"]
 
 
 def test_a_locked_store_is_waited_for_and_told_of(tmp_path: Path) -> None:
