@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
+from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
 from tuning.activations import encode
-from tuning.batches import shuffled_batches, sorted_batches
 from tuning.config import Experiment, TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.material import Material, build_classifier, build_material

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,26 @@ def read_card(folder: Path) -> dict[str, Any]:
         if found != expected:
             raise CheckpointError(f"{folder / name}: sha256 must be {expected}, got {found}")
     return card
+
+
+def find_encoder(folder: Path, others: Iterable[Path] = ()) -> Path:
+    """Return the folder of the encoder that the classifier in ``folder`` was trained on.
+
+    Args:
+        folder: Where ``save_classifier`` wrote.
+        others: Where to look besides the folders called ``encoder`` beside and above it.
+
+    Raises:
+        CheckpointError: If the classifier cannot be read, or its encoder is in none of them.
+    """
+    wanted = read_card(folder)["encoder"]["fingerprint"]
+    for place in (*(parent / "encoder" for parent in folder.absolute().parents), *others):
+        try:
+            if read_encoder_info(place).fingerprint == wanted:
+                return place
+        except EncoderError:
+            continue
+    raise CheckpointError(f"{folder}: no folder 'encoder' above it holds encoder {wanted}")
 
 
 def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -> Classifier:

@@ -26,7 +26,8 @@ RAY_FILES = {
     "under_way.py",
     "watchdog.py",
 }
-MLFLOW_FILES = {"tracking.py", "logged.py"}  # the one writes, the other reads
+# it is written, it is read, a folder in its format is made, one is served
+MLFLOW_FILES = {"tracking.py", "logged.py", "served_model.py", "served.py"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -46,10 +47,10 @@ def forbidden_in(path: Path) -> set[str]:
         return {"tuning", "models", "ray", "torch", "transformers"}
     if folder == "measures":
         return {"tuning", "models", "analysis", "ray", "torch", "transformers", "mlflow", "optuna"}
-    if folder == "models":
-        return {"tuning", "analysis", "measures", "ray", "mlflow", "optuna"}
-    ray = set() if path.name in RAY_FILES else {"ray"}
     mlflow = set() if path.name in MLFLOW_FILES else {"mlflow"}
+    if folder == "models":
+        return {"tuning", "analysis", "ray", "optuna"} | mlflow
+    ray = set() if path.name in RAY_FILES else {"ray"}
     return {"analysis"} | ray | mlflow
 
 

@@ -18,11 +18,11 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
 from models.segments import PADDING
-from tuning.batches import RowReader, sorted_batches
-from tuning.tokens import TokenTable
+from models.tokens import TokenTable
 from tuning.whole_files import whole
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.segments import FIRST, SECOND
-from tuning.batches import SplitArrays
 from tuning.loaded_split import LoadedSplit
 
 MAPS_PER_KIND = 5  # of false positives, and of false negatives

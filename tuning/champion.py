@@ -19,10 +19,12 @@ from measures.intervals import Predictions
 from models.checkpoint import load_classifier
 from tuning.config import TrialConfig
 from tuning.evaluation import Evaluation, evaluate
+from tuning.launch_log import SERVED
 from tuning.loaded_split import LoadedSplit
 from tuning.material import Material
 from tuning.pairs import PairData
 from tuning.scores import best_f1_threshold
+from tuning.served_model import write_served_model
 from tuning.trial import save_predictions
 
 BASELINE = "gradient boosting on overlap and topics"
@@ -54,6 +56,8 @@ def score_champion(
 ) -> Scored:
     """Return the scores of the saved classifiers on test; keep each below ``folder``.
 
+    There too is written what MLflow serves: all of them as one ensemble.
+
     Args:
         trial: The champion's configuration.
         saved: The folder of each seed's classifier.
@@ -67,18 +71,21 @@ def score_champion(
         own = folder / place.parent.parent.name  # of the trial that saved it
         shutil.copytree(place, own / "model", dirs_exist_ok=True)
         save_predictions(own, evaluation.metrics, evaluation, material)
+    ensemble = _ensemble(evaluations, pairs)
+    write_served_model(folder / SERVED, saved, encoder, float(ensemble.thresholds[0]))
     predictions = {
         MODEL: _predictions(evaluations, pairs),
-        ENSEMBLE: _ensemble(evaluations, pairs),
+        ENSEMBLE: ensemble,
         BASELINE: _baseline(pairs),
     }
     scores = _scores(predictions)
     difference = differences(predictions, [(MODEL, BASELINE), (ENSEMBLE, BASELINE)])
     by_seed = [evaluation.metrics for evaluation in evaluations]
+    metrics = _metrics(by_seed, scores, difference)
     return Scored(
         scores=scores,
         difference=difference,
-        metrics=_metrics(by_seed, scores, difference),
+        metrics=metrics | {"ensemble_threshold": float(ensemble.thresholds[0])},
         by_seed=by_seed,
     )
 

@@ -125,7 +125,7 @@ def _literal(text: str) -> object:
 
 
 class Cleaning(StrictModel):
-    """Which of the light repairs in ``tuning.cleaning`` are applied to each definition."""
+    """Which of the light repairs in ``models.cleaning`` are applied to each definition."""
 
     html_quotes: bool = True
     unicode: bool = True

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from models.batches import to_probabilities
 from models.classifier import Classifier
 from tuning.loaded_split import LoadedSplit
-from tuning.prediction import predict, to_probabilities
+from tuning.prediction import predict
 from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
 
 SCORED = ("validation", "test")

@@ -12,6 +12,7 @@ from tuning.journal import Entry, Journal
 
 EPOCH_PREFIX = "epoch/"  # apart from the final scores, and a section of its own in the UI
 PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's is stage/name
+SERVED = "served"  # the folder, among the champion's files, with the model that MLflow serves
 
 
 @dataclass(kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tuning.batches import Batch, RowReader, SplitArrays
+from models.batches import Batch, RowReader, SplitArrays
 from tuning.config import TrialConfig
 
 

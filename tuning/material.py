@@ -15,17 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from measures.overlap import overlap_features
+from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.encoder import EncoderPart, load_encoder, no_layers
 from models.encoder_files import EncoderInfo
 from models.heads import FeatureBranch, build_head
+from models.tokens import TokenTable, load_tokenizer
 from tuning.activations import Frozen, States, load_or_compute
-from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
 from tuning.pairs import PairData
 from tuning.prepare import Prepared
 from tuning.resources import choose_precision
-from tuning.tokens import TokenTable, load_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

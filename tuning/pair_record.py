@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from tuning.cleaning import STEPS, changes
+from models.cleaning import STEPS, changes
+from models.tokens import load_tokenizer
 from tuning.config import Cleaning
 from tuning.pairs import read_pairs
 from tuning.prepare import Prepared
-from tuning.tokens import load_tokenizer
 from tuning.whole_files import whole
 
 RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
@@ -34,6 +34,7 @@ def _split_table(prepared: Prepared, split: str) -> pyarrow.Table:
     raw = read_pairs(prepared.data_source.folder, RAW).splits[split]
     pairs = prepared.pairs.splits[split]
     tokenizer, _ = load_tokenizer(prepared.encoder.folder)
+    steps = prepared.experiment.cleaning.model_dump()
     columns: dict[str, Any] = {
         "split": [split] * len(pairs.lines),
         "line": pairs.lines,
@@ -47,9 +48,7 @@ def _split_table(prepared: Prepared, split: str) -> pyarrow.Table:
         columns |= {
             side: cleaned,
             f"raw_{side}": texts,
-            f"{side}_cleaned_by": [
-                " ".join(changes(text, prepared.experiment.cleaning)) for text in texts
-            ],
+            f"{side}_cleaned_by": [" ".join(changes(text, steps)) for text in texts],
             f"{side}_pieces": [" ".join(pieces.tokens) for pieces in encoded],
         }
     return pyarrow.table(columns)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationError
 
+from models.cleaning import clean
 from tuning import parade
-from tuning.cleaning import clean
 from tuning.config import Cleaning, StrictModel
 from tuning.messages import describe
 from tuning.yaml_files import read_yaml
@@ -126,11 +126,12 @@ def _read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
             f"{', '.join(map(repr, header))}; {path.parent / 'columns.yaml'} can name others"
         )
     places = {role: header.index(name) for role, name in wanted.items()}
+    wanted_steps = cleaning.model_dump()
     pairs, problems = [], []
     for line, row in rows:
         pair = {role: row[place] for role, place in places.items()}
         for role in ("first", "second"):
-            pair[role] = clean(pair[role], cleaning)
+            pair[role] = clean(pair[role], wanted_steps)
         problems += [f"{path}: line {line}: {text}" for text in _row_problems(pair, columns)]
         if len(problems) > _PROBLEMS_SHOWN:
             break

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
-from tuning.batches import sorted_batches
 from tuning.loaded_split import LoadedSplit
 from tuning.scores import area_under_curve, best_f1_threshold, log_loss, score
 
@@ -54,9 +54,3 @@ def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[st
         "threshold": threshold,
         "f1_at_threshold": f1,
     }
-
-
-def to_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
-    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
-    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow

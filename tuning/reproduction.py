@@ -11,11 +11,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from models.checkpoint import CARD, CheckpointError, load_classifier, read_card
+from models.batches import SplitArrays
+from models.checkpoint import (
+    CARD,
+    CheckpointError,
+    find_encoder,
+    load_classifier,
+    read_card,
+)
 from models.classifier import Classifier
-from models.encoder_files import EncoderError, read_encoder_info
+from models.encoder_files import read_encoder_info
+from models.ensemble import ENSEMBLE
+from models.tokens import TokenTable
 from tuning.activations import Frozen, encode
-from tuning.batches import SplitArrays
 from tuning.config import Cleaning, TrialConfig
 from tuning.evaluation import SCORED, evaluate
 from tuning.loaded_split import LoadedSplit
@@ -23,7 +31,7 @@ from tuning.logged import fetch_run, finished_trials
 from tuning.material import split_arrays
 from tuning.pairs import DataError, PairData, read_pairs
 from tuning.sources import EMBEDDED, Places, find_data
-from tuning.tokens import TokenTable, tokenise
+from tuning.tokens import tokenise
 
 TOLERANCE = 1e-4
 _NOT_SCORES = ("best_epoch", "diverged", "seconds")  # of the training, not of the classifier
@@ -119,24 +127,16 @@ class Reproducer:
 def find_saved(folder: Path) -> list[tuple[Path, Path]]:
     """Return the folders of all classifiers at or below ``folder``, each with its encoder's.
 
+    The copies in an ensemble are not among them.
+
     Raises:
         CheckpointError: If there is none, or an encoder is not beside it.
     """
-    found = [path.parent for path in sorted(folder.rglob(CARD))]
+    paths = sorted(folder.rglob(CARD))
+    found = [p.parent for p in paths if not (p.parents[1] / ENSEMBLE).is_file()]
     if not found:
         raise CheckpointError(f"{folder}: must hold a {CARD} at or below it, got none")
-    return [(classifier, _encoder_of(classifier)) for classifier in found]
-
-
-def _encoder_of(classifier: Path) -> Path:
-    wanted = read_card(classifier)["encoder"]["fingerprint"]
-    for place in (*(parent / "encoder" for parent in classifier.parents), EMBEDDED / "encoder"):
-        try:
-            if read_encoder_info(place).fingerprint == wanted:
-                return place
-        except EncoderError:
-            continue
-    raise CheckpointError(f"{classifier}: no folder 'encoder' above it holds encoder {wanted}")
+    return [(classifier, find_encoder(classifier, [EMBEDDED / "encoder"])) for classifier in found]
 
 
 def _read_tokens(pairs: PairData, encoder: Path, data: dict[str, Any]) -> dict[str, TokenTable]:

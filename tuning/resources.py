@@ -6,8 +6,8 @@ import math
 
 import torch
 
+from models.batches import SplitArrays
 from models.classifier import Classifier
-from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.optimization import build_optimizer, parameter_groups

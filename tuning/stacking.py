@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from models.batches import Batch, shuffled_batches
 from models.classifier import Classifier
-from tuning.batches import Batch, shuffled_batches
 from tuning.config import TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.optimization import build_optimizer, build_schedule, start_order

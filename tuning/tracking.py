@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from measures.passwords import hide_passwords
 from tuning.journal import Entry
-from tuning.launch_log import PARENT
+from tuning.launch_log import PARENT, SERVED
 from tuning.logged import TrackingError
 
 # it tells of each new table, and of each error with a traceback: those are told by us
@@ -133,8 +133,8 @@ class Store:
         known = self.client.search_model_versions(f"name = '{name}'")
         version = next((v.version for v in known if v.run_id == run_id), None)
         if version is None:
-            source = self.client.get_run(run_id).info.artifact_uri
-            version = self.client.create_model_version(name, str(source), run_id).version
+            source = f"{self.client.get_run(run_id).info.artifact_uri}/{SERVED}"
+            version = self.client.create_model_version(name, source, run_id).version
         self.client.set_registered_model_alias(name, "champion", version)
 
 

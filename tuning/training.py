@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.batches import Batch, shuffled_batches
 from models.classifier import Classifier
-from tuning.batches import Batch, shuffled_batches
 from tuning.config import TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.optimization import (

@@ -19,6 +19,7 @@ from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import CONFIG, TOKENIZER, EncoderError, read_encoder_info
 from models.heads import build_head
+from models.tokens import load_tokenizer
 from tuning.activations import load_states, save_states
 from tuning.config import Cleaning, ConfigError
 from tuning.journal import JOURNAL, Journal, JournalError
@@ -26,7 +27,6 @@ from tuning.loading import load_experiment
 from tuning.options import ROOT
 from tuning.pairs import DataError, read_pairs
 from tuning.places import Place
-from tuning.tokens import load_tokenizer
 from tuning.trial_state import load_state, save_state
 from tuning.whole_files import DamagedError, check_sealed, seal
 

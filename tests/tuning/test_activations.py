@@ -10,8 +10,8 @@ import torch
 
 from models.encoder import load_encoder
 from models.segments import FIRST, SECOND, SPECIAL
+from models.tokens import TokenTable
 from tuning.activations import Frozen, encode, fingerprint, load_or_compute
-from tuning.tokens import TokenTable
 
 
 def table(seed: int, rows: int) -> TokenTable:

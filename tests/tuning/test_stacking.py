@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.heads import HEADS, FeatureBranch, build_head
 from tests.tuning.test_training import CPU, PAIRS, config, numbers, toy
-from tuning.batches import SplitArrays
 from tuning.config import TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.prediction import predict

@@ -10,8 +10,9 @@ from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SPECIAL
+from models.tokens import load_tokenizer, shorten
 from tuning.pairs import DataError, PairData, PairTable
-from tuning.tokens import load_tokenizer, shorten, tokenise
+from tuning.tokens import tokenise
 
 IDS = st.lists(st.integers(4, 9), min_size=1, max_size=20)
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from models.batches import SplitArrays, to_probabilities
 from models.classifier import Classifier
 from models.dropout import Dropout
 from models.encoder import load_encoder
 from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
-from tuning.batches import SplitArrays
+from models.tokens import TokenTable
 from tuning.config import TrialConfig
 from tuning.loaded_split import LoadedSplit
 from tuning.optimization import (
@@ -24,8 +25,7 @@ from tuning.optimization import (
     start_order,
     warmup_and_decay,
 )
-from tuning.prediction import predict, to_probabilities
-from tuning.tokens import TokenTable
+from tuning.prediction import predict
 from tuning.training import EpochResult, Training, batch_loss, fit
 
 CPU = torch.device("cpu")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-
-from tuning.config import Cleaning
+from collections.abc import Callable, Mapping
 
 _BULLETS = re.compile(r"^(?:[\s•·∙●○◦▪■□‣▶➢*–—]|-(?!\d))+")
 
@@ -39,19 +37,19 @@ STEPS: dict[str, Callable[[str], str]] = {
 }
 
 
-def clean(text: str, cleaning: Cleaning) -> str:
-    """Return the text after every step that ``cleaning`` asks for, in the order of ``STEPS``."""
+def clean(text: str, wanted: Mapping[str, bool]) -> str:
+    """Return the text after every step that is wanted, in the order of ``STEPS``."""
     for name, step in STEPS.items():
-        if getattr(cleaning, name):
+        if wanted[name]:
             text = step(text)
     return text
 
 
-def changes(text: str, cleaning: Cleaning) -> list[str]:
+def changes(text: str, wanted: Mapping[str, bool]) -> list[str]:
     """Return the names of the steps that change the text on its way through ``clean``."""
     changed = []
     for name, step in STEPS.items():
-        if getattr(cleaning, name) and step(text) != text:
+        if wanted[name] and step(text) != text:
             changed.append(name)
             text = step(text)
     return changed

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.cleaning import (
+from models.cleaning import (
+    STEPS,
     changes,
     clean,
     join_spaces,
@@ -12,7 +13,11 @@ from tuning.cleaning import (
     normalise_unicode,
     strip_bullets,
 )
-from tuning.config import Cleaning
+
+
+def but(**steps: bool) -> dict[str, bool]:
+    """Return that every step is wanted but those given as False."""
+    return {**dict.fromkeys(STEPS, True), **steps}
 
 
 def test_a_broken_quotation_mark_is_mended_and_an_ampersand_stays() -> None:
@@ -39,21 +44,21 @@ def test_white_space_becomes_single_spaces() -> None:
 
 def test_each_step_can_be_switched_off() -> None:
     text = '- ﬁle  &"x'
-    assert clean(text, Cleaning()) == 'file "x'
-    assert clean(text, Cleaning(html_quotes=False)) == 'file &"x'
-    assert clean(text, Cleaning(unicode=False)) == 'ﬁle "x'
-    assert clean(text, Cleaning(bullets=False)) == '- file "x'
-    assert clean(text, Cleaning(spaces=False)) == 'file  "x'
+    assert clean(text, but()) == 'file "x'
+    assert clean(text, but(html_quotes=False)) == 'file &"x'
+    assert clean(text, but(unicode=False)) == 'ﬁle "x'
+    assert clean(text, but(bullets=False)) == '- file "x'
+    assert clean(text, but(spaces=False)) == 'file  "x'
 
 
 def test_the_steps_that_change_a_text_are_named() -> None:
-    assert changes('- ﬁle &"x', Cleaning()) == ["html_quotes", "unicode", "bullets"]
-    assert changes("- a  b", Cleaning(bullets=False)) == ["spaces"]
-    assert changes("a plain text", Cleaning()) == []
+    assert changes('- ﬁle &"x', but()) == ["html_quotes", "unicode", "bullets"]
+    assert changes("- a  b", but(bullets=False)) == ["spaces"]
+    assert changes("a plain text", but()) == []
 
 
 @given(st.text(max_size=40))
 def test_cleaned_text_has_single_spaces_and_no_bullet(text: str) -> None:
-    cleaned = clean(text, Cleaning())
+    cleaned = clean(text, but())
     assert cleaned == join_spaces(cleaned)
     assert not cleaned.startswith(("•", "*", "–"))

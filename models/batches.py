@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.segments import PADDING
-from tuning.tokens import TokenTable
+from models.tokens import TokenTable
 
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
 
@@ -117,3 +117,9 @@ def shuffled_batches(
         batches += [pool[i : i + size] for i in range(0, len(pool), size)]
     for position in generator.permutation(len(batches)):
         yield batches[position]
+
+
+def to_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
+    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
+    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.batches import RowReader, as_tensor, shuffled_batches, sorted_batches
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
-from tuning.batches import RowReader, as_tensor, shuffled_batches, sorted_batches
-from tuning.tokens import TokenTable
+from models.tokens import TokenTable
 
 TABLE = TokenTable(
     tokens=np.array([2, 7, 3, 8, 3, 2, 9, 3, 10, 11, 12, 3], dtype=np.int32),

@@ -1,0 +1,117 @@
+"""Do two texts say the same? python -m models.predict "text one" "text two" [--model MODEL]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measures.passwords import hide_passwords
+
+if TYPE_CHECKING:
+    from models.predictor import Predictor
+
+_ROOT = Path(__file__).resolve().parents[1]
+_READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"}
+
+
+def main() -> int:
+    """Return 0 if there is an answer, 2 if there is no model or no pair."""
+    parser = build_parser()
+    args = parser.parse_args()
+    if (args.file is None) != (len(args.texts) == 2) or len(args.texts) not in (0, 2):
+        parser.error(f"give two texts, or --file PAIRS; got {len(args.texts)} texts")
+    if (args.file is None) != (args.output is None):
+        parser.error("--file and --output belong together")
+    from models.checkpoint import CheckpointError
+    from models.encoder_files import EncoderError
+    from models.predictor import PairError, Predictor  # torch takes seconds
+
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            predictor = Predictor(_find_model(args, Path(scratch)))
+        if args.file is None:
+            _answer(predictor, *args.texts)
+        else:
+            _answer_file(predictor, args.file, args.output)
+    except (CheckpointError, EncoderError, PairError, OSError) as error:
+        print(f"predict.py: error: {hide_passwords(str(error))}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.predict", description="Say whether two texts say the same."
+    )
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="two of them")
+    text = "a folder of a saved model, or its name in MLflow, as models:/bonus_f1@champion"
+    parser.add_argument("--model", help=f"{text}; default: the newest champion of the store")
+    parser.add_argument("--tracking-uri", default=f"sqlite:///{_ROOT / 'mlflow.db'}")
+    text = "pairs as .csv, .tsv or .parquet with the columns first and second"
+    parser.add_argument("--file", type=Path, help=text)
+    parser.add_argument("--output", type=Path, help="gets the pairs with their probabilities")
+    return parser
+
+
+def _find_model(args: argparse.Namespace, scratch: Path) -> Path:
+    if args.model is not None and ":/" not in args.model:
+        return Path(args.model)
+    from models.served import fetch_model
+
+    return fetch_model(args.model, args.tracking_uri, scratch)
+
+
+def _answer(predictor: Predictor, first: str, second: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from models.attended_words import attended_words
+
+    probability = float(predictor.predict([first], [second])[0])
+    says = "say the same" if probability >= predictor.threshold else "do not say the same"
+    console = Console(highlight=False)
+    console.print(
+        f"They {says}: probability {probability:.3f}, threshold {predictor.threshold:.3f}"
+    )
+    attended = predictor.attend(first, second)
+    if attended is None:
+        return
+    table = Table("word", "attends to", "weight", title="What the model looked at most")
+    for each in attended_words(*attended):
+        table.add_row(each.word, each.to or "", f"{each.weight:.2f}")
+    console.print(table)
+
+
+def _answer_file(predictor: Predictor, path: Path, output: Path) -> None:
+    """Write the file's columns, and a probability and a decision a row.
+
+    Raises:
+        OSError: If the file cannot be read as what its name says, or lacks a column.
+    """
+    import pandas as pd
+    from rich.progress import Progress
+
+    if path.suffix not in _READERS:
+        raise OSError(f"{path}: must be named {', '.join(_READERS)}, got {path.suffix!r}")
+    try:
+        frame = getattr(pd, _READERS[path.suffix])(path)
+    except (ValueError, OSError) as error:
+        raise OSError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    absent = [name for name in ("first", "second") if name not in frame]
+    if absent:
+        raise OSError(f"{path}: no column {', '.join(absent)}, got {', '.join(frame.columns)}")
+    firsts, seconds = (list(frame[name].fillna("").astype(str)) for name in ("first", "second"))
+    with Progress(transient=True) as bars:
+        task = bars.add_task("rows", total=None)
+        found = predictor.predict(firsts, seconds, lambda rows: bars.advance(task, rows))
+    frame["probability"], frame["paraphrase"] = found, found >= predictor.threshold
+    frame.to_csv(output, index=False)
+    print(f"{output}: {len(frame)} pairs, {int(frame['paraphrase'].sum())} say the same")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

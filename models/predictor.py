@@ -1,0 +1,160 @@
+"""From two texts to the probability that they say the same, by one classifier or several.
+
+Shapes: N pairs, B rows in a batch, T tokens of its longest row, D encoder width, M members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from measures.overlap import overlap_features
+from models.batches import Batch, RowReader, sorted_batches, to_probabilities
+from models.checkpoint import CheckpointError, load_classifier, read_card
+from models.classifier import Classifier, run_frozen
+from models.cleaning import clean
+from models.encoder_files import read_encoder_info
+from models.ensemble import find_saved
+from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
+
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as where the frozen layers run for a search
+_SAME = ("encoder", "precision")  # in the cards of all members
+
+
+class PairError(ValueError):
+    """A pair that is no input; the message says which, the rule and what was got."""
+
+
+class Predictor:
+    """Gives the mean of its members' probabilities, as their scores were computed.
+
+    Frozen layers run once for all members.
+
+    Args:
+        folder: Of an ensemble, or of one saved classifier.
+
+    Raises:
+        CheckpointError, EncoderError: If it cannot be loaded, or its members do not belong
+            together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        saved = find_saved(folder)
+        cards = [read_card(member) for member in saved.members]
+        if any(card[key] != cards[0][key] for card in cards for key in _SAME):
+            raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
+        self.threshold = saved.threshold
+        self.card = cards[0]
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._members = [load_classifier(member, saved.encoder) for member in saved.members]
+        self._lower = self._members[0].lower
+        for member in self._members:
+            member.lower = None  # it is the same for all, and run before them
+            member.to(self.device)
+        if self._lower is not None:
+            self._lower.to(self.device)
+        self._tokenizer, self._special = load_tokenizer(saved.encoder)
+        self._longest = read_encoder_info(saved.encoder).max_tokens
+
+    @property
+    def members(self) -> list[Classifier]:
+        """Return the classifiers; they take the states of the frozen layers, if there are any."""
+        return self._members
+
+    def predict(
+        self,
+        firsts: Sequence[str],
+        seconds: Sequence[str],
+        advance: Callable[[int], object] = lambda rows: None,
+    ) -> np.ndarray:
+        """Return the probability that the texts of each pair say the same, float64 (N,).
+
+        Args:
+            firsts: Texts as a user has them.
+            seconds: One for each of them.
+            advance: Called with the number of rows that became ready.
+
+        Raises:
+            PairError: If a text is empty, or longer than the encoder takes.
+        """
+        if not len(firsts):
+            return np.empty(0)
+        table, features = self.prepare(firsts, seconds)
+        reader = RowReader(table, None, self.device, features)
+        outputs, places = [], []
+        for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[self.device.type]):
+            batch = reader.read(rows)
+            outputs.append(self.logits(batch))
+            places.append(batch.rows)
+            advance(len(rows))
+        logits = torch.cat(outputs, dim=1)[:, torch.cat(places).argsort()]  # (M, rows, 2)
+        logits = logits.unflatten(1, (-1, table.pairs)).mean(dim=1).cpu().numpy()  # (M, N, 2)
+        return np.mean([to_probabilities(member) for member in logits], axis=0)
+
+    def prepare(
+        self, firsts: Sequence[str], seconds: Sequence[str]
+    ) -> tuple[TokenTable, np.ndarray | None]:
+        """Return the token rows of pairs, and the features (N, F) that a branch takes, if any.
+
+        Raises:
+            PairError: If a text is empty, or longer than the encoder takes.
+        """
+        data = self.card["data"]
+        cleaned = [[clean(t, data["cleaning"]) for t in texts] for texts in (firsts, seconds)]
+        ids = [encode_texts(self._tokenizer, texts) for texts in cleaned]
+        for number, sides in enumerate(zip(*ids, strict=True), 1):
+            self._check(number, sides)
+        budget = min(data["max_tokens"] or self._longest, self._longest) - 3
+        rows = [shorten(a, b, budget) for a, b in zip(*ids, strict=True)]
+        pairs = len(rows)
+        if self.card["trial"]["both_orders"]:
+            rows += [(b, a) for a, b in rows]
+        branch = any(member.branch is not None for member in self._members)
+        features = overlap_features(*cleaned) if branch else None
+        return build_table(rows, self._special, pairs), features
+
+    def _check(self, number: int, sides: Sequence[list[int]]) -> None:
+        limit = self._longest - 2
+        for side, ids in zip(("first", "second"), sides, strict=True):
+            if not 1 <= len(ids) <= limit:
+                raise PairError(
+                    f"pair {number}: the {side} definition must have from 1 to {limit} word "
+                    f"pieces, which is what the encoder takes, got {len(ids)}"
+                )
+
+    @torch.no_grad()
+    def logits(self, batch: Batch) -> Tensor:
+        """Return the logits of each member, (M, B, 2)."""
+        inputs = self._encode(batch)
+        found = [member(inputs, batch.segments, batch.features) for member in self._members]
+        return torch.stack(found)
+
+    def _encode(self, batch: Batch) -> Tensor:
+        if self._lower is None:
+            return batch.inputs
+        precision = self._members[0].precision
+        return run_frozen(self._lower, batch.inputs, batch.segments, precision)
+
+    @torch.no_grad()
+    def attend(self, first: str, second: str) -> tuple[list[str], np.ndarray, np.ndarray] | None:
+        """Return word pieces (T,), their kinds of position (T,), and the head's weights.
+
+        The weights are the mean over the members, (T,) for a head that pools, or (T, T) for one
+        that aligns. None if the head does not attend.
+
+        Raises:
+            PairError: If a text is empty, or longer than the encoder takes.
+        """
+        if not all(hasattr(member.head, "attend") for member in self._members):
+            return None
+        table, features = self.prepare([first], [second])
+        batch = RowReader(table, None, self.device, features).read(np.array([0]))
+        inputs = self._encode(batch)
+        found = [member.attend(inputs, batch.segments)[0] for member in self._members]
+        span = slice(0, int(table.offsets[1]))
+        pieces = [self._tokenizer.id_to_token(int(token)) or "" for token in table.tokens[span]]
+        return pieces, table.segments[span], torch.stack(found).mean(dim=0).cpu().numpy()
