@@ -71,6 +71,9 @@ def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
     Raises:
         ModelError: If there is no such model, or the store cannot be used.
     """
+    file = store.removeprefix("sqlite:///")
+    if file != store and not Path(file).is_file():  # MLflow would make an empty one
+        raise ModelError(f"{file}: no such MLflow store; --tracking-uri names another")
     from mlflow import set_tracking_uri
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException

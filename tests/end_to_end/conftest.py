@@ -1,4 +1,4 @@
-"""One run of the smoke experiment that the tests of grid and report read."""
+"""One grid and one search that many tests read."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from tests.end_to_end.running import Ended, Ran, run_smoke, store_in
+from tests.end_to_end.searching import search
 
 CHANGES = [
     "freezing=[all, some]",
@@ -28,4 +29,20 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
             kept.write_text(json.dumps(vars(run_smoke(folder, *words).ended)))
     ended = Ended(**json.loads(kept.read_text()))
     assert ended.returncode == 0, ended.stderr
+    return Ran(folder=folder, store=store_in(folder), ended=ended)
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+    """Return a search that came to its end, made once as ``smoke`` is."""
+    place = tmp_path_factory.getbasetemp()
+    folder = (place if worker_id == "master" else place.parent) / "searched"
+    kept = folder / "ended.json"
+    with FileLock(folder.with_suffix(".lock")):
+        if not kept.is_file():
+            folder.mkdir()
+            ended = search(folder, "--set", "search.ablations=true", "--set", "epochs=2")
+            kept.write_text(json.dumps(vars(ended)))
+    ended = Ended(**json.loads(kept.read_text()))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     return Ran(folder=folder, store=store_in(folder), ended=ended)

@@ -1,65 +1,19 @@
-"""Guards a search as a user runs it: champion, agreement of all records, resuming after a kill."""
+"""Guards a search as a user runs it: champion, agreement of all records, what is refused."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
-from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from optuna.trial import TrialState
 
-from tests.end_to_end.running import Ended, Ran, command, few_pairs, started, wait_for
-from tuning.options import ROOT
-from tuning.study import StudyError, open_storage
+from tests.end_to_end.running import Ran, command, few_pairs
+from tests.end_to_end.searching import SMOKE, runs_of, search, study_of, tune_results
 
 pytestmark = pytest.mark.slow
-SMOKE = str(ROOT / "experiments/smoke_search.yaml")
 TRIALS = 4
-
-
-def words_for(folder: Path, *words: str) -> list[str]:
-    store = f"sqlite:///{folder / 'log.db'}"
-    few = ["--data", str(few_pairs(folder)), "--set", "batch_size=16"]
-    places = ["--output", str(folder / "out"), "--tracking-uri", store, *few]
-    return command("run_search.py", SMOKE, *places, *words)
-
-
-def search(folder: Path, *words: str) -> Ended:
-    return subprocess.run(
-        words_for(folder, *words), capture_output=True, text=True, check=False, cwd=folder
-    )
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    folder = tmp_path_factory.mktemp("search")
-    ended = search(folder, "--set", "search.ablations=true", "--set", "epochs=2")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Ran(folder=folder, store=f"sqlite:///{folder / 'log.db'}", ended=ended)
-
-
-def study_of(folder: Path) -> optuna.Study:
-    storage = f"sqlite:///{folder / 'out/optuna.db'}"
-    return optuna.load_study(study_name="smoke_search", storage=open_storage(storage))
-
-
-def runs_of(store: str, query: str) -> list[Run]:
-    client = MlflowClient(tracking_uri=store)
-    experiment = client.get_experiment_by_name("smoke_search")
-    assert experiment is not None
-    return list(client.search_runs([experiment.experiment_id], query))
-
-
-def tune_results(folder: Path) -> dict[int, float]:
-    """Return what Tune's files say of each trial that left results: its objective by number."""
-    found = {}
-    for path in folder.glob("out/smoke_search-*/search/*/checkpoint_*/result.json"):
-        found[int(path.parts[-3])] = json.loads(path.read_bytes())["objective"]
-    return found
 
 
 def test_study_tune_and_log_agree_trial_by_trial(searched: Ran) -> None:
@@ -163,50 +117,6 @@ def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_p
     assert known == sorted(str(trial.value) for trial in study_of(searched.folder).trials)
 
 
-def has_finished(folder: Path, count: int) -> bool:
-    try:
-        trials = study_of(folder).trials
-    except (KeyError, StudyError):  # there is no folder, no study yet
-        return False
-    return sum(trial.state == TrialState.COMPLETE for trial in trials) >= count
-
-
-PLANNED = 8
-LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a search that was killed halfway."""
-    folder = tmp_path_factory.mktemp("killed")
-    with started(words_for(folder, *LONGER)) as driver:
-        wait_for(lambda: has_finished(folder, 2), driver)
-    return folder
-
-
-def test_a_killed_search_is_not_started_over_unasked(killed: Path) -> None:
-    refused = search(killed, *LONGER)
-    assert refused.returncode == 2
-    assert re.search(r"was interrupted .*--resume goes on .*--overwrite", refused.stderr)
-
-
-def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path) -> None:
-    resumed = search(killed, *LONGER, "--resume")
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    trials = study_of(killed).trials
-    complete = {t.number: t.value for t in trials if t.state == TrialState.COMPLETE}
-    assert len(complete) == len(trials) == PLANNED
-
-    store = f"sqlite:///{killed / 'log.db'}"
-    assert {run.info.status for run in runs_of(store, "")} == {"FINISHED"}
-    runs = runs_of(store, "tags.stage = 'search'")
-    assert len(runs) == PLANNED
-    logged = {int(r.data.tags["optuna_trial"]): r.data.metrics["objective"] for r in runs}
-    assert logged == complete
-    kept = {n: value for n, value in tune_results(killed).items() if n in complete}
-    assert kept == {n: complete[n] for n in kept}
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -223,25 +133,3 @@ def test_what_cannot_run_is_told_before_anything_runs(
     assert "Traceback" not in ended.stderr
     assert "secret" not in ended.stdout + ended.stderr
     assert not list(tmp_path.glob("out/smoke_search-*"))
-
-
-def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
-    huge = ["--set", "head_width=2000000000000", "--set", "search.num_samples=2"]
-    ended = search(tmp_path, *huge)
-    assert ended.returncode == 1
-    assert re.search(r"failed: all 2 trials failed: .*their logs are in", ended.stdout, re.DOTALL)
-    assert "Traceback" not in ended.stdout + ended.stderr
-    assert {t.state for t in study_of(tmp_path).trials} == {TrialState.FAIL}
-
-
-def test_when_the_time_is_up_every_record_is_closed_and_they_agree(tmp_path: Path) -> None:
-    words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=12",
-             "search.num_samples=40"]  # fmt: skip
-    search(tmp_path, *(word for value in words for word in ("--set", value)))
-    trials = study_of(tmp_path).trials
-    complete = {t.number for t in trials if t.state == TrialState.COMPLETE}
-    assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
-    runs = runs_of(f"sqlite:///{tmp_path / 'log.db'}", "tags.stage = 'search'")
-    assert "RUNNING" not in {run.info.status for run in runs}
-    finished = {r.data.tags["optuna_trial"] for r in runs if r.info.status == "FINISHED"}
-    assert {int(number) for number in finished} == complete

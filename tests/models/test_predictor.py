@@ -1,0 +1,177 @@
+"""Guards the way from text to probability: what others ask beside a pair changes nothing of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from measures.overlap import FEATURES
+from models.attended_words import attended_words
+from models.checkpoint import CheckpointError, save_classifier
+from models.classifier import Classifier
+from models.encoder import load_encoder
+from models.encoder_files import read_encoder_info
+from models.ensemble import write_ensemble
+from models.heads import FeatureBranch, build_head
+from models.predictor import PairError, Predictor
+from models.segments import FIRST, SECOND, SPECIAL
+
+WIDTH, HEAD = 12, 8
+FIRSTS = ["w1 w2 w3 w4", "w5", "w6 w7"]
+SECONDS = ["w8", "w9 w10 w11 w12 w13", "w7 w6"]
+
+
+def save(
+    folder: Path,
+    encoder: Path,
+    *,
+    seed: int = 0,
+    depth: int = 2,
+    both_orders: bool = False,
+    head: str = "cross_attention",
+    branch: bool = False,
+) -> Path:
+    """Write an untrained classifier with a card as a trial writes it."""
+    torch.manual_seed(seed)
+    lower, upper = load_encoder(encoder, depth)
+    arguments = {"name": head, "width": WIDTH, "head_width": HEAD, "dropout": 0.5}
+    features = FeatureBranch(torch.zeros(FEATURES), torch.ones(FEATURES), HEAD, 2, 0.5)
+    model = Classifier(
+        lower if depth else None,
+        upper,
+        build_head(**arguments),
+        branch=features if branch else None,
+    )
+    steps = {"html_quotes": True, "unicode": True, "bullets": True, "spaces": True}
+    card = {
+        "encoder": {"fingerprint": read_encoder_info(encoder).fingerprint, "depth": depth},
+        "head": arguments,
+        "precision": "float32",
+        "data": {"cleaning": steps, "max_tokens": None},
+        "trial": {"both_orders": both_orders},
+        "metrics": {"threshold": 0.4},
+    }
+    save_classifier(folder, model, card)
+    return folder
+
+
+def ensemble_of(folder: Path, encoder: Path, members: list[Path]) -> Predictor:
+    write_ensemble(folder, members, encoder, 0.25)
+    return Predictor(folder)
+
+
+@pytest.mark.parametrize("depth", [0, 2, 3])
+@pytest.mark.parametrize("both_orders", [False, True])
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+def test_a_pairs_probability_does_not_depend_on_the_others(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    depth: int,
+    both_orders: bool,
+    architecture: str,
+) -> None:
+    encoder = request.getfixturevalue(architecture)
+    saved = save(tmp_path / "a", encoder, depth=depth, both_orders=both_orders, branch=True)
+    predictor = ensemble_of(tmp_path / "e", encoder, [saved])
+    together = predictor.predict(FIRSTS, SECONDS)
+    alone = [predictor.predict([a], [b])[0] for a, b in zip(FIRSTS, SECONDS, strict=True)]
+    assert together.shape == (3,)
+    assert np.allclose(together, alone, atol=1e-6)
+    swapped = predictor.predict(SECONDS, FIRSTS)
+    assert np.allclose(swapped, together, atol=1e-6) == both_orders
+
+
+def test_an_ensemble_says_the_mean_of_its_members(distilbert: Path, tmp_path: Path) -> None:
+    members = [save(tmp_path / str(seed), distilbert, seed=seed) for seed in range(3)]
+    single = [
+        ensemble_of(tmp_path / f"e{n}", distilbert, [member]).predict(FIRSTS, SECONDS)
+        for n, member in enumerate(members)
+    ]
+    together = ensemble_of(tmp_path / "all", distilbert, members)
+    assert np.allclose(together.predict(FIRSTS, SECONDS), np.mean(single, axis=0), atol=1e-12)
+    assert together.threshold == 0.25
+    assert len({tuple(each) for each in single}) == 3
+
+
+def test_one_saved_classifier_is_found_with_the_encoder_beside_it(
+    distilbert: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "encoder").symlink_to(distilbert)
+    predictor = Predictor(save(tmp_path / "trial/model", distilbert))
+    assert predictor.threshold == 0.4
+    assert predictor.predict(FIRSTS, SECONDS).shape == (3,)
+    assert predictor.predict([], []).shape == (0,)
+
+
+def test_text_is_cleaned_as_in_training(distilbert: Path, tmp_path: Path) -> None:
+    predictor = ensemble_of(tmp_path / "e", distilbert, [save(tmp_path / "a", distilbert)])
+    plain, raw = predictor.predict(["w1 w2"], ["w3"]), predictor.predict(["- w1   w2 "], ["•w3"])
+    assert plain == raw
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            ["w1", " - "],
+            ["w2", "w3"],
+            "pair 2: the first definition must have from 1 to 28 .* got 0",
+        ),
+        (["w1"], ["w2 " * 10_000], "pair 1: the second definition must .* got 10000"),
+    ],
+)
+def test_what_is_no_input_is_refused(
+    distilbert: Path, tmp_path: Path, first: list[str], second: list[str], message: str
+) -> None:
+    predictor = ensemble_of(tmp_path / "e", distilbert, [save(tmp_path / "a", distilbert)])
+    with pytest.raises(PairError, match=message):
+        predictor.predict(first, second)
+
+
+def test_members_of_different_depths_are_no_ensemble(distilbert: Path, tmp_path: Path) -> None:
+    members = [save(tmp_path / str(depth), distilbert, depth=depth) for depth in (1, 2)]
+    with pytest.raises(CheckpointError, match="were not trained on the same encoder"):
+        ensemble_of(tmp_path / "e", distilbert, members)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"must hold a saved classifier .* got 0 ensembles"):
+        Predictor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("head", "shape"), [("cross_attention", (6, 6)), ("attention_pooling", (6,))]
+)
+def test_a_head_tells_what_it_attended_to(
+    distilbert: Path, tmp_path: Path, head: str, shape: tuple[int, ...]
+) -> None:
+    saved = save(tmp_path / "a", distilbert, head=head)
+    found = ensemble_of(tmp_path / "e", distilbert, [saved]).attend("w1 w2", "w3")
+    assert found is not None
+    pieces, segments, weights = found
+    assert pieces == ["[CLS]", "w1", "w2", "[SEP]", "w3", "[SEP]"]
+    assert weights.shape == shape
+    words = attended_words(pieces, segments, weights)
+    assert {each.word for each in words} >= {"w1", "w2"}
+
+
+def test_a_head_without_attention_tells_nothing(distilbert: Path, tmp_path: Path) -> None:
+    saved = save(tmp_path / "a", distilbert, head="mean_pooling")
+    assert ensemble_of(tmp_path / "e", distilbert, [saved]).attend("w1", "w2") is None
+
+
+def test_pieces_are_joined_to_words_and_their_weights_added() -> None:
+    pieces = ["[CLS]", "un", "##known", "word", "[SEP]", "new", "word", "[SEP]"]
+    segments = np.array([SPECIAL, FIRST, FIRST, FIRST, SPECIAL, SECOND, SECOND, SPECIAL])
+    pooled = attended_words(pieces, segments, np.array([0, 0.2, 0.3, 0.1, 0, 0.15, 0.25, 0]))
+    assert [(each.word, round(each.weight, 2)) for each in pooled[:2]] == [
+        ("unknown", 0.5), ("word", 0.25)
+    ]  # fmt: skip
+    aligned = np.zeros((8, 8))
+    aligned[1:3, 5], aligned[3, 6] = 1, 1  # rows of the first definition
+    aligned[5, 1], aligned[5, 2], aligned[6, 3] = 0.5, 0.5, 1
+    found = attended_words(pieces, segments, aligned)
+    assert {(each.word, each.to, each.weight) for each in found} == {
+        ("unknown", "new", 1.0), ("word", "word", 1.0)
+    }  # fmt: skip
