@@ -163,7 +163,7 @@ class Store:
         ]
         wanted = METRICS if parent.data.params.get("search") is None else SEARCHED
         rows, failed = [], []
-        for run in sorted(children, key=lambda run: run.info.run_name or ""):
+        for run in sorted(children, key=lambda run: _trial_of(run)):
             row = trial_row(run)
             missing = missing_columns(row, wanted)
             if run.info.status != "FINISHED":
@@ -242,3 +242,8 @@ class Store:
 
 def _first_line(error: BaseException) -> str:
     return hide_passwords(str(error).strip().split("\n")[0])
+
+
+def _trial_of(run: Run) -> str:
+    """Return the name of a trial as a folder, which has its number in front."""
+    return run.data.tags.get("trial") or run.info.run_name or ""

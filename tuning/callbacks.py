@@ -12,7 +12,9 @@ from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
 from tuning.config import TrialConfig
+from tuning.prepare import varied_fields
 from tuning.progress import Progress
+from tuning.titles import trial_title
 from tuning.trial import RESULT
 from tuning.trial_state import load_epochs, state_file
 from tuning.under_way import OBJECTIVE
@@ -68,6 +70,7 @@ class TrialLog(Callback):
     def __init__(self, shop: Workshop, progress: Progress) -> None:
         self.launch_log = shop.launch_log
         self.settings = shop.settings
+        self._varied = varied_fields(shop.prepared.trials)
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
@@ -116,7 +119,8 @@ class TrialLog(Callback):
             params = {**config.model_dump(), **point.get("params", {})}
             name, tags = str(trial.custom_trial_name), point.get("tags", {})
             key = trial_key(name, tags)
-            self.launch_log.start_trial(key, name, params, tags)
+            title = trial_title(config, name, tags, self._varied)
+            self.launch_log.start_trial(key, name, params, tags, title)
             self.outcomes[trial.trial_id] = Outcome(name=name, config=config, key=key)
         return self.outcomes[trial.trial_id]
 

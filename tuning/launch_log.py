@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tuning.journal import Entry, Journal
+from tuning.titles import champion_title
 
 EPOCH_PREFIX = "epoch/"  # apart from the final scores, and a section of its own in the UI
 PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's is stage/name
+FIGURES = "figures"  # the folder with pictures among the files of a launch
 SERVED = "served"  # the folder, among the champion's files, with the model that MLflow serves
 
 
@@ -82,7 +84,12 @@ class LaunchLog:
                 self.runs[key].status = status
 
     def open(
-        self, experiment: str, artifacts: Path, uri: str, identity: Mapping[str, Any]
+        self,
+        experiment: str,
+        artifacts: Path,
+        uri: str,
+        identity: Mapping[str, Any],
+        note: str = "",
     ) -> None:
         """Record what the launch is a launch of, as its first entry.
 
@@ -91,9 +98,11 @@ class LaunchLog:
             artifacts: Where a new experiment keeps its files if the store is a local database.
             uri: Of the store, without a password.
             identity: What must be the same when it is resumed, as JSON values.
+            note: What the page of the experiment says, unless it says something.
         """
         places = {"experiment": experiment, "artifacts": str(artifacts), "uri": uri}
-        self._record(do="open", launch=uuid.uuid4().hex, **places, identity=dict(identity))
+        launch = uuid.uuid4().hex
+        self._record(do="open", launch=launch, **places, note=note, identity=dict(identity))
 
     def start_parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Open the parent run; its parameters are the experiment's, without the trials'."""
@@ -105,16 +114,31 @@ class LaunchLog:
         name: str,
         params: Mapping[str, Any],
         tags: Mapping[str, str] | None = None,
+        title: str = "",
     ) -> None:
-        """Open the run of a trial, once, with every field of its configuration."""
+        """Open the run of a trial, once, with every field of its configuration.
+
+        Args:
+            key: Of the run.
+            name: Of the trial, as a folder.
+            params: Its configuration.
+            tags: Of the run.
+            title: What people call it; its name if there is none.
+        """
         if key not in self.runs:
-            self._start(key, name, params, {**(tags or {}), "kind": "trial"})
+            self._start(key, name, params, {**(tags or {}), "kind": "trial"}, title)
 
     def _start(
-        self, key: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
+        self,
+        key: str,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        title: str = "",
     ) -> None:
         texts = {field: str(value) for field, value in params.items()}
-        self._record(do="run", run=key, name=name, params=texts, tags=dict(tags))
+        own = {"params": texts, "tags": {**tags, "trial": name}}
+        self._record(do="run", run=key, name=name, title=title or name, **own)
 
     def log_epoch(self, key: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of an epoch, once, under ``epoch/``."""
@@ -180,7 +204,7 @@ class LaunchLog:
         with the alias ``champion``.
         """
         if CHAMPION not in self.runs:
-            self._start(CHAMPION, CHAMPION, params, {"kind": "champion"})
+            self._start(CHAMPION, CHAMPION, params, {"kind": "champion"}, champion_title(params))
         if self.runs[CHAMPION].status == "FINISHED":
             return
         self._files(CHAMPION, folder, "")

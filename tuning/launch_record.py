@@ -15,6 +15,7 @@ from rich.console import Console
 from measures.passwords import hide_passwords
 from models.encoder_files import FILES
 from tuning.delivery import PATIENCE, Delivery, undelivered
+from tuning.descriptions import EXPERIMENT, NOTE, describe_launch
 from tuning.differences import differences, plain
 from tuning.journal import Journal
 from tuning.launch_log import PARENT, LaunchLog
@@ -96,10 +97,12 @@ def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
             )
     else:
         uri = hide_passwords(settings.tracking_uri)
-        log.open(prepared.experiment.name, settings.artifacts, uri, wanted)
+        log.open(prepared.experiment.name, settings.artifacts, uri, wanted, EXPERIMENT)
     if PARENT not in log.runs:
         params = _experiment_params(prepared, precision)
-        log.start_parent(settings.run_name, params, _tags(prepared, settings))
+        tags = _tags(prepared, settings)
+        note = describe_launch(tags, params["trials"])
+        log.start_parent(settings.run_name, params, {**tags, NOTE: note})
     return log
 
 

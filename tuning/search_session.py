@@ -14,6 +14,7 @@ from rich.text import Text
 from measures.passwords import hide_passwords
 from tuning.champion import BASELINE, ENSEMBLE, MODEL, Scored
 from tuning.display import save_picture
+from tuning.launch_log import FIGURES
 from tuning.launch_record import recorded
 from tuning.launches import Settings, make_settings
 from tuning.options import local_output, tracking_uri
@@ -56,16 +57,18 @@ def run(
         with recorded(prepared, settings, console) as log:
             under_way = take_up(prepared, search, settings, study, log, console)
             found = find_champion(under_way)
+            tables = found_tables(found, under_way.floor)
+            picture = settings.folder / "champion.svg"
+            save_picture(tables, picture, "python tuning/run_search.py")
+            log.keep(picture, FIGURES)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
-    tables = found_tables(found, under_way.floor)
     for table in tables:
         console.print(table)
     console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
-    save_picture(tables, settings.folder / "champion.svg", "python tuning/run_search.py")
     _print_next(settings, storage, args, console)
     return print_failed(found.tried, settings.place, console)
 

@@ -12,6 +12,7 @@ from measures.passwords import hide_passwords
 from tuning.callbacks import Outcome
 from tuning.display import result_table, save_picture, table_title
 from tuning.launch import launch, model_folder, rank
+from tuning.launch_log import FIGURES
 from tuning.launch_record import recorded
 from tuning.launches import Settings, make_settings
 from tuning.places import Place
@@ -32,10 +33,12 @@ def run(
     settings = make_settings(args, prepared.experiment.name, resumed)
     with recorded(prepared, settings, console) as log:
         outcomes = rank(launch(prepared, settings, log, console))
-    rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
-    table = result_table(table_title(prepared), rows)
+        rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
+        table = result_table(table_title(prepared), rows)
+        picture = settings.folder / "table.svg"
+        save_picture([table], picture, "python tuning/run_grid.py")
+        log.keep(picture, FIGURES)
     console.print(table)
-    save_picture([table], settings.folder / "table.svg", "python tuning/run_grid.py")
     _print_next(outcomes, settings, args, console)
     return print_failed(outcomes, settings.place, console)
 

@@ -20,6 +20,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
 from measures.passwords import hide_passwords
+from tuning.descriptions import NOTE
 from tuning.journal import Entry
 from tuning.launch_log import PARENT, SERVED
 from tuning.logged import TrackingError
@@ -50,6 +51,7 @@ class Store:
             self.client = MlflowClient(tracking_uri=uri)
             name, artifacts = opened["experiment"], Path(opened["artifacts"])
             self.experiment_id = self._find_or_create(uri, name, artifacts)
+            self._describe(opened.get("note", ""))
         self._runs: dict[str, str] = {}
 
     def _find_or_create(self, uri: str, name: str, artifacts: Path) -> str:
@@ -61,6 +63,11 @@ class Store:
         local = uri.startswith("sqlite:")
         location = (artifacts / name).as_uri() if local else None
         return self.client.create_experiment(name, artifact_location=location)
+
+    def _describe(self, note: str) -> None:
+        """Say on the experiment's page what it is, unless somebody has."""
+        if note and NOTE not in self.client.get_experiment(self.experiment_id).tags:
+            self.client.set_experiment_tag(self.experiment_id, NOTE, note)
 
     def write(self, entry: Entry) -> None:
         """Write one entry; those before it were written.
@@ -105,13 +112,14 @@ class Store:
 
     def _start(self, key: str, entry: Mapping[str, Any]) -> None:
         """Make a run with its parameters, unless the store has it."""
-        tags = {**entry["tags"], MLFLOW_RUN_NAME: entry["name"], "launch": self.launch, "key": key}
+        title = entry.get("title", entry["name"])  # journals of earlier versions have none
+        tags = {**entry["tags"], MLFLOW_RUN_NAME: title, "launch": self.launch, "key": key}
         if key != PARENT:
             tags[MLFLOW_PARENT_RUN_ID] = self.run_id(PARENT)
         found = self._find(key)
         if found is None:
             made = self.client.create_run(
-                self.experiment_id, entry["time"], tags=tags, run_name=entry["name"]
+                self.experiment_id, entry["time"], tags=tags, run_name=title
             )
             found = made.info.run_id
         self._runs[key] = found

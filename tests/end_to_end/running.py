@@ -33,7 +33,7 @@ class Ran:
         found = client.get_experiment_by_name(experiment)
         assert found is not None
         runs = client.search_runs([found.experiment_id], "tags.kind = 'trial'")
-        return sorted(runs, key=lambda run: run.info.run_name or "")
+        return sorted(runs, key=lambda run: run.data.tags["trial"])
 
 
 def command(script: str, *words: str) -> list[str]:

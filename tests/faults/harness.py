@@ -139,7 +139,7 @@ class Launch:
         """Return every value of every metric, but for times, by the name of the trial."""
         client = MlflowClient(tracking_uri=self.store)
         return {
-            str(run.info.run_name): {
+            run.data.tags["trial"]: {
                 name: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, name)]
                 for name in run.data.metrics
                 if "seconds" not in name
@@ -154,8 +154,8 @@ class Launch:
             expected: The histories of a launch that nothing happened to.
         """
         runs, found = self.runs(), self.histories()
-        finished = {str(run.info.run_name) for run in runs if run.info.status == "FINISHED"}
-        names = [str(run.info.run_name) for run in runs]
+        finished = {run.data.tags["trial"] for run in runs if run.info.status == "FINISHED"}
+        names = [run.data.tags["trial"] for run in runs]
         return Harm(
             lost=sorted(set(expected) - finished),
             duplicates=sorted({name for name in names if names.count(name) > 1}),

@@ -6,6 +6,8 @@ from tuning.journal import Journal
 from tuning.launch_log import LaunchLog
 from tuning.tracking import Store
 
+CHAMPIONS = {"optimizer": "sgd", "learning_rate": 0.1, "freezing": "all"}  # configuration
+
 
 def open_log(folder: Path, uri: str, experiment: str, **tags: str) -> LaunchLog:
     """Return the log of a new launch, with its parent run."""

@@ -116,7 +116,7 @@ def test_a_locked_store_is_waited_for_and_told_of(tmp_path: Path) -> None:
     ("uri", "reason"),
     [
         ("sqlite:///{folder}/log.db", "not a database"),
-        ("postgresql://me:secret@127.0.0.1:9/x", "No module named"),
+        ("mysql://me:secret@127.0.0.1:9/x", "No module named"),
         ("nonsense://me:secret@host/x", "nonsense"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuning.recording import open_log, outcome
+from tests.tuning.recording import CHAMPIONS, open_log, outcome
 from tuning.journal import Journal
 from tuning.launch_log import CHAMPION, PARENT, LaunchLog
 
@@ -88,6 +88,6 @@ def test_children_are_those_of_a_stage(log: LaunchLog) -> None:
 def test_a_champion_is_recorded_once(log: LaunchLog, tmp_path: Path) -> None:
     folder = outcome(tmp_path)
     for each in (log, again(log)):
-        each.log_champion({"head": "x"}, {"test_f1": 0.7}, folder)
+        each.log_champion(CHAMPIONS, {"test_f1": 0.7}, folder)
     entries = [entry for entry in again(log).journal.entries if entry.get("run") == CHAMPION]
     assert [entry["do"] for entry in entries] == ["run", "files", "metrics", "register", "end"]

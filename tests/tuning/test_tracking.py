@@ -6,7 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from tests.tuning.recording import deliver_all, open_log, outcome
+from tests.tuning.recording import CHAMPIONS, deliver_all, open_log, outcome
 from tuning.launch_log import CHAMPION, PARENT, LaunchLog
 from tuning.logged import TrackingError, fetch_run, finished_trials, read_trials
 from tuning.tracking import Store, is_away
@@ -42,7 +42,7 @@ def test_what_is_written_again_changes_nothing(log: LaunchLog, uri: str, tmp_pat
         log.log_epoch("a", epoch, {"val_f1": epoch / 10})
     log.log_outcome("a", {"val_f1": 0.2, "collapsed": 1.0}, outcome(tmp_path))
     log.end_trial("a")
-    log.log_champion({"head": "x"}, {"test_f1": 0.7}, tmp_path / "outcome")
+    log.log_champion(CHAMPIONS, {"test_f1": 0.7}, tmp_path / "outcome")
     log.end_parent(failed=0, summary={"test_f1": 0.7})
     stores = [deliver_all(log, uri) for _ in range(2)]
     store = stores[1]
@@ -133,7 +133,7 @@ def test_only_finished_trials_of_the_same_data_are_read(
 def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
     log: LaunchLog, uri: str, tmp_path: Path, name: str
 ) -> None:
-    log.log_champion({"head": "x"}, {"test_f1": 0.71}, outcome(tmp_path))
+    log.log_champion(CHAMPIONS, {"test_f1": 0.71}, outcome(tmp_path))
     store = deliver_all(log, uri)
     version = store.client.get_model_version_by_alias(name, "champion")
     assert version.run_id == store.run_id(CHAMPION)
