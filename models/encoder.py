@@ -60,7 +60,7 @@ class EncoderPart(nn.Module):
             raise ValueError("this part of the encoder has no embeddings")
         if not self.token_types:
             return self.embeddings(tokens)
-        second = (segments == SECOND).long().cummax(dim=1).values  # 1 from there to the end
+        second = ((segments == SECOND).cumsum(dim=1) > 0).long()  # 1 from there to the end
         return self.embeddings(tokens, token_type_ids=second)
 
 

@@ -32,7 +32,7 @@ class PairError(ValueError):
 class Predictor:
     """Gives the mean of its members' probabilities, as their scores were computed.
 
-    Frozen layers run once for all members.
+    Frozen layers, ``lower``, run once for all members; None if there are none.
 
     Args:
         folder: Of an ensemble, or of one saved classifier.
@@ -51,12 +51,12 @@ class Predictor:
         self.card = cards[0]
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._members = [load_classifier(member, saved.encoder) for member in saved.members]
-        self._lower = self._members[0].lower
+        self.lower = self._members[0].lower
         for member in self._members:
             member.lower = None  # it is the same for all, and run before them
             member.to(self.device)
-        if self._lower is not None:
-            self._lower.to(self.device)
+        if self.lower is not None:
+            self.lower.to(self.device)
         self._tokenizer, self._special = load_tokenizer(saved.encoder)
         self._longest = read_encoder_info(saved.encoder).max_tokens
 
@@ -134,10 +134,10 @@ class Predictor:
         return torch.stack(found)
 
     def _encode(self, batch: Batch) -> Tensor:
-        if self._lower is None:
+        if self.lower is None:
             return batch.inputs
         precision = self._members[0].precision
-        return run_frozen(self._lower, batch.inputs, batch.segments, precision)
+        return run_frozen(self.lower, batch.inputs, batch.segments, precision)
 
     @torch.no_grad()
     def attend(self, first: str, second: str) -> tuple[list[str], np.ndarray, np.ndarray] | None:

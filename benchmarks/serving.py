@@ -1,0 +1,69 @@
+"""Texts in, probabilities out, against the layers alone: benchmarks/serving.py --model FOLDER.
+
+In turns, on the same pairs: the whole way of ``Predictor.predict`` (cleaning, word pieces,
+features, batches, layers, means), and the layers alone on token rows that are ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.records import save_record
+from models.batches import RowReader, sorted_batches
+from models.predictor import Predictor
+from tuning.config import Cleaning
+from tuning.options import read_places
+from tuning.pairs import read_pairs
+from tuning.sources import find_data
+
+_TOKENS = 4096  # of a batch, as the predictor has it on a CPU
+
+
+def main() -> None:
+    """Measure both in turns, print pairs a second and their ratio, keep the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/serving.py")
+    parser.add_argument("--model", type=Path, required=True, help="a champion's folder, served/")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    source = find_data(args.data, read_places(), strict=True)
+    tables = read_pairs(source.folder, Cleaning()).splits.values()
+    firsts = [text for table in tables for text in table.first]
+    seconds = [text for table in tables for text in table.second]
+    predictor = Predictor(args.model)
+    whole, layers = [], []
+    for _ in range(args.repeats):
+        began = time.perf_counter()
+        predictor.predict(firsts, seconds)
+        whole.append(time.perf_counter() - began)
+        layers.append(_forward_alone(predictor, firsts, seconds))
+    rates = [len(firsts) / np.median(each) for each in (whole, layers)]
+    numbers = {
+        "pairs": len(firsts),
+        "members": len(predictor.members),
+        "pairs_a_second": rates[0],
+        "layers_alone_pairs_a_second": rates[1],
+        "ratio": rates[0] / rates[1],
+    }
+    for name, value in numbers.items():
+        print(f"{name.replace('_', ' ')}: {value:.3g}")
+    print(save_record("serving", numbers))
+
+
+def _forward_alone(predictor: Predictor, firsts: list[str], seconds: list[str]) -> float:
+    """Return the seconds of the layers on rows that are ready."""
+    table, features = predictor.prepare(firsts, seconds)
+    reader = RowReader(table, None, predictor.device, features)
+    batches = [reader.read(rows) for rows in sorted_batches(table.lengths, _TOKENS)]
+    began = time.perf_counter()
+    for batch in batches:
+        predictor.logits(batch)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""A saved model as ONNX: python -m models.export_onnx --model FOLDER --output FILE.onnx.
+
+Token ids and kinds of position in, probabilities out. Needs the extra ``onnx``.
+
+Shapes: B pairs in the batch, T tokens of its longest row, F overlap features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from measures.overlap import FEATURES
+from models.checkpoint import CheckpointError
+from models.classifier import Classifier
+from models.encoder_files import EncoderError
+from models.heads import BiLstmAttentionHead
+from models.predictor import Predictor
+from models.segments import FIRST, SECOND, SPECIAL
+
+
+class Probability(nn.Module):
+    """All of a predictor behind its word pieces, in float32.
+
+    Args:
+        predictor: Its layers are used, and not copied.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        self.lower = predictor.lower
+        self.members = nn.ModuleList(predictor.members)
+
+    def forward(self, tokens: Tensor, segments: Tensor, features: Tensor | None = None) -> Tensor:
+        """Return the mean of the members' probabilities, (B,).
+
+        Args:
+            tokens: Token ids, int (B, T).
+            segments: Kinds of position from ``models.segments``, int (B, T).
+            features: Of each pair, float (B, F), if a member has a branch.
+        """
+        states = tokens if self.lower is None else self.lower(tokens, segments)
+        found = []
+        for part in self.members:
+            member = cast(Classifier, part)
+            logits = member.head(member.upper(states, segments), segments)
+            if member.branch is not None:
+                logits = logits + member.branch(features)
+            found.append(logits.softmax(dim=-1)[:, 1])
+        return torch.stack(found).mean(dim=0)
+
+
+def export(predictor: Predictor, path: Path) -> None:
+    """Write the model as ONNX, for batches of any size and length.
+
+    The order of a pair is the caller's: who wants the mean of both asks twice.
+
+    Raises:
+        CheckpointError: If a head reads packed sequences, which ONNX has not.
+    """
+    if any(isinstance(member.head, BiLstmAttentionHead) for member in predictor.members):
+        raise CheckpointError("head: must not be bilstm_attention, whose packing ONNX has not")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of packages that are not needed
+    model = Probability(predictor).eval()
+    kinds = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL]
+    segments = torch.tensor([kinds] * 3)
+    example: list[Tensor] = [torch.ones_like(segments), segments]
+    names = ["tokens", "segments"]
+    batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=5)
+    shapes: list[dict[int, object]] = [{0: batch, 1: length}, {0: batch, 1: length}]
+    if any(member.branch is not None for member in predictor.members):
+        example.append(torch.zeros(3, FEATURES))
+        names.append("features")
+        shapes.append({0: batch})
+    with torch.no_grad():
+        program = torch.onnx.export(
+            model, tuple(example), dynamo=True, verbose=False, input_names=names,
+            output_names=["probability"], dynamic_shapes=tuple(shapes),
+        )  # fmt: skip
+    if program is None:
+        raise CheckpointError("torch.onnx gave no program")
+    program.save(path)
+
+
+def main() -> int:
+    """Return 0 if the file was written, 2 if not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.export_onnx", description="Write a saved model as ONNX."
+    )
+    parser.add_argument("--model", type=Path, required=True, help="folder of a saved model")
+    parser.add_argument("--output", type=Path, required=True, help="the file to write")
+    args = parser.parse_args()
+    try:
+        export(Predictor(args.model), args.output)
+    except ModuleNotFoundError as error:
+        text = f"{error.name} is missing: pip install -e '.[onnx]'"
+        print(f"export_onnx.py: error: {text}", file=sys.stderr)
+        return 2
+    except (CheckpointError, EncoderError, OSError) as error:
+        print(f"export_onnx.py: error: {error}", file=sys.stderr)
+        return 2
+    print(args.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Guards the ONNX file: it says of every batch what the model says in float32."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from measures.overlap import FEATURES
+from models.checkpoint import CheckpointError
+from models.export_onnx import Probability, export
+from models.predictor import Predictor
+from models.segments import FIRST, PADDING, SECOND, SPECIAL
+from tests.models.test_predictor import ensemble_of, save
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # those of the exporter
+
+
+def ragged(rows: int, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids and kinds of position of rows of different lengths."""
+    tokens = torch.randint(4, 40, (rows, longest))
+    segments = torch.full((rows, longest), PADDING)
+    for row in range(rows):
+        length = max(5, longest - 2 * row)
+        segments[row, :length] = SECOND
+        segments[row, : length // 2] = FIRST
+        segments[row, [0, length // 2, length - 1]] = SPECIAL
+    return tokens, segments
+
+
+@pytest.mark.parametrize(
+    ("architecture", "head", "depth", "branch"),
+    [
+        ("distilbert", "cross_attention", 2, True),
+        ("bert", "attention_pooling", 3, False),
+        ("distilbert", "mean_pooling", 0, False),
+    ],
+)
+def test_the_file_says_what_the_model_says(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    architecture: str,
+    head: str,
+    depth: int,
+    branch: bool,
+) -> None:
+    encoder = request.getfixturevalue(architecture)
+    saved = [
+        save(tmp_path / str(seed), encoder, seed=seed, head=head, depth=depth, branch=branch)
+        for seed in range(2)
+    ]
+    predictor = ensemble_of(tmp_path / "e", encoder, saved)
+    export(predictor, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for rows, longest in ((1, 7), (4, 19), (2, 28)):
+        tokens, segments = ragged(rows, longest)
+        features = torch.rand(rows, FEATURES) if branch else None
+        with torch.no_grad():
+            expected = Probability(predictor)(tokens, segments, features).numpy()
+        feed = {"tokens": tokens.numpy(), "segments": segments.numpy()}
+        found = session.run(
+            None, feed | ({} if features is None else {"features": features.numpy()})
+        )[0]
+        assert np.abs(found - expected).max() < 1e-5
+
+
+def test_a_head_that_onnx_has_not_is_refused(distilbert: Path, tmp_path: Path) -> None:
+    saved = save(tmp_path / "a", distilbert, head="bilstm_attention")
+    predictor: Predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
+    with pytest.raises(CheckpointError, match="must not be bilstm_attention"):
+        export(predictor, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
