@@ -50,6 +50,8 @@ class Server:
                 [*command, "--port", str(self.port), *words],
                 stdout=log,
                 stderr=log,
+                # it would start a dozen processes for jobs that nobody asks for
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             )
         wait_until_it_answers(f"{self.uri}/health", self.folder / "server.log")
 
