@@ -48,6 +48,7 @@ class Store:
         self.folder = folder
         self.launch = str(opened["launch"])
         with _turn(uri):
+            _make_whole(uri)
             self.client = MlflowClient(tracking_uri=uri)
             name, artifacts = opened["experiment"], Path(opened["artifacts"])
             self.experiment_id = self._find_or_create(uri, name, artifacts)
@@ -151,6 +152,20 @@ def _turn(uri: str) -> AbstractContextManager[object]:
     file = Path(uri.removeprefix("sqlite:///"))
     local = uri.startswith("sqlite:///") and file.parent.is_dir()
     return FileLock(f"{file}.lock") if local else nullcontext()
+
+
+def _make_whole(uri: str) -> None:
+    """Make a SQLite store that is not there: whole, or not at all if the program is killed.
+
+    MLflow makes its tables one by one, and cannot go on with a file that has some of them.
+    """
+    file = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or file.exists() or not file.parent.is_dir():
+        return
+    beside = file.with_name(f"{file.name}.new")
+    beside.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{beside}").search_experiments(max_results=1)
+    beside.rename(file)
 
 
 def is_away(error: Exception, uri: str) -> bool:

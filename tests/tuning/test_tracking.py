@@ -141,3 +141,11 @@ def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
     assert parent.data.metrics["champion/test_f1"] == 0.71
     files = store.client.list_artifacts(store.run_id(CHAMPION))
     assert [file.path for file in files] == ["model"]
+
+
+def test_a_new_store_is_made_whole_though_one_was_left_half_made(tmp_path: Path) -> None:
+    (tmp_path / "new.db.new").write_text("what a killed program left")
+    uri = f"sqlite:///{tmp_path / 'new.db'}"
+    deliver_all(open_log(tmp_path / "a", uri, "x"), uri)
+    assert not (tmp_path / "new.db.new").exists()
+    assert (tmp_path / "new.db").is_file()
