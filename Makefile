@@ -73,7 +73,7 @@ faults: $(READY) ## the long form of the fault tests: half an hour, and any byte
 	cd $(ROOT) && FAULT_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/faults/test_any_bytes.py
 
 audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; needs the network
-	cd $(ROOT) && $(BIN)/pip-audit --requirement constraints.txt --disable-pip --no-deps
+	cd $(ROOT) && $(BIN)/pip-audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
 
 clean: ## remove results, logs and the virtual environment
 	cd $(ROOT) && rm -rf $(VENV) results report mlartifacts mlflow.db

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,17 @@ def commands() -> list[str]:
     plain = [text.replace("\\\n#", " ").replace("\\\n", " ") for text in TEXTS.values()]
     lines = [line for text in plain for line in text.split("\n")]
     found = [line[line.index("python tuning/") :] for line in lines if "python tuning/" in line]
-    whole = [each for each in found if "--output" in each]
+    whole = [each.partition("'")[0] for each in found if "--output" in each]
     return [*whole, JOB["spec"]["entrypoint"]]
+
+
+def groups() -> list[dict[str, Any]]:
+    """Return the pods' specifications, the head's first."""
+    cluster = JOB["spec"]["rayClusterSpec"]
+    return [
+        each["template"]["spec"]
+        for each in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])
+    ]
 
 
 @pytest.mark.parametrize("command", commands())
@@ -38,14 +48,35 @@ def test_a_command_has_options_that_exist(command: str) -> None:
     assert str(args.local).startswith("/data/")
 
 
-def test_there_are_commands_in_both_files() -> None:
-    assert len(commands()) >= 2
+def test_both_entry_scripts_are_shown_and_one_is_a_job() -> None:
+    assert {each.split()[1] for each in commands()} == {
+        "tuning/run_grid.py",
+        "tuning/run_search.py",
+    }
+
+
+def test_the_opening_comments_name_files_that_exist() -> None:
+    for text in TEXTS.values():
+        for name in re.findall(r"(?:--file|--filename|cp) (\S+)", text):
+            assert (ROOT / name).is_file()
 
 
 def test_the_versions_are_those_that_passed_the_tests() -> None:
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
     assert f"ray=={JOB['spec']['rayClusterSpec']['rayVersion']}" in pins
-    assert "--constraint constraints.txt" in TEXTS["Dockerfile"]
+    assert (
+        "--constraint constraints.txt --constraint deploy/constraints.txt" in TEXTS["Dockerfile"]
+    )
+    more = TEXTS["constraints.txt"].split("\n")[1:]
+    assert all("==" in line for line in more if line)
+    assert not {line.split("==")[0].lower() for line in more if line} & {
+        line.split("==")[0].lower() for line in pins
+    }
+
+
+def test_an_image_from_elsewhere_has_a_version() -> None:
+    for service in COMPOSE["services"].values():
+        assert "build" in service or re.search(r":v?\d", service["image"])
 
 
 def test_every_variable_is_to_be_set_and_named_in_the_example() -> None:
@@ -53,7 +84,9 @@ def test_every_variable_is_to_be_set_and_named_in_the_example() -> None:
     named = re.findall(r"^(\w+)=", TEXTS[".env.example"], re.MULTILINE)
     assert {name for name, _ in asked} == set(named)
     assert {rule for _, rule in asked} == {":?set it in deploy/.env"}
-    assert all("change-me" in line for line in TEXTS[".env.example"].split("\n")[1:] if line)
+    values = re.findall(r"^\w+=(.*)$", TEXTS[".env.example"], re.MULTILINE)
+    assert all("change-me" in value for value in values)
+    assert "/deploy/.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").split("\n")
 
 
 def test_no_secret_stands_in_a_manifest() -> None:
@@ -61,12 +94,27 @@ def test_no_secret_stands_in_a_manifest() -> None:
         for line in TEXTS[name].split("\n"):
             if re.search(r"(SECRET|PASSWORD|TOKEN)\w*:", line) and not line.startswith("#"):
                 assert "${" in line
-    groups = JOB["spec"]["rayClusterSpec"]
-    for group in (groups["headGroupSpec"], *groups["workerGroupSpecs"]):
-        (container,) = group["template"]["spec"]["containers"]
+    for pod in groups():
+        (container,) = pod["containers"]
         hidden = [each for each in container["env"] if "KEY" in each["name"]]
         assert hidden
         assert all("secretKeyRef" in each["valueFrom"] for each in hidden)
+
+
+def test_no_password_is_an_argument_that_a_list_of_processes_shows() -> None:
+    for service in COMPOSE["services"].values():
+        assert "${" not in str(service.get("command"))
+
+
+def test_all_of_ray_asks_for_a_token() -> None:
+    for name in ("head", "worker"):
+        assert COMPOSE["services"][name]["environment"]["RAY_AUTH_MODE"] == "token"
+    assert JOB["spec"]["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+
+
+def test_no_container_of_ours_runs_as_root() -> None:
+    assert "\nUSER 1000\n" in TEXTS["Dockerfile"]
+    assert all(pod["securityContext"]["runAsNonRoot"] for pod in groups())
 
 
 def test_ports_are_open_to_this_machine_alone() -> None:
@@ -79,13 +127,15 @@ def test_services_wait_for_services_that_exist() -> None:
     services = COMPOSE["services"]
     for service in services.values():
         assert set(service.get("depends_on", [])) <= set(services)
+        for name, how in service.get("depends_on", {}).items():
+            assert how["condition"] != "service_healthy" or "healthcheck" in services[name]
         for volume in service.get("volumes", []):
             assert volume.split(":")[0] in COMPOSE["volumes"]
 
 
 def test_the_drivers_journal_outlives_its_machine() -> None:
     assert "driver:/data" in COMPOSE["services"]["head"]["volumes"]
-    head = JOB["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    head = groups()[0]
     (volume,) = head["volumes"]
     assert volume["persistentVolumeClaim"]["claimName"] == CLAIM["metadata"]["name"]
     assert head["containers"][0]["volumeMounts"] == [
@@ -97,8 +147,10 @@ def test_nothing_but_what_is_needed_gets_into_the_image() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
     assert lines[0] == "**"
     wanted = {line[1:].split("/")[0] for line in lines if line.startswith("!")}
-    copied = set(re.findall(r"^COPY (\S+?)/__init__", TEXTS["Dockerfile"], re.MULTILINE))
-    assert copied <= wanted
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["setuptools"]["packages"]
+    assert f"RUN mkdir {' '.join(packages)} " in TEXTS["Dockerfile"]
+    assert set(packages) <= wanted
     assert not wanted & {"results", "mlflow.db", "data", ".venv", ".git"}
 
 
