@@ -12,6 +12,7 @@ from tuning.journal import Entry, Journal
 from tuning.titles import champion_title
 
 EPOCH_PREFIX = "epoch/"  # apart from the final scores, and a section of its own in the UI
+STEP_PREFIX = "step/"  # the same for what is trained by steps
 PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's is stage/name
 FIGURES = "figures"  # the folder with pictures among the files of a launch
 SERVED = "served"  # the folder, among the champion's files, with the model that MLflow serves
@@ -73,7 +74,8 @@ class LaunchLog:
                 self.runs[key] = Recorded(key=key, name=name, params=params, tags=dict(tags))
             case {"do": "metrics", "run": key, "prefix": "", "values": values}:
                 self.runs[key].metrics |= values
-            case {"do": "metrics", "run": key, "prefix": "epoch/", "step": step, "values": values}:
+            case {"do": "metrics", "run": key, "prefix": "epoch/" | "step/", "step": step,
+                  "values": values}:  # fmt: skip
                 self.runs[key].epochs = values
                 self.runs[key].seen.add(step)
             case {"do": "tags", "run": key, "values": values}:
@@ -104,9 +106,15 @@ class LaunchLog:
         launch = uuid.uuid4().hex
         self._record(do="open", launch=launch, **places, note=note, identity=dict(identity))
 
-    def start_parent(self, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    def start_parent(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        kind: str = "experiment",
+    ) -> None:
         """Open the parent run; its parameters are the experiment's, without the trials'."""
-        self._start(PARENT, name, params, {**tags, "kind": "experiment"})
+        self._start(PARENT, name, params, {**tags, "kind": kind})
 
     def start_trial(
         self,
@@ -144,6 +152,11 @@ class LaunchLog:
         """Record the metrics of an epoch, once, under ``epoch/``."""
         if epoch not in self.runs[key].seen:
             self._metrics(key, metrics, EPOCH_PREFIX, epoch)
+
+    def log_step(self, key: str, step: int, metrics: Mapping[str, float]) -> None:
+        """Record metrics at an optimizer step, once, under ``step/``."""
+        if step not in self.runs[key].seen:
+            self._metrics(key, metrics, STEP_PREFIX, step)
 
     def _metrics(self, key: str, metrics: Mapping[str, float], prefix: str, step: int) -> None:
         values = {name: float(value) for name, value in metrics.items()}

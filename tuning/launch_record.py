@@ -40,26 +40,40 @@ def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterat
     """
     with held(settings.folder):
         log = open_log(prepared, settings)
-        older = undelivered(settings.output, settings.tracking_uri)
-        delivery = Delivery(log.journal, settings.tracking_uri, older)
-        delivery.start()
-        try:
-            _tell(console, delivery.check(_FIRST_ANSWER))
-        except TrackingError:
-            delivery.close(0)
-            if not settings.resumed:
-                shutil.rmtree(settings.folder)
-            raise
-        patience = PATIENCE
-        try:
-            yield log
-        except BaseException:
-            patience = _FIRST_ANSWER  # the user waits for the end
-            if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
-                log.give_up("ended before its first trial")
-            raise
-        finally:
-            _tell(console, _left(delivery, settings, patience))
+        with delivered(log, settings, console):
+            try:
+                yield log
+            except BaseException:
+                if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
+                    log.give_up("ended before its first trial")
+                raise
+
+
+@contextmanager
+def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[None]:
+    """Bring the log to MLflow beside what is done inside, and at the end.
+
+    Raises:
+        TrackingError: If the store can never be used; nothing of a new launch is left then.
+    """
+    older = undelivered(settings.output, settings.tracking_uri)
+    delivery = Delivery(log.journal, settings.tracking_uri, older)
+    delivery.start()
+    try:
+        _tell(console, delivery.check(_FIRST_ANSWER))
+    except TrackingError:
+        delivery.close(0)
+        if not settings.resumed:
+            shutil.rmtree(settings.folder)
+        raise
+    patience = PATIENCE
+    try:
+        yield
+    except BaseException:
+        patience = _FIRST_ANSWER  # the user waits for the end
+        raise
+    finally:
+        _tell(console, _left(delivery, settings, patience))
 
 
 def _tell(console: Console, notice: str | None) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -17,15 +14,12 @@ from models.cleaning import clean
 from tuning import parade
 from tuning.config import Cleaning, StrictModel
 from tuning.messages import describe
+from tuning.pair_files import DataError, read_parquet, read_text
 from tuning.yaml_files import read_yaml
 
 SPLITS = ("train", "validation", "test")
 _ENDINGS = ("tsv", "csv", "parquet")
 _PROBLEMS_SHOWN = 5
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message names file, line, rule and value."""
 
 
 class Columns(StrictModel):
@@ -82,12 +76,17 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
         if altered:
             raise DataError(altered)
     else:
-        columns, files = _read_columns(folder), _find_files(folder)
-    splits = {split: _read_table(files[split], columns, cleaning) for split in SPLITS}
+        columns, files = read_columns(folder), find_files(folder)
+    splits = {split: read_table(files[split], columns, cleaning) for split in SPLITS}
     return PairData(splits=splits, files=files, fingerprint=_fingerprint(splits))
 
 
-def _read_columns(folder: Path) -> Columns:
+def read_columns(folder: Path) -> Columns:
+    """Return which column holds what in the files of ``folder``.
+
+    Raises:
+        DataError: With every problem of its ``columns.yaml``.
+    """
     path = folder / "columns.yaml"
     if not path.is_file():
         return Columns.model_validate({})
@@ -102,9 +101,14 @@ def _read_columns(folder: Path) -> Columns:
     raise DataError("\n".join([f"{path}:", *(f"  - {problem}" for problem in problems)]))
 
 
-def _find_files(folder: Path) -> dict[str, Path]:
+def find_files(folder: Path, splits: Iterable[str] = SPLITS) -> dict[str, Path]:
+    """Return the file of each of these splits.
+
+    Raises:
+        DataError: If one has none, or more than one.
+    """
     files = {}
-    for split in SPLITS:
+    for split in splits:
         found = [path for e in _ENDINGS if (path := folder / f"{split}.{e}").is_file()]
         if len(found) != 1:
             what = f"both {found[0].name} and {found[1].name} are there" if found else "is missing"
@@ -116,8 +120,13 @@ def _find_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
-    header, rows = _read_parquet(path) if path.suffix == ".parquet" else _read_text(path)
+def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
+    """Return the verified and cleaned rows of one file.
+
+    Raises:
+        DataError: If it is broken, with line, rule and value.
+    """
+    header, rows = read_parquet(path) if path.suffix == ".parquet" else read_text(path)
     wanted = columns.model_dump(exclude={"voters"}, exclude_none=True)
     absent = [name for name in wanted.values() if name not in header]
     if absent:
@@ -172,65 +181,6 @@ def _build_table(
         groups=[pair.get("group", "") for _, pair in pairs],
         lines=[line for line, _ in pairs],
     )
-
-
-def _read_text(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header, and an iterator over line numbers and rows, of a TSV or CSV file."""
-    if path.suffix == ".csv":
-        reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
-    else:
-        lines = io.StringIO(_decode(path))
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: {error}") from error
-    return header, _rows_of(reader, path, len(header))
-
-
-def _rows_of(
-    reader: Any,  # noqa: ANN401 - csv has no public name for its readers
-    path: Path,
-    width: int,
-) -> Iterator[tuple[int, list[str]]]:
-    try:
-        for row in reader:
-            if len(row) != width:
-                raise DataError(
-                    f"{path}: line {reader.line_num}: must have {width} columns as its header, "
-                    f"got {len(row)}; is the file cut off?"
-                )
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: {error}") from error
-
-
-def _decode(path: Path) -> str:
-    """Return the file's text, without a byte order mark."""
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        raise DataError(f"{path}: line {line}: must be UTF-8, got the byte {byte:#04x}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header, and an iterator over row numbers (from 1) and rows as text."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(path)
-        names, columns = table.column_names, [column.to_pylist() for column in table.columns]
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a Parquet file: {error}") from error
-    values = zip(*columns, strict=True)
-    rows = ((n, ["" if v is None else str(v) for v in row]) for n, row in enumerate(values, 1))
-    return names, rows
 
 
 def _fingerprint(splits: dict[str, PairTable]) -> str:

@@ -1,0 +1,151 @@
+"""A DistilBERT encoder under the head that guesses masked word pieces: build, load, train, save.
+
+Shapes: B sequences in the batch, T tokens per sequence, M masked positions among all of them,
+D encoder width, V word pieces of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import DistilBertConfig, DistilBertForMaskedLM
+from transformers.utils.logging import disable_progress_bar
+
+from models.encoder_files import EncoderError, read_encoder_info
+
+_HEAD = ("vocab_transform", "vocab_layer_norm", "vocab_projector")  # what comes after the encoder
+
+
+class MaskedLanguageModel(nn.Module):
+    """An encoder whose states at masked positions, and there alone, become logits.
+
+    Sequences have no padding, so that no mask is needed; dropout is off (use ``eval`` mode), as
+    a small encoder on this much text underfits.
+
+    Args:
+        inner: The encoder with its head; input and output embeddings are one matrix.
+    """
+
+    def __init__(self, inner: DistilBertForMaskedLM) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens: Tensor, starts: Tensor, chosen: Tensor) -> Tensor:
+        """Return logits of the word pieces at the chosen positions, (M, V).
+
+        Args:
+            tokens: Ids after masking, int (B, T).
+            starts: Position of each sequence's first token, int (B,): all positions get trained
+                though sequences are shorter than the encoder takes.
+            chosen: True at M positions, bool (B, T).
+        """
+        positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
+        states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
+        masked = self.inner.vocab_transform(states[chosen])  # (M, D)
+        masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
+        return self.inner.vocab_projector(masked)
+
+
+class _SummedLoss(torch.autograd.Function):
+    """Cross-entropy whose gradient is made in the forward pass, in place of the logits' copy.
+
+    A vocabulary's worth of numbers a position is most of what the head reads and writes: this
+    goes over them once where softmax, its loss and their gradients go over them five times.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:  # noqa: ANN401 - torch's
+        work = logits.float()
+        rows = torch.arange(len(targets), device=targets.device)
+        aimed = work[rows, targets]
+        normaliser = work.logsumexp(dim=-1)  # (M,)
+        gradient = work.sub_(normaliser[:, None]).exp_()
+        gradient[rows, targets] -= 1
+        ctx.save_for_backward(gradient.to(logits.dtype))
+        return (normaliser - aimed).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - torch's
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer[0].to(gradient.dtype), None
+
+
+def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the cross-entropy in nats, summed over the M positions.
+
+    Args:
+        logits: (M, V); overwritten if they are float32.
+        targets: Ids of the word pieces that were there, int (M,).
+    """
+    return _SummedLoss.apply(logits, targets)
+
+
+def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLanguageModel:
+    """Return a model with random weights, the same for a seed.
+
+    Args:
+        vocabulary: V.
+        shape: ``layers``, ``width``, ``heads``, ``inner_width`` and ``positions``.
+        seed: Of the weights.
+    """
+    torch.manual_seed(seed)
+    config = DistilBertConfig(
+        vocab_size=vocabulary,
+        n_layers=shape["layers"],
+        dim=shape["width"],
+        n_heads=shape["heads"],
+        hidden_dim=shape["inner_width"],
+        max_position_embeddings=shape["positions"],
+    )
+    config._attn_implementation = "eager"  # trains short sequences faster on a CPU
+    return MaskedLanguageModel(DistilBertForMaskedLM(config)).eval()
+
+
+def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
+    """Return the model in ``folder`` in float32, and whether its head had to be drawn anew.
+
+    Args:
+        folder: Of a DistilBERT encoder; many are published without the head.
+        seed: Of the head's weights if there are none.
+
+    Raises:
+        EncoderError: If it is of another architecture, or weights of the encoder are missing.
+    """
+    info = read_encoder_info(folder)
+    if info.architecture != "distilbert":
+        raise EncoderError(
+            f"{folder}: must be a distilbert, which this trains, got a {info.architecture}"
+        )
+    disable_progress_bar()
+    torch.manual_seed(seed)
+    try:
+        inner, report = DistilBertForMaskedLM.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues] - two with output_loading_info
+            folder,
+            attn_implementation="eager",
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            use_safetensors=True,
+        )
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
+    absent = sorted(report["missing_keys"])
+    of_encoder = [name for name in absent if not name.startswith(_HEAD)]
+    if of_encoder:
+        raise EncoderError(
+            f"{folder}/model.safetensors: {len(of_encoder)} weights missing, the first is "
+            f"{of_encoder[0]}"
+        )
+    return MaskedLanguageModel(inner).eval(), bool(absent)
+
+
+def save_model(folder: Path, model: MaskedLanguageModel) -> None:
+    """Write config and weights into ``folder``, in float16: the head too, to go on from there."""
+    disable_progress_bar()
+    deepcopy(model.inner).half().save_pretrained(folder)

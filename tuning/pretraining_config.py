@@ -1,0 +1,62 @@
+"""What a pretraining recipe may say: one strict model for its YAML file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tuning.config import StrictModel
+
+
+class Shape(StrictModel):
+    """The encoder that is made from scratch."""
+
+    layers: int = Field(4, ge=1)
+    width: int = Field(256, ge=2)
+    heads: int = Field(4, ge=1)
+    inner_width: int = Field(1024, ge=1)
+    positions: int = Field(256, ge=8, description="longest sequence that it takes, in tokens")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Shape:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads, got {self.width}, {self.heads}")
+        return self
+
+
+class Phase(StrictModel):
+    """A stretch of training with its own text, budget and schedule."""
+
+    steps: int | None = Field(None, ge=1, description="optimizer steps")
+    minutes: float | None = Field(None, gt=0, description="of training, in place of steps")
+    batch_size: int = Field(256, ge=1, description="sequences per optimizer step")
+    learning_rate: float = Field(1.5e-3, gt=0, le=1, description="peak of the schedule")
+    warmup_fraction: float = Field(0.03, gt=0, lt=1, description="share of the budget")
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Phase:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("must have a budget, either steps or minutes")
+        return self
+
+
+class Recipe(StrictModel):
+    """What a YAML file for ``pretrain.py`` says."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    vocabulary: int = Field(8192, ge=64, le=65536, description="word pieces, from scratch")
+    shape: Shape = Shape()  # pyright: ignore[reportCallIssue] - pydantic's defaults
+    sequence_length: int = Field(64, ge=8, description="tokens, the first is [CLS]")
+    mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of choosing a piece")
+    masking: Literal["pieces", "words"] = Field("pieces", description="words: all their pieces")
+    heldout_fraction: float = Field(
+        0.01, gt=0, lt=1, description="of the paragraphs, if no held-out files are given"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: int = Field(0, ge=0, description="fixes weights, cuts, order and masks")
+    corpus: Phase = Phase(steps=1000)  # pyright: ignore[reportCallIssue]
+    adaptation: Phase = Phase(steps=200, learning_rate=5e-4)  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,126 @@
+"""From a pretraining recipe to everything that is known before training; imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
+from tuning.adaptation import PairText, read_pair_text
+from tuning.config import ConfigError
+from tuning.corpus import Corpus, open_corpus
+from tuning.options import read_places
+from tuning.pretraining_config import Phase, Recipe
+from tuning.recipes import load_recipe
+from tuning.sources import Source, find_data, find_encoder
+
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A recipe with its text found and read; ``init`` is None from scratch."""
+
+    recipe: Recipe
+    corpus: Corpus | None
+    init: Source | None
+    encoder: EncoderInfo | None
+    adapt: Source | None
+    pair_text: PairText | None
+    paragraphs: int
+
+    @property
+    def phases(self) -> dict[str, Phase]:
+        """Return the phases by name, in order."""
+        wanted = {"corpus": self.corpus is not None, "adaptation": self.adapt is not None}
+        return {name: getattr(self.recipe, name) for name, asked in wanted.items() if asked}
+
+    @property
+    def positions(self) -> int:
+        """Return the longest sequence that the encoder takes."""
+        return self.encoder.max_tokens if self.encoder else self.recipe.shape.positions
+
+    def describe(self) -> dict[str, str]:
+        """Return the plan in words, a row each."""
+        recipe, rows = self.recipe, {"recipe": self.recipe.name}
+        shape = recipe.shape
+        rows["encoder"] = (
+            f"{self.init.name}: {self.encoder.layers} layers of width {self.encoder.width}"
+            if self.init and self.encoder
+            else f"from scratch: {shape.layers} layers of width {shape.width}, "
+            f"{recipe.vocabulary} word pieces"
+        )
+        if self.corpus is not None:
+            files = ", ".join(path.name for path in self.corpus.files)
+            rows["corpus"] = f"{self.paragraphs:,} paragraphs to train on: {files}"
+        if self.adapt is not None and self.pair_text is not None:
+            rows["adaptation"] = (
+                f"{self.pair_text.pairs:,} training pairs of {self.adapt.name}, both orders, "
+                "no labels"
+            )
+        for name, phase in self.phases.items():
+            rows[f"{name} budget"] = _budget(phase, recipe.sequence_length)
+        return rows
+
+
+def _budget(phase: Phase, length: int) -> str:
+    if phase.steps is None:
+        return f"{phase.minutes:g} minutes"
+    tokens = phase.steps * phase.batch_size * length
+    return f"{phase.steps} steps of {phase.batch_size} x {length}: {tokens / 1e6:.1f}M tokens"
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Return what the arguments of ``pretrain.py`` ask for.
+
+    Raises:
+        ConfigError, CorpusError, DataError, EncoderError, SourceError, OSError: If it cannot be
+            done, with what, why and the way out.
+    """
+    recipe = load_recipe(args.config, args.overrides)
+    if not args.corpus and args.adapt is None:
+        raise ConfigError("pretrain.py", ["nothing to train on: give --corpus, --adapt or both"])
+    if args.init == SCRATCH and not args.corpus:
+        rule = "needs --corpus: a vocabulary is made of its text"
+        raise ConfigError("pretrain.py", [f"--init scratch: {rule}"])
+    init = None if args.init == SCRATCH else find_encoder(args.init, strict=True)
+    encoder = _trainable(init.folder, recipe) if init else None
+    corpus = pair_text = adapt = None
+    paragraphs = 0
+    if args.corpus:
+        corpus = open_corpus(args.corpus, args.heldout, recipe.heldout_fraction)
+        paragraphs = sum(1 for _ in corpus.training())
+        sum(1 for _ in corpus.heldout())  # its errors come now
+    if args.adapt is not None:
+        adapt = find_data(args.adapt, read_places(), strict=True)
+        pair_text = read_pair_text(adapt.folder, recipe.heldout_fraction, recipe.seed)
+    return Plan(
+        recipe=recipe,
+        corpus=corpus,
+        init=init,
+        encoder=encoder,
+        adapt=adapt,
+        pair_text=pair_text,
+        paragraphs=paragraphs,
+    )
+
+
+def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
+    """Return the sizes of an encoder that this can train.
+
+    Raises:
+        EncoderError: If it is no DistilBERT, or takes no sequences of the recipe's length.
+    """
+    info = read_encoder_info(folder)
+    if info.architecture != "distilbert":
+        raise EncoderError(
+            f"{folder}: --init must be a distilbert, which is what this trains, got a "
+            f"{info.architecture}"
+        )
+    if recipe.sequence_length > info.max_tokens:
+        raise EncoderError(
+            f"{folder}: takes {info.max_tokens} tokens, sequence_length must be at most that, "
+            f"got {recipe.sequence_length}"
+        )
+    return info
