@@ -44,6 +44,10 @@ def train_word_pieces(paragraphs: Iterable[str], size: int) -> Tokenizer:
             f"vocabulary: must be what the text supports, {found} word pieces, got {size}: "
             f"the text {what}; change it in the recipe, or give more text"
         )
+    # the trainer numbers pieces of equal frequency differently each time: here they are sorted
+    pieces = [*SPECIAL, *sorted(tokenizer.get_vocab().keys() - set(SPECIAL))]
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer.model = models.WordPiece(numbers, unk_token=UNKNOWN)  # pyright: ignore[reportCallIssue]
     marks = [(name, tokenizer.token_to_id(name)) for name in (START, SEPARATOR)]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {SEPARATOR}",
