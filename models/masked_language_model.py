@@ -18,6 +18,9 @@ from transformers.utils.logging import disable_progress_bar
 
 from models.encoder_files import EncoderError, read_encoder_info
 
+# sinusoids of positions: radians a token of the slowest (the fastest has 1), and their height,
+# which makes them twice as long as the embeddings of words
+_SLOWEST, _POSITION_SCALE = 0.01, 0.04 * 2**0.5
 _HEAD = ("vocab_transform", "vocab_layer_norm", "vocab_projector")  # what comes after the encoder
 
 
@@ -86,7 +89,11 @@ def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLanguageModel:
-    """Return a model with random weights, the same for a seed.
+    """Return a model with random weights, the same for a seed; its attention prefers near tokens.
+
+    That is what it would spend its first thousands of steps on: positions begin as sinusoids
+    (Vaswani et al., 2017), whose products fall with distance, and keys with the weights of queries
+    (after Trockman and Kolter, 2023: mimetic initialization), so that like finds like.
 
     Args:
         vocabulary: V.
@@ -103,7 +110,26 @@ def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLang
         max_position_embeddings=shape["positions"],
     )
     config._attn_implementation = "eager"  # trains short sequences faster on a CPU
-    return MaskedLanguageModel(DistilBertForMaskedLM(config)).eval()
+    model = MaskedLanguageModel(DistilBertForMaskedLM(config)).eval()
+    _prefer_near(model)
+    return model
+
+
+@torch.no_grad()
+def _prefer_near(model: MaskedLanguageModel) -> None:
+    """Draw queries, copy them to keys, and make the positions sinusoids, in place."""
+    encoder = model.inner.distilbert
+    for layer in encoder.transformer.layer:
+        query, key = layer.attention.q_lin.weight, layer.attention.k_lin.weight
+        nn.init.normal_(query, std=query.shape[1] ** -0.5)
+        key.copy_(query)
+    table = encoder.embeddings.position_embeddings.weight
+    count, width = table.shape
+    half = (width + 1) // 2
+    frequencies = _SLOWEST ** (torch.arange(half) / half)
+    angles = torch.arange(count)[:, None] * frequencies  # in radians
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
+    table.copy_(waves * _POSITION_SCALE)
 
 
 def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:

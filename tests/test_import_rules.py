@@ -67,7 +67,7 @@ def test_no_file_touches_the_import_path_or_bears_a_librarys_name(path: Path) ->
 
 def test_a_plan_needs_no_heavy_import() -> None:
     code = (
-        "import sys, tuning.run_grid, tuning.reproduce\n"
+        "import sys, tuning.run_grid, tuning.reproduce, tuning.pretrain\n"
         "print({'torch', 'ray', 'mlflow', 'transformers', 'pandas'} & set(sys.modules))"
     )
     ended = subprocess.run(

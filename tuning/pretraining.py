@@ -68,7 +68,7 @@ class Pretraining:
     def done_fraction(self) -> float:
         """Return the share of the budget that is used, of steps or of time."""
         if self.phase.steps is not None:
-            return min(self.step / self.phase.steps, 1.0)
+            return min(self.step / self.phase.steps, 1.0) if self.phase.steps else 1.0
         assert self.phase.minutes is not None, "the configuration has one of the two"
         return min(self.seconds / 60 / self.phase.minutes, 1.0)
 
@@ -94,7 +94,7 @@ class Pretraining:
         """Return the share of the peak rate: up in a straight line, then down to zero."""
         warmup = self.phase.warmup_fraction
         # the first step moves too, and the last one
-        floor = 1 / self.phase.steps if self.phase.steps is not None else 1e-3
+        floor = 1 / self.phase.steps if self.phase.steps else 1e-3
         if done < warmup:
             return max(done / warmup, floor)
         return max((1 - done) / (1 - warmup), floor)

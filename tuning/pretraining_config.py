@@ -28,7 +28,7 @@ class Shape(StrictModel):
 class Phase(StrictModel):
     """A stretch of training with its own text, budget and schedule."""
 
-    steps: int | None = Field(None, ge=1, description="optimizer steps")
+    steps: int | None = Field(None, ge=0, description="0: the weights as they are")
     minutes: float | None = Field(None, gt=0, description="of training, in place of steps")
     batch_size: int = Field(256, ge=1, description="sequences per optimizer step")
     learning_rate: float = Field(1.5e-3, gt=0, le=1, description="peak of the schedule")

@@ -104,3 +104,13 @@ def test_missing_weights_of_the_encoder_are_named(tmp_path: Path) -> None:
 
 def _write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+
+
+def test_attention_begins_with_near_positions() -> None:
+    from torch.nn.functional import cosine_similarity
+
+    shape = SHAPE | {"width": 32, "positions": 40}
+    table = build_model(V, shape, seed=0).inner.distilbert.embeddings.position_embeddings.weight
+    near, far = (cosine_similarity(table[:-d], table[d:]).mean() for d in (1, 20))
+    assert near > 0.8
+    assert far < 0.5

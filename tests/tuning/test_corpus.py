@@ -14,7 +14,7 @@ def lines_of(count: int) -> str:
 
 def test_plain_and_packed_files_say_the_same(tmp_path: Path) -> None:
     plain, packed = tmp_path / "a.txt", tmp_path / "a.txt.gz"
-    text = "first  \n\n  • second &\" third\nﬁle"
+    text = 'first  \n\n  • second &" third\nﬁle'
     plain.write_text(text, encoding="utf-8")
     packed.write_bytes(gzip.compress(text.encode()))
     assert list(read_paragraphs([plain])) == ["first", 'second " third', "file"]

@@ -1,4 +1,4 @@
-"""Guards batches of masked text: nothing lost, nothing special hidden, the same from the number."""
+"""Guards batches of masked text: nothing lost, nothing special hidden, made from a number."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,8 @@ from models.encoder_files import EncoderError
 from tuning.corpus import CorpusError
 from tuning.word_pieces import encode_stream, save_tokenizer, train_word_pieces, vocabulary_of
 
-WORDS = "a hash table maps keys to values; sorting sorts; mapping and hashing map".split()
+SENTENCE = "a hash table maps keys to values; sorting sorts; mapping and hashing map"
+WORDS = SENTENCE.split()
 TEXT = [" ".join(np.random.default_rng(n).choice(WORDS, 12)) for n in range(60)]
 SIZE = 60
 

@@ -1,0 +1,113 @@
+"""Compare encoders on a data set: python benchmarks/encoder_effect.py NAME=FOLDER ... --data DATA.
+
+Runs experiments/encoder_effect.yaml on each: five seeds, all layers frozen (five
+epochs) and all trained (two). The
+first encoder named is what the others are compared with, seed by seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from mlflow.tracking import MlflowClient
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from benchmarks.records import save_record
+from tuning.options import ROOT
+
+METRICS = ("test_auc", "test_f1", "test_accuracy", "test_f1_at_threshold")
+EPOCHS = {"all": 5, "none": 2}  # by freezing
+Scores = dict[str, dict[str, list[float]]]  # by freezing, by metric: a value a seed
+
+
+def measure(encoder: str, data: str, folder: Path, overrides: list[str]) -> Scores:
+    """Return the scores of one encoder.
+
+    Raises:
+        CalledProcessError: If a grid fails.
+    """
+    found = {}
+    for freezing, epochs in EPOCHS.items():
+        place = folder / freezing
+        place.mkdir(parents=True)
+        store = f"sqlite:///{place / 'mlflow.db'}"
+        words = ["--encoder", encoder, "--data", data, "--output", str(place / "results")]
+        changes = [*overrides, f"freezing={freezing}", f"epochs={epochs}"]
+        words += ["--tracking-uri", store, *(w for c in changes for w in ("--set", c))]
+        experiment = str(ROOT / "experiments/encoder_effect.yaml")
+        script = str(ROOT / "tuning/run_grid.py")
+        subprocess.run([sys.executable, script, experiment, *words], check=True)
+        found[freezing] = _read_scores(store)
+    return found
+
+
+def _read_scores(store: str) -> dict[str, list[float]]:
+    client = MlflowClient(tracking_uri=store)
+    experiment = client.get_experiment_by_name("encoder_effect")
+    assert experiment is not None, "the grid made it"
+    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'trial'")
+    runs = sorted(runs, key=lambda run: int(run.data.params["seed"]))
+    return {metric: [run.data.metrics[metric] for run in runs] for metric in METRICS}
+
+
+def gain(values: list[float], base: list[float]) -> tuple[float, float, float]:
+    """Return the mean of the paired differences and its 95 % t-interval over the seeds."""
+    differences = [one - other for one, other in zip(values, base, strict=True)]
+    mean = statistics.mean(differences)
+    if len(differences) < 2:
+        return mean, math.nan, math.nan
+    spread = statistics.stdev(differences) / math.sqrt(len(differences))
+    reach = float(stats.t.ppf(0.975, len(differences) - 1)) * spread
+    return mean, mean - reach, mean + reach
+
+
+def show(measured: dict[str, Scores]) -> Table:
+    """Return the table: means and standard deviations over seeds, and the gain in AUC."""
+    table = Table(title="Test split, mean ± standard deviation over seeds")
+    for name in ("layers", "encoder", "AUC", "F1", "accuracy", "F1*", "AUC over the first"):
+        table.add_column(name)
+    first = next(iter(measured.values()))
+    for freezing in EPOCHS:
+        for name, scores in measured.items():
+            values = scores[freezing]
+            cells = [
+                f"{statistics.mean(values[m]):.3f} ± {statistics.stdev(values[m]):.3f}"
+                for m in METRICS
+            ]
+            mean, low, high = gain(values["test_auc"], first[freezing]["test_auc"])
+            difference = "" if scores is first else f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+            layers = "frozen" if freezing == "all" else "trained"
+            table.add_row(layers, name, *cells, difference)
+    return table
+
+
+def main() -> int:
+    """Return 0 after printing the table and keeping its numbers."""
+    parser = argparse.ArgumentParser(description="Compare encoders, seed by seed.")
+    parser.add_argument("encoders", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the grids; made")
+    parser.add_argument("--rate", action="append", default=[], metavar="NAME=RATE",
+                        help="peak rate of this encoder's trained layers")  # fmt: skip
+    args = parser.parse_args()
+    rates = dict(text.split("=", 1) for text in args.rate)
+    measured = {}
+    for text in args.encoders:
+        name, _, folder = text.partition("=")
+        overrides = [f"encoder_learning_rate={rates[name]}"] if name in rates else []
+        output = args.output.resolve() / name
+        measured[name] = measure(folder, args.data, output, overrides)
+        save_record("encoder_effect", {"data": Path(args.data).name, "rates": rates, **measured})
+    Console(width=120).print(show(measured))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

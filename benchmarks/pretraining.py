@@ -1,0 +1,200 @@
+"""Measure tokens a second of pretraining against Trainer: python benchmarks/pretraining.py FILES.
+
+Both sides train the same DistilBERT from equal weights on the same sequences, in the same
+precision and schedule, without dropout, and take turns. Trainer masks with
+DataCollatorForLanguageModeling, as its documentation leads to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from rich.console import Console
+from rich.table import Table
+from tokenizers import Tokenizer
+from transformers import (
+    AutoTokenizer,
+    DataCollatorForLanguageModeling,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from benchmarks.records import save_record
+from models.encoder_files import TOKENIZER
+from models.masked_language_model import MaskedLanguageModel, build_model
+from tuning.corpus import read_paragraphs
+from tuning.masking import PackedText
+from tuning.options import ROOT
+from tuning.pretraining import Pretraining
+from tuning.pretraining_config import Phase, Recipe
+from tuning.recipes import load_recipe
+from tuning.resources import choose_precision
+from tuning.sources import EMBEDDED
+from tuning.word_pieces import encode_stream, vocabulary_of
+
+_LAST = 20  # steps whose mean loss is compared
+Step = tuple[float, float, float]  # time, loss, resident megabytes
+
+
+@dataclass(kw_only=True, slots=True)
+class Side:
+    """What one side measured, a value a turn; ``memory_mb`` after a tenth and at the end."""
+
+    tokens_per_second: list[float] = field(default_factory=list)
+    losses: list[list[float]] = field(default_factory=list)
+    memory_mb: list[tuple[float, float]] = field(default_factory=list)
+
+    def note(self, steps: list[Step], tokens: int) -> None:
+        """Keep a turn: the median step counts, the first ones set up what others use."""
+        times, losses, memory = zip(*steps, strict=True)
+        self.tokens_per_second.append(tokens / float(np.median(np.diff(times))))
+        self.losses.append(list(losses))
+        self.memory_mb.append((memory[len(memory) // 10], memory[-1]))
+
+    @property
+    def last_loss(self) -> float:
+        """Return the mean loss of the last steps of all turns."""
+        return statistics.mean(loss for turn in self.losses for loss in turn[-_LAST:])
+
+
+class _Watch(TrainerCallback):
+    """Notes time, loss and memory of each step of Trainer."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def on_log(self, *args: object, logs: dict[str, float], **kwargs: object) -> None:
+        """Note a step; Trainer logs each one."""
+        if "loss" in logs:
+            self.steps.append((time.perf_counter(), logs["loss"], _resident()))
+
+
+def _resident() -> float:
+    return psutil.Process().memory_info().rss / 1e6
+
+
+def run_ours(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
+    """Train with this program."""
+    training = Pretraining(
+        model, text, phase, precision=choose_precision("auto"), device=torch.device("cpu")
+    )
+    steps = [(time.perf_counter(), result.loss, _resident()) for result in training.run()]
+    side.note(steps, phase.batch_size * text.length)
+
+
+def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
+    """Train with Trainer, on the same sequences in an order of its own."""
+    assert phase.steps is not None, "the benchmark sets them"
+    sequences = []
+    for number in range(phase.steps):
+        batch = text.batch(number, phase.batch_size)
+        batch.tokens[batch.chosen] = batch.targets
+        sequences += [{"input_ids": row} for row in batch.tokens.tolist()]
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    watch = _Watch()
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder,
+            max_steps=phase.steps,
+            per_device_train_batch_size=phase.batch_size,
+            learning_rate=phase.learning_rate,
+            warmup_steps=round(phase.warmup_fraction * phase.steps),
+            adam_beta1=phase.betas[0],
+            adam_beta2=phase.betas[1],
+            weight_decay=phase.weight_decay,
+            max_grad_norm=phase.clip_norm,
+            optim="adamw_torch_fused",
+            bf16=choose_precision("auto") == "bfloat16",
+            use_cpu=True,
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        )
+        Trainer(
+            model=model.inner,
+            args=arguments,
+            train_dataset=sequences,  # pyright: ignore[reportArgumentType] - a list will do
+            data_collator=DataCollatorForLanguageModeling(
+                tokenizer, mlm_probability=text.mask_fraction
+            ),
+            callbacks=[watch],
+        ).train()
+    side.note(watch.steps, phase.batch_size * text.length)
+
+
+def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
+    """Return the text as sequences of the embedded encoder's word pieces."""
+    tokenizer = Tokenizer.from_file(str(EMBEDDED / "encoder" / TOKENIZER))
+    return PackedText(
+        encode_stream(read_paragraphs(files), tokenizer, folder / "text.pieces"),
+        vocabulary_of(tokenizer),
+        length=recipe.sequence_length,
+        positions=recipe.shape.positions,
+        mask_fraction=recipe.mask_fraction,
+        whole_words=False,
+        seed=0,
+    )
+
+
+def show(ours: Side, theirs: Side) -> Table:
+    """Return the table of both sides."""
+    table = Table(title="Masked-language-model training, medians of the turns")
+    for name in ("", "tokens/s", "loss at the end", "memory after a tenth", "at the end"):
+        table.add_column(name, justify="right")
+    for name, side in (("this program", ours), ("Trainer", theirs)):
+        early, late = np.median(side.memory_mb, axis=0)
+        speed = statistics.median(side.tokens_per_second)
+        table.add_row(
+            name, f"{speed:,.0f}", f"{side.last_loss:.3f}", f"{early:.0f} MB", f"{late:.0f} MB"
+        )
+    return table
+
+
+def main() -> int:
+    """Return 0 after printing the table and keeping its numbers."""
+    parser = argparse.ArgumentParser(description="Compare pretraining with Trainer.")
+    parser.add_argument("files", type=Path, nargs="+", help="text, a paragraph a line")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--turns", type=int, default=2)
+    args = parser.parse_args()
+    recipe = load_recipe(
+        ROOT / "experiments/pretrain_embedded.yaml", [f"corpus.steps={args.steps}"]
+    )
+    ours, theirs = Side(), Side()
+    sides: list[tuple[Side, Callable[..., None]]] = [(ours, run_ours), (theirs, run_trainer)]
+    with tempfile.TemporaryDirectory() as folder:
+        text = prepare(args.files, recipe, Path(folder))
+        for turn in range(args.turns):
+            for side, run in sides:
+                model = build_model(text.vocabulary.size, recipe.shape.model_dump(), seed=turn)
+                run(text, model, recipe.corpus, side)
+                print(f"turn {turn}: {side.tokens_per_second[-1]:,.0f} tokens/s", flush=True)
+    ratio = statistics.median(ours.tokens_per_second) / statistics.median(theirs.tokens_per_second)
+    numbers = {
+        "steps": args.steps,
+        "ratio": ratio,
+        "ours": asdict(ours),
+        "trainer": asdict(theirs),
+    }
+    save_record("pretraining", numbers)
+    Console().print(show(ours, theirs), f"ratio: {ratio:.2f}x")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

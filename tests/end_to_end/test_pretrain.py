@@ -1,0 +1,164 @@
+"""Guards pretraining as a user runs it: an encoder that all else takes, whole or not at all."""
+
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from tests.end_to_end.running import HANG, Ended, command, store_in
+from tuning.options import ROOT
+
+pytestmark = pytest.mark.slow
+
+RECIPE = """name: tiny
+vocabulary: 100
+shape: {layers: 2, width: 16, heads: 2, inner_width: 24, positions: 40}
+sequence_length: 16
+corpus: {steps: 60, batch_size: 8}
+adaptation: {steps: 20, batch_size: 8}
+"""
+SENTENCE = "a hash table maps keys to values and sorting puts them in order of their size"
+WORDS = SENTENCE.split()
+
+
+def text_of(count: int) -> str:
+    draw = np.random.default_rng(0)
+    return "".join(" ".join(draw.choice(WORDS, 15)) + "\n" for _ in range(count))
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """Return a folder with a recipe and text."""
+    (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
+    (tmp_path / "text.txt").write_text(text_of(400), encoding="utf-8")
+    return tmp_path
+
+
+def words_for(folder: Path, name: str, *more: str) -> list[str]:
+    return command(
+        "pretrain.py",
+        *("--config", str(folder / "tiny.yaml"), "--corpus", str(folder / "text.txt")),
+        *("--output", str(folder / name), "--tracking-uri", store_in(folder), *more),
+    )
+
+
+def pretrain(folder: Path, name: str, *more: str) -> Ended:
+    return subprocess.run(
+        words_for(folder, name, *more), capture_output=True, text=True, check=False, timeout=HANG
+    )
+
+
+def run_of(folder: Path) -> Run:
+    client = MlflowClient(tracking_uri=store_in(folder))
+    experiment = client.get_experiment_by_name("pretraining")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def left_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"mlartifacts", "tiny.yaml", "text.txt"}
+
+
+def test_an_encoder_is_made_that_everything_else_takes(inputs: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    from models.encoder import load_encoder
+
+    ended = pretrain(inputs, "made", "--adapt", str(ROOT / "embedded/pairs"))
+    assert ended.returncode == 0, ended.stderr
+    made = inputs / "made"
+    names = {path.name for path in made.iterdir()}
+    files = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert names == files | {"CARD.md", "heldout_loss.svg"}
+    assert not (inputs / "made.under-way").exists()
+    lower, upper = load_encoder(made, 1)
+    assert (len(lower.layers), len(upper.layers)) == (1, 1)
+    model, tokenizer = AutoModel.from_pretrained(made), AutoTokenizer.from_pretrained(made)
+    ids = tokenizer("a hash table", "a map", return_tensors="pt")["input_ids"]
+    assert model(ids).last_hidden_state.shape == (1, ids.shape[1], 16)
+    _check_log(run_of(inputs))
+    card = (made / "CARD.md").read_text(encoding="utf-8")
+    assert "80 steps" in card
+    assert "1,500 training pairs" in card
+    assert str(inputs) not in card
+
+
+def _check_log(run: Run) -> None:
+    assert run.info.status == "FINISHED"
+    assert run.data.params["corpus.steps"] == "60"
+    assert run.data.tags["kind"] == "pretraining"
+    assert {"heldout_loss", "heldout_accuracy", "step/heldout_loss"} <= run.data.metrics.keys()
+    assert run.data.metrics["steps"] == 80
+
+
+def kill_after_first_point(folder: Path, name: str) -> None:
+    process = subprocess.Popen(
+        words_for(folder, name, "--set", "corpus.steps=400"), stdout=subprocess.DEVNULL
+    )
+    state, ends = folder / f"{name}.under-way" / "state", time.monotonic() + HANG
+    while not state.exists():
+        assert process.poll() is None
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    psutil.Process(process.pid).send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_training_resumes_to_the_equal_encoder(inputs: Path) -> None:
+    more = ("--set", "corpus.steps=400")
+    kill_after_first_point(inputs, "killed")
+    assert not (inputs / "killed").exists()  # nothing half-written
+    refused = pretrain(inputs, "killed", *more)
+    assert refused.returncode == 2
+    assert "was cut off there; --resume goes on with it" in refused.stderr
+    other = pretrain(inputs, "killed", "--set", "corpus.steps=300", "--resume")
+    assert "recipe.corpus.steps was 400, is now 300" in other.stderr
+    resumed = pretrain(inputs, "killed", *more, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    whole = pretrain(inputs, "whole", *more)
+    assert whole.returncode == 0, whole.stderr
+    for file in ("model.safetensors", "tokenizer.json"):
+        assert (inputs / "killed" / file).read_bytes() == (inputs / "whole" / file).read_bytes()
+    assert left_in(inputs) >= {"killed", "whole"}
+
+
+BAD = {
+    "empty": ("", (), "must have text, a paragraph a line, got none"),
+    "binary": ("a\0b\n", (), "must be text, got a zero byte"),
+    "vocabulary": (text_of(400), ("--set", "vocabulary=5000"), "the text has no more"),
+    "short": (text_of(400), ("--set", "corpus.batch_size=5000"), "must fill 5000 sequences"),
+    "no text": (text_of(1), (), "the text has no more"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_leaves_nothing(name: str, inputs: Path) -> None:
+    text, more, rule = BAD[name]
+    (inputs / "text.txt").write_text(text, encoding="utf-8")
+    ended = pretrain(inputs, "made", *more)
+    assert ended.returncode == 2
+    assert rule in ended.stderr
+    assert ended.stderr.startswith("pretrain.py: error: ")
+    assert ended.stderr.count("\n") == 1
+    assert not left_in(inputs)
+
+
+def test_an_output_in_use_or_another_architecture_is_refused(inputs: Path, bert: Path) -> None:
+    (inputs / "made").mkdir()
+    (inputs / "made" / "mine.txt").write_text("keep", encoding="utf-8")
+    ended = pretrain(inputs, "made")
+    assert ended.returncode == 2
+    assert "made is in use; name another folder, or remove it" in ended.stderr
+    shutil.rmtree(inputs / "made")
+    ended = pretrain(inputs, "made", "--init", str(bert))
+    assert ended.returncode == 2
+    assert "--init must be a distilbert, which is what this trains, got a bert" in ended.stderr
+    assert not left_in(inputs)
