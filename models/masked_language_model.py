@@ -119,11 +119,14 @@ def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLang
 def _prefer_near(model: MaskedLanguageModel) -> None:
     """Draw queries, copy them to keys, and make the positions sinusoids, in place."""
     encoder = model.inner.distilbert
-    for layer in encoder.transformer.layer:
-        query, key = layer.attention.q_lin.weight, layer.attention.k_lin.weight
+    for number in range(encoder.config.n_layers):
+        query, key = (
+            encoder.get_parameter(f"transformer.layer.{number}.attention.{name}.weight")
+            for name in ("q_lin", "k_lin")
+        )
         nn.init.normal_(query, std=query.shape[1] ** -0.5)
         key.copy_(query)
-    table = encoder.embeddings.position_embeddings.weight
+    table = encoder.get_parameter("embeddings.position_embeddings.weight")
     count, width = table.shape
     half = (width + 1) // 2
     frequencies = _SLOWEST ** (torch.arange(half) / half)
