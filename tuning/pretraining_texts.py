@@ -42,7 +42,7 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
                 shutil.copyfile(plan.init.folder / name, folder / name)
     elif not (folder / _TOKENIZER_CONFIG).exists():  # the last to be written
         assert plan.corpus is not None, "checked with the arguments"
-        trained = train_word_pieces(plan.corpus.training(), plan.recipe.vocabulary)
+        trained = train_word_pieces(plan.corpus.training, plan.recipe.vocabulary)
         save_tokenizer(folder, trained, plan.positions)
     return load_tokenizer(folder)[0]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,38 +21,55 @@ _CONTINUES = "##"
 _TOGETHER = 4096  # paragraphs that are encoded in one call: memory stays flat
 
 
-def train_word_pieces(paragraphs: Iterable[str], size: int) -> Tokenizer:
+def train_word_pieces(text: Callable[[], Iterable[str]], size: int) -> Tokenizer:
     """Return a lower-casing WordPiece tokenizer (Schuster and Nakajima, 2012) of this text.
 
     Args:
-        paragraphs: The text.
+        text: Gives the paragraphs, each time it is called.
         size: Word pieces, special tokens among them.
 
     Raises:
         CorpusError: If the text has not so many.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))  # pyright: ignore[reportCallIssue]
+    # the trainer numbers what continues a word as it meets it, in an order of chance, and chooses
+    # among equally frequent pieces by number: a first pass without merges fixes these numbers
+    letters = _train(text(), 1, []).get_vocab().keys() - set(SPECIAL)
+    continuing = sorted(piece for piece in letters if piece.startswith(_CONTINUES))
+    found = _train(text(), size, continuing).get_vocab().keys() - set(SPECIAL)
+    count = len(found) + len(SPECIAL)
+    if count != size:
+        what = "has no more" if count < size else "has more characters than that"
+        raise CorpusError(
+            f"vocabulary: must be what the text supports, {count} word pieces, got {size}: "
+            f"the text {what}; change it in the recipe, or give more text"
+        )
+    numbers = {piece: number for number, piece in enumerate([*SPECIAL, *sorted(found)])}
+    return _make_tokenizer(models.WordPiece(numbers, unk_token=UNKNOWN))  # pyright: ignore[reportCallIssue]
+
+
+def _train(paragraphs: Iterable[str], size: int, first: list[str]) -> Tokenizer:
+    """Return what the trainer makes of the text, these pieces being numbered first."""
+    tokenizer = _make_tokenizer(models.WordPiece(unk_token=UNKNOWN))  # pyright: ignore[reportCallIssue]
+    trainer = WordPieceTrainer(
+        vocab_size=size, special_tokens=[*SPECIAL, *first], show_progress=False
+    )
+    tokenizer.train_from_iterator(paragraphs, trainer)
+    return tokenizer
+
+
+def _make_tokenizer(model: models.WordPiece) -> Tokenizer:
+    """Return a tokenizer as BERT's uncased ones are."""
+    tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
-    tokenizer.train_from_iterator(paragraphs, trainer)
-    found = tokenizer.get_vocab_size()
-    if found != size:
-        what = "has no more" if found < size else "has more characters than that"
-        raise CorpusError(
-            f"vocabulary: must be what the text supports, {found} word pieces, got {size}: "
-            f"the text {what}; change it in the recipe, or give more text"
-        )
-    # the trainer numbers pieces of equal frequency differently each time: here they are sorted
-    pieces = [*SPECIAL, *sorted(tokenizer.get_vocab().keys() - set(SPECIAL))]
-    numbers = {piece: number for number, piece in enumerate(pieces)}
-    tokenizer.model = models.WordPiece(numbers, unk_token=UNKNOWN)  # pyright: ignore[reportCallIssue]
-    marks = [(name, tokenizer.token_to_id(name)) for name in (START, SEPARATOR)]
+    if tokenizer.token_to_id(START) is None:  # before it is trained
+        return tokenizer
+    tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A {SEPARATOR}",
         pair=f"{START} $A {SEPARATOR} $B:1 {SEPARATOR}:1",
-        special_tokens=marks,
+        special_tokens=[(name, tokenizer.get_vocab()[name]) for name in (START, SEPARATOR)],
     )
     return tokenizer
 

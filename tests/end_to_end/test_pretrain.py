@@ -18,7 +18,7 @@ from tuning.options import ROOT
 pytestmark = pytest.mark.slow
 
 RECIPE = """name: tiny
-vocabulary: 100
+vocabulary: 80
 shape: {layers: 2, width: 16, heads: 2, inner_width: 24, positions: 40}
 sequence_length: 16
 corpus: {steps: 60, batch_size: 8}

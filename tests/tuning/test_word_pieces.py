@@ -18,11 +18,12 @@ SIZE = 60
 
 @pytest.fixture(scope="module")
 def trained() -> Tokenizer:
-    return train_word_pieces(TEXT, SIZE)
+    return train_word_pieces(lambda: TEXT, SIZE)
 
 
 def test_the_same_text_gives_the_same_numbers(trained: Tokenizer) -> None:
-    assert train_word_pieces(TEXT, SIZE).get_vocab() == trained.get_vocab()
+    for _ in range(5):  # the trainer alone gives others, of pieces that are equally frequent
+        assert train_word_pieces(lambda: TEXT, SIZE).to_str() == trained.to_str()
     assert trained.get_vocab_size() == SIZE
 
 
@@ -44,9 +45,9 @@ def test_transformers_loads_it_with_the_same_pieces(trained: Tokenizer, tmp_path
 
 def test_a_vocabulary_that_the_text_does_not_support_is_refused() -> None:
     with pytest.raises(CorpusError, match=r"vocabulary: .* got 5000: the text has no more"):
-        train_word_pieces(TEXT, 5000)
+        train_word_pieces(lambda: TEXT, 5000)
     with pytest.raises(CorpusError, match=r"got 8: the text has more characters than that"):
-        train_word_pieces(TEXT, 8)
+        train_word_pieces(lambda: TEXT, 8)
 
 
 def test_masking_knows_what_continues_a_word(trained: Tokenizer) -> None:
