@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke report submission reproduce ui bench faults audit programs test lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,9 @@ freezing: $(READY) ## compare all, some and no layers frozen over three seeds
 
 smoke: $(READY) ## run two trials in seconds
 	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/smoke.yaml $(ARGS)
+
+pretrain: $(READY) ## train an encoder on text; ARGS="--corpus FILES --output FOLDER"
+	$(BIN)/python $(ROOT)tuning/pretrain.py $(ARGS)
 
 report: $(READY) ## turn the log into report/Report.pdf, with figures and tables
 	$(BIN)/python $(ROOT)analysis/make_report.py $(ARGS)

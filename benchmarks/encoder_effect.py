@@ -28,7 +28,7 @@ Scores = dict[str, dict[str, list[float]]]  # by freezing, by metric: a value a 
 
 
 def measure(encoder: str, data: str, folder: Path, overrides: list[str]) -> Scores:
-    """Return the scores of one encoder.
+    """Return the scores of one encoder; grids that are there are read, and not run again.
 
     Raises:
         CalledProcessError: If a grid fails.
@@ -36,8 +36,11 @@ def measure(encoder: str, data: str, folder: Path, overrides: list[str]) -> Scor
     found = {}
     for freezing, epochs in EPOCHS.items():
         place = folder / freezing
-        place.mkdir(parents=True)
         store = f"sqlite:///{place / 'mlflow.db'}"
+        if place.is_dir():
+            found[freezing] = _read_scores(store)
+            continue
+        place.mkdir(parents=True)
         words = ["--encoder", encoder, "--data", data, "--output", str(place / "results")]
         changes = [*overrides, f"freezing={freezing}", f"epochs={epochs}"]
         words += ["--tracking-uri", store, *(w for c in changes for w in ("--set", c))]
@@ -94,6 +97,7 @@ def main() -> int:
     parser.add_argument("encoders", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--output", type=Path, required=True, help="folder for the grids; made")
+    parser.add_argument("--name", default="encoder_effect", help="of the file in results")
     parser.add_argument("--rate", action="append", default=[], metavar="NAME=RATE",
                         help="peak rate of this encoder's trained layers")  # fmt: skip
     args = parser.parse_args()
@@ -104,7 +108,7 @@ def main() -> int:
         overrides = [f"encoder_learning_rate={rates[name]}"] if name in rates else []
         output = args.output.resolve() / name
         measured[name] = measure(folder, args.data, output, overrides)
-        save_record("encoder_effect", {"data": Path(args.data).name, "rates": rates, **measured})
+        save_record(args.name, {"data": Path(args.data).name, "rates": rates, **measured})
     Console(width=120).print(show(measured))
     return 0
 
