@@ -23,18 +23,22 @@ from benchmarks.records import save_record
 from tuning.options import ROOT
 
 METRICS = ("test_auc", "test_f1", "test_accuracy", "test_f1_at_threshold")
+KEPT = (*METRICS, "val_auc")  # the last one chooses between recipes
 EPOCHS = {"all": 5, "none": 2}  # by freezing
 Scores = dict[str, dict[str, list[float]]]  # by freezing, by metric: a value a seed
 
 
-def measure(encoder: str, data: str, folder: Path, overrides: list[str]) -> Scores:
+def measure(
+    encoder: str, data: str, folder: Path, overrides: list[str], modes: list[str]
+) -> Scores:
     """Return the scores of one encoder; grids that are there are read, and not run again.
 
     Raises:
         CalledProcessError: If a grid fails.
     """
     found = {}
-    for freezing, epochs in EPOCHS.items():
+    for freezing in modes:
+        epochs = EPOCHS[freezing]
         place = folder / freezing
         store = f"sqlite:///{place / 'mlflow.db'}"
         if place.is_dir():
@@ -57,7 +61,7 @@ def _read_scores(store: str) -> dict[str, list[float]]:
     assert experiment is not None, "the grid made it"
     runs = client.search_runs([experiment.experiment_id], "tags.kind = 'trial'")
     runs = sorted(runs, key=lambda run: int(run.data.params["seed"]))
-    return {metric: [run.data.metrics[metric] for run in runs] for metric in METRICS}
+    return {metric: [run.data.metrics[metric] for run in runs] for metric in KEPT}
 
 
 def gain(values: list[float], base: list[float]) -> tuple[float, float, float]:
@@ -77,7 +81,7 @@ def show(measured: dict[str, Scores]) -> Table:
     for name in ("layers", "encoder", "AUC", "F1", "accuracy", "F1*", "AUC over the first"):
         table.add_column(name)
     first = next(iter(measured.values()))
-    for freezing in EPOCHS:
+    for freezing in first:
         for name, scores in measured.items():
             values = scores[freezing]
             cells = [
@@ -97,6 +101,7 @@ def main() -> int:
     parser.add_argument("encoders", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--output", type=Path, required=True, help="folder for the grids; made")
+    parser.add_argument("--freezing", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--name", default="encoder_effect", help="of the file in results")
     parser.add_argument("--rate", action="append", default=[], metavar="NAME=RATE",
                         help="peak rate of this encoder's trained layers")  # fmt: skip
@@ -107,7 +112,7 @@ def main() -> int:
         name, _, folder = text.partition("=")
         overrides = [f"encoder_learning_rate={rates[name]}"] if name in rates else []
         output = args.output.resolve() / name
-        measured[name] = measure(folder, args.data, output, overrides)
+        measured[name] = measure(folder, args.data, output, overrides, args.freezing)
         save_record(args.name, {"data": Path(args.data).name, "rates": rates, **measured})
     Console(width=120).print(show(measured))
     return 0

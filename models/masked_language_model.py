@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 from transformers.utils.logging import disable_progress_bar
 
-from models.encoder_files import EncoderError, read_encoder_info
+from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
 # sinusoids of positions: radians a token of the slowest (the fastest has 1), and their height,
 # which makes them twice as long as the embeddings of words
@@ -178,3 +178,4 @@ def save_model(folder: Path, model: MaskedLanguageModel) -> None:
     """Write config and weights into ``folder``, in float16: the head too, to go on from there."""
     disable_progress_bar()
     deepcopy(model.inner).half().save_pretrained(folder)
+    (folder / WEIGHTS).chmod(0o644)  # the library leaves it to its owner alone
