@@ -109,9 +109,10 @@ def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
     """Return the encoder in float32 and eval mode, without BERT's unused pooling layer."""
     # takes seconds to import, and a trial of a head alone needs none of it
     from transformers import AutoModel
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     disable_progress_bar()
+    set_verbosity_error()  # it tells of a head that is not needed; missing weights are told below
     options = {"add_pooling_layer": False} if pooled else {}
     try:
         model, report = AutoModel.from_pretrained(

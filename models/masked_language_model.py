@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForMaskedLM
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
@@ -88,17 +88,19 @@ def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return _SummedLoss.apply(logits, targets)
 
 
-def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLanguageModel:
-    """Return a model with random weights, the same for a seed; its attention prefers near tokens.
-
-    That is what it would spend its first thousands of steps on: positions begin as sinusoids
-    (Vaswani et al., 2017), whose products fall with distance, and keys with the weights of queries
-    (after Trockman and Kolter, 2023: mimetic initialization), so that like finds like.
+def build_model(
+    vocabulary: int, shape: dict[str, int], seed: int, *, near: bool = True
+) -> MaskedLanguageModel:
+    """Return a model with random weights, the same for a seed.
 
     Args:
         vocabulary: V.
         shape: ``layers``, ``width``, ``heads``, ``inner_width`` and ``positions``.
         seed: Of the weights.
+        near: Whether attention begins with a preference for near tokens, which it would spend
+            its first thousands of steps on: positions are sinusoids (Vaswani et al., 2017), whose
+            products fall with distance, and keys have the weights of queries (after Trockman and
+            Kolter, 2023: mimetic initialization), so that like finds like.
     """
     torch.manual_seed(seed)
     config = DistilBertConfig(
@@ -111,7 +113,8 @@ def build_model(vocabulary: int, shape: dict[str, int], seed: int) -> MaskedLang
     )
     config._attn_implementation = "eager"  # trains short sequences faster on a CPU
     model = MaskedLanguageModel(DistilBertForMaskedLM(config)).eval()
-    _prefer_near(model)
+    if near:
+        _prefer_near(model)
     return model
 
 
@@ -151,6 +154,7 @@ def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
             f"{folder}: must be a distilbert, which this trains, got a {info.architecture}"
         )
     disable_progress_bar()
+    set_verbosity_error()  # a missing head is told by the caller
     torch.manual_seed(seed)
     try:
         inner, report = DistilBertForMaskedLM.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues] - two with output_loading_info

@@ -50,6 +50,9 @@ class Recipe(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     vocabulary: int = Field(8192, ge=64, le=65536, description="word pieces, from scratch")
     shape: Shape = Shape()  # pyright: ignore[reportCallIssue] - pydantic's defaults
+    attention: Literal["near", "plain"] = Field(
+        "near", description="from scratch, near: it begins with a preference for near tokens"
+    )
     sequence_length: int = Field(64, ge=8, description="tokens, the first is [CLS]")
     mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of choosing a piece")
     masking: Literal["pieces", "words"] = Field("pieces", description="words: all their pieces")

@@ -117,7 +117,9 @@ def _left_clean(settings: Settings) -> Iterator[None]:
 def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguageModel:
     """Return the model to begin with."""
     if plan.init is None:
-        return build_model(vocabulary, plan.recipe.shape.model_dump(), plan.recipe.seed)
+        recipe = plan.recipe
+        near = recipe.attention == "near"
+        return build_model(vocabulary, recipe.shape.model_dump(), recipe.seed, near=near)
     model, head_is_new = load_model(plan.init.folder, plan.recipe.seed)
     if head_is_new:
         notice_on(console)(

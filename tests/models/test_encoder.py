@@ -11,6 +11,7 @@ from transformers import AutoModel
 from models.encoder import load_encoder
 from models.encoder_files import EncoderError
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
+from tuning.sources import EMBEDDED
 
 TOKENS = torch.tensor([[2, 7, 8, 3, 9, 3], [2, 11, 3, 12, 3, 0]])
 SEGMENTS = torch.tensor(
@@ -82,3 +83,10 @@ def test_weights_that_are_cut_off_are_an_error_of_ours(distilbert: Path, tmp_pat
     (tmp_path / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(EncoderError, match="the encoder cannot be loaded"):
         load_encoder(tmp_path, 2)
+
+
+def test_weights_of_a_head_for_masked_pieces_are_no_news(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    load_encoder(EMBEDDED / "encoder", 4)
+    assert capfd.readouterr() == ("", "")

@@ -114,3 +114,6 @@ def test_attention_begins_with_near_positions() -> None:
     near, far = (cosine_similarity(table[:-d], table[d:]).mean() for d in (1, 20))
     assert near > 0.8
     assert far < 0.5
+    plain = build_model(V, shape, seed=0, near=False).inner.distilbert
+    table = plain.embeddings.position_embeddings.weight
+    assert cosine_similarity(table[:-1], table[1:]).mean().abs() < 0.2
