@@ -105,9 +105,13 @@ def how_to_go_on(args: argparse.Namespace, experiment: str) -> str:
     """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
     if not find_interrupted(local_output(args), experiment):
         return "Interrupted before the first trial: there is nothing to resume"
+    return f"Interrupted; to go on: {resume_command()}"
+
+
+def resume_command() -> str:
+    """Return this program's command line with --resume, without passwords."""
     words = [word for word in sys.argv if word not in ("--resume", "--overwrite")]
-    command = shlex.join(["python", *map(hide_passwords, words), "--resume"])
-    return f"Interrupted; to go on: {command}"
+    return shlex.join(["python", *map(hide_passwords, words), "--resume"])
 
 
 def _named(output: Path, name: str, experiment: str) -> Path:

@@ -18,6 +18,7 @@ from tuning.pretraining_config import Phase
 from tuning.pretraining_progress import PretrainingProgress
 from tuning.pretraining_texts import PhaseText
 from tuning.trial_state import load_state, save_state
+from tuning.whole_files import DamagedError
 
 _POINTS = 20  # of each phase, at equal shares of its budget: scored, logged and kept
 _SCORED = 512  # held-out sequences at a point; at the end all are scored
@@ -56,7 +57,10 @@ class Course:
         self.state, self.log = state, log
         self._begun: dict[str, Any] | None = None
         self.points: list[Point] = []
-        found = load_state(state)
+        try:
+            found = load_state(state)
+        except DamagedError as error:
+            raise DamagedError(f"{state}: was altered; --overwrite begins anew") from error
         if found is not None:
             self._begun, self.points = found
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
 from tuning.interrupts import interruptible
 from tuning.journal import Journal, read_delivered
 from tuning.launch_record import delivered
-from tuning.launches import LaunchError, Settings, held, is_running
+from tuning.launches import LaunchError, Settings, held, is_running, resume_command
 from tuning.options import ROOT, git_commit, tracking_uri
 from tuning.places import Place
 from tuning.pretraining_course import Course
@@ -42,7 +42,7 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
     settings = _choose_folder(args, output)
     with _left_clean(settings), held(settings.folder):
         console.print("Preparing the text", highlight=False)
-        moved = settings.resumed and output.is_dir()  # and its end was not logged
+        moved = settings.resumed and (output / CONFIG).is_file()  # and its end was not logged
         tokenizer = make_tokenizer(plan, output if moved else settings.folder / "encoder")
         texts = make_texts(plan, tokenizer, settings.folder)
         model = _make_model(plan, tokenizer.get_vocab_size(), console)
@@ -51,7 +51,12 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
         state = Place(str(settings.folder / _STATE))
         course = Course(plan.phases, texts, model, precision=precision, state=state, log=log)
         with interruptible(), delivered(log, settings, console):
-            course.run(console)
+            try:
+                course.run(console)
+            except BaseException:
+                if not course.points:  # there is nothing to resume
+                    log.give_up("ended before its first point")
+                raise
             publish(plan, course, settings, output, console)
     if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
         shutil.rmtree(settings.folder)
@@ -132,5 +137,4 @@ def how_to_go_on(args: argparse.Namespace) -> str:
     """Return what to tell the user of a training that Ctrl-C ended."""
     if not (work_folder(args.output.resolve()) / _STATE).exists():
         return "Interrupted before the first point: there is nothing to resume"
-    words = [word for word in sys.argv if word not in ("--resume", "--overwrite")]
-    return f"Interrupted; to go on: python {' '.join(words)} --resume"
+    return f"Interrupted; to go on: {resume_command()}"
