@@ -101,6 +101,7 @@ def main() -> int:
     parser.add_argument("encoders", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--output", type=Path, required=True, help="folder for the grids; made")
+    parser.add_argument("--seeds", type=int, default=5, help="from 0")
     parser.add_argument("--freezing", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--name", default="encoder_effect", help="of the file in results")
     parser.add_argument("--rate", action="append", default=[], metavar="NAME=RATE",
@@ -110,7 +111,8 @@ def main() -> int:
     measured = {}
     for text in args.encoders:
         name, _, folder = text.partition("=")
-        overrides = [f"encoder_learning_rate={rates[name]}"] if name in rates else []
+        overrides = [f"seed={list(range(args.seeds))}"]
+        overrides += [f"encoder_learning_rate={rates[name]}"] if name in rates else []
         output = args.output.resolve() / name
         measured[name] = measure(folder, args.data, output, overrides, args.freezing)
         save_record(args.name, {"data": Path(args.data).name, "rates": rates, **measured})
