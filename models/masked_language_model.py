@@ -37,7 +37,6 @@ class MaskedLanguageModel(nn.Module):
     def __init__(self, inner: DistilBertForMaskedLM) -> None:
         super().__init__()
         self.inner = inner
-        self.order = nn.Linear(inner.config.dim, 1)
 
     def forward(self, tokens: Tensor, starts: Tensor, chosen: Tensor) -> Tensor:
         """Return logits of the word pieces at the chosen positions, (M, V).
@@ -50,7 +49,6 @@ class MaskedLanguageModel(nn.Module):
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
-        self.follows = self.order(states[:, 0]).squeeze(-1)
         masked = self.inner.vocab_transform(states[chosen])  # (M, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
         return self.inner.vocab_projector(masked)

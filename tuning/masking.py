@@ -30,14 +30,12 @@ class Vocabulary:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskedBatch:
     """Sequences to restore: ids after masking (B, T), where they were chosen (B, T), what stood
-    at those positions (M,), and the position of each sequence's first token (B,). ``follows``
-    (B,) says whether the second half is that of the sequence, or another's."""
+    at those positions (M,), and the position of each sequence's first token (B,)."""
 
     tokens: np.ndarray
     chosen: np.ndarray
     targets: np.ndarray
     starts: np.ndarray
-    follows: np.ndarray
 
 
 class PackedText:
@@ -63,9 +61,7 @@ class PackedText:
         mask_fraction: float,
         whole_words: bool,
         seed: int,
-        halves: bool = False,
     ) -> None:
-        self.halves = halves
         self.stream, self.vocabulary, self.length = stream, vocabulary, length
         self.last_start = positions - length
         self.mask_fraction, self.whole_words, self.seed = mask_fraction, whole_words, seed
@@ -112,15 +108,9 @@ class PackedText:
         places = cut + rows[:, None] * step + np.arange(step)
         tokens = np.full((len(rows), self.length), self.vocabulary.start, dtype=np.int64)
         tokens[:, 1:] = self.stream[places]
-        if self.halves:
-            tokens[:, self.length // 2] = self.vocabulary.separator
         return tokens
 
     def _mask(self, tokens: np.ndarray, draw: np.random.Generator) -> MaskedBatch:
-        follows = draw.random(len(tokens)) < 0.5 if self.halves else np.ones(len(tokens), bool)
-        half = self.length // 2
-        others = np.roll(tokens, 1, axis=0)
-        tokens[~follows, half:] = others[~follows, half:]
         chosen = self._choose(tokens, draw)
         targets = tokens[chosen]
         lot = draw.random(len(targets))
@@ -131,7 +121,7 @@ class PackedText:
         masked = tokens.copy()
         masked[chosen] = shown
         starts = draw.integers(self.last_start + 1, size=len(tokens))
-        return MaskedBatch(tokens=masked, chosen=chosen, targets=targets, starts=starts, follows=follows)
+        return MaskedBatch(tokens=masked, chosen=chosen, targets=targets, starts=starts)
 
     def _choose(self, tokens: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         """Return the positions to restore, bool (B, T): no special token, at least one."""

@@ -125,15 +125,7 @@ class Pretraining:
             return self.model(tokens, starts, chosen), targets
 
     def _loss(self, part: MaskedBatch) -> Tensor:
-        loss = summed_loss(*self._logits(part))
-        if not self.text.halves:
-            return loss
-        follows = torch.from_numpy(part.follows).float().to(self.device)
-        aside = torch.nn.functional.binary_cross_entropy_with_logits(
-            self.model.follows.float(), follows, reduction="sum"
-        )
-        self.order_right = ((self.model.follows > 0) == (follows > 0.5)).float().mean().item()
-        return loss + len(part.targets) / len(follows) * aside
+        return summed_loss(*self._logits(part))
 
     @torch.inference_mode()
     def score(self, text: PackedText, sequences: int) -> dict[str, float]:
@@ -181,7 +173,6 @@ def split(batch: MaskedBatch, size: int) -> Iterator[MaskedBatch]:
             chosen=batch.chosen[rows],
             targets=batch.targets[before:after],
             starts=batch.starts[rows],
-            follows=batch.follows[rows],
         )
 
 

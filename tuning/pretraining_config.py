@@ -56,7 +56,6 @@ class Recipe(StrictModel):
     sequence_length: int = Field(64, ge=8, description="tokens, the first is [CLS]")
     mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of choosing a piece")
     masking: Literal["pieces", "words"] = Field("pieces", description="words: all their pieces")
-    order: bool = Field(False, description="also tell whether the second half follows the first")
     heldout_fraction: float = Field(
         0.01, gt=0, lt=1, description="of the paragraphs, if no held-out files are given"
     )

@@ -80,7 +80,6 @@ def _pack(parts: Iterable[str], tokenizer: Tokenizer, path: Path, plan: Plan) ->
         mask_fraction=recipe.mask_fraction,
         whole_words=recipe.masking == "words",
         seed=recipe.seed,
-        halves=recipe.order,
     )
 
 
