@@ -18,6 +18,7 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
+_ROWS = 128  # masked positions go through the head in multiples of this
 # sinusoids of positions: radians a token of the slowest (the fastest has 1), and their height,
 # which makes them twice as long as the embeddings of words
 _SLOWEST, _POSITION_SCALE = 0.01, 0.04 * 2**0.5
@@ -49,9 +50,13 @@ class MaskedLanguageModel(nn.Module):
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
-        masked = self.inner.vocab_transform(states[chosen])  # (M, D)
+        places = chosen.flatten().nonzero().squeeze(-1)  # (M,)
+        count = len(places)
+        # products are prepared, and kept, for each number of rows: a few numbers are enough
+        places = nn.functional.pad(places, (0, -count % _ROWS))
+        masked = self.inner.vocab_transform(states.flatten(0, 1)[places])  # (M + padding, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
-        return self.inner.vocab_projector(masked)
+        return self.inner.vocab_projector(masked)[:count]
 
 
 class _SummedLoss(torch.autograd.Function):

@@ -117,3 +117,13 @@ def test_attention_begins_with_near_positions() -> None:
     plain = build_model(V, shape, seed=0, near=False).inner.distilbert
     table = plain.embeddings.position_embeddings.weight
     assert cosine_similarity(table[:-1], table[1:]).mean().abs() < 0.2
+
+
+def test_the_head_sees_few_numbers_of_rows() -> None:
+    model, rows = build_model(V, SHAPE, seed=0), set()
+    model.inner.vocab_projector.register_forward_hook(lambda _, args, __: rows.add(len(args[0])))
+    tokens, starts, _ = inputs()
+    for count in (1, 4, 21):
+        chosen = (torch.arange(B * T) < count).view(B, T)
+        assert len(model(tokens, starts, chosen)) == count
+    assert len(rows) == 1  # torch keeps what it prepared for each: memory would grow
