@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 from transformers import (
     AutoTokenizer,
     DataCollatorForLanguageModeling,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -125,7 +126,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
             report_to=[],
             disable_tqdm=True,
         )
-        Trainer(
+        trainer = Trainer(
             model=model.inner,
             args=arguments,
             train_dataset=sequences,  # pyright: ignore[reportArgumentType] - a list will do
@@ -133,7 +134,9 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
                 tokenizer, mlm_probability=text.mask_fraction
             ),
             callbacks=[watch],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     side.note(watch.steps, phase.batch_size * text.length)
 
 
