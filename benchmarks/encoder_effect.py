@@ -59,7 +59,8 @@ def _read_scores(store: str) -> dict[str, list[float]]:
     client = MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("encoder_effect")
     assert experiment is not None, "the grid made it"
-    runs = client.search_runs([experiment.experiment_id], "tags.kind = 'trial'")
+    query = "tags.kind = 'trial' and attributes.status = 'FINISHED'"
+    runs = client.search_runs([experiment.experiment_id], query)
     runs = sorted(runs, key=lambda run: int(run.data.params["seed"]))
     return {metric: [run.data.metrics[metric] for run in runs] for metric in KEPT}
 
