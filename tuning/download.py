@@ -125,7 +125,8 @@ def find_cached_encoder(name: str) -> Path | None:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(name, local_files_only=True))
+        # with the same patterns, or the files that nobody asked for count as missing
+        folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, ValueError):
         return None
     whole = all((folder / needed).is_file() for needed in ENCODER_FILES if "_config" not in needed)

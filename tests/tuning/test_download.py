@@ -86,11 +86,11 @@ def test_two_at_the_same_time_download_once(host: Host, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hub(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """Return a hub that has the embedded encoder under another name; the cache is empty."""
+    """Return a hub that has the embedded encoder, card and picture too; the cache is empty."""
     monkeypatch.setenv("HF_ENDPOINT", host.url)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    files = [path for path in (EMBEDDED / "encoder").iterdir() if path.suffix != ".md"]
+    files = sorted((EMBEDDED / "encoder").iterdir())
     siblings = ",".join(f'{{"rfilename": "{path.name}"}}' for path in files)
     info = f'{{"id": "{NAME}", "modelId": "{NAME}", "sha": "{COMMIT}", "siblings": [{siblings}]}}'
     for revision in ("", "/revision/main", f"/revision/{COMMIT}"):
@@ -121,6 +121,7 @@ def test_an_encoder_arrives_whole_under_its_commit_and_stays(hub: Host) -> None:
     assert folder.name == COMMIT
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         assert (folder / name).read_bytes() == (EMBEDDED / "encoder" / name).read_bytes()
+    assert not any("CARD.md" in request or ".svg" in request for request in hub.requests)
     asked = len(hub.requests)
     assert find_cached_encoder(NAME) == folder
     assert len(hub.requests) == asked
