@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,25 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-
-os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 wait minutes for no server
-
-from mlflow.entities import Experiment, Run, ViewType
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
+from analysis.stores import StoreError, first_line, open_store
 from measures.passwords import hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
 _KINDS = ("experiment", "trial", "champion")
-
-
-class StoreError(ValueError):
-    """A store that cannot be read; the message names it and what is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,19 +50,9 @@ class Store:
     """
 
     def __init__(self, uri: str) -> None:
-        path = Path(uri.removeprefix("sqlite:///"))
-        if uri.startswith("sqlite:///") and not path.is_file():
-            raise StoreError(
-                f"{path}: no MLflow store here; python tuning/run_grid.py makes one, "
-                "--tracking-uri names another"
-            )
         self.uri = hide_passwords(uri)
         self.notes: list[str] = []
-        try:
-            self.client = MlflowClient(tracking_uri=uri)
-            self._experiments = list(self.client.search_experiments(ViewType.ACTIVE_ONLY))
-        except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-            raise StoreError(f"{self.uri}: cannot be read: {_first_line(error)}") from error
+        self.client, self._experiments = open_store(uri)
 
     def latest(self, experiment: str) -> Launch | None:
         """Return the newest launch with a finished trial, or the newest if none has one.
@@ -230,7 +209,7 @@ class Store:
             return Path(self.client.download_artifacts(run_id, name, str(folder)))
         except (MlflowException, OSError) as error:
             raise StoreError(
-                f"{self.uri}: run {run_id} has no {name}: {_first_line(error)}"
+                f"{self.uri}: run {run_id} has no {name}: {first_line(error)}"
             ) from error
 
     @contextmanager
@@ -238,10 +217,6 @@ class Store:
         """Give an artifact's place in a temporary folder, for as long as the block lasts."""
         with TemporaryDirectory() as folder:
             yield self.save_artifacts(run_id, name, Path(folder))
-
-
-def _first_line(error: BaseException) -> str:
-    return hide_passwords(str(error).strip().split("\n")[0])
 
 
 def _trial_of(run: Run) -> str:

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from tuning.options import ROOT
 
 Ended = subprocess.CompletedProcess[str]
 FEW = {"train": 320, "validation": 120, "test": 120}  # pairs
+FEWER = {"train": 128, "validation": 48, "test": 48}  # for what needs no scores
 HANG = 300.0  # seconds after which nothing more is expected
 
 
@@ -40,13 +41,13 @@ def command(script: str, *words: str) -> list[str]:
     return [sys.executable, str(ROOT / "tuning" / script), *words]
 
 
-def few_pairs(folder: Path) -> Path:
+def few_pairs(folder: Path, counts: Mapping[str, int] = FEW) -> Path:
     """Return a data folder inside ``folder`` with the first of the embedded pairs."""
     few, all_pairs = folder / "few", ROOT / "embedded/pairs"
     if not few.is_dir():
         few.mkdir()
         shutil.copy(all_pairs / "columns.yaml", few)
-        for split, count in FEW.items():
+        for split, count in counts.items():
             lines = (all_pairs / f"{split}.tsv").read_bytes().splitlines(keepends=True)
             (few / f"{split}.tsv").write_bytes(b"".join(lines[: count + 1]))  # and the header
     return few

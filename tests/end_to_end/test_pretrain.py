@@ -3,7 +3,9 @@
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from tests.end_to_end.running import HANG, Ended, command, store_in
 from tuning.options import ROOT
+from tuning.pretrain import main
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +56,20 @@ def pretrain(folder: Path, name: str, *more: str) -> Ended:
     return subprocess.run(
         words_for(folder, name, *more), capture_output=True, text=True, check=False, timeout=HANG
     )
+
+
+@pytest.fixture
+def refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Return how to have the command refuse, in this process, and get what it says."""
+
+    def run(folder: Path, name: str, *more: str) -> str:
+        monkeypatch.setattr(sys, "argv", words_for(folder, name, *more)[1:])
+        assert main() == 2
+        return capsys.readouterr().err
+
+    return run
 
 
 def run_of(folder: Path) -> Run:
@@ -112,15 +129,16 @@ def kill_after_first_point(folder: Path, name: str) -> None:
     process.wait()
 
 
-def test_a_killed_training_resumes_to_the_equal_encoder(inputs: Path) -> None:
+def test_a_killed_training_resumes_to_the_equal_encoder(
+    inputs: Path, refused: Callable[..., str]
+) -> None:
     more = ("--set", "corpus.steps=400")
     kill_after_first_point(inputs, "killed")
     assert not (inputs / "killed").exists()  # nothing half-written
-    refused = pretrain(inputs, "killed", *more)
-    assert refused.returncode == 2
-    assert "was cut off there; --resume goes on with it" in refused.stderr
-    other = pretrain(inputs, "killed", "--set", "corpus.steps=300", "--resume")
-    assert "recipe.corpus.steps was 400, is now 300" in other.stderr
+    said = refused(inputs, "killed", *more)
+    assert "was cut off there; --resume goes on with it" in said
+    said = refused(inputs, "killed", "--set", "corpus.steps=300", "--resume")
+    assert "recipe.corpus.steps was 400, is now 300" in said
     resumed = pretrain(inputs, "killed", *more, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     whole = pretrain(inputs, "whole", *more)
@@ -140,25 +158,26 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_sentence_and_leaves_nothing(name: str, inputs: Path) -> None:
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    name: str, inputs: Path, refused: Callable[..., str]
+) -> None:
     text, more, rule = BAD[name]
     (inputs / "text.txt").write_text(text, encoding="utf-8")
-    ended = pretrain(inputs, "made", *more)
-    assert ended.returncode == 2
-    assert rule in ended.stderr
-    assert ended.stderr.startswith("pretrain.py: error: ")
-    assert ended.stderr.count("\n") == 1
+    said = refused(inputs, "made", *more)
+    assert rule in said
+    assert said.startswith("pretrain.py: error: ")
+    assert said.count("\n") == 1
     assert not left_in(inputs)
 
 
-def test_an_output_in_use_or_another_architecture_is_refused(inputs: Path, bert: Path) -> None:
+def test_an_output_in_use_or_another_architecture_is_refused(
+    inputs: Path, bert: Path, refused: Callable[..., str]
+) -> None:
     (inputs / "made").mkdir()
     (inputs / "made" / "mine.txt").write_text("keep", encoding="utf-8")
-    ended = pretrain(inputs, "made")
-    assert ended.returncode == 2
-    assert "made is in use; name another folder, or remove it" in ended.stderr
+    said = refused(inputs, "made")
+    assert "made is in use; name another folder, or remove it" in said
     shutil.rmtree(inputs / "made")
-    ended = pretrain(inputs, "made", "--init", str(bert))
-    assert ended.returncode == 2
-    assert "--init must be a distilbert, which is what this trains, got a bert" in ended.stderr
+    said = refused(inputs, "made", "--init", str(bert))
+    assert "--init must be a distilbert, which is what this trains, got a bert" in said
     assert not left_in(inputs)

@@ -9,6 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.end_to_end.running import (
+    FEWER,
     Ran,
     command,
     few_pairs,
@@ -84,9 +85,14 @@ def test_a_score_that_differs_is_marked_and_ends_with_1(smoke: Ran, tmp_path: Pa
     assert "differs" in line
 
 
+def fewer_pairs(folder: Path, *changes: str) -> list[str]:
+    """Return the words for the smallest data, and for changes of the experiment."""
+    changed = [word for change in changes for word in ("--set", change)]
+    return ["--data", str(few_pairs(folder, FEWER)), *changed]
+
+
 def test_cached_and_uncached_launches_come_to_the_same(tmp_path: Path) -> None:
-    few = ["--data", str(few_pairs(tmp_path)), "--set", "epochs=2", "--set", "batch_size=16",
-           "--set", "learning_rate=0.001"]  # fmt: skip
+    few = fewer_pairs(tmp_path, "epochs=2", "batch_size=16", "learning_rate=0.001")
     cached = run_smoke(tmp_path, *few)
     plain = run_smoke(tmp_path, *few, "--set", "name=plain", "--no-cache-activations")
     for ran in (cached, plain):
@@ -96,7 +102,7 @@ def test_cached_and_uncached_launches_come_to_the_same(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_fails_is_named_with_its_log_and_the_others_go_on(tmp_path: Path) -> None:
-    few = ["--data", str(few_pairs(tmp_path)), "--set", "epochs=1", "--set", "learning_rate=0.01"]
+    few = fewer_pairs(tmp_path, "epochs=1", "learning_rate=0.01")
     ran = run_smoke(tmp_path, *few, "--set", "head_width=[8, 2000000000000]")
     assert ran.ended.returncode == 1, ran.ended.stderr
     assert ran.ended.stdout.count("02-2000000000000: is tried again") == 2

@@ -14,7 +14,7 @@ import psutil
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import HANG, command, few_pairs
+from tests.end_to_end.running import FEWER, HANG, command, few_pairs
 from tuning.journal import JOURNAL
 from tuning.launches import find_interrupted
 from tuning.options import ROOT
@@ -46,7 +46,7 @@ class Launch:
     """
 
     name, script = "smoke", "run_grid.py"
-    changes = ("freezing=some", "learning_rate=[0.001, 0.01]", "epochs=8", "batch_size=16")
+    changes = ("freezing=[all, some]", "learning_rate=0.01", "epochs=8", "batch_size=16")
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Launch:
         """Start the command, resuming what was interrupted."""
         changes = [word for change in self.changes for word in ("--set", change)]
         places = ["--output", str(self.output), "--tracking-uri", self.store]
-        places += ["--data", str(few_pairs(self.folder)), "--encoder", "embedded"]
+        places += ["--data", str(few_pairs(self.folder, FEWER)), "--encoder", "embedded"]
         resume = ["--resume"] if find_interrupted(self.output, self.name) else []
         experiment = str(ROOT / f"experiments/{self.name}.yaml")
         return subprocess.Popen(

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from subprocess import Popen
 
 from tests.faults.harness import Harm, History, Launch, SearchLaunch
 
 Expected = dict[str, History]
-SECONDS = 24.0  # that a launch takes on 2 cores: it is killed at any moment of them
+Wait = Callable[[Launch, Popen[str]], object]
 
 
 def driver_killed(
@@ -22,7 +23,7 @@ def driver_killed(
     count: int,
     seed: int,
     spoiled: tuple[str, ...] = (),
-    seconds: float = SECONDS,
+    seconds: float | None = None,
 ) -> Harm:
     """SIGKILL the driver at random moments, and let it go on each time.
 
@@ -32,15 +33,31 @@ def driver_killed(
         count: How often.
         seed: Of the moments.
         spoiled: Patterns of files below the results; after each kill a byte of one is changed.
-        seconds: In which each moment lies.
+        seconds: In which each moment lies; without, it comes one to four epochs after the last.
     """
     draw = random.Random(seed)
+    wait = some_epochs(draw) if seconds is None else some_seconds(draw, seconds)
 
     def harm_it(launch: Launch) -> None:
         for pattern in spoiled:
             spoil(sorted(launch.output.glob(pattern))[:1], draw)
 
-    return killed(Launch, folder, expected, count, lambda: draw.uniform(0, seconds), harm_it)
+    return killed(Launch, folder, expected, count, wait, harm_it)
+
+
+def some_seconds(draw: random.Random, most: float) -> Wait:
+    """Return a wait that ends at any moment, whatever the launch does then."""
+    return lambda launch, driver: time.sleep(draw.uniform(0, most))
+
+
+def some_epochs(draw: random.Random) -> Wait:
+    """Return a wait that ends while trials train, however busy the machine is."""
+
+    def wait(launch: Launch, driver: Popen[str]) -> None:
+        enough = launch.epochs() + draw.randint(1, 4)
+        launch.wait(lambda: launch.epochs() >= enough, driver)
+
+    return wait
 
 
 def killed(
@@ -48,7 +65,7 @@ def killed(
     folder: Path,
     expected: Expected,
     count: int,
-    moment: Callable[[], float],
+    wait: Wait,
     after: Callable[[Launch], None] = lambda launch: None,
 ) -> Harm:
     """SIGKILL drivers ``count`` times, of one launch or, where it ends before, of several.
@@ -58,14 +75,14 @@ def killed(
         folder: Gets a folder for each.
         expected: What each should come to.
         count: Of the kills.
-        moment: Gives the seconds from the start of a driver to its kill.
+        wait: Lasts from the start of a driver to its kill.
         after: Done after each kill.
     """
     launches = [kind(folder / "0")]
     left = count
     while left:
         driver = launches[-1].start()
-        time.sleep(moment())
+        wait(launches[-1], driver)
         if driver.poll() is None:
             launches[-1].kill(driver)
             after(launches[-1])
@@ -90,7 +107,7 @@ def added(harms: list[Harm]) -> Harm:
 def search_killed(folder: Path, expected: Expected, count: int, seed: int, seconds: float) -> Harm:
     """SIGKILL the driver of a search at random moments, and let it go on each time."""
     draw = random.Random(seed)
-    return killed(SearchLaunch, folder, expected, count, lambda: draw.uniform(0, seconds))
+    return killed(SearchLaunch, folder, expected, count, some_seconds(draw, seconds))
 
 
 def spoil(paths: list[Path], draw: random.Random) -> None:
@@ -178,6 +195,6 @@ def two_at_once(folder: Path, expected: Expected) -> Harm:
     harms = [launch.harm(expected) for launch in (one, other)]
     cached = list(one.output.glob("activations/*.safetensors"))
     lost = [f"exit code {code}" for code in codes if code] + harms[0].lost + harms[1].lost
-    if len(cached) != 1:
+    if len(cached) != 2:  # one for each boundary
         lost.append(f"{len(cached)} caches")
     return replace(harms[0], lost=lost, differing=harms[0].differing + harms[1].differing)

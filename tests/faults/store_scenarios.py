@@ -15,7 +15,7 @@ from tests.faults.scenarios import Expected
 from tests.faults.stores import Server, grow, small_disk
 from tuning.options import ROOT
 
-MEGABYTES = 75.0  # that its results and cache take
+MEGABYTES = 57.0  # that its results and cache take
 
 
 def store_stopped(folder: Path, expected: Expected, seed: int) -> Harm:

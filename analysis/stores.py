@@ -1,0 +1,54 @@
+"""Open an MLflow store to read it, or say in a sentence why it cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlflow.entities import Experiment, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from measures.passwords import hide_passwords
+
+_SERVERS = ("postgresql", "mysql", "mssql")
+
+
+class StoreError(ValueError):
+    """A store that cannot be read; the message names it and what is missing."""
+
+
+def open_store(uri: str) -> tuple[MlflowClient, list[Experiment]]:
+    """Return a client of the store and the store's experiments.
+
+    Raises:
+        StoreError: If there is no such store, or it cannot be read.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:///") and not path.is_file():
+        raise StoreError(
+            f"{path}: no MLflow store here; python tuning/run_grid.py makes one, "
+            "--tracking-uri names another"
+        )
+    try:
+        _ask_once(uri)
+        client = MlflowClient(tracking_uri=uri)
+        return client, list(client.search_experiments(ViewType.ACTIVE_ONLY))
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise StoreError(f"{hide_passwords(uri)}: cannot be read: {first_line(error)}") from error
+
+
+def _ask_once(uri: str) -> None:
+    """Connect to a database server a single time: MLflow tries it for more than a minute."""
+    if uri.startswith(_SERVERS):
+        engine = create_engine(uri)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without passwords."""
+    return hide_passwords(str(error).strip().split("\n")[0])
