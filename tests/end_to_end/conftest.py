@@ -1,11 +1,13 @@
-"""One grid and one search that many tests read."""
+"""One grid and one search that many tests read; commands without a process of their own."""
 
 import json
+import sys
+from collections.abc import Callable
 
 import pytest
 from filelock import FileLock
 
-from tests.end_to_end.running import Ended, Ran, run_smoke, store_in
+from tests.end_to_end.running import Call, Ended, Ran, run_smoke, store_in
 from tests.end_to_end.searching import search
 
 CHANGES = [
@@ -14,6 +16,19 @@ CHANGES = [
     "epochs=2",
     "overlap_features=true",  # so that two epochs are enough not to collapse
 ]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return how to run a command in this process, where its imports are already paid for."""
+
+    def run(main: Callable[[], int], words: list[str]) -> Ended:
+        monkeypatch.setattr(sys, "argv", words[1:])
+        code = main()
+        output, errors = capsys.readouterr()
+        return Ended(words, code, output, errors)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 from tuning.options import ROOT
 
 Ended = subprocess.CompletedProcess[str]
+Call = Callable[[Callable[[], int], list[str]], Ended]
 FEW = {"train": 320, "validation": 120, "test": 120}  # pairs
 FEWER = {"train": 128, "validation": 48, "test": 48}  # for what needs no scores
 HANG = 300.0  # seconds after which nothing more is expected
@@ -72,11 +73,8 @@ def run_smoke(folder: Path, *words: str) -> Ran:
     return Ran(folder=folder, store=store, ended=ended)
 
 
-def reproduce(ran: Ran, *words: str) -> Ended:
-    words = (*words, "--tracking-uri", ran.store)
-    return subprocess.run(
-        command("reproduce.py", *words), capture_output=True, text=True, check=False
-    )
+def words_to_reproduce(ran: Ran, *words: str) -> list[str]:
+    return command("reproduce.py", *words, "--tracking-uri", ran.store)
 
 
 @contextmanager

@@ -2,30 +2,32 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import Ended, command, few_pairs
+from tests.end_to_end.running import FEW, Ended, command, few_pairs
 from tuning.options import ROOT
 from tuning.study import open_storage
 
 SMOKE = str(ROOT / "experiments/smoke_search.yaml")
 
 
-def words_for(folder: Path, *words: str) -> list[str]:
+def words_for(folder: Path, *words: str, pairs: Mapping[str, int] = FEW) -> list[str]:
     store = f"sqlite:///{folder / 'log.db'}"
-    few = ["--data", str(few_pairs(folder)), "--set", "batch_size=16"]
+    few = ["--data", str(few_pairs(folder, pairs)), "--set", "batch_size=16"]
     places = ["--output", str(folder / "out"), "--tracking-uri", store, *few]
     return command("run_search.py", SMOKE, *places, *words)
 
 
-def search(folder: Path, *words: str) -> Ended:
+def search(folder: Path, *words: str, pairs: Mapping[str, int] = FEW) -> Ended:
     return subprocess.run(
-        words_for(folder, *words), capture_output=True, text=True, check=False, cwd=folder
-    )
+        words_for(folder, *words, pairs=pairs),
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
 
 
 def study_of(folder: Path) -> optuna.Study:

@@ -3,7 +3,6 @@
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import HANG, Ended, command, store_in
+from tests.end_to_end.running import HANG, Call, Ended, command, store_in
 from tuning.options import ROOT
 from tuning.pretrain import main
 
@@ -59,15 +58,13 @@ def pretrain(folder: Path, name: str, *more: str) -> Ended:
 
 
 @pytest.fixture
-def refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., str]:
-    """Return how to have the command refuse, in this process, and get what it says."""
+def refused(call: Call) -> Callable[..., str]:
+    """Return how to have the command refuse, and get what it says."""
 
     def run(folder: Path, name: str, *more: str) -> str:
-        monkeypatch.setattr(sys, "argv", words_for(folder, name, *more)[1:])
-        assert main() == 2
-        return capsys.readouterr().err
+        ended = call(main, words_for(folder, name, *more))
+        assert ended.returncode == 2
+        return ended.stderr
 
     return run
 

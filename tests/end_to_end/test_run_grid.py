@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,18 @@ from mlflow.tracking import MlflowClient
 
 from tests.end_to_end.running import (
     FEWER,
+    Call,
     Ran,
     command,
     few_pairs,
-    reproduce,
     run_smoke,
     started,
     store_in,
     wait_for,
+    words_to_reproduce,
 )
 from tuning.options import ROOT
+from tuning.reproduce import main
 
 pytestmark = pytest.mark.slow
 
@@ -59,19 +62,23 @@ def test_test_scores_are_not_among_what_ray_was_told(smoke: Ran) -> None:
 
 
 def test_all_runs_reproduce_their_scores(smoke: Ran) -> None:
-    ended = reproduce(smoke, "--all", "smoke")
+    words = words_to_reproduce(smoke, "--all", "smoke")
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "4 of 4 runs reproduce their scores" in ended.stdout
 
 
-def test_a_trials_folder_reproduces_elsewhere(smoke: Ran, tmp_path: Path) -> None:
+def test_a_trials_folder_reproduces_elsewhere(smoke: Ran, call: Call, tmp_path: Path) -> None:
     (source,) = (smoke.folder / "out").glob("smoke-*")
     shutil.copytree(source, tmp_path / "moved")
-    ended = reproduce(smoke, str(next((tmp_path / "moved").glob("04-*"))))
+    folder = next((tmp_path / "moved").glob("04-*"))
+    ended = call(main, words_to_reproduce(smoke, str(folder)))
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_a_score_that_differs_is_marked_and_ends_with_1(smoke: Ran, tmp_path: Path) -> None:
+def test_a_score_that_differs_is_marked_and_ends_with_1(
+    smoke: Ran, call: Call, tmp_path: Path
+) -> None:
     (source,) = (smoke.folder / "out").glob("smoke-*")
     shutil.copytree(source, tmp_path / "moved")
     folder = next((tmp_path / "moved").glob("01-*"))
@@ -79,7 +86,7 @@ def test_a_score_that_differs_is_marked_and_ends_with_1(smoke: Ran, tmp_path: Pa
     card = json.loads(path.read_bytes())
     card["metrics"]["test_auc"] += 0.001
     path.write_text(json.dumps(card))
-    ended = reproduce(smoke, str(folder))
+    ended = call(main, words_to_reproduce(smoke, str(folder)))
     assert ended.returncode == 1
     (line,) = (line for line in ended.stdout.split("\n") if "test_auc " in line)
     assert "differs" in line

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import Ran, command, few_pairs
-from tests.end_to_end.searching import SMOKE, runs_of, search, study_of, tune_results
+from tests.end_to_end.running import Call, Ran, command, few_pairs, words_to_reproduce
+from tests.end_to_end.searching import SMOKE, runs_of, search, study_of, tune_results, words_for
+from tuning import reproduce, run_search
 
 pytestmark = pytest.mark.slow
 TRIALS = 4
@@ -73,12 +74,9 @@ def test_every_lever_that_applies_has_a_row_with_and_without(searched: Ran) -> N
     assert set(rows["verdict"]) <= {"helps", "hurts", "cannot be told"}
 
 
-def test_the_saved_champion_reproduces_its_scores(searched: Ran) -> None:
+def test_the_saved_champion_reproduces_its_scores(searched: Ran, call: Call) -> None:
     (folder,) = searched.folder.glob("out/smoke_search-*/champion")
-    words = [str(folder), "--tracking-uri", searched.store]
-    ended = subprocess.run(
-        command("reproduce.py", *words), capture_output=True, text=True, check=False
-    )
+    ended = call(reproduce.main, words_to_reproduce(searched, str(folder)))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "2 of 2 runs reproduce their scores" in ended.stdout
 
@@ -125,9 +123,9 @@ def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_p
     ],
 )
 def test_what_cannot_run_is_told_before_anything_runs(
-    words: list[str], message: str, tmp_path: Path
+    words: list[str], message: str, call: Call, tmp_path: Path
 ) -> None:
-    ended = search(tmp_path, *words)
+    ended = call(run_search.main, words_for(tmp_path, *words))
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr

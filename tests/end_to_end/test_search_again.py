@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from tests.end_to_end.running import started, wait_for
+from tests.end_to_end.running import FEWER, Call, started, wait_for
 from tests.end_to_end.searching import runs_of, search, study_of, tune_results, words_for
+from tuning.run_search import main
 from tuning.study import StudyError
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,7 @@ def has_finished(folder: Path, count: int) -> bool:
     return sum(trial.state == TrialState.COMPLETE for trial in trials) >= count
 
 
-PLANNED = 8
+PLANNED = 6
 LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
 
 
@@ -29,19 +30,19 @@ LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a search that was killed halfway."""
     folder = tmp_path_factory.mktemp("killed")
-    with started(words_for(folder, *LONGER)) as driver:
+    with started(words_for(folder, *LONGER, pairs=FEWER)) as driver:
         wait_for(lambda: has_finished(folder, 2), driver)
     return folder
 
 
-def test_a_killed_search_is_not_started_over_unasked(killed: Path) -> None:
-    refused = search(killed, *LONGER)
+def test_a_killed_search_is_not_started_over_unasked(killed: Path, call: Call) -> None:
+    refused = call(main, words_for(killed, *LONGER, pairs=FEWER))
     assert refused.returncode == 2
     assert re.search(r"was interrupted .*--resume goes on .*--overwrite", refused.stderr)
 
 
 def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path) -> None:
-    resumed = search(killed, *LONGER, "--resume")
+    resumed = search(killed, *LONGER, "--resume", pairs=FEWER)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     trials = study_of(killed).trials
     complete = {t.number: t.value for t in trials if t.state == TrialState.COMPLETE}
@@ -59,7 +60,7 @@ def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path)
 
 def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
     huge = ["--set", "head_width=2000000000000", "--set", "search.num_samples=2"]
-    ended = search(tmp_path, *huge)
+    ended = search(tmp_path, *huge, pairs=FEWER)
     assert ended.returncode == 1
     assert re.search(r"failed: all 2 trials failed: .*their logs are in", ended.stdout, re.DOTALL)
     assert "Traceback" not in ended.stdout + ended.stderr

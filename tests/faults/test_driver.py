@@ -18,7 +18,7 @@ SPOILED = (
 )
 
 
-def test_a_driver_that_is_killed_thrice_and_finds_damaged_files_loses_nothing(
+def test_a_driver_that_is_killed_twice_and_finds_damaged_files_loses_nothing(
     tmp_path: Path, expected: Histories
 ) -> None:
-    assert scenarios.driver_killed(tmp_path, expected, 3, 5, SPOILED) == Harm()
+    assert scenarios.driver_killed(tmp_path, expected, 2, 5, SPOILED) == Harm()

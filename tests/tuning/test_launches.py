@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def test_without_an_interrupted_launch_a_new_one_begins(tmp_path: Path) -> None:
 
 
 def test_the_last_interrupted_one_goes_on_or_the_one_that_is_named(tmp_path: Path) -> None:
-    first, second = interrupted(tmp_path, "z"), interrupted(tmp_path, "a")
+    first = interrupted(tmp_path, "z")
+    time.sleep(0.002)  # journals tell milliseconds
+    second = interrupted(tmp_path, "a")
     assert find_interrupted(tmp_path, "x") == [first, second]
     assert choose_launch(asked(tmp_path, "--resume"), "x") == second
     assert choose_launch(asked(tmp_path, "--launch", "z"), "x") == first
