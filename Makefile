@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test tests lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -68,7 +68,9 @@ types: $(READY) ## check types
 fast: $(READY) ## run the tests that need no Ray
 	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types programs ## check style and types, run every test, three files at a time: some wait
+test: lint types tests ## check style and types, run every test
+
+tests: $(READY) programs ## run every test, three files at a time: some wait
 	cd $(ROOT) && $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(READY) ## the long form of the fault tests: half an hour, and any bytes 2,000 times
