@@ -8,6 +8,7 @@ first encoder named is what the others are compared with, seed by seed.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import subprocess
@@ -31,7 +32,7 @@ Scores = dict[str, dict[str, list[float]]]  # by freezing, by metric: a value a 
 def measure(
     encoder: str, data: str, folder: Path, overrides: list[str], modes: list[str]
 ) -> Scores:
-    """Return the scores of one encoder; grids that are there are read, and not run again.
+    """Return the scores of one encoder; grids that ended there are read, and not run again.
 
     Raises:
         CalledProcessError: If a grid fails.
@@ -41,18 +42,27 @@ def measure(
         epochs = EPOCHS[freezing]
         place = folder / freezing
         store = f"sqlite:///{place / 'mlflow.db'}"
-        if place.is_dir():
-            found[freezing] = _read_scores(store)
-            continue
-        place.mkdir(parents=True)
         words = ["--encoder", encoder, "--data", data, "--output", str(place / "results")]
         changes = [*overrides, f"freezing={freezing}", f"epochs={epochs}"]
         words += ["--tracking-uri", store, *(w for c in changes for w in ("--set", c))]
         experiment = str(ROOT / "experiments/encoder_effect.yaml")
         script = str(ROOT / "tuning/run_grid.py")
-        subprocess.run([sys.executable, script, experiment, *words], check=True)
+        _run_once(place, [script, experiment, *words])
         found[freezing] = _read_scores(store)
     return found
+
+
+def _run_once(place: Path, words: list[str]) -> None:
+    """Run a grid that writes to ``place``, unless this very grid was run there to its end."""
+    done = place / "command.json"
+    if done.is_file() and json.loads(done.read_bytes()) == words:
+        return
+    if place.exists():
+        sys.exit(f"{place}: holds another grid, or one that did not end; remove it, or name "
+                 "another --output")  # fmt: skip
+    place.mkdir(parents=True)
+    subprocess.run([sys.executable, *words], check=True)
+    done.write_text(json.dumps(words), encoding="utf-8")
 
 
 def _read_scores(store: str) -> dict[str, list[float]]:
@@ -108,6 +118,8 @@ def main() -> int:
     parser.add_argument("--rate", action="append", default=[], metavar="NAME=RATE",
                         help="peak rate of this encoder's trained layers")  # fmt: skip
     args = parser.parse_args()
+    if args.seeds < 2:
+        parser.error("--seeds: must be at least 2, or there is no spread to compare with")
     rates = dict(text.split("=", 1) for text in args.rate)
     measured = {}
     for text in args.encoders:

@@ -148,6 +148,7 @@ def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
         vocabulary_of(tokenizer),
         length=recipe.sequence_length,
         positions=recipe.shape.positions,
+        even_starts=recipe.starts == "even",
         mask_fraction=recipe.mask_fraction,
         whole_words=False,
         seed=0,

@@ -1,6 +1,6 @@
 """The text to adapt an encoder to: the pairs of a data set's training split, without labels.
 
-Of validation and test no byte is read here: an encoder that knows their text would be scored on
+Of validation and test nothing is read here: an encoder that knows their text would be scored on
 what it learned.
 """
 

@@ -8,6 +8,7 @@ Shapes: B sequences in the batch, T tokens per sequence.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,9 @@ class PackedText:
         stream: Ids, paragraphs one after another with a separator behind each, int (N,).
         vocabulary: Of these ids.
         length: T; a sequence is [CLS] and T - 1 consecutive pieces of the stream.
-        positions: That the encoder has; sequences start anywhere among them.
+        positions: That the encoder has; sequences lie anywhere among them.
+        even_starts: Whether the first and the last positions are trained as often as those
+            between: where a start is drawn beyond an end, the sequence lies at that end.
         mask_fraction: Chance of choosing a piece, or a word.
         whole_words: Whether all pieces of a word are chosen together.
         seed: Of cuts, order, masks and starts.
@@ -58,12 +61,14 @@ class PackedText:
         *,
         length: int,
         positions: int,
+        even_starts: bool,
         mask_fraction: float,
         whole_words: bool,
         seed: int,
     ) -> None:
         self.stream, self.vocabulary, self.length = stream, vocabulary, length
         self.last_start = positions - length
+        self._beyond = length - 1 if even_starts else 0
         self.mask_fraction, self.whole_words, self.seed = mask_fraction, whole_words, seed
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -86,15 +91,13 @@ class PackedText:
         draw = np.random.default_rng([self.seed, 2, number])
         return self._mask(self._gather(rows, cut), draw)
 
-    def in_order(self, size: int, sequences: int) -> list[MaskedBatch]:
-        """Return batches of the first ``sequences``, or all, always the same: to score on."""
+    def in_order(self, size: int, sequences: int) -> Iterator[MaskedBatch]:
+        """Yield batches of the first ``sequences``, or all, always the same: to score on."""
         count = min(sequences, self.sequences)
         draw = np.random.default_rng([self.seed, 3])
         rows = np.arange(count)
-        return [
-            self._mask(self._gather(rows[first : first + size], 0), draw)
-            for first in range(0, count, size)
-        ]
+        for first in range(0, count, size):
+            yield self._mask(self._gather(rows[first : first + size], 0), draw)
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:
@@ -120,7 +123,9 @@ class PackedText:
         shown[other] = draw.integers(self.vocabulary.size, size=int(other.sum()))
         masked = tokens.copy()
         masked[chosen] = shown
-        starts = draw.integers(self.last_start + 1, size=len(tokens))
+        beyond, last = self._beyond, self.last_start
+        drawn = draw.integers(-beyond, last + beyond + 1, size=len(tokens))
+        starts = np.clip(drawn, 0, last)
         return MaskedBatch(tokens=masked, chosen=chosen, targets=targets, starts=starts)
 
     def _choose(self, tokens: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ from tuning.corpus import CorpusError
 from tuning.display import make_console
 from tuning.interrupts import INTERRUPTED
 from tuning.prepare import USER_ERRORS
+from tuning.pretraining_config import DivergedError
 from tuning.pretraining_options import build_parser, print_plan
 from tuning.pretraining_plan import make_plan
 from tuning.whole_files import DamagedError
@@ -28,7 +29,7 @@ def main() -> int:
             return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (*USER_ERRORS, CorpusError, DamagedError) as error:
+    except (*USER_ERRORS, CorpusError, DamagedError, DivergedError) as error:
         print(f"pretrain.py: error: {error}", file=sys.stderr)
         return 2
 

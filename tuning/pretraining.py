@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from models.masked_language_model import MaskedLanguageModel, summed_loss
 from tuning.masking import MaskedBatch, PackedText
-from tuning.pretraining_config import Phase
+from tuning.pretraining_config import DivergedError, Phase
 
 # tokens that pass through the encoder together: on a CPU what stays in its caches, measured
 _TOGETHER = {"cpu": 4096, "cuda": 65536}
@@ -73,7 +72,11 @@ class Pretraining:
         return min(self.seconds / 60 / self.phase.minutes, 1.0)
 
     def run(self) -> Iterator[StepResult]:
-        """Train until the budget is used, yielding after each step."""
+        """Train until the budget is used, yielding after each step.
+
+        Raises:
+            DivergedError: If a gradient is not finite.
+        """
         while (done := self.done_fraction) < 1:
             started = time.perf_counter()
             for group in self.optimizer.param_groups:
@@ -100,14 +103,23 @@ class Pretraining:
         return max((1 - done) / (1 - warmup), floor)
 
     def _take_step(self, batch: MaskedBatch) -> float:
-        """Return the loss before the step; gradients are summed over parts of the batch."""
+        """Return the loss before the step; gradients are summed over parts of the batch.
+
+        Raises:
+            DivergedError: If the gradient is not finite; weights are those before the step.
+        """
         self.optimizer.zero_grad()
         total, count = 0.0, len(batch.targets)
         for part in split(batch, self._part_size):
             loss = self._loss(part)
             (loss / count).backward()
             total += loss.item()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
+        if not math.isfinite(norm):
+            raise DivergedError(
+                f"step {self.step + 1}: the gradient must be finite, got {norm:g}, at a loss of "
+                f"{total / count:g}; begin anew with a lower learning_rate"
+            )
         self.optimizer.step()
         return total / count
 
@@ -179,8 +191,3 @@ def split(batch: MaskedBatch, size: int) -> Iterator[MaskedBatch]:
 def mean_loss(results: list[StepResult]) -> float:
     """Return the mean of the steps' losses; NaN for none."""
     return math.fsum(r.loss for r in results) / len(results) if results else math.nan
-
-
-def take(results: Iterator[StepResult], count: int) -> list[StepResult]:
-    """Return the next results, fewer at the end."""
-    return list(itertools.islice(results, count))

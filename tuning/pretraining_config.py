@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from tuning.config import StrictModel
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class DivergedError(ValueError):
+    """A training whose numbers are no longer finite; the message says where, and what to do."""
 
 
 class Shape(StrictModel):
@@ -29,11 +35,13 @@ class Phase(StrictModel):
     """A stretch of training with its own text, budget and schedule."""
 
     steps: int | None = Field(None, ge=0, description="0: the weights as they are")
-    minutes: float | None = Field(None, gt=0, description="of training, in place of steps")
+    minutes: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="of training, in place of steps"
+    )
     batch_size: int = Field(256, ge=1, description="sequences per optimizer step")
     learning_rate: float = Field(1.5e-3, gt=0, le=1, description="peak of the schedule")
     warmup_fraction: float = Field(0.03, gt=0, lt=1, description="share of the budget")
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.98), strict=False, description="of AdamW")
     weight_decay: float = Field(0.01, ge=0, le=1)
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
 
@@ -42,6 +50,10 @@ class Phase(StrictModel):
         if (self.steps is None) == (self.minutes is None):
             raise ValueError("must have a budget, either steps or minutes")
         return self
+
+
+_CORPUS = Phase(steps=1000)  # pyright: ignore[reportCallIssue] - pydantic's defaults
+_ADAPTATION = Phase(steps=200, learning_rate=5e-4)  # pyright: ignore[reportCallIssue]
 
 
 class Recipe(StrictModel):
@@ -54,12 +66,29 @@ class Recipe(StrictModel):
         "near", description="from scratch, near: it begins with a preference for near tokens"
     )
     sequence_length: int = Field(64, ge=8, description="tokens, the first is [CLS]")
+    starts: Literal["even", "inside"] = Field(
+        "even", description="even: first and last positions are trained as often as the others"
+    )
     mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of choosing a piece")
     masking: Literal["pieces", "words"] = Field("pieces", description="words: all their pieces")
     heldout_fraction: float = Field(
-        0.01, gt=0, lt=1, description="of the paragraphs, if no held-out files are given"
+        0.01, gt=0, le=0.5, description="1 / n of the paragraphs, if no held-out files are given"
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    seed: int = Field(0, ge=0, description="fixes weights, cuts, order and masks")
-    corpus: Phase = Phase(steps=1000)  # pyright: ignore[reportCallIssue]
-    adaptation: Phase = Phase(steps=200, learning_rate=5e-4)  # pyright: ignore[reportCallIssue]
+    seed: int = Field(0, ge=0, lt=2**63, description="fixes weights, cuts, order and masks")
+    corpus: Phase = _CORPUS
+    adaptation: Phase = _ADAPTATION
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults_of_phases(cls, content: object) -> object:
+        """Let a phase that says something keep its defaults for the rest."""
+        if not isinstance(content, dict):
+            return content
+        completed = dict(content)
+        for name, phase in (("corpus", _CORPUS), ("adaptation", _ADAPTATION)):
+            given = content.get(name)
+            if isinstance(given, dict):
+                unused = {"minutes", *({"steps"} if given.get("minutes") is not None else ())}
+                completed[name] = phase.model_dump(exclude=unused) | given
+        return completed

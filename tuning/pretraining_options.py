@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuning.options import ROOT
 from tuning.pretraining_plan import SCRATCH, Plan
 
 
@@ -27,8 +26,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--init", default=SCRATCH, help=text)
     text = "then train on the training pairs of this data set: parade, embedded, or a folder"
     add("--adapt", metavar="DATA", help=text)
-    default = ROOT / "experiments" / "pretrain.yaml"
-    add("--config", type=Path, default=default, help="recipe; default: experiments/pretrain.yaml")
+    text = "recipe; default: experiments/pretrain.yaml, from scratch pretrain_embedded.yaml there"
+    add("--config", type=Path, help=text)
     add("--output", type=Path, required=True, help="folder of the encoder; made")
     add("--tracking-uri", help="MLflow store; default: mlflow.db at the project's root")
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from tuning.adaptation import PairText, read_pair_text
 from tuning.config import ConfigError
 from tuning.corpus import Corpus, open_corpus
-from tuning.options import read_places
+from tuning.options import ROOT, read_places
 from tuning.pretraining_config import Phase, Recipe
 from tuning.recipes import load_recipe
 from tuning.sources import Source, find_data, find_encoder
 
 SCRATCH = "scratch"
+_OF_SCRATCH = re.compile(r"(shape\.\w+|vocabulary|attention)=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +58,8 @@ class Plan:
             rows["corpus"] = f"{self.paragraphs:,} paragraphs to train on: {files}"
         if self.adapt is not None and self.pair_text is not None:
             rows["adaptation"] = (
-                f"{self.pair_text.pairs:,} training pairs of {self.adapt.name}, both orders, "
-                "no labels"
+                f"{self.pair_text.pairs:,} pairs of the training split of {self.adapt.name}, both "
+                "orders, no labels"
             )
         for name, phase in self.phases.items():
             rows[f"{name} budget"] = _budget(phase, recipe.sequence_length)
@@ -78,12 +80,14 @@ def make_plan(args: argparse.Namespace) -> Plan:
         ConfigError, CorpusError, DataError, EncoderError, SourceError, OSError: If it cannot be
             done, with what, why and the way out.
     """
-    recipe = load_recipe(args.config, args.overrides)
-    if not args.corpus and args.adapt is None:
-        raise ConfigError("pretrain.py", ["nothing to train on: give --corpus, --adapt or both"])
-    if args.init == SCRATCH and not args.corpus:
-        rule = "needs --corpus: a vocabulary is made of its text"
-        raise ConfigError("pretrain.py", [f"--init scratch: {rule}"])
+    _check_words(args)
+    scratch = args.init == SCRATCH
+    shipped = "pretrain_embedded.yaml" if scratch else "pretrain.yaml"
+    path = args.config or ROOT / "experiments" / shipped
+    recipe = load_recipe(path, args.overrides)
+    if scratch and recipe.sequence_length > recipe.shape.positions:
+        rule = f"must be at most shape.positions, {recipe.shape.positions}"
+        raise ConfigError(str(path), [f"sequence_length: {rule}, got {recipe.sequence_length}"])
     init = None if args.init == SCRATCH else find_encoder(args.init, strict=True)
     encoder = _trainable(init.folder, recipe) if init else None
     corpus = pair_text = adapt = None
@@ -104,6 +108,27 @@ def make_plan(args: argparse.Namespace) -> Plan:
         pair_text=pair_text,
         paragraphs=paragraphs,
     )
+
+
+def _check_words(args: argparse.Namespace) -> None:
+    """Refuse words that do not go together.
+
+    Raises:
+        ConfigError: With all of them. A recipe may have what only serves from scratch, a change
+            of it has no place where an encoder brings its own.
+    """
+    problems = []
+    if not args.corpus and args.adapt is None:
+        problems.append("nothing to train on: give --corpus, --adapt or both")
+    elif not args.corpus and args.init == SCRATCH:
+        problems.append("--init scratch: needs --corpus: a vocabulary is made of its text")
+    if args.heldout and not args.corpus:
+        problems.append("--heldout: needs --corpus, of which it is a part")
+    if args.init != SCRATCH:
+        rule = f"is of an encoder from scratch; --init {args.init} has its own"
+        problems += [f"--set {o}: {rule}" for o in args.overrides if _OF_SCRATCH.match(o)]
+    if problems:
+        raise ConfigError("pretrain.py", problems)
 
 
 def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
 from rich.console import Console
+from safetensors import SafetensorError
 
 from models.masked_language_model import load_model, save_model
 from tuning.launch_log import PARENT
 from tuning.launches import Settings
-from tuning.pretraining_card import write_card
+from tuning.pretraining_card import CARD, CURVE, write_card
 from tuning.pretraining_course import Course
 from tuning.pretraining_plan import Plan
-
-_CARD_FILES = ("CARD.md", "heldout_loss.svg")
+from tuning.whole_files import DiskError
 
 
 def publish(
@@ -31,15 +30,18 @@ def publish(
         console: Says the scores.
 
     Raises:
-        OSError: If the disk is full or cannot be written.
+        DiskError: If the disk is full or cannot be written.
     """
     folder = settings.folder / "encoder"
     if not folder.exists():  # it was moved, and the end was not logged
         return course.log.settle(PARENT, _summary(course, _score(output, course)))
-    save_model(folder, course.model)
+    try:
+        save_model(folder, course.model)
+    except SafetensorError as error:
+        raise DiskError(f"{folder}: cannot be written: {error}") from error
     scores = _score(folder, course)
     write_card(folder, plan, course, scores)
-    for name in _CARD_FILES:  # the log reads them here, whenever it can
+    for name in (CARD, CURVE):  # the log reads them here, whenever it can
         shutil.copyfile(folder / name, settings.folder / name)
         course.log.keep(settings.folder / name, "")
     if output.is_dir():
@@ -58,7 +60,6 @@ def _score(folder: Path, course: Course) -> dict[str, float]:
     """Return the scores of the encoder in ``folder`` on all held-out text of the last phase."""
     model, _ = load_model(folder, seed=0)
     course.model.load_state_dict(model.state_dict())  # as it was saved, in float16
-    torch.manual_seed(0)
     name = list(course.phases)[-1]
     heldout = course.texts[name].heldout
     return course.prepare(name).score(heldout, heldout.sequences)

@@ -21,10 +21,8 @@ _NOTE = """Each run trained an encoder to guess masked word pieces. `heldout_los
 and `heldout_accuracy` are of text that it was not trained on; curves stand under `step/`."""
 
 
-def open_log(
-    plan: Plan, texts: Mapping[str, PhaseText], settings: Settings, precision: str
-) -> LaunchLog:
-    """Return the log with the run of this training, or of the one that is resumed.
+def open_log(plan: Plan, settings: Settings, precision: str) -> LaunchLog:
+    """Return the log of this training, or of the one that is resumed.
 
     Raises:
         LaunchError: If it was begun with another recipe, text or encoder.
@@ -42,17 +40,32 @@ def open_log(
     else:
         uri = hide_passwords(settings.tracking_uri)
         log.open(EXPERIMENT, settings.artifacts, uri, wanted, _NOTE)
+    return log
+
+
+def start_run(
+    log: LaunchLog,
+    plan: Plan,
+    texts: Mapping[str, PhaseText],
+    settings: Settings,
+    precision: str,
+) -> None:
+    """Log the run with its recipe and text, unless it is there.
+
+    Raises:
+        JournalError: If the journal cannot be written.
+    """
     if PARENT not in log.runs:
         name = f"{plan.recipe.name} · {settings.run_name.removesuffix('.under-way')}"
         tags = {**_tags(plan, settings), NOTE: _describe(plan)}
         log.start_parent(name, _params(plan, texts, precision), tags, kind="pretraining")
-    return log
 
 
 def _identity(plan: Plan, precision: str) -> dict[str, Any]:
     return {
         "recipe": plan.recipe.model_dump(exclude={"precision"}),
         "corpus": plan.corpus.fingerprint if plan.corpus else "none",
+        "heldout_files": len(plan.corpus.heldout_files) if plan.corpus else 0,
         "init": plan.encoder.fingerprint if plan.encoder else "scratch",
         "adapt": plan.pair_text.fingerprint if plan.pair_text else "none",
         "precision": precision,
@@ -60,7 +73,9 @@ def _identity(plan: Plan, precision: str) -> dict[str, Any]:
 
 
 def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[str, Any]:
-    recipe = plan.recipe.model_dump(exclude={"shape", *texts.keys() ^ {"corpus", "adaptation"}})
+    of_scratch = set() if plan.init is None else {"vocabulary", "attention"}
+    unused = {"shape", *of_scratch, *texts.keys() ^ {"corpus", "adaptation"}}
+    recipe = plan.recipe.model_dump(exclude=unused)
     found: dict[str, Any] = {
         "precision": precision,
         "init": plan.init.name if plan.init else "scratch",

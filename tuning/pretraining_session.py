@@ -21,7 +21,7 @@ from tuning.places import Place
 from tuning.pretraining_course import Course
 from tuning.pretraining_plan import Plan
 from tuning.pretraining_product import publish
-from tuning.pretraining_record import open_log
+from tuning.pretraining_record import open_log, start_run
 from tuning.pretraining_texts import make_texts, make_tokenizer
 from tuning.progress import notice_on
 from tuning.resources import choose_precision
@@ -40,14 +40,15 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
     """
     output: Path = args.output.resolve()
     settings = _choose_folder(args, output)
-    with _left_clean(settings), held(settings.folder):
+    with held(settings.folder), _left_clean(settings):
+        precision = choose_precision(plan.recipe.precision)
+        log = open_log(plan, settings, precision)  # before anything that is there is gone on with
         console.print("Preparing the text", highlight=False)
         moved = settings.resumed and (output / CONFIG).is_file()  # and its end was not logged
         tokenizer = make_tokenizer(plan, output if moved else settings.folder / "encoder")
         texts = make_texts(plan, tokenizer, settings.folder)
         model = _make_model(plan, tokenizer.get_vocab_size(), console)
-        precision = choose_precision(plan.recipe.precision)
-        log = open_log(plan, texts, settings, precision)
+        start_run(log, plan, texts, settings, precision)
         state = Place(str(settings.folder / _STATE))
         course = Course(plan.phases, texts, model, precision=precision, state=state, log=log)
         with interruptible(), delivered(log, settings, console):
@@ -72,6 +73,8 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
         LaunchError: If the place is in use, or holds a training that was cut off and the user
             has not said what to do.
     """
+    if not output.name:
+        raise LaunchError(f"--output: must be a folder of its own, got {output}")
     folder = work_folder(output)
     begun = folder.is_dir()
     if begun and is_running(folder):
@@ -110,11 +113,11 @@ def work_folder(output: Path) -> Path:
 
 @contextmanager
 def _left_clean(settings: Settings) -> Iterator[None]:
-    """Remove the folder if nothing was begun in it when an error ends what is done inside."""
+    """Remove a folder that is new and has nothing to resume when an error ends what is inside."""
     try:
         yield
     except BaseException:
-        if settings.folder.is_dir() and not (settings.folder / _STATE).exists():
+        if not settings.resumed and not (settings.folder / _STATE).exists():
             shutil.rmtree(settings.folder)
         raise
 

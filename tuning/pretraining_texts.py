@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from models.encoder_files import TOKENIZER
+from models.encoder_files import TOKENIZER, EncoderError
 from models.tokens import load_tokenizer
 from tuning.corpus import CorpusError
 from tuning.masking import PackedText
 from tuning.pretraining_config import Recipe
 from tuning.pretraining_plan import Plan
-from tuning.word_pieces import encode_stream, save_tokenizer, train_word_pieces, vocabulary_of
-
-_TOKENIZER_CONFIG = "tokenizer_config.json"
+from tuning.whole_files import copy_whole
+from tuning.word_pieces import (
+    TOKENIZER_CONFIG,
+    encode_stream,
+    save_tokenizer,
+    train_word_pieces,
+    vocabulary_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,18 +37,27 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
 
     Raises:
         CorpusError: If the text does not support the vocabulary.
-        EncoderError: If that of the encoder to begin with cannot be read.
+        EncoderError: If that of the encoder to begin with cannot be read, lacks a special token
+            or has more pieces than the encoder.
+        DiskError: If the disk is full or cannot be written.
     """
     folder.mkdir(exist_ok=True)
     if plan.init is not None:
-        for name in (TOKENIZER, _TOKENIZER_CONFIG):
-            if (plan.init.folder / name).is_file():
-                shutil.copyfile(plan.init.folder / name, folder / name)
-    elif not (folder / _TOKENIZER_CONFIG).exists():  # the last to be written
+        for name in (TOKENIZER, TOKENIZER_CONFIG):
+            if (plan.init.folder / name).is_file() and not (folder / name).exists():
+                copy_whole(plan.init.folder / name, folder / name)
+    elif not (folder / TOKENIZER_CONFIG).exists():  # the last to be written
         assert plan.corpus is not None, "checked with the arguments"
         trained = train_word_pieces(plan.corpus.training, plan.recipe.vocabulary)
         save_tokenizer(folder, trained, plan.positions)
-    return load_tokenizer(folder)[0]
+    tokenizer = load_tokenizer(folder)[0]
+    size = vocabulary_of(tokenizer).size
+    if plan.encoder is not None and size > plan.encoder.vocabulary:
+        raise EncoderError(
+            f"{folder / TOKENIZER}: has {size} word pieces, and the encoder embeds "
+            f"{plan.encoder.vocabulary}; resize_token_embeddings makes room for those added"
+        )
+    return tokenizer
 
 
 def make_texts(plan: Plan, tokenizer: Tokenizer, folder: Path) -> dict[str, PhaseText]:
@@ -52,7 +65,6 @@ def make_texts(plan: Plan, tokenizer: Tokenizer, folder: Path) -> dict[str, Phas
 
     Raises:
         CorpusError: If one has too little text for a batch.
-        EncoderError: If the tokenizer lacks a special token.
         DiskError: If the disk is full or cannot be written.
     """
     parts: dict[str, tuple[Iterable[str], Iterable[str]]] = {}
@@ -77,6 +89,7 @@ def _pack(parts: Iterable[str], tokenizer: Tokenizer, path: Path, plan: Plan) ->
         vocabulary_of(tokenizer),
         length=recipe.sequence_length,
         positions=plan.positions,
+        even_starts=recipe.starts == "even",
         mask_fraction=recipe.mask_fraction,
         whole_words=recipe.masking == "words",
         seed=recipe.seed,

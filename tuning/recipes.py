@@ -30,9 +30,6 @@ def load_recipe(path: Path, overrides: list[str]) -> Recipe:
     except ValidationError as error:
         known = [name for model in (Recipe, Phase, Shape) for name in model.model_fields]
         raise ConfigError(str(path), problems + describe(error, known)) from error
-    if recipe.sequence_length > recipe.shape.positions:
-        rule = f"must be at most shape.positions, {recipe.shape.positions}"
-        problems.append(f"sequence_length: {rule}, got {recipe.sequence_length}")
     if problems:
         raise ConfigError(str(path), problems)
     return recipe

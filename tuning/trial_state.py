@@ -62,7 +62,7 @@ def load_state(path: Place) -> tuple[dict[str, Any], list[dict[str, Any]]] | Non
     if content is None:
         return None
     epochs, _, rest = content.partition(b"\n")
-    return torch.load(io.BytesIO(rest), weights_only=True), json.loads(epochs)
+    return torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True), json.loads(epochs)
 
 
 def load_epochs(path: Place) -> list[dict[str, Any]]:

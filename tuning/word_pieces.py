@@ -14,9 +14,10 @@ from tokenizers.trainers import WordPieceTrainer
 from models.encoder_files import TOKENIZER, EncoderError
 from tuning.corpus import CorpusError
 from tuning.masking import Vocabulary
-from tuning.whole_files import whole
+from tuning.whole_files import whole, write_whole
 
 PADDING, UNKNOWN, START, SEPARATOR, MASK = SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 _CONTINUES = "##"
 _TOGETHER = 4096  # paragraphs that are encoded in one call: memory stays flat
 
@@ -81,8 +82,11 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer, positions: int) -> None:
         folder: Of the encoder; exists.
         tokenizer: From ``train_word_pieces``.
         positions: Longest sequence that the encoder takes.
+
+    Raises:
+        DiskError: If the disk is full or cannot be written.
     """
-    tokenizer.save(str(folder / TOKENIZER))
+    write_whole(folder / TOKENIZER, tokenizer.to_str(pretty=True).encode())
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     config = {
         "backend": "tokenizers",
@@ -94,7 +98,7 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer, positions: int) -> None:
         **dict(zip(names, SPECIAL, strict=True)),
     }
     text = json.dumps(config, indent=2) + "\n"
-    (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    write_whole(folder / TOKENIZER_CONFIG, text.encode())
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:

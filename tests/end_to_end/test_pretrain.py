@@ -12,6 +12,7 @@ import psutil
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from tokenizers import Tokenizer
 
 from tests.end_to_end.running import HANG, Call, Ended, command, store_in
 from tuning.options import ROOT
@@ -81,7 +82,9 @@ def left_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {"mlartifacts", "tiny.yaml", "text.txt"}
 
 
-def test_an_encoder_is_made_that_everything_else_takes(inputs: Path) -> None:
+def test_an_encoder_is_made_that_everything_else_takes(
+    inputs: Path, refused: Callable[..., str]
+) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     from models.encoder import load_encoder
@@ -99,6 +102,13 @@ def test_an_encoder_is_made_that_everything_else_takes(inputs: Path) -> None:
     ids = tokenizer("a hash table", "a map", return_tensors="pt")["input_ids"]
     assert model(ids).last_hidden_state.shape == (1, ids.shape[1], 16)
     _check_log(run_of(inputs))
+    more = Tokenizer.from_file(str(made / "tokenizer.json"))
+    more.add_tokens(["quicksort"])
+    shutil.copytree(made, inputs / "grown")
+    more.save(str(inputs / "grown" / "tokenizer.json"))
+    said = refused(inputs, "further", "--init", str(inputs / "grown"))
+    assert "has 81 word pieces, and the encoder embeds 80" in said
+    assert not (inputs / "further.under-way").exists()
     card = (made / "CARD.md").read_text(encoding="utf-8")
     assert "80 steps" in card
     assert "1,500 training pairs" in card
@@ -113,12 +123,12 @@ def _check_log(run: Run) -> None:
     assert run.data.metrics["steps"] == 80
 
 
-def kill_after_first_point(folder: Path, name: str) -> None:
+def kill_when_there_is(file: str, folder: Path, name: str) -> None:
     process = subprocess.Popen(
         words_for(folder, name, "--set", "corpus.steps=400"), stdout=subprocess.DEVNULL
     )
-    state, ends = folder / f"{name}.under-way" / "state", time.monotonic() + HANG
-    while not state.exists():
+    path, ends = folder / f"{name}.under-way" / file, time.monotonic() + HANG
+    while not path.exists():
         assert process.poll() is None
         assert time.monotonic() < ends
         time.sleep(0.02)
@@ -130,7 +140,7 @@ def test_a_killed_training_resumes_to_the_equal_encoder(
     inputs: Path, refused: Callable[..., str]
 ) -> None:
     more = ("--set", "corpus.steps=400")
-    kill_after_first_point(inputs, "killed")
+    kill_when_there_is("state", inputs, "killed")
     assert not (inputs / "killed").exists()  # nothing half-written
     said = refused(inputs, "killed", *more)
     assert "was cut off there; --resume goes on with it" in said
@@ -143,6 +153,21 @@ def test_a_killed_training_resumes_to_the_equal_encoder(
     for file in ("model.safetensors", "tokenizer.json"):
         assert (inputs / "killed" / file).read_bytes() == (inputs / "whole" / file).read_bytes()
     assert left_in(inputs) >= {"killed", "whole"}
+
+
+def test_one_killed_before_it_trained_goes_on_as_what_it_was_and_as_nothing_else(
+    inputs: Path, refused: Callable[..., str]
+) -> None:
+    kill_when_there_is("journal.jsonl", inputs, "early")
+    work = inputs / "early.under-way"
+    assert not (work / "state").exists()
+    before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
+    for change in ("vocabulary=81", "corpus.steps=401"):
+        said = refused(inputs, "early", "--set", change, "--resume")
+        assert f"recipe.{change.split('=')[0]} was" in said
+    assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
+    resumed = pretrain(inputs, "early", "--set", "corpus.steps=400", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
 
 
 BAD = {

@@ -27,6 +27,7 @@ def text_of(stream: np.ndarray, **changes: object) -> PackedText:
     options: dict[str, object] = {
         "length": T,
         "positions": POSITIONS,
+        "even_starts": False,
         "mask_fraction": 0.3,
         "whole_words": False,
         "seed": 7,
@@ -66,6 +67,7 @@ def test_an_epoch_shows_consecutive_pieces_each_once(count: int, seed: int) -> N
         ),
         length=T,
         positions=POSITIONS,
+        even_starts=True,
         mask_fraction=0.3,
         whole_words=False,
         seed=seed,
@@ -118,9 +120,18 @@ def test_sequences_start_at_every_position_that_leaves_room() -> None:
     assert set(starts) == set(range(POSITIONS - T + 1))
 
 
+def test_even_starts_train_the_first_and_the_last_position_as_often_as_the_others() -> None:
+    starts = text_of(random_stream(90_000), even_starts=True).batch(0, 9000).starts
+    assert (starts.min(), starts.max()) == (0, POSITIONS - T)
+    seen = np.bincount((starts[:, None] + np.arange(T)).ravel(), minlength=POSITIONS) / len(starts)
+    usual = T / (POSITIONS + T - 1)
+    assert (seen > 0.9 * usual).all()
+    assert (seen < 2.2 * usual).all()
+
+
 def test_scoring_batches_are_always_the_same_and_in_order() -> None:
     stream = random_stream(500)
-    first, again = (text_of(stream).in_order(3, 10) for _ in range(2))
+    first, again = (list(text_of(stream).in_order(3, 10)) for _ in range(2))
     assert [len(batch.tokens) for batch in first] == [3, 3, 3, 1]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.tokens, other.tokens)

@@ -9,8 +9,8 @@ import torch
 
 from models.masked_language_model import MaskedLanguageModel, build_model
 from tuning.masking import PackedText, Vocabulary
-from tuning.pretraining import Pretraining, mean_loss, split, take
-from tuning.pretraining_config import Phase
+from tuning.pretraining import Pretraining, mean_loss, split
+from tuning.pretraining_config import DivergedError, Phase
 
 V, T = 30, 10
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "inner_width": 24, "positions": 14}
@@ -32,6 +32,7 @@ def make_text(seed: int = 0) -> PackedText:
         vocabulary,
         length=T,
         positions=14,
+        even_starts=True,
         mask_fraction=0.2,
         whole_words=False,
         seed=seed,
@@ -65,7 +66,7 @@ def test_cut_off_anywhere_it_comes_to_the_same_weights() -> None:
     whole = make_training(phase_of())
     losses = [result.loss for result in whole.run()]
     first = make_training(phase_of())
-    begun = take(first.run(), 5)
+    begun = list(itertools.islice(first.run(), 5))
     second = make_training(phase_of(), build_model(V, SHAPE, seed=9))
     second.load_state_dict(first.state_dict())
     rest = list(second.run())
@@ -123,3 +124,15 @@ def test_scoring_changes_nothing_and_repeats() -> None:
     assert first == again
     assert all(torch.equal(before[n], w) for n, w in training.model.state_dict().items())
     assert first["heldout_loss"] == pytest.approx(math.log(V), abs=0.3)
+
+
+def test_a_training_that_diverges_stops_with_the_weights_before_that_step() -> None:
+    training = make_training(phase_of())
+    next(training.run())
+    kept = {name: weight.clone() for name, weight in training.model.state_dict().items()}
+    hook = next(training.model.parameters()).register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(DivergedError, match=r"step 2: the gradient must be finite.*lower learn"):
+        list(training.run())
+    hook.remove()
+    for name, weight in training.model.state_dict().items():
+        assert torch.equal(weight, kept[name])

@@ -35,10 +35,25 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert "corpus.learning_rate: must be a number, got the text '2e-5' (write 2.0e-5)" in message
 
 
-def test_a_sequence_must_fit_the_encoder(tmp_path: Path) -> None:
-    path = recipe_file(tmp_path, "name: mine\nsequence_length: 300\n")
-    with pytest.raises(ConfigError, match=r"must be at most shape\.positions, 256, got 300"):
-        load_recipe(path, [])
+def test_a_phase_that_says_something_keeps_its_defaults_for_the_rest(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "name: mine\nadaptation: {batch_size: 16}\n")
+    recipe = load_recipe(path, ["corpus.batch_size=64", "adaptation.steps=300"])
+    assert (recipe.corpus.steps, recipe.corpus.batch_size) == (1000, 64)
+    phase = recipe.adaptation
+    assert (phase.steps, phase.batch_size, phase.learning_rate) == (300, 16, 5e-4)
+
+
+def test_betas_are_two_numbers_below_one(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "name: mine\n")
+    assert load_recipe(path, ["corpus.betas=[0.8, 0.95]"]).corpus.betas == (0.8, 0.95)
+    with pytest.raises(ConfigError, match=r"corpus\.betas\[1\]: must be below 1, got 1\.0"):
+        load_recipe(path, ["corpus.betas=[0.8, 1.0]"])
+
+
+def test_a_budget_of_time_is_finite(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "name: mine\n")
+    with pytest.raises(ConfigError, match=r"corpus\.minutes: .*finite"):
+        load_recipe(path, ["corpus.minutes=.inf"])
 
 
 def test_a_phase_has_one_budget_and_an_override_takes_its_place(tmp_path: Path) -> None:
