@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
+from tuning.delivery import Delivery
 from tuning.interrupts import interruptible
-from tuning.journal import Journal, read_delivered
+from tuning.journal import Journal, JournalError, read_delivered
+from tuning.launch_log import LaunchLog
 from tuning.launch_record import delivered
 from tuning.launches import LaunchError, Settings, held, is_running, resume_command
 from tuning.options import ROOT, git_commit, tracking_uri
@@ -27,6 +29,7 @@ from tuning.progress import notice_on
 from tuning.resources import choose_precision
 
 _STATE = "state"
+_SECONDS_TO_TELL = 10.0  # MLflow has them to be told of what was given up
 
 
 def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
@@ -93,7 +96,7 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
     if args.resume and not begun:
         raise LaunchError(f"--resume: {folder} is not there; start without it")
     if begun and args.overwrite:
-        shutil.rmtree(folder)
+        _give_up(folder, tracking_uri(args))
     folder.mkdir(parents=True, exist_ok=True)
     return Settings(
         run_name=folder.name,
@@ -104,6 +107,22 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
         git_commit=git_commit(),
         resumed=args.resume,
     )
+
+
+def _give_up(folder: Path, uri: str) -> None:
+    """Remove a training that was cut off, and tell MLflow, if it answers, that it ended.
+
+    Raises:
+        LaunchError: If another program is at work there.
+    """
+    with held(folder), suppress(JournalError):  # a damaged one is removed too
+        log = LaunchLog(Journal(folder))
+        if log.journal.entries:
+            log.give_up("begun anew")
+            delivery = Delivery(log.journal, uri)
+            delivery.start()
+            delivery.close(_SECONDS_TO_TELL)
+    shutil.rmtree(folder)
 
 
 def work_folder(output: Path) -> Path:

@@ -70,12 +70,11 @@ def refused(call: Call) -> Callable[..., str]:
     return run
 
 
-def run_of(folder: Path) -> Run:
+def runs_of(folder: Path) -> list[Run]:
     client = MlflowClient(tracking_uri=store_in(folder))
     experiment = client.get_experiment_by_name("pretraining")
     assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
-    return run
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def left_in(folder: Path) -> set[str]:
@@ -101,7 +100,8 @@ def test_an_encoder_is_made_that_everything_else_takes(
     model, tokenizer = AutoModel.from_pretrained(made), AutoTokenizer.from_pretrained(made)
     ids = tokenizer("a hash table", "a map", return_tensors="pt")["input_ids"]
     assert model(ids).last_hidden_state.shape == (1, ids.shape[1], 16)
-    _check_log(run_of(inputs))
+    (run,) = runs_of(inputs)
+    _check_log(run)
     more = Tokenizer.from_file(str(made / "tokenizer.json"))
     more.add_tokens(["quicksort"])
     shutil.copytree(made, inputs / "grown")
@@ -148,8 +148,10 @@ def test_a_killed_training_resumes_to_the_equal_encoder(
     assert "recipe.corpus.steps was 400, is now 300" in said
     resumed = pretrain(inputs, "killed", *more, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    whole = pretrain(inputs, "whole", *more)
+    kill_when_there_is("state", inputs, "whole")
+    whole = pretrain(inputs, "whole", *more, "--overwrite")
     assert whole.returncode == 0, whole.stderr
+    assert sorted(run.info.status for run in runs_of(inputs)) == ["FINISHED", "FINISHED", "KILLED"]
     for file in ("model.safetensors", "tokenizer.json"):
         assert (inputs / "killed" / file).read_bytes() == (inputs / "whole" / file).read_bytes()
     assert left_in(inputs) >= {"killed", "whole"}
