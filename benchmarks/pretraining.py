@@ -94,14 +94,19 @@ def run_ours(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: S
     side.note(steps, phase.batch_size * text.length)
 
 
+def _sequences(text: PackedText, size: int, steps: int) -> list[dict[str, list[int]]]:
+    """Return what our side trains on, as it was before masking."""
+    found = []
+    for number in range(steps):
+        batch = text.batch(number, size)
+        batch.tokens[batch.chosen] = batch.targets
+        found += [{"input_ids": row} for row in batch.tokens.tolist()]
+    return found
+
+
 def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
     """Train with Trainer, on the same sequences in an order of its own."""
     assert phase.steps is not None, "the benchmark sets them"
-    sequences = []
-    for number in range(phase.steps):
-        batch = text.batch(number, phase.batch_size)
-        batch.tokens[batch.chosen] = batch.targets
-        sequences += [{"input_ids": row} for row in batch.tokens.tolist()]
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -129,7 +134,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
         trainer = Trainer(
             model=model.inner,
             args=arguments,
-            train_dataset=sequences,  # pyright: ignore[reportArgumentType] - a list will do
+            train_dataset=_sequences(text, phase.batch_size, phase.steps),  # pyright: ignore[reportArgumentType] - a list will do
             data_collator=DataCollatorForLanguageModeling(
                 tokenizer, mlm_probability=text.mask_fraction
             ),

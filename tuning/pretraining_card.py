@@ -25,19 +25,7 @@ def write_card(folder: Path, plan: Plan, course: Course, scores: dict[str, float
         scores: Of the files written, on all held-out text of the last phase.
     """
     plot_curve(course.points).savefig(folder / CURVE, metadata={"Date": None})
-    config = course.model.inner.config
-    count = sum(weight.numel() for weight in course.model.parameters())
-    rows = {
-        "architecture": f"`DistilBertForMaskedLM`: {config.n_layers} layers, width {config.dim}, "
-        f"{config.n_heads} heads, feed-forward {config.hidden_dim}, "
-        f"{config.max_position_embeddings} positions, {config.vocab_size:,} word pieces; "
-        f"{count / 1e6:.2f}M parameters, stored in float16",
-        "begun with": plan.init.name if plan.init else "random weights",
-        **_text_rows(plan, course),
-        "cost": _cost(course.points),
-        "held-out loss": f"{scores['heldout_loss']:.3f} nats a masked piece, accuracy "
-        f"{scores['heldout_accuracy']:.3f}: text of the last phase that was not trained on",
-    }
+    rows = _rows(plan, course, scores)
     table = "\n".join(f"| {name} | {text} |" for name, text in rows.items())
     recipe = yaml.safe_dump(
         plan.recipe.model_dump(mode="json", exclude_defaults=True), sort_keys=False
@@ -62,6 +50,22 @@ It was trained without dropout and without labels.
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
+def _rows(plan: Plan, course: Course, scores: dict[str, float]) -> dict[str, str]:
+    config = course.model.inner.config
+    count = sum(weight.numel() for weight in course.model.parameters())
+    return {
+        "architecture": f"`DistilBertForMaskedLM`: {config.n_layers} layers, width {config.dim}, "
+        f"{config.n_heads} heads, feed-forward {config.hidden_dim}, "
+        f"{config.max_position_embeddings} positions, {config.vocab_size:,} word pieces; "
+        f"{count / 1e6:.2f}M parameters, stored in float16",
+        "begun with": plan.init.name if plan.init else "random weights",
+        **_text_rows(plan, course),
+        "cost": _cost(course.points),
+        "held-out loss": f"{scores['heldout_loss']:.3f} nats a masked piece, accuracy "
+        f"{scores['heldout_accuracy']:.3f}: text of the last phase that was not trained on",
+    }
+
+
 def _text_rows(plan: Plan, course: Course) -> dict[str, str]:
     rows = {}
     if plan.corpus is not None:
@@ -73,8 +77,8 @@ def _text_rows(plan: Plan, course: Course) -> dict[str, str]:
         )
     if plan.pair_text is not None and plan.adapt is not None:
         rows["adapted to"] = (
-            f"{plan.pair_text.pairs:,} training pairs of {plan.adapt.name} in both orders, no "
-            "labels, nothing of validation or test"
+            f"{plan.pair_text.pairs:,} training pairs of {plan.adapt.name}, some held out, in "
+            "both orders, no labels, nothing of validation or test"
         )
     return rows
 
