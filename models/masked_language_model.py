@@ -68,6 +68,7 @@ class _SummedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:  # noqa: ANN401 - torch's
+        """Return the loss in nats, summed; keep its gradient by the logits (M, V)."""
         work = logits.float()
         rows = torch.arange(len(targets), device=targets.device)
         aimed = work[rows, targets]

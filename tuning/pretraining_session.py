@@ -29,7 +29,7 @@ from tuning.progress import notice_on
 from tuning.resources import choose_precision
 
 _STATE = "state"
-_SECONDS_TO_TELL = 10.0  # MLflow has them to be told of what was given up
+_SECONDS_TO_TELL = 10.0  # for MLflow to hear of what is given up; it is removed all the same
 
 
 def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
@@ -136,7 +136,8 @@ def _left_clean(settings: Settings) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not settings.resumed and not (settings.folder / _STATE).exists():
+        begun = settings.resumed or (settings.folder / _STATE).exists()
+        if not begun and settings.folder.is_dir():  # a store that is of no use has removed it
             shutil.rmtree(settings.folder)
         raise
 

@@ -194,6 +194,14 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert not left_in(inputs)
 
 
+def test_a_store_of_no_use_is_told_and_leaves_nothing(
+    inputs: Path, refused: Callable[..., str]
+) -> None:
+    said = refused(inputs, "made", "--tracking-uri", "nonsense://x")
+    assert "the MLflow store cannot be used" in said
+    assert not left_in(inputs)
+
+
 def test_an_output_in_use_or_another_architecture_is_refused(
     inputs: Path, bert: Path, refused: Callable[..., str]
 ) -> None:
