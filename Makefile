@@ -1,8 +1,12 @@
-# Each target sets up what it needs first. The virtual environment is .venv; change it with VENV=,
-# the Python that makes it with PYTHON=. Arguments for a command go into ARGS=.
+# Run it in the project's own folder. Each target sets up what it needs first. The virtual environment is
+# .venv; change it with VENV=, the Python that makes it with PYTHON=. Arguments for a command go into ARGS=.
+# All names are relative: make splits absolute ones at blanks, wherever the project lies.
 
-ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
-VENV ?= $(ROOT).venv
+ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
+$(error This Makefile works in its own folder alone: cd there, or use make -C FOLDER)
+endif
+
+VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -13,72 +17,72 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-$(READY): $(ROOT)pyproject.toml $(ROOT)constraints.txt
+$(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes minutes"
-	cd $(ROOT) && $(PIP) install --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
 programs: ## install what some tests run against, where apt-get and root allow it
-	$(ROOT)scripts/install_debian_packages.sh
+	scripts/install_debian_packages.sh
 
 setup: $(READY) ## make the virtual environment and install everything
 
 grid: $(READY) ## run the assigned grid: 12 trials
-	$(BIN)/python $(ROOT)tuning/run_grid.py $(ARGS)
+	$(BIN)/python tuning/run_grid.py $(ARGS)
 
 search: $(READY) ## search with Optuna, confirm the best, score it once
-	$(BIN)/python $(ROOT)tuning/run_search.py $(ARGS)
+	$(BIN)/python tuning/run_search.py $(ARGS)
 
 freezing: $(READY) ## compare all, some and no layers frozen over three seeds
-	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/freezing.yaml $(ARGS)
+	$(BIN)/python tuning/run_grid.py experiments/freezing.yaml $(ARGS)
 
 smoke: $(READY) ## run two trials in seconds
-	$(BIN)/python $(ROOT)tuning/run_grid.py $(ROOT)experiments/smoke.yaml $(ARGS)
+	$(BIN)/python tuning/run_grid.py experiments/smoke.yaml $(ARGS)
 
 pretrain: $(READY) ## train an encoder on text; ARGS="--corpus FILES --output FOLDER"
-	$(BIN)/python $(ROOT)tuning/pretrain.py $(ARGS)
+	$(BIN)/python tuning/pretrain.py $(ARGS)
 
 report: $(READY) ## turn the log into report/Report.pdf, with figures and tables
-	$(BIN)/python $(ROOT)analysis/make_report.py $(ARGS)
+	$(BIN)/python analysis/make_report.py $(ARGS)
 
 submission: $(READY) ## pack report, code and saved models; MEMBERS="Name1 Name2"
-	$(BIN)/python $(ROOT)analysis/make_submission.py $(MEMBERS) $(ARGS)
+	$(BIN)/python analysis/make_submission.py $(MEMBERS) $(ARGS)
 
 reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
-	$(BIN)/python $(ROOT)tuning/reproduce.py $(SAVED) $(ARGS)
+	$(BIN)/python tuning/reproduce.py $(SAVED) $(ARGS)
 
 ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(ROOT)mlflow.db --host 127.0.0.1 $(ARGS)
+	$(BIN)/python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 $(ARGS)
 
 bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for other pairs
-	$(BIN)/python $(ROOT)benchmarks/floor.py --data $(DATA)
-	$(BIN)/python $(ROOT)benchmarks/scaling.py --data $(DATA)
-	$(BIN)/python $(ROOT)benchmarks/against_trainer.py --data $(DATA) --quick
-	$(BIN)/python $(ROOT)benchmarks/goals.py
+	$(BIN)/python benchmarks/floor.py --data $(DATA)
+	$(BIN)/python benchmarks/scaling.py --data $(DATA)
+	$(BIN)/python benchmarks/against_trainer.py --data $(DATA) --quick
+	$(BIN)/python benchmarks/goals.py
 
 lint: $(READY) ## check style and format
-	cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
 
 types: $(READY) ## check types
-	cd $(ROOT) && $(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
 fast: $(READY) ## run the tests that need no Ray
-	cd $(ROOT) && $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
 test: lint types tests ## check style and types, run every test
 
 tests: $(READY) programs ## run every test, three files at a time: some wait
-	cd $(ROOT) && $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(READY) ## the long form of the fault tests: half an hour, and any bytes 2,000 times
-	cd $(ROOT) && $(BIN)/python -m tests.faults.long_form $(ARGS)
-	cd $(ROOT) && FAULT_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/faults/test_any_bytes.py
+	$(BIN)/python -m tests.faults.long_form $(ARGS)
+	FAULT_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/faults/test_any_bytes.py
 
 audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; needs the network
-	cd $(ROOT) && $(BIN)/pip-audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
+	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
 
 clean: ## remove results, logs and the virtual environment
-	cd $(ROOT) && rm -rf $(VENV) results report mlartifacts mlflow.db
+	rm -rf .venv results report mlartifacts mlflow.db
