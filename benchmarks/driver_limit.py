@@ -20,19 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.records import save_record
-from tuning.cluster import ray_session
-from tuning.delivery import Delivery
-from tuning.launch import run_points
-from tuning.launch_record import open_log
-from tuning.launches import Settings
-from tuning.loading import load_experiment
-from tuning.options import ROOT, read_places
-from tuning.places import Place
-from tuning.prepare import Prepared, prepare
-from tuning.trial import RESULT, Shared
-from tuning.trial_state import state_file
-from tuning.under_way import OBJECTIVE, UnderWay
-from tuning.workshop import Workshop
+from tuning.config.loader import load_experiment
+from tuning.data.prepared import Prepared, prepare
+from tuning.data.sources import read_places
+from tuning.execution.context import Workshop
+from tuning.execution.ray_session import ray_session
+from tuning.execution.trial import RESULT, Shared
+from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
+from tuning.execution.tuner import run_points
+from tuning.system.project import ROOT
+from tuning.system.storage_path import Place
+from tuning.tracking.delivery import Delivery
+from tuning.tracking.launch_folder import Settings
+from tuning.tracking.record import open_log
 
 _SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
            "val_recall", "val_mcc", "val_positive_rate", "val_threshold",

@@ -21,7 +21,7 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.records import save_record
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 METRICS = ("test_auc", "test_f1", "test_accuracy", "test_f1_at_threshold")
 KEPT = (*METRICS, "val_auc")  # the last one chooses between recipes

@@ -25,14 +25,19 @@ from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
 from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
-from tuning.activations import encode
-from tuning.config import Experiment, TrialConfig
-from tuning.loaded_split import LoadedSplit
-from tuning.material import Material, build_classifier, build_material
-from tuning.optimization import build_optimizer, build_schedule, parameter_groups, start_order
-from tuning.options import read_places
-from tuning.prepare import Prepared, prepare
-from tuning.training import draw_rows, train_one_epoch
+from tuning.config.experiment import Experiment, TrialConfig
+from tuning.data.prepared import Prepared, prepare
+from tuning.data.sources import read_places
+from tuning.training.activation_cache import encode
+from tuning.training.builders import (
+    build_classifier,
+    build_optimizer,
+    build_schedule,
+    parameter_groups,
+    start_order,
+)
+from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.trainer import draw_rows, train_one_epoch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,16 +20,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inputs import random_distilbert, whole_encoder
 from benchmarks.machine import matrix_rate, seconds_of
 from benchmarks.records import save_record
-from tuning.activations import encode
-from tuning.config import TrialConfig
-from tuning.loaded_split import LoadedSplit
-from tuning.loading import load_experiment
-from tuning.material import Material, build_classifier, build_material
-from tuning.options import ROOT, read_places
-from tuning.prepare import Prepared, prepare
-from tuning.resources import choose_precision
-from tuning.seed_training import can_stack, fit_seeds
-from tuning.training import fit
+from models.precision import choose_precision
+from tuning.config.experiment import TrialConfig
+from tuning.config.loader import load_experiment
+from tuning.data.prepared import Prepared, prepare
+from tuning.data.sources import read_places
+from tuning.system.project import ROOT
+from tuning.training.activation_cache import encode
+from tuning.training.builders import build_classifier
+from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.seeds import can_stack, fit_seeds
+from tuning.training.trainer import fit
 
 SEEDS, EPOCHS = 3, 5
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tuning.activations import Frozen
-from tuning.config import Cleaning
-from tuning.material import encoder_loader, frozen_part
-from tuning.options import read_places
-from tuning.pairs import PairTable, read_pairs
-from tuning.prepare import Prepared
-from tuning.sources import EMBEDDED, find_data
+from tuning.config.experiment import Cleaning
+from tuning.data.pairs import PairTable, read_pairs
+from tuning.data.prepared import Prepared
+from tuning.data.sources import find_data, read_places
+from tuning.system.project import EMBEDDED
+from tuning.training.activation_cache import Frozen
+from tuning.training.inputs import encoder_loader, frozen_part
 
 
 def random_distilbert(folder: Path) -> Path:

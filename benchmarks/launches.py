@@ -16,7 +16,7 @@ import yaml
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 _PAUSE = 0.25  # seconds between two looks at the memory
 _WORKER = "ray::ImplicitFu"  # what Ray calls a trial's process; the system cuts it here

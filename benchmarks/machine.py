@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from tuning.resources import choose_precision
+from models.precision import choose_precision
 
 CPU = torch.device("cpu")
 _SIZES = {"cpu": (1024, 2048, 4096), "cuda": (4096, 8192)}  # of square matrices

@@ -34,15 +34,13 @@ from transformers import (
 from benchmarks.records import save_record
 from models.encoder_files import TOKENIZER
 from models.masked_language_model import MaskedLanguageModel, build_model
-from tuning.corpus import read_paragraphs
-from tuning.masking import PackedText
-from tuning.options import ROOT
-from tuning.pretraining import Pretraining
-from tuning.pretraining_config import Phase, Recipe
-from tuning.recipes import load_recipe
-from tuning.resources import choose_precision
-from tuning.sources import EMBEDDED
-from tuning.word_pieces import encode_stream, vocabulary_of
+from models.precision import choose_precision
+from tuning.pretraining.corpus import read_paragraphs
+from tuning.pretraining.masking import PackedText
+from tuning.pretraining.recipe import Phase, Recipe, load_recipe
+from tuning.pretraining.trainer import Pretraining
+from tuning.pretraining.wordpiece import encode_stream, vocabulary_of
+from tuning.system.project import EMBEDDED, ROOT
 
 _LAST = 20  # steps whose mean loss is compared
 Step = tuple[float, float, float]  # time, loss, resident megabytes

@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.inputs import repeat_pairs
 from benchmarks.launches import Launch, run_grid
 from benchmarks.records import save_record
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 TRIAL: dict[str, object] = {"both_orders": False, "targets": "labels", "freezing": "all"}
 TRIALS = (1, 2, 4, 8, 16)
@@ -125,7 +125,9 @@ def one_more_trial(bench: Bench) -> dict[str, float]:
     return {"further": further, "pure": pure, "ratio": further / pure}
 
 
-LOG = ("tuning/launch_log.py", "tuning/journal.py", "tuning/delivery.py", "tuning/tracking.py")
+LOG = tuple(
+    f"tuning/tracking/{name}.py" for name in ("launch_log", "journal", "delivery", "mlflow_writer")
+)
 
 
 def log_share(folder: Path, data: str) -> dict[str, float]:

@@ -16,13 +16,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from tuning.config import Experiment, TrialConfig
-from tuning.loaded_split import LoadedSplit
-from tuning.material import Material, build_classifier, build_material
-from tuning.options import read_places
-from tuning.prepare import prepare
-from tuning.seed_training import fit_seeds
-from tuning.training import fit
+from tuning.config.experiment import Experiment, TrialConfig
+from tuning.data.prepared import prepare
+from tuning.data.sources import read_places
+from tuning.training.builders import build_classifier
+from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.seeds import fit_seeds
+from tuning.training.trainer import fit
 
 CPU = torch.device("cpu")
 SEEDS = (1, 2, 3, 5)

@@ -15,10 +15,9 @@ import numpy as np
 from benchmarks.records import save_record
 from models.batches import RowReader, sorted_batches
 from models.predictor import Predictor
-from tuning.config import Cleaning
-from tuning.options import read_places
-from tuning.pairs import read_pairs
-from tuning.sources import find_data
+from tuning.config.experiment import Cleaning
+from tuning.data.pairs import read_pairs
+from tuning.data.sources import find_data, read_places
 
 _TOKENS = 4096  # of a batch, as the predictor has it on a CPU
 

@@ -33,9 +33,9 @@ from transformers import (
 )
 
 from models.heads import build_head
+from models.precision import choose_precision
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
-from tuning.resources import choose_precision
-from tuning.scores import best_f1_threshold
+from tuning.training.metrics import best_f1_threshold
 
 Rows = list[dict[str, Any]]
 _KIND = {None: SPECIAL, 0: FIRST, 1: SECOND}

@@ -21,17 +21,17 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.floor import epoch_of, prepare_for
 from benchmarks.launches import run_grid
 from benchmarks.machine import CPU
-from tuning.config import TrialConfig
-from tuning.loaded_split import LoadedSplit
-from tuning.material import Material, build_classifier, build_material
+from tuning.config.experiment import TrialConfig
+from tuning.training.builders import build_classifier
+from tuning.training.inputs import LoadedSplit, Material, build_material
 
 _SHOWN = 12
 _STAGES = (  # what a driver waits for, in order: a function and the end of its file's path
-    ("plan: data, word pieces", "prepare", "tuning/prepare.py"),
-    ("open the log", "check", "tuning/delivery.py"),
+    ("plan: data, word pieces", "prepare", "tuning/data/prepared.py"),
+    ("open the log", "check", "tuning/tracking/delivery.py"),
     ("start Ray", "init", "ray/_private/worker.py"),
-    ("load and share the states", "open_workshop", "tuning/workshop.py"),
-    ("run the trials", "run_points", "tuning/launch.py"),
+    ("load and share the states", "open_workshop", "tuning/execution/context.py"),
+    ("run the trials", "run_points", "tuning/execution/tuner.py"),
     ("end Ray", "shutdown", "ray/_private/worker.py"),
 )
 

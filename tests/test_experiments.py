@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuning.loading import load_experiment
+from tuning.config.loader import load_experiment
 
 FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 RECIPES = set(FOLDER.glob("pretrain*.yaml"))  # for pretrain.py, see tuning/test_recipes.py

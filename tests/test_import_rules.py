@@ -1,87 +1,180 @@
-"""Guards the arrows between the folders, and keeps heavy imports out of plans and help."""
+"""Guards the rooms of the house: who imports whom, and which room alone knows a library."""
 
 import ast
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted(
-    path
-    for name in ("analysis", "measures", "models", "tuning")
-    for path in (ROOT / name).rglob("*.py")
-)
-RAY_FILES = {
-    "trial.py",
-    "launch.py",
-    "nodes.py",
-    "workshop.py",
-    "cluster.py",
-    "callbacks.py",
-    "search_trial.py",
-    "search_launch.py",
-    "under_way.py",
-    "watchdog.py",
+OUTER = ("analysis", "benchmarks", "measures", "models", "tuning")
+ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "cli"}
+# A room of tuning/ and what it may import of its neighbours; entries may import all.
+ROOMS = {
+    "system": set(),
+    "config": set(),
+    "data": {"system", "config"},
+    "training": {"system", "config", "data"},
+    "tracking": {"system", "config", "data"},
+    "execution": {"system", "config", "data", "training", "tracking"},
+    "search": {"system", "config", "data", "training", "tracking", "execution"},
+    "pretraining": {"system", "config", "data", "tracking"},
 }
-# it is written, it is read, a folder in its format is made, one is served
-MLFLOW_FILES = {"tracking.py", "logged.py", "served_model.py", "served.py"}
+LARGEST_ROOM = 13  # modules, without __init__.py
+# What a top-level folder may import of the project beside itself.
+FOLDERS = {
+    "measures": set(),
+    "models": {"measures"},
+    "tuning": {"models", "measures"},
+    "analysis": {"measures"},
+    "benchmarks": {"analysis", "measures", "models", "tuning"},
+}
+# Libraries that only these may import: files or folders.
+LIBRARIES = {
+    "mlflow": {
+        "tuning/tracking",
+        "models/served.py",  # is called by MLflow
+        "models/predict.py",
+        "analysis",
+        "benchmarks",
+    },
+    "ray": {"tuning/execution", "tuning/search/sampling.py", "benchmarks"},
+    "optuna": {"tuning/search", "analysis/search_tables.py"},
+}
+NEVER = {"data": {"torch", "transformers"}, "analysis": {"ray", "torch", "transformers"}}
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the first names of all imported modules, wherever in the file they stand."""
-    found = set()
+def modules() -> dict[str, Path]:
+    """Return the project's modules by their dotted names."""
+    paths = sorted(path for folder in OUTER for path in (ROOT / folder).rglob("*.py"))
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
+
+
+MODULES = modules()
+IDS = sorted(MODULES)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Give the dotted name of everything that a file imports, wherever in it that stands."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else str(node.module) for name in whole)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_aside":
+            yield ast.literal_eval(node.args[0])
 
 
-def forbidden_in(path: Path) -> set[str]:
-    folder = path.relative_to(ROOT).parts[0]
-    if folder == "analysis":
-        return {"tuning", "models", "ray", "torch", "transformers"}
-    if folder == "measures":
-        return {"tuning", "models", "analysis", "ray", "torch", "transformers", "mlflow", "optuna"}
-    mlflow = set() if path.name in MLFLOW_FILES else {"mlflow"}
-    if folder == "models":
-        return {"tuning", "analysis", "ray", "optuna"} | mlflow
-    ray = set() if path.name in RAY_FILES else {"ray"}
-    return {"analysis"} | ray | mlflow
+IMPORTS = {name: set(imports_of(path)) for name, path in MODULES.items()}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_what_its_place_allows(path: Path) -> None:
-    assert not imports_of(path) & forbidden_in(path)
+def room_of(module: str) -> str | None:
+    """Return the room of a module of ``tuning``; None for an entry, or outside of it."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "tuning" and len(parts) > 1 and parts[1] in ROOMS else None
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_touches_the_import_path_or_bears_a_librarys_name(path: Path) -> None:
-    assert "sys.path" not in path.read_text(encoding="utf-8")
-    assert path.name == "__init__.py" or find_spec(path.stem) is None
+@pytest.mark.parametrize("name", IDS)
+def test_a_module_imports_only_rooms_below_its_own(name: str) -> None:
+    room = room_of(name)
+    for imported in IMPORTS[name]:
+        if imported.split(".")[0] != "tuning" or room is None:
+            continue
+        other = room_of(imported)
+        assert other is not None, f"{name} imports the entry {imported}"
+        assert other == room or other in ROOMS[room], f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_folder_imports_only_folders_below_it(name: str) -> None:
+    folder = name.split(".")[0]
+    imported = {module.split(".")[0] for module in IMPORTS[name]} & set(OUTER)
+    assert imported <= FOLDERS[folder] | {folder}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_a_library_is_imported_by_its_room_alone(name: str) -> None:
+    path = MODULES[name].relative_to(ROOT)
+    places = {str(path), *map(str, path.parents)}
+    imported = {module.split(".")[0] for module in IMPORTS[name]}
+    for library, allowed in LIBRARIES.items():
+        assert library not in imported or allowed & places, f"{path} imports {library}"
+    assert not imported & NEVER.get(room_of(name) or path.parts[0], set())
+
+
+def test_no_module_of_tuning_lies_outside_a_room() -> None:
+    outside = {name.removeprefix("tuning.") for name in IDS if name.startswith("tuning.")}
+    outside = {name for name in outside if name.split(".")[0] not in ROOMS}
+    assert outside == ENTRIES
+    assert {path.name for path in (ROOT / "tuning").iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_is_small_and_opens_with_one_sentence(room: str) -> None:
+    folder = ROOT / "tuning" / room
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert 4 <= len(names) <= LARGEST_ROOM
+    assert not [path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    (sentence,) = ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(sentence, ast.Expr)  # no re-exports: they would load torch in a plan
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    states: dict[str, str] = {}
+
+    def visit(name: str, way: list[str]) -> None:
+        assert states.get(name) != "open", f"a circle: {' -> '.join([*way, name])}"
+        if name in states:
+            return
+        states[name] = "open"
+        for imported in sorted(IMPORTS[name] & set(MODULES)):
+            visit(imported, [*way, name])
+        states[name] = "done"
+
+    for name in IDS:
+        visit(name, [])
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_no_file_touches_the_import_path(name: str) -> None:
+    assert "sys.path" not in MODULES[name].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_no_folder_or_file_bears_a_librarys_name(name: str) -> None:
+    last = name.split(".")[-1]
+    assert last in (*OUTER, "__main__") or find_spec(last) is None
+
+
+def test_every_package_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after ``code``."""
+    code += "\nprint(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"import sys, {code}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
 def test_a_plan_needs_no_heavy_import() -> None:
-    code = (
-        "import sys, tuning.run_grid, tuning.reproduce, tuning.pretrain\n"
-        "print({'torch', 'ray', 'mlflow', 'transformers', 'pandas'} & set(sys.modules))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.strip() == "set()"
+    loaded = loaded_by("tuning.run_grid, tuning.reproduce, tuning.pretrain")
+    assert not loaded & {"torch", "ray", "mlflow", "transformers", "pandas", "optuna"}
 
 
 def test_the_report_loads_neither_torch_nor_ray() -> None:
-    code = (
-        "import sys, analysis.report, analysis.submission, analysis.search_figures\n"
-        "print({'torch', 'ray', 'transformers', 'tuning', 'models'} & set(sys.modules))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.strip() == "set()"
+    loaded = loaded_by("analysis.report, analysis.submission, analysis.search_figures")
+    assert not loaded & {"torch", "ray", "transformers", "tuning", "models"}

@@ -2,25 +2,26 @@
 
 import sys
 
-from tuning.corpus import CorpusError
-from tuning.display import make_console
-from tuning.interrupts import INTERRUPTED
-from tuning.prepare import USER_ERRORS
-from tuning.pretraining_config import DivergedError
-from tuning.pretraining_options import build_parser, print_plan
-from tuning.pretraining_plan import make_plan
-from tuning.whole_files import DamagedError
+from tuning.cli import USER_ERRORS, build_pretraining_parser
+from tuning.pretraining.corpus import CorpusError
+from tuning.pretraining.plan import make_plan, print_plan
+from tuning.pretraining.recipe import DivergedError
+from tuning.system.atomic_files import DamagedError
+from tuning.system.console import make_console
+from tuning.system.signals import INTERRUPTED
 
 
 def main() -> int:
     """Return 0 when the encoder is written, 2 if what was asked cannot be done, 130 on Ctrl-C."""
-    args, console = build_parser().parse_args(), make_console()
+    args, console = build_pretraining_parser().parse_args(), make_console()
     try:
         plan = make_plan(args)
         print_plan(plan, console)
         if args.dry_run:
             return 0
-        from tuning import pretraining_session  # torch and transformers take seconds
+        from tuning.pretraining import (
+            session as pretraining_session,  # torch and transformers take seconds
+        )
 
         try:
             return pretraining_session.run(plan, args, console)

@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+import tempfile
+from pathlib import Path
 
 from rich.console import Console
 
-from tuning.options import ROOT, read_places
-from tuning.prepare import USER_ERRORS
+from tuning.cli import USER_ERRORS
+from tuning.data.sources import read_places
+from tuning.system.project import ROOT
 
 
 def main() -> int:
@@ -19,21 +22,30 @@ def main() -> int:
     args = parser.parse_args()
     if (args.saved is None) == (args.all is None):
         parser.error("name one run id or folder, or --all EXPERIMENT")
-    from models.checkpoint import CheckpointError
-    from tuning.reproduction import Reproducer  # torch and MLflow take seconds
+    from models.checkpoint import CheckpointError  # torch takes seconds
 
     try:
-        reproducer = Reproducer(
-            tracking_uri=args.tracking_uri,
-            places=read_places(),
-            console=Console(),
-            data=args.data,
-        )
-        agree = reproducer.run_all(args.all) if args.all else reproducer.run(args.saved)
-        return 0 if agree else 1
+        return 0 if _reproduce(args) else 1
     except (*USER_ERRORS, CheckpointError) as error:
         print(f"reproduce.py: error: {error}", file=sys.stderr)
         return 2
+
+
+def _reproduce(args: argparse.Namespace) -> bool:
+    from tuning.training.reproduction import Reproducer
+
+    reproducer = Reproducer(places=read_places(), console=Console(), data=args.data)
+    saved = str(args.saved)
+    if args.all is None and Path(saved).is_dir():
+        return reproducer.check_folder(Path(saved))
+    from tuning.tracking.mlflow_reader import fetch_run, finished_trials
+
+    agreeing = []
+    for run_id in finished_trials(args.tracking_uri, args.all) if args.all else [saved]:
+        with tempfile.TemporaryDirectory() as scratch:
+            classifier = fetch_run(args.tracking_uri, run_id, Path(scratch))
+            agreeing.append(reproducer.check(run_id, *classifier))
+    return reproducer.sum_up(agreeing)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,19 @@
 
 import sys
 
-from tuning.cluster import check_address, import_aside, ray_session, settle_environment
-from tuning.display import make_console, print_plan
-from tuning.interrupts import INTERRUPTED
-from tuning.launches import choose_launch, how_to_go_on
-from tuning.options import build_parser, read_experiment, read_places, require_grid
-from tuning.prepare import USER_ERRORS, prepare
+from tuning.cli import USER_ERRORS, build_parser, read_experiment, require_grid
+from tuning.data.prepared import prepare
+from tuning.data.sources import read_places
+from tuning.execution.plan import print_plan
+from tuning.execution.ray_session import (
+    check_address,
+    import_aside,
+    ray_session,
+    settle_environment,
+)
+from tuning.system.console import make_console
+from tuning.system.signals import INTERRUPTED
+from tuning.tracking.resume import choose_launch, how_to_go_on
 
 
 def main() -> int:
@@ -24,7 +31,7 @@ def main() -> int:
         resumed = choose_launch(args, name)
         settle_environment(args.address)
         check_address(args.address)
-        with import_aside("tuning.session") as session, ray_session(args.address):
+        with import_aside("tuning.execution.grid") as session, ray_session(args.address):
             return session.result().run(prepared, resumed, args, console)
     except KeyboardInterrupt:
         print(how_to_go_on(args, name), file=sys.stderr)

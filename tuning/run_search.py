@@ -2,13 +2,20 @@
 
 import sys
 
-from tuning.cluster import check_address, settle_environment
-from tuning.display import make_console
-from tuning.interrupts import INTERRUPTED
-from tuning.launches import choose_launch, how_to_go_on
-from tuning.options import add_search_options, build_parser, read_experiment, read_places
-from tuning.prepare import USER_ERRORS, prepare
-from tuning.search_plan import print_search_plan, require_search
+from tuning.cli import (
+    USER_ERRORS,
+    add_search_options,
+    build_parser,
+    read_experiment,
+    require_search,
+)
+from tuning.data.prepared import prepare
+from tuning.data.sources import read_places
+from tuning.execution.ray_session import check_address, settle_environment
+from tuning.search.plan import print_search_plan
+from tuning.system.console import make_console
+from tuning.system.signals import INTERRUPTED
+from tuning.tracking.resume import choose_launch, how_to_go_on
 
 
 def main() -> int:
@@ -27,7 +34,7 @@ def main() -> int:
         resumed = choose_launch(args, name)
         settle_environment(args.address)
         check_address(args.address)
-        from tuning.search_session import run  # Ray and torch take seconds: not for a plan
+        from tuning.search.session import run  # Ray and torch take seconds: not for a plan
 
         return run(prepared, search, resumed, args, console)
     except KeyboardInterrupt:

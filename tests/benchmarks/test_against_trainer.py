@@ -7,7 +7,7 @@ import pytest
 from benchmarks.against_trainer import Compared, Size, run_ours, run_theirs, show
 from benchmarks.inputs import sample_pairs
 from benchmarks.launches import CommandError, watch
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.pretraining import Side, prepare, run_ours, run_trainer, show
 from models.masked_language_model import build_model
-from tuning.options import ROOT
-from tuning.recipes import load_recipe
+from tuning.pretraining.recipe import load_recipe
+from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 

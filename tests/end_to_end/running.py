@@ -13,7 +13,7 @@ import psutil
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 Ended = subprocess.CompletedProcess[str]
 Call = Callable[[Callable[[], int], list[str]], Ended]

@@ -10,8 +10,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.end_to_end.running import FEW, Ended, command, few_pairs
-from tuning.options import ROOT
-from tuning.study import open_storage
+from tuning.search.study import open_storage
+from tuning.system.project import ROOT
 
 SMOKE = str(ROOT / "experiments/smoke_search.yaml")
 

@@ -15,8 +15,8 @@ from mlflow.tracking import MlflowClient
 from tokenizers import Tokenizer
 
 from tests.end_to_end.running import HANG, Call, Ended, command, store_in
-from tuning.options import ROOT
 from tuning.pretrain import main
+from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from pypdf import PdfReader
 
 from tests.end_to_end.running import Ended, Ran
 from tests.faults.stores import can_mount, small_disk
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 

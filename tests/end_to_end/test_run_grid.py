@@ -21,8 +21,8 @@ from tests.end_to_end.running import (
     wait_for,
     words_to_reproduce,
 )
-from tuning.options import ROOT
 from tuning.reproduce import main
+from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 

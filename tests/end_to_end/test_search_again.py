@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from tests.end_to_end.running import FEWER, Call, started, wait_for
 from tests.end_to_end.searching import runs_of, search, study_of, tune_results, words_for
 from tuning.run_search import main
-from tuning.study import StudyError
+from tuning.search.study import StudyError
 
 pytestmark = pytest.mark.slow
 

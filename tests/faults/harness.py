@@ -15,9 +15,9 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.end_to_end.running import FEWER, HANG, command, few_pairs
-from tuning.journal import JOURNAL
-from tuning.launches import find_interrupted
-from tuning.options import ROOT
+from tuning.system.project import ROOT
+from tuning.tracking.journal import JOURNAL
+from tuning.tracking.resume import find_interrupted
 
 PATIENCE = 90.0  # seconds in which processes whose driver died are gone: two of Ray's take 60
 History = dict[str, list[tuple[int, float]]]

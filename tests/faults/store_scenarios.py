@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.faults.harness import Harm, Launch
 from tests.faults.scenarios import Expected
 from tests.faults.stores import Server, grow, small_disk
-from tuning.options import ROOT
+from tuning.system.project import ROOT
 
 MEGABYTES = 57.0  # that its results and cache take
 

@@ -20,15 +20,15 @@ from models.encoder import load_encoder
 from models.encoder_files import CONFIG, TOKENIZER, EncoderError, read_encoder_info
 from models.heads import build_head
 from models.tokens import load_tokenizer
-from tuning.activations import load_states, save_states
-from tuning.config import Cleaning, ConfigError
-from tuning.journal import JOURNAL, Journal, JournalError
-from tuning.loading import load_experiment
-from tuning.options import ROOT
-from tuning.pairs import DataError, read_pairs
-from tuning.places import Place
-from tuning.trial_state import load_state, save_state
-from tuning.whole_files import DamagedError, check_sealed, seal
+from tuning.config.experiment import Cleaning, ConfigError
+from tuning.config.loader import load_experiment
+from tuning.data.pairs import DataError, read_pairs
+from tuning.system.atomic_files import DamagedError, check_sealed, seal
+from tuning.system.checkpoint_file import load_state, save_state
+from tuning.system.project import ROOT
+from tuning.system.storage_path import Place
+from tuning.tracking.journal import JOURNAL, Journal, JournalError
+from tuning.training.activation_cache import load_states, save_states
 
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "40"))
 PAIRS = b"first\tsecond\tlabel\nabc w1\tw2 \xc3\xa9\t1\nx\ty\t0\n"

@@ -15,8 +15,8 @@ from tests.end_to_end.servers import find_postgres, postgres, s3
 from tests.faults.conftest import Histories
 from tests.faults.harness import Harm, Launch, SearchLaunch, same
 from tests.faults.stores import Server
-from tuning.journal import JOURNAL, Journal
-from tuning.places import Place
+from tuning.system.storage_path import Place
+from tuning.tracking.journal import JOURNAL, Journal
 
 pytestmark = [
     pytest.mark.slow,

@@ -20,7 +20,7 @@ from models.encoder import load_encoder
 from models.encoder_files import read_encoder_info
 from models.heads import FeatureBranch, build_head
 from models.segments import FIRST, SECOND, SPECIAL
-from tuning.sources import EMBEDDED
+from tuning.system.project import EMBEDDED
 
 ENCODER = EMBEDDED / "encoder"
 TOKENS = torch.tensor([[2, 17, 40, 3, 99, 3]])

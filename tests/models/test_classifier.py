@@ -9,7 +9,7 @@ from models.classifier import Classifier, run_frozen
 from models.encoder import load_encoder
 from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
-from tuning.sources import EMBEDDED
+from tuning.system.project import EMBEDDED
 
 TOKENS = torch.tensor([[2, 7, 8, 3, 9, 3], [2, 11, 13, 3, 12, 3]])
 SEGMENTS = torch.tensor([[SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL]] * 2)

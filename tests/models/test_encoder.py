@@ -11,7 +11,7 @@ from transformers import AutoModel
 from models.encoder import load_encoder
 from models.encoder_files import EncoderError
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
-from tuning.sources import EMBEDDED
+from tuning.system.project import EMBEDDED
 
 TOKENS = torch.tensor([[2, 7, 8, 3, 9, 3], [2, 11, 3, 12, 3, 0]])
 SEGMENTS = torch.tensor(

@@ -1,0 +1,174 @@
+"""Guards the data: three formats read alike, and a bad file named with line, rule and value."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.config.experiment import Cleaning
+from tuning.data.pairs import SPLITS, DataError, read_pairs
+from tuning.system.project import EMBEDDED
+
+ROWS = [
+    ("a stack grows", "it grows", "1", "stack", "3"),
+    ("a queue waits", "lines up", "0", "queue", "1"),
+    ('says "hi"', "greets", "1", "hello", "2"),
+]
+HEADER = ("first", "second", "label", "topic", "ayes")
+MAPPING = "group: topic\nvotes: ayes\n"
+
+
+def write(folder: Path, ending: str = "tsv", columns: str = MAPPING) -> Path:
+    frame = pd.DataFrame(ROWS, columns=list(HEADER))
+    for split in SPLITS:
+        path = folder / f"{split}.{ending}"
+        if ending == "parquet":
+            frame.astype({"label": int, "ayes": int}).to_parquet(path)
+        elif ending == "csv":
+            frame.to_csv(path, index=False)
+        else:
+            lines = ["\t".join(row) for row in [HEADER, *ROWS]]
+            path.write_text("\n".join(lines) + "\n")
+    (folder / "columns.yaml").write_text(columns)
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "parquet"])
+def test_every_format_gives_the_same_pairs(tmp_path: Path, ending: str) -> None:
+    data = read_pairs(write(tmp_path, ending), Cleaning())
+    table = data.splits["train"]
+    assert table.first == ["a stack grows", "a queue waits", 'says "hi"']
+    assert table.labels.tolist() == [1, 0, 1]
+    assert table.votes.tolist() == pytest.approx([1, 1 / 3, 2 / 3])
+    assert table.groups == ["stack", "queue", "hello"]
+    assert data.has_votes
+
+
+def test_the_fingerprint_is_of_the_content_and_not_of_the_format(tmp_path: Path) -> None:
+    folders = [tmp_path / ending for ending in ("tsv", "csv", "parquet")]
+    for folder in folders:
+        folder.mkdir()
+    found = {read_pairs(write(folder, folder.name), Cleaning()).fingerprint for folder in folders}
+    assert len(found) == 1
+    path = tmp_path / "tsv/test.tsv"
+    path.write_text(path.read_text().replace("greets", "greet"))
+    assert read_pairs(tmp_path / "tsv", Cleaning()).fingerprint not in found
+
+
+def test_the_embedded_pairs_are_what_their_card_says() -> None:
+    data = read_pairs(EMBEDDED / "pairs", Cleaning())
+    shape = {split: (len(t.first), t.labels.mean()) for split, t in data.splits.items()}
+    assert shape == {"train": (1500, 0.4), "validation": (300, 0.4), "test": (450, 0.4)}
+    terms = [set(table.groups) for table in data.splits.values()]
+    assert len(set.union(*terms)) == sum(map(len, terms)) == 150
+
+
+def spoil(folder: Path, old: str, new: str) -> Path:
+    path = write(folder) / "validation.tsv"
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode("latin-1")))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("it grows\t1", "it grows\t2", "line 2: label: must be 0 or 1, got '2'"),
+        (
+            "lines up\t0\tqueue",
+            "lines up\tqueue",
+            "line 3: must have 5 columns as its header, got 4",
+        ),
+        ("a stack grows", " - ", "line 2: first: must not be empty"),
+        ("stack\t3", "stack\t4", "line 2: ayes: must be a whole number from 0 to 3, got '4'"),
+        ("stack\t3", "stack\tx", "line 2: ayes: must be a whole number from 0 to 3, got 'x'"),
+        ("second", "other", "line 1: no column 'second', got 'first', 'other', 'label'"),
+        ("a queue", "a qu\xff", "line 3: must be UTF-8, got the byte 0xff"),
+        ("lines up\t0", "lines up\t1", "label: must have both 0 and 1, got only 1"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_pairs(spoil(tmp_path, old, new), Cleaning())
+    assert f"{tmp_path / 'validation.tsv'}: {message}" in str(caught.value)
+
+
+def test_only_the_first_problems_are_told(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    lines = ["\t".join(HEADER), *["\t\t5\tx\t1"] * 9]
+    (folder / "train.tsv").write_text("\n".join(lines))
+    with pytest.raises(DataError) as caught:
+        read_pairs(folder, Cleaning())
+    assert len(str(caught.value).split("\n")) == 6
+    assert str(caught.value).endswith("... and more")
+
+
+def test_a_file_cut_off_in_a_line_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path) / "train.tsv"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"line 4: must have 5 columns.*is the file cut off"):
+        read_pairs(tmp_path, Cleaning())
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path) / "train.tsv").write_text("")
+    with pytest.raises(DataError, match=r"train.tsv: line 1: no column 'first'"):
+        read_pairs(tmp_path, Cleaning())
+
+
+def test_a_header_alone_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path) / "train.tsv").write_text("\t".join(HEADER))
+    with pytest.raises(DataError, match="must have both 0 and 1, got no row"):
+        read_pairs(tmp_path, Cleaning())
+
+
+def test_a_missing_split_is_named(tmp_path: Path) -> None:
+    (write(tmp_path) / "test.tsv").unlink()
+    with pytest.raises(DataError, match=r"test.tsv, .csv or .parquet: is missing"):
+        read_pairs(tmp_path, Cleaning())
+
+
+def test_a_split_given_twice_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "csv")
+    with pytest.raises(DataError, match=r"both train.tsv and train.csv are there"):
+        read_pairs(write(tmp_path), Cleaning())
+
+
+def test_a_wrong_mapping_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read_pairs(write(tmp_path, columns="frist: a\nvoters: 0\n"), Cleaning())
+    assert "frist: unknown key; did you mean first?" in str(caught.value)
+    assert "voters: must be at least 1, got 0" in str(caught.value)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path, "parquet") / "train.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(DataError, match=r"train.parquet: is not a Parquet file"):
+        read_pairs(tmp_path, Cleaning())
+
+
+def test_an_altered_parade_file_is_named_with_both_sums(tmp_path: Path) -> None:
+    (tmp_path / "PARADE_train.txt").write_text("altered")
+    with pytest.raises(DataError) as caught:
+        read_pairs(tmp_path, Cleaning())
+    assert "PARADE_train.txt: sha256 must be c763561a7e6e2ec2" in str(caught.value)
+    assert "with --data FOLDER" in str(caught.value)
+
+
+@given(content=st.binary(max_size=80), ending=st.sampled_from(["tsv", "csv", "parquet"]))
+def test_any_bytes_are_data_or_an_error_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, ending: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    header = (
+        b""
+        if ending == "parquet"
+        else b"first\tsecond\tlabel\n".replace(b"\t", b"," if ending == "csv" else b"\t")
+    )
+    for split in SPLITS:
+        (folder / f"{split}.{ending}").write_bytes(header + content)
+    try:
+        read_pairs(folder, Cleaning())
+    except DataError as error:
+        assert "train" in str(error)

@@ -1,0 +1,133 @@
+"""Guards names: the real thing if it can be had, else a notice, or an error if so asked."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.tuning.data.conftest import Host, body, status
+from tuning.config.experiment import Cleaning
+from tuning.data import parade
+from tuning.data.pairs import read_pairs
+from tuning.data.sources import Places, SourceError, find_data, find_encoder
+from tuning.system.project import EMBEDDED
+
+PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"
+
+
+@pytest.fixture
+def small_parade(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Return three small files whose sums stand in for those of PARADE."""
+    files = {name: f"content of {name}".encode() for name in parade.SHA256}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(parade, "SHA256", sums)
+    return files
+
+
+@pytest.mark.parametrize("requested", ["auto", "parade"])
+def test_parade_is_downloaded_once_and_then_found_in_the_cache(
+    host: Host, tmp_path: Path, small_parade: dict[str, bytes], requested: str
+) -> None:
+    for name, content in small_parade.items():
+        host.answers[f"/{name}"] = body(content)
+    places = Places(cache=tmp_path, parade_url=host.url)
+    found = [find_data(requested, places, strict=True) for _ in range(2)]
+    assert found[0] == found[1]
+    assert (found[0].name, found[0].revision, found[0].notice) == ("parade", parade.COMMIT, None)
+    assert len(host.requests) == 3
+
+
+def test_a_damaged_cache_is_mended(
+    host: Host, tmp_path: Path, small_parade: dict[str, bytes]
+) -> None:
+    for name, content in small_parade.items():
+        host.answers[f"/{name}"] = body(content)
+    places = Places(cache=tmp_path, parade_url=host.url)
+    folder = find_data("parade", places).folder
+    (folder / "PARADE_test.txt").write_bytes(b"damaged")
+    find_data("parade", places)
+    assert (folder / "PARADE_test.txt").read_bytes() == small_parade["PARADE_test.txt"]
+
+
+def test_auto_steps_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path: Path) -> None:
+    host.answers["/PARADE_train.txt"] = status(500)
+    found = find_data("auto", Places(cache=tmp_path, parade_url=host.url))
+    assert found.folder == EMBEDDED / "pairs"
+    assert found.notice is not None
+    assert "PARADE_train.txt: HTTP 500 Internal Server Error" in found.notice
+
+
+@pytest.mark.parametrize(("requested", "strict"), [("auto", True), ("parade", False)])
+def test_what_must_be_real_is_an_error_if_it_cannot_be_had(
+    host: Host, tmp_path: Path, requested: str, strict: bool
+) -> None:
+    places = Places(cache=tmp_path, parade_url=host.url)
+    with pytest.raises(SourceError, match="HTTP 404 Not Found; with its three files in a folder"):
+        find_data(requested, places, strict=strict)
+
+
+def test_a_folder_of_parade_wins_over_cache_and_network(tmp_path: Path) -> None:
+    (tmp_path / "PARADE_test.txt").write_text("x")
+    found = find_data("auto", Places(cache=tmp_path / "none", parade_folder=tmp_path))
+    assert (found.name, found.folder) == ("parade", tmp_path)
+
+
+def test_a_folder_named_by_the_environment_must_exist(tmp_path: Path) -> None:
+    places = Places(cache=tmp_path, parade_folder=tmp_path / "absent")
+    with pytest.raises(SourceError, match=r"PARADE_DIR: .*absent: no such folder"):
+        find_data("auto", places)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="data: nowhere: no such folder; or name parade"):
+        find_data("nowhere", Places(cache=tmp_path))
+
+
+def test_a_folder_bears_its_own_name(tmp_path: Path) -> None:
+    assert find_data(str(tmp_path), Places(cache=tmp_path)).name == tmp_path.name
+    assert find_encoder(str(tmp_path)).name == tmp_path.name
+
+
+@pytest.mark.parametrize("requested", ["./absent", "/absent/folder", "a/b/c"])
+def test_a_path_is_not_looked_for_on_the_hub(requested: str) -> None:
+    with pytest.raises(SourceError, match=f"encoder: {requested}: no such folder"):
+        find_encoder(requested)
+
+
+@pytest.fixture
+def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the hub at a port where nobody listens, with an empty cache."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.mark.usefixtures("no_hub")
+@pytest.mark.slow
+def test_auto_steps_back_to_the_embedded_encoder_and_says_why() -> None:
+    found = find_encoder("auto")
+    assert found.folder == EMBEDDED / "encoder"
+    assert found.notice is not None
+    assert found.notice.startswith("distilbert-base-uncased cannot be had (")
+    assert found.notice.endswith("; the embedded encoder stands in for it")
+
+
+@pytest.mark.usefixtures("no_hub")
+@pytest.mark.slow
+@pytest.mark.parametrize(("requested", "strict"), [("auto", True), ("somebody/small", False)])
+def test_an_encoder_that_must_be_real_is_an_error(requested: str, strict: bool) -> None:
+    with pytest.raises(SourceError, match="with its files in a folder, use --encoder FOLDER"):
+        find_encoder(requested, strict=strict)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not at hand")
+def test_the_published_files_pass_from_the_host_to_verified_pairs(
+    host: Host, tmp_path: Path
+) -> None:
+    for name in parade.SHA256:
+        host.answers[f"/{name}"] = body((PUBLISHED / name).read_bytes())
+    found = find_data("parade", Places(cache=tmp_path, parade_url=host.url))
+    data = read_pairs(found.folder, Cleaning())
+    assert [len(table.first) for table in data.splits.values()] == [7550, 1275, 1357]
+    for table in data.splits.values():
+        assert ((table.votes > 0.5) == (table.labels == 1)).all()

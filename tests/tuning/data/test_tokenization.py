@@ -1,0 +1,89 @@
+"""Guards tokenising: every word piece kept in its place, long pairs cut from the longer side."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from models.encoder_files import EncoderError, read_encoder_info
+from models.segments import FIRST, SECOND, SPECIAL
+from models.tokens import load_tokenizer, shorten
+from tuning.data.pairs import DataError, PairData, PairTable
+from tuning.data.tokenization import tokenise
+
+IDS = st.lists(st.integers(4, 9), min_size=1, max_size=20)
+
+
+def data_of(*pairs: tuple[str, str]) -> PairData:
+    table = PairTable(
+        first=[first for first, _ in pairs],
+        second=[second for _, second in pairs],
+        labels=np.zeros(len(pairs), dtype=np.int64),
+        votes=np.zeros(len(pairs), dtype=np.float32),
+        groups=[""] * len(pairs),
+        lines=list(range(2, 2 + len(pairs))),
+    )
+    return PairData(splits={"train": table}, files={"train": Path("train.tsv")}, fingerprint="")
+
+
+def test_a_row_is_both_definitions_with_their_marks_and_again_swapped(distilbert: Path) -> None:
+    info = read_encoder_info(distilbert)
+    found = tokenise(data_of(("w0 w1", "w2")), info, max_tokens=None, both_orders=True)
+    table = found.splits["train"]
+    assert table.tokens.tolist() == [2, 4, 5, 3, 6, 3, 2, 6, 3, 4, 5, 3]
+    assert table.segments[:6].tolist() == [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL]
+    assert table.offsets.tolist() == [0, 6, 12]
+    assert (table.pairs, table.rows) == (1, 2)
+
+
+def test_cut_pairs_are_counted(distilbert: Path) -> None:
+    data = data_of(("w1 " * 9, "w2"), ("w1", "w2"), ("w1 " * 4, "w2 " * 4))
+    found = tokenise(data, read_encoder_info(distilbert), max_tokens=9, both_orders=False)
+    assert found.truncated == {"train": 2}
+    assert found.splits["train"].lengths.tolist() == [9, 5, 9]
+
+
+def test_a_definition_longer_than_the_encoder_takes_is_refused(distilbert: Path) -> None:
+    data = data_of(("w1", "w2"), ("w1", "w2 " * 29))
+    rule = "train.tsv: line 3: the second definition must have from 1 to 28 word pieces"
+    with pytest.raises(DataError, match=rf"{rule}, which is what the encoder takes, got 29"):
+        tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+
+
+def test_a_definition_without_word_pieces_is_refused(distilbert: Path) -> None:
+    with pytest.raises(DataError, match=r"the first definition must have from 1 to 28.*got 0"):
+        tokenise(
+            data_of((" ", "w2")), read_encoder_info(distilbert), max_tokens=None, both_orders=False
+        )
+
+
+@given(first=IDS, second=IDS, budget=st.integers(2, 45))
+def test_cutting_keeps_the_budget_and_cuts_the_longer(
+    first: list[int], second: list[int], budget: int
+) -> None:
+    a, b = shorten(first, second, budget)
+    assert len(a) + len(b) == min(budget, len(first) + len(second))
+    assert a == first[: len(a)]
+    assert b == second[: len(b)]
+    assert a
+    assert b
+    if len(a) < len(first):
+        assert len(a) >= len(b)
+
+
+def test_a_tokenizer_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(EncoderError, match=r"tokenizer.json: cannot be read"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_without_special_tokens_is_refused(tmp_path: Path, distilbert: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(distilbert / "tokenizer.json"))
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    path = tmp_path / "tokenizer.json"
+    path.write_text(path.read_text().replace("[SEP]", "[END]"))
+    with pytest.raises(EncoderError, match=r"must have the tokens \[CLS\] and \[SEP\]"):
+        load_tokenizer(tmp_path)

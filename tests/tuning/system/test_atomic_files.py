@@ -1,0 +1,93 @@
+"""Guards files on disk: whole or absent, and refused when they were altered."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tuning.system.atomic_files import (
+    SUMS,
+    DamagedError,
+    check_sealed,
+    copy_whole,
+    seal,
+    space_error,
+    whole,
+    write_whole,
+)
+
+
+def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "x"
+    write_whole(path, b"old")
+    with whole(path) as beside:
+        beside.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    write_whole(path, b"old")
+
+    def work() -> None:
+        with whole(path) as beside:
+            beside.write_bytes(b"half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        work()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "x"
+    with pytest.raises(OSError, match=f"{path}: cannot be written"):
+        write_whole(path, b"1")
+    with pytest.raises(OSError, match=f"{path}: cannot be written"):
+        copy_whole(tmp_path / "file", path)
+
+
+def test_a_full_disk_is_told_with_what_is_needed_and_what_there_is(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    told = space_error(tmp_path / "absent" / "x", 3_210_000, full)
+    assert f"{tmp_path}/absent/x: cannot be written: No space left on device; 3.2 MB" in told
+    assert told.endswith("MB are free")
+    assert "needed" not in space_error(tmp_path / "x", None, full)
+
+
+def sealed(folder: Path) -> Path:
+    (folder / "model").mkdir(parents=True)
+    (folder / "model/weights").write_bytes(b"weights")
+    (folder / "result.json").write_text("{}")
+    seal(folder)
+    return folder
+
+
+def test_a_sealed_folder_is_as_it_was_wherever_it_goes(tmp_path: Path) -> None:
+    sealed(tmp_path / "a").rename(tmp_path / "b")
+    check_sealed(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["model/weights", "result.json"])
+@pytest.mark.parametrize("content", [None, b"weightz"])
+def test_a_folder_with_another_or_a_missing_file_is_refused(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    folder = sealed(tmp_path / "a")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(DamagedError, match=f"{folder / name}: is missing or was altered"):
+        check_sealed(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"3", b'{"a": 1}'])
+def test_sums_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
+    folder = sealed(tmp_path / "a")
+    (folder / SUMS).write_bytes(content)
+    with pytest.raises(DamagedError, match=r"sha256.json: cannot be read|is missing"):
+        check_sealed(folder)

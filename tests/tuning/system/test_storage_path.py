@@ -1,0 +1,92 @@
+"""Guards what all machines of a launch reach: files whole or absent, by path and by URI."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.servers import s3
+from tuning.system.atomic_files import DiskError
+from tuning.system.storage_path import Place
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URI of a bucket, of a real S3 interface."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        s3(tmp_path_factory.mktemp("s3"), "bucket") as environment,
+    ):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield "s3://bucket"
+
+
+@pytest.fixture(params=["path", "strange path", "file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "s3":
+        return Place(request.getfixturevalue("bucket")) / tmp_path.name / "inner"
+    if request.param == "file":
+        return Place(f"file://{tmp_path}/inner")
+    return Place(str(tmp_path / ("a b%20?c=d" if request.param == "strange path" else "inner")))
+
+
+def test_a_file_is_read_as_written_replaced_and_removed(place: Place) -> None:
+    file = place / "folder" / "x.state"
+    assert file.read() is None
+    for content in (b"one", b"", b"another" * 1000):
+        file.write(content)
+        assert file.read() == content
+    assert not (place / "folder").is_empty()
+    file.remove()
+    assert file.read() is None
+    file.remove()
+
+
+def test_a_folder_is_removed_with_all_that_is_in_it(place: Place) -> None:
+    assert place.is_empty()
+    for name in ("x", "y"):
+        (place / "folder" / name / "file").write(b"1")
+    (place / "folder").remove()
+    assert (place / "folder").is_empty()
+    assert (place / "folder/x/file").read() is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "inside"),
+    [
+        ("/a/b", "/a/b/c"),
+        ("s3://bucket", "s3://bucket/c"),
+        ("s3://bucket/b?region=x&scheme=http", "s3://bucket/b/c?region=x&scheme=http"),
+    ],
+)
+def test_settings_of_a_file_system_stay_behind_the_path(uri: str, inside: str) -> None:
+    assert (Place(uri) / "c").uri == inside
+
+
+def test_a_password_is_not_shown() -> None:
+    assert str(Place("s3://me:secret@bucket/x")) == "s3://me:***@bucket/x"
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("s3://absent/x", "s3://absent/x/f: cannot be written: .*NO_SUCH_BUCKET"),
+        ("nothing://x/y", "nothing://x/y/f: cannot be opened: Unrecognized filesystem"),
+        ("/dev/null/x", "/dev/null/x/f: cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_said_in_a_line(bucket: str, uri: str, message: str) -> None:
+    with pytest.raises(OSError, match=message) as told:
+        (Place(uri) / "f").write(b"1")
+    assert "\n" not in str(told.value)
+
+
+def test_a_bucket_without_permission_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3(tmp_path, "guarded", guarded_after=1) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(DiskError, match=r"s3://guarded/x/f: cannot be written: .* Access"):
+            (Place("s3://guarded/x") / "f").write(b"1")

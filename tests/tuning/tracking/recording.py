@@ -1,0 +1,33 @@
+"""A launch's journal and log, and the store it is delivered to, for tests."""
+
+from pathlib import Path
+
+from tuning.tracking.journal import Journal
+from tuning.tracking.launch_log import LaunchLog
+from tuning.tracking.mlflow_writer import Store
+
+CHAMPIONS = {"optimizer": "sgd", "learning_rate": 0.1, "freezing": "all"}  # configuration
+
+
+def open_log(folder: Path, uri: str, experiment: str, **tags: str) -> LaunchLog:
+    """Return the log of a new launch, with its parent run."""
+    log = LaunchLog(Journal(folder))
+    log.open(experiment, folder / "artifacts", uri, {"seed": 0})
+    log.start_parent("parent", {"trials": 2}, tags)
+    return log
+
+
+def deliver_all(log: LaunchLog, uri: str) -> Store:
+    """Return the store after writing every entry to it."""
+    entries = log.journal.entries
+    store = Store(uri, entries[0], log.journal.folder)
+    for entry in entries:
+        store.write(entry)
+    return store
+
+
+def outcome(folder: Path) -> Path:
+    """Return a folder in that of a launch with a file that a trial saved."""
+    (folder / "outcome/model").mkdir(parents=True)
+    (folder / "outcome/model/classifier.json").write_text("{}")
+    return folder / "outcome"

@@ -1,0 +1,105 @@
+"""Guards the journal: what was recorded is read back, whatever happened to the file's end."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.tracking.journal import (
+    DELIVERED,
+    JOURNAL,
+    Journal,
+    JournalError,
+    read_delivered,
+    read_entries,
+    write_delivered,
+)
+
+VALUES = st.dictionaries(st.text(max_size=9), st.one_of(st.text(), st.floats(allow_nan=False)))
+
+
+def written(folder: Path, values: list[dict[str, object]]) -> Path:
+    journal = Journal(folder)
+    for value in values:
+        journal.append({"do": "metrics", "values": value})
+    return folder / JOURNAL
+
+
+@given(values=st.lists(VALUES, max_size=5))
+def test_what_was_recorded_is_read_back_in_order(values: list[dict[str, object]]) -> None:
+    with TemporaryDirectory() as folder:
+        written(Path(folder), values)
+        again = Journal(Path(folder)).entries
+    assert [entry["values"] for entry in again] == values
+    assert [entry["n"] for entry in again] == list(range(len(values)))
+
+
+@given(
+    values=st.lists(VALUES, min_size=1, max_size=4), place=st.floats(0, 1), bit=st.integers(0, 7)
+)
+def test_one_damaged_byte_loses_nothing(
+    values: list[dict[str, object]], place: float, bit: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = written(Path(folder), values)
+        content = bytearray(path.read_bytes())
+        content[int(place * (len(content) - 1))] ^= 1 << bit
+        path.write_bytes(content)
+        assert [entry["values"] for entry in read_entries(path)] == values
+
+
+@given(values=st.lists(VALUES, min_size=1, max_size=4), kept=st.floats(0, 1))
+def test_a_cut_costs_the_last_entries_alone_and_what_follows_is_kept(
+    values: list[dict[str, object]], kept: float
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = written(Path(folder), values)
+        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+        left = [entry["values"] for entry in read_entries(path)]
+        assert left == values[: len(left)]
+        Journal(Path(folder)).append({"values": "after"})
+        assert [entry["values"] for entry in read_entries(path)] == [*left, "after"]
+
+
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_entries_or_an_error_of_ours(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / JOURNAL
+        path.write_bytes(content)
+        assert Journal(Path(folder)).entries == []
+
+
+def test_an_entry_that_is_lost_in_both_copies_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"a": 1}, {"a": 2}, {"a": 3}])
+    lines = path.read_bytes().split(b"\n")
+    kept = [line for line in lines if b'"n":1,' not in line]
+    path.write_bytes(b"\n".join(kept))
+    with pytest.raises(JournalError, match=rf"{path}:\d: entry 1 is damaged in both copies"):
+        Journal(tmp_path)
+
+
+def test_a_journal_that_cannot_be_written_takes_nothing_more(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append({"do": "one"})
+    path = tmp_path / JOURNAL
+    path.unlink()
+    path.mkdir()
+    for _ in range(2):
+        with pytest.raises(JournalError, match=f"{path}: cannot be written"):
+            journal.append({"do": "two"})
+    path.rmdir()
+    with pytest.raises(JournalError, match="cannot be written"):
+        journal.raise_problem()
+    assert [entry["do"] for entry in journal.entries] == ["one"]
+
+
+def test_what_was_delivered_is_counted_and_a_damaged_count_is_0(tmp_path: Path) -> None:
+    assert read_delivered(tmp_path) == 0
+    write_delivered(tmp_path, 7)
+    assert read_delivered(tmp_path) == 7
+    for text in ("", "[]", "{}", json.dumps({"delivered": "x"}), json.dumps({"delivered": -1})):
+        (tmp_path / DELIVERED).write_text(text)
+        assert read_delivered(tmp_path) == 0

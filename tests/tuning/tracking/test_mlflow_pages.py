@@ -1,0 +1,64 @@
+"""Guards what runs are called: what was trained, and no two alike in a launch."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.tracking.mlflow_pages import champion_title, scientific, trial_title
+
+
+def config(**fields: object) -> TrialConfig:
+    return TrialConfig.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.001, "1e-3"), (0.1, "1e-1"), (3.25e-4, "3.25e-4"), (1.0, "1e0")]
+)
+def test_a_rate_is_written_as_people_write_it(value: float, text: str) -> None:
+    assert scientific(value) == text
+    assert float(text) == value
+
+
+def test_a_rate_that_was_drawn_is_rounded() -> None:
+    assert scientific(0.00314159, 2) == "3.1e-3"
+
+
+def test_a_cell_of_the_grid_is_named_by_what_was_trained() -> None:
+    trial = config(optimizer="adamw", learning_rate=0.001, freezing="all", seed=2)
+    assert trial_title(trial, "01-x", {}, ["learning_rate"]) == "adamw 1e-3 · frozen all"
+    assert trial_title(trial, "01-x", {}, ["seed"]) == "adamw 1e-3 · frozen all · seed 2"
+    deep = config(freezing=3, order_seed=1)
+    assert trial_title(deep, "01", {}, []).endswith("· frozen 3 layers")
+
+
+def test_trials_of_a_search_and_what_is_retrained_say_so() -> None:
+    trial = config(optimizer="sgd", learning_rate=0.0123, freezing="some", seed=1001)
+    drawn = trial_title(trial, "012", {"stage": "search"}, [])
+    assert drawn == "sgd 1.2e-2 · frozen some · trial 012"
+    tags = {"stage": "ablation", "of": "without-overlap_features-seed-1001"}
+    again = trial_title(trial, "without-overlap_features-seed-1001", tags, [])
+    assert again == "sgd 1.2e-2 · frozen some · without overlap features · seed 1001"
+    assert champion_title(trial.model_dump()) == "champion · sgd 1.2e-2 · frozen some"
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "learning_rate": st.sampled_from([1e-3, 1.001e-3, 0.1]),
+                "optimizer": st.sampled_from(["adamw", "sgd"]),
+                "freezing": st.sampled_from(["all", "none", 2]),
+                "seed": st.integers(0, 3),
+                "dropout": st.sampled_from([0.1, 0.11]),
+            }
+        ),
+        unique_by=lambda fields: tuple(sorted(map(str, fields.items()))),
+        min_size=2,
+    )
+)
+def test_no_two_trials_of_a_grid_share_a_title(grid: list[dict[str, object]]) -> None:
+    trials = [config(**fields) for fields in grid]
+    varied = varied_fields(trials)
+    titles = {trial_title(trial, str(n), {}, varied) for n, trial in enumerate(trials)}
+    assert len(titles) == len(trials)

@@ -1,0 +1,151 @@
+"""Guards MLflow's store: parent and children, every number kept, nothing written twice."""
+
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
+from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
+from tuning.tracking.mlflow_reader import TrackingError, fetch_run, finished_trials, read_trials
+from tuning.tracking.mlflow_writer import Store, is_away
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return request.node.name
+
+
+@pytest.fixture
+def log(uri: str, tmp_path: Path, name: str) -> LaunchLog:
+    return open_log(tmp_path, uri, name, data="embedded")
+
+
+def test_a_trials_run_is_a_child_with_every_parameter(log: LaunchLog, uri: str) -> None:
+    log.start_trial("a", "01-all", {"learning_rate": 0.001, "freezing": "all"})
+    store = deliver_all(log, uri)
+    run = store.client.get_run(store.run_id("a"))
+    assert run.data.tags["mlflow.parentRunId"] == store.run_id(PARENT)
+    assert run.data.params == {"learning_rate": "0.001", "freezing": "all"}
+    assert run.info.run_name == "01-all"
+
+
+def test_what_is_written_again_changes_nothing(log: LaunchLog, uri: str, tmp_path: Path) -> None:
+    log.start_trial("a", "01", {"seed": 1})
+    for epoch in (1, 2, 3):
+        log.log_epoch("a", epoch, {"val_f1": epoch / 10})
+    log.log_outcome("a", {"val_f1": 0.2, "collapsed": 1.0}, outcome(tmp_path))
+    log.end_trial("a")
+    log.log_champion(CHAMPIONS, {"test_f1": 0.7}, tmp_path / "outcome")
+    log.end_parent(failed=0, summary={"test_f1": 0.7})
+    stores = [deliver_all(log, uri) for _ in range(2)]
+    store = stores[1]
+    runs = store.client.search_runs([store.experiment_id])
+    assert len(runs) == 3
+    history = store.client.get_metric_history(store.run_id("a"), "epoch/val_f1")
+    assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    (final,) = store.client.get_metric_history(store.run_id("a"), "val_f1")
+    assert final.value == 0.2
+    assert store.client.get_run(store.run_id("a")).data.tags["flags"] == "collapsed"
+    assert len(store.client.search_model_versions(f"run_id = '{store.run_id(CHAMPION)}'")) == 1
+
+
+def test_a_failed_trial_is_logged_with_its_cause(log: LaunchLog, uri: str) -> None:
+    log.start_trial("a", "01", {})
+    log.end_trial("a", cause="the worker died")
+    store = deliver_all(log, uri)
+    run = store.client.get_run(store.run_id("a"))
+    assert (run.info.status, run.data.tags["cause"]) == ("FAILED", "the worker died")
+
+
+def test_a_saved_model_comes_back_with_its_encoder_and_scores(
+    log: LaunchLog, uri: str, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder/config.json").write_text("{}")
+    log.start_trial("a", "01", {})
+    log.log_epoch("a", 1, {"val_f1": 0.1})
+    log.log_outcome("a", {"val_f1": 0.2}, outcome(tmp_path))
+    log.end_trial("a")
+    log.keep(tmp_path / "encoder/config.json", "encoder")
+    deliver_all(log, uri)
+    (run_id,) = finished_trials(uri, name)
+    (tmp_path / "fetched").mkdir()
+    model, encoder, metrics = fetch_run(uri, run_id, tmp_path / "fetched")
+    assert (model / "classifier.json").is_file()
+    assert (encoder / "config.json").is_file()
+    assert metrics == {"val_f1": 0.2}
+
+
+def test_an_unknown_run_is_named(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match=f"{'0' * 32}: no saved model in the MLflow store"):
+        fetch_run(uri, "0" * 32, tmp_path)
+
+
+def test_an_unknown_experiment_is_named(uri: str, log: LaunchLog) -> None:
+    deliver_all(log, uri)
+    with pytest.raises(TrackingError, match="nothing: no such experiment"):
+        finished_trials(uri, "nothing")
+
+
+def test_a_deleted_experiment_is_not_written_into(log: LaunchLog, uri: str, name: str) -> None:
+    client = MlflowClient(tracking_uri=uri)
+    client.delete_experiment(client.create_experiment(name))
+    with pytest.raises(MlflowException, match=f"experiment '{name}' was deleted"):
+        deliver_all(log, uri)
+
+
+def test_a_store_that_is_none_is_not_away(tmp_path: Path) -> None:
+    (tmp_path / "log.db").write_text("this is no database")
+    uri = f"sqlite:///{tmp_path / 'log.db'}"
+    log = open_log(tmp_path, uri, "x")
+    with pytest.raises(Exception, match="not a database") as caught:
+        Store(uri, log.journal.entries[0], tmp_path)
+    assert not is_away(caught.value, uri)
+
+
+def test_a_journal_cannot_send_files_from_elsewhere(log: LaunchLog, uri: str) -> None:
+    log.journal.append({"do": "files", "run": PARENT, "path": "../../etc/hosts", "to": ""})
+    with pytest.raises(TrackingError, match=r"is not in .*a journal names its own files"):
+        deliver_all(log, uri)
+
+
+def test_only_finished_trials_of_the_same_data_are_read(
+    log: LaunchLog, uri: str, name: str
+) -> None:
+    for trial, tags in (("a", {}), ("b", {}), ("c", {"stage": "confirm"})):
+        log.start_trial(trial, trial, {"seed": 0}, tags)
+    for trial in ("a", "c"):
+        log.end_trial(trial)
+    deliver_all(log, uri)
+    (found,) = read_trials(uri, name, {"data": "embedded"})
+    assert (found.name, found.launch) == ("a", log.launch)
+    assert read_trials(uri, name, {"data": "other"}) == []
+    assert read_trials(uri, "nothing", {}) == []
+
+
+def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
+    log: LaunchLog, uri: str, tmp_path: Path, name: str
+) -> None:
+    log.log_champion(CHAMPIONS, {"test_f1": 0.71}, outcome(tmp_path))
+    store = deliver_all(log, uri)
+    version = store.client.get_model_version_by_alias(name, "champion")
+    assert version.run_id == store.run_id(CHAMPION)
+    parent = store.client.get_run(store.run_id(PARENT))
+    assert parent.data.metrics["champion/test_f1"] == 0.71
+    files = store.client.list_artifacts(store.run_id(CHAMPION))
+    assert [file.path for file in files] == ["model"]
+
+
+def test_a_new_store_is_made_whole_though_one_was_left_half_made(tmp_path: Path) -> None:
+    (tmp_path / "new.db.new").write_text("what a killed program left")
+    uri = f"sqlite:///{tmp_path / 'new.db'}"
+    deliver_all(open_log(tmp_path / "a", uri, "x"), uri)
+    assert not (tmp_path / "new.db.new").exists()
+    assert (tmp_path / "new.db").is_file()

@@ -1,0 +1,157 @@
+"""Guards the cache: what it gives is what would be computed, or it is computed."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.encoder import load_encoder
+from models.segments import FIRST, SECOND, SPECIAL
+from models.tokens import TokenTable
+from tuning.training.activation_cache import Frozen, encode, fingerprint, load_or_compute
+
+
+def table(seed: int, rows: int) -> TokenTable:
+    generator = np.random.default_rng(seed)
+    tokens, segments, offsets = [], [], [0]
+    for _ in range(rows):
+        a, b = generator.integers(1, 6, 2)
+        tokens += [2, *generator.integers(4, 49, a), 3, *generator.integers(4, 49, b), 3]
+        segments += [SPECIAL, *[FIRST] * a, SPECIAL, *[SECOND] * b, SPECIAL]
+        offsets.append(len(tokens))
+    return TokenTable(
+        tokens=np.array(tokens, dtype=np.int32),
+        segments=np.array(segments, dtype=np.uint8),
+        offsets=np.array(offsets),
+        pairs=rows,
+    )
+
+
+TABLES = {"train": table(0, 9), "test": table(1, 4)}
+
+
+@pytest.fixture
+def frozen(distilbert: Path) -> Frozen:
+    lower, _ = load_encoder(distilbert, 2, attention="eager")
+    return Frozen(
+        lower=lambda: lower,
+        encoder_fingerprint="f",
+        depth=2,
+        precision=torch.float32,
+        device=torch.device("cpu"),
+    )
+
+
+def cache_file(folder: Path) -> Path:
+    (path,) = folder.glob("*.safetensors")
+    return path
+
+
+def test_states_stand_where_their_tokens_do(frozen: Frozen) -> None:
+    whole = encode(frozen, TABLES["train"])
+    start, end = TABLES["train"].offsets[5:7]
+    alone = TokenTable(
+        tokens=TABLES["train"].tokens[start:end],
+        segments=TABLES["train"].segments[start:end],
+        offsets=np.array([0, end - start]),
+        pairs=1,
+    )
+    np.testing.assert_allclose(whole[start:end], encode(frozen, alone), atol=1e-5)
+
+
+def test_the_cache_gives_what_was_computed_and_counts_its_rows(
+    frozen: Frozen, tmp_path: Path
+) -> None:
+    computed = load_or_compute(frozen, TABLES, tmp_path)
+    counted: list[int] = []
+    frozen.lower().layers.requires_grad_(False)
+    with torch.no_grad():
+        for weight in frozen.lower().parameters():
+            weight.zero_()  # were it computed again, it would differ
+    cached = load_or_compute(frozen, TABLES, tmp_path, counted.append)
+    assert sum(counted) == 13
+    for split in TABLES:
+        np.testing.assert_array_equal(cached[split], computed[split])
+
+
+@pytest.mark.parametrize("position", [-3, 4, 200])
+def test_a_damaged_file_is_computed_again_with_a_notice(
+    frozen: Frozen, tmp_path: Path, position: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    computed = load_or_compute(frozen, TABLES, tmp_path)
+    content = bytearray(cache_file(tmp_path).read_bytes())
+    content[position] ^= 0x55
+    cache_file(tmp_path).write_bytes(content)
+    again = load_or_compute(frozen, TABLES, tmp_path)
+    assert "damaged and computed again" in caplog.text
+    np.testing.assert_array_equal(again["train"], computed["train"])
+
+
+def test_a_file_cut_off_is_computed_again_and_mended(
+    frozen: Frozen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_or_compute(frozen, TABLES, tmp_path)
+    size = cache_file(tmp_path).stat().st_size
+    cache_file(tmp_path).write_bytes(cache_file(tmp_path).read_bytes()[:-100])
+    load_or_compute(frozen, TABLES, tmp_path)
+    assert "damaged and computed again" in caplog.text
+    assert cache_file(tmp_path).stat().st_size == size
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(
+    frozen: Frozen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    states = load_or_compute(frozen, TABLES, tmp_path / "file")
+    assert "no activations are kept" in caplog.text
+    assert states["test"].shape == (len(TABLES["test"].tokens), 12)
+
+
+def test_a_full_disk_is_told_with_the_space_needed(
+    frozen: Frozen,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tuning.training.activation_cache.save_file", fail)
+    states = load_or_compute(frozen, TABLES, tmp_path)
+    told = "cannot be written: No space left on device; 0.0 MB are needed and "
+    assert told in caplog.text
+    assert "the states are not kept" in caplog.text
+    assert states["train"].shape[1] == 12
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+
+
+def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: Frozen) -> None:
+    others = [
+        fingerprint(replace(frozen, depth=1), TABLES),
+        fingerprint(replace(frozen, precision=torch.bfloat16), TABLES),
+        fingerprint(replace(frozen, encoder_fingerprint="g"), TABLES),
+        fingerprint(frozen, {**TABLES, "test": table(2, 4)}),
+    ]
+    assert len({fingerprint(frozen, TABLES), *others}) == 5
+
+
+def test_two_at_the_same_time_compute_once(frozen: Frozen, tmp_path: Path) -> None:
+    counted: list[int] = []
+    threads = [
+        threading.Thread(target=load_or_compute, args=(frozen, TABLES, tmp_path, counted.append))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counted) == [4, 9, 13]  # one pass over both tables, one reading of the file
+
+
+def test_bfloat16_keeps_states_in_two_bytes(frozen: Frozen) -> None:
+    states = encode(replace(frozen, precision=torch.bfloat16), TABLES["test"])
+    assert states.dtype == np.float16
+    np.testing.assert_allclose(states, encode(frozen, TABLES["test"]), atol=0.05)

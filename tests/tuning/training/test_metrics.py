@@ -1,0 +1,81 @@
+"""Guards the scores: numbers worked by hand, and the best threshold against trying them all."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuning.training.metrics import area_under_curve, best_f1_threshold, log_loss, score
+
+LABELS = np.array([1, 0, 1, 1, 0, 0, 0])
+PROBABILITIES = np.array([0.9, 0.8, 0.5, 0.3, 0.2, 0.1, 0.1])
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    size = draw(st.integers(2, 30))
+    labels = draw(st.lists(st.integers(0, 1), min_size=size, max_size=size))
+    grid = st.integers(0, 20).map(lambda n: n / 20)  # coarse, so that values repeat
+    values = draw(st.lists(grid, min_size=size, max_size=size))
+    return np.array([0, 1, *labels]), np.array([0.35, 0.4, *values])
+
+
+def test_scores_at_one_half_are_those_worked_by_hand() -> None:
+    found = score(LABELS, PROBABILITIES, 0.5)  # 2 right and 1 wrong positives, 1 missed
+    assert found["accuracy"] == pytest.approx(5 / 7)
+    assert found["precision"] == pytest.approx(2 / 3)
+    assert found["recall"] == pytest.approx(2 / 3)
+    assert found["f1"] == pytest.approx(2 / 3)
+    assert found["mcc"] == pytest.approx((2 * 3 - 1 * 1) / 12)
+    assert found["positive_rate"] == pytest.approx(3 / 7)
+
+
+def test_all_positive_scores_the_f1_of_the_class_share() -> None:
+    found = score(LABELS, np.ones(7), 0.5)
+    assert (found["recall"], found["mcc"], found["positive_rate"]) == (1.0, 0.0, 1.0)
+    assert found["f1"] == pytest.approx(2 * 3 / (7 + 3))
+
+
+def test_nothing_positive_scores_zero_and_not_nan() -> None:
+    found = score(LABELS, np.zeros(7), 0.5)
+    assert (found["precision"], found["f1"], found["mcc"]) == (0.0, 0.0, 0.0)
+
+
+def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
+    assert area_under_curve(LABELS, PROBABILITIES) == pytest.approx(10 / 12)
+
+
+def f1_by_hand(labels: np.ndarray, positive: np.ndarray) -> float:
+    both = int((positive & (labels == 1)).sum())
+    return 2 * both / max(int(positive.sum() + labels.sum()), 1)
+
+
+@given(predictions())
+def test_the_best_threshold_is_as_good_as_the_best_of_all(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
+    labels, probabilities = data
+    threshold, f1 = best_f1_threshold(labels, probabilities)
+    tried = [f1_by_hand(labels, probabilities >= cut) for cut in np.linspace(0, 1, 81)]
+    assert f1 == pytest.approx(max(tried))
+    assert score(labels, probabilities, threshold)["f1"] == pytest.approx(f1)
+
+
+def test_the_threshold_lies_halfway_between_two_probabilities() -> None:
+    threshold, f1 = best_f1_threshold(LABELS, PROBABILITIES)
+    assert threshold == pytest.approx(0.25)
+    assert f1 == pytest.approx(6 / 7)
+
+
+def test_equally_good_thresholds_give_way_to_the_one_next_to_one_half() -> None:
+    threshold, _ = best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.45, 0.6, 0.9]))
+    assert threshold == pytest.approx(0.525)
+
+
+def test_log_loss_of_even_logits_is_the_log_of_two() -> None:
+    assert log_loss(np.array([0, 1]), np.zeros((2, 2))) == pytest.approx(np.log(2))
+
+
+def test_log_loss_of_huge_logits_is_finite() -> None:
+    logits = np.array([[1e4, -1e4], [3e38, -3e38]], dtype=np.float32)
+    assert log_loss(np.array([1, 0]), logits) == pytest.approx(1e4)

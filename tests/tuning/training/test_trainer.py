@@ -1,0 +1,247 @@
+"""Guards training: it learns, repeats itself for a seed, and ends when it diverges."""
+
+import io
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.batches import SplitArrays, to_probabilities
+from models.classifier import Classifier
+from models.dropout import Dropout
+from models.encoder import load_encoder
+from models.heads import build_head
+from models.segments import FIRST, SECOND, SPECIAL
+from models.tokens import TokenTable
+from tuning.config.experiment import TrialConfig
+from tuning.training.builders import (
+    build_optimizer,
+    parameter_groups,
+    start_order,
+    warmup_and_decay,
+)
+from tuning.training.evaluation import predict
+from tuning.training.inputs import LoadedSplit
+from tuning.training.trainer import EpochResult, Training, batch_loss, fit
+
+CPU = torch.device("cpu")
+PAIRS = 60
+
+
+def config(**changes: Any) -> TrialConfig:  # noqa: ANN401 - values of any field
+    base = {"head_width": 8, "batch_size": 7, "epochs": 3, "learning_rate": 0.01, "dropout": 0.0}
+    return TrialConfig.model_validate({**base, **changes})
+
+
+def toy(seed: int) -> SplitArrays:
+    """Return pairs of both orders that are paraphrases if they share all words."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, PAIRS)
+    words = generator.integers(4, 26, (PAIRS, 3))
+    others = np.where(labels[:, None] == 1, words, generator.integers(26, 49, (PAIRS, 3)))
+    tokens, segments, offsets = [], [], [0]
+    for first, second in [*zip(words, others, strict=True), *zip(others, words, strict=True)]:
+        tokens += [2, *first, 3, *second, 3]
+        segments += [SPECIAL, *[FIRST] * 3, SPECIAL, *[SECOND] * 3, SPECIAL]
+        offsets.append(len(tokens))
+    table = TokenTable(
+        tokens=np.array(tokens, dtype=np.int32),
+        segments=np.array(segments, dtype=np.uint8),
+        offsets=np.array(offsets),
+        pairs=PAIRS,
+    )
+    vectors = np.random.default_rng(9).normal(size=(49, 12)).astype(np.float32)  # one a word
+    return SplitArrays(
+        table=table,
+        states=vectors[table.tokens],
+        labels=labels,
+        votes=np.where(labels == 1, 2 / 3, 1 / 3).astype(np.float32),
+    )
+
+
+def build(trial: TrialConfig, folder: Path) -> Classifier:
+    torch.manual_seed(trial.seed)
+    _, upper = load_encoder(folder, 3)
+    return Classifier(None, upper, build_head(trial.head, width=12, head_width=trial.head_width))
+
+
+def train(trial: TrialConfig, folder: Path) -> list[EpochResult]:
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    return list(fit(build(trial, folder), first, second, trial))
+
+
+def numbers(results: list[EpochResult]) -> list[tuple[float, ...]]:
+    return [(r.train_loss, r.val_loss, *r.scores.values()) for r in results]
+
+
+def test_a_separable_problem_is_learned(distilbert: Path) -> None:
+    last = train(config(epochs=12), distilbert)[-1]
+    assert last.scores["auc"] > 0.95
+    assert not last.diverged
+
+
+def test_the_same_seed_repeats_every_number(distilbert: Path) -> None:
+    trial = config(dropout=0.3)
+    assert numbers(train(trial, distilbert)) == numbers(train(trial, distilbert))
+
+
+def test_another_seed_gives_other_numbers(distilbert: Path) -> None:
+    first, second = train(config(), distilbert), train(config(seed=1), distilbert)
+    assert numbers(first) != numbers(second)
+
+
+def test_leaving_the_loop_ends_the_training(distilbert: Path) -> None:
+    trial = config(epochs=50)
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    assert next(fit(build(trial, distilbert), first, second, trial)).epoch == 1
+
+
+def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> None:
+    trial = config(epochs=20)
+    broken, validation = toy(0), toy(1)
+    assert broken.states is not None
+    broken.states[9 * 5] = np.inf  # what an overflow in the frozen layers would leave
+    first, second = (LoadedSplit(arrays, trial, CPU) for arrays in (broken, validation))
+    results = list(fit(build(trial, distilbert), first, second, trial))
+    assert results[-1].diverged
+    assert len(results) < 20
+    assert all(math.isfinite(value) for row in numbers(results) for value in row)
+
+
+def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path) -> None:
+    trial = config(head="bilstm_attention")  # not symmetric by itself
+    model = build(trial, distilbert)
+    arrays = toy(0)
+    rows = 2 * PAIRS
+    order = np.concatenate([np.arange(PAIRS, rows), np.arange(PAIRS)])
+    places = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
+    swapped = SplitArrays(
+        table=TokenTable(
+            tokens=arrays.table.tokens[places],
+            segments=arrays.table.segments[places],
+            offsets=arrays.table.offsets,
+            pairs=PAIRS,
+        ),
+        states=None if arrays.states is None else arrays.states[places],
+        labels=arrays.labels,
+        votes=arrays.votes,
+    )
+    found, expected = (predict(model, LoadedSplit(s, trial, CPU)) for s in (swapped, arrays))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    one_order = config(head="bilstm_attention", both_orders=False)
+    alone = [predict(model, LoadedSplit(s, one_order, CPU)) for s in (swapped, arrays)]
+    assert not np.allclose(*alone, atol=1e-4)
+
+
+def test_votes_are_targets_as_shares_and_labels_as_certain() -> None:
+    arrays = toy(0)
+    votes = LoadedSplit(arrays, config(targets="votes"), CPU)
+    labels = LoadedSplit(arrays, config(targets="labels"), CPU)
+    batch = votes.reader.read(np.array([3, PAIRS + 3]))  # both orders of one pair
+    np.testing.assert_allclose(votes.targets_of(batch)[:, 1], [arrays.votes[3]] * 2)
+    np.testing.assert_allclose(labels.targets_of(batch)[:, 1], [arrays.labels[3]] * 2)
+
+
+@pytest.mark.parametrize(("encoder_rate", "expected"), [(3e-5, 3e-5), ("same", 0.01)])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_head_and_encoder_have_their_own_rates(
+    distilbert: Path, optimizer: str, encoder_rate: float | str, expected: float
+) -> None:
+    _, upper = load_encoder(distilbert, 2)
+    model = Classifier(None, upper, build_head("mean_pooling", width=12))
+    trial = config(optimizer=optimizer, encoder_learning_rate=encoder_rate)
+    head, encoder = build_optimizer(parameter_groups(model, trial), trial).param_groups
+    assert (head["lr"], encoder["lr"]) == (0.01, expected)
+    assert len(encoder["params"]) == len(list(upper.parameters()))
+    if optimizer == "sgd":
+        assert head["momentum"] == 0.9
+
+
+def test_the_rate_rises_in_a_line_and_falls_to_almost_nothing() -> None:
+    share = warmup_and_decay(config(warmup_fraction=0.2), 20)
+    shares = [share(step) for step in range(20)]
+    assert shares[:5] == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1])
+    assert shares[-1] == pytest.approx(1 / 16)
+    assert np.diff(shares[4:]) == pytest.approx(-1 / 16)
+
+
+def test_probabilities_of_huge_logits_are_certain_and_not_nan() -> None:
+    logits = np.array([[3e38, -3e38], [-3e38, 3e38], [1.0, 1.0]], dtype=np.float32)
+    assert to_probabilities(logits).tolist() == [0.0, 1.0, 0.5]
+
+
+def test_lower_layers_have_lower_rates_with_layer_decay(distilbert: Path) -> None:
+    _, upper = load_encoder(distilbert, 0)
+    model = Classifier(None, upper, build_head("mean_pooling", width=12))
+    trial = config(encoder_learning_rate=1e-4, layer_decay=0.5)
+    head, *layers = parameter_groups(model, trial)
+    assert head["lr"] == 0.01
+    assert [group["lr"] for group in layers] == pytest.approx([1e-4, 5e-5, 2.5e-5, 1.25e-5])
+    assert layers[0]["params"][0] is next(upper.layers[2].parameters())
+    assert upper.embeddings is not None
+    assert layers[3]["params"][0] is next(upper.embeddings.parameters())
+    assert sum(len(group["params"]) for group in layers) == len(list(upper.parameters()))
+
+
+def test_r_drop_is_nothing_where_both_passes_agree_and_costs_where_they_do_not(
+    distilbert: Path,
+) -> None:
+    for dropout, differs in ((0.0, False), (0.4, True)):
+        trial = config(dropout=dropout)
+        model = build(trial, distilbert).train()
+        for module in model.modules():
+            if isinstance(module, Dropout):
+                module.chance = dropout
+            elif isinstance(module, torch.nn.Dropout):
+                module.p = dropout
+        split = LoadedSplit(toy(0), trial, CPU)
+        batch = split.reader.read(np.arange(PAIRS))
+        targets = split.targets_of(batch)
+        losses = []
+        for weight in (1e-9, 1.0):
+            torch.manual_seed(3)
+            losses.append(batch_loss(model, batch, targets, weight).item())
+        assert (losses[1] > losses[0] + 1e-6) == differs
+
+
+def test_an_order_seed_fixes_order_and_dropout_whatever_the_weights_seed(distilbert: Path) -> None:
+    first = start_order(config(seed=1, order_seed=9))
+    dropped = torch.rand(3)
+    second = start_order(config(seed=2, order_seed=9))
+    assert first.integers(1000) == second.integers(1000)
+    assert torch.equal(torch.rand(3), dropped)
+
+
+def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
+    trial = config(overlap_features=True)
+    overlap = np.arange(2 * PAIRS, dtype=np.float64).reshape(PAIRS, 2)
+    arrays = replace(toy(0), overlap=overlap)
+    batch = LoadedSplit(arrays, trial, CPU).reader.read(np.array([4, PAIRS + 4, 7]))
+    assert batch.features is not None
+    assert batch.features.tolist() == [[8, 9], [8, 9], [14, 15]]  # both orders of pair 4, pair 7
+    assert LoadedSplit(arrays, config(), CPU).reader.read(np.array([4])).features is None
+
+
+@pytest.mark.parametrize("left_after", [1, 3])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_training_that_is_taken_up_again_is_as_one_that_was_not_left(
+    distilbert: Path, optimizer: str, left_after: int
+) -> None:
+    trial = config(epochs=4, dropout=0.3, r_drop=0.2, optimizer=optimizer)
+    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    training = Training(build(trial, distilbert), first, second, trial)
+    results = [training.run_epoch() for _ in range(left_after)]
+    buffer = io.BytesIO()
+    torch.save(training.state_dict(), buffer)
+    buffer.seek(0)
+    other = build(trial.model_copy(update={"seed": 99}), distilbert)
+    again = Training(other, first, second, trial)
+    again.load_state_dict(torch.load(buffer, weights_only=True))
+    while not again.finished:
+        results.append(again.run_epoch())
+        torch.rand(3)  # whatever others draw in between
+    assert numbers(results) == numbers(train(trial, distilbert))

@@ -1,0 +1,146 @@
+"""From a YAML file and the command line's changes to an experiment, all problems at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialConfig
+from tuning.config.search_space import Axis, SearchSettings, condition_problems, first_problems
+from tuning.config.yaml_reader import describe, parse_yaml, read_yaml
+
+
+def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
+    """Return the experiment in ``path``, changed by ``key=value`` overrides.
+
+    Raises:
+        ConfigError: With every problem of the file and the overrides.
+        OSError: If the file cannot be read.
+    """
+    content, problems = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
+    for override in overrides or []:
+        problems += apply_override(content, override)
+    problems += _grid_problems(content.get("grid", {}))
+    problems += _space_problems(content.get("space", {}))
+    try:
+        experiment = Experiment.model_validate(content)
+    except ValidationError as error:
+        models = (Experiment, TrialConfig, Cleaning, SearchSettings, Axis)
+        known = [name for model in models for name in model.model_fields]
+        raise ConfigError(str(path), problems + describe(error, known)) from error
+    problems += condition_problems(experiment.space, TrialConfig.model_fields)
+    if experiment.search is not None:
+        problems += first_problems(experiment.space, experiment.search.try_first)
+    if problems:
+        raise ConfigError(str(path), problems)
+    return experiment
+
+
+def apply_override(content: dict[str, Any], override: str) -> list[str]:
+    """Put ``key=value`` into ``content`` in place; return the problems found.
+
+    A key of a trial may be written without ``trial.``: a list makes it an axis of the grid, a
+    single value takes it off the grid.
+    """
+    key, separator, text = override.partition("=")
+    if not separator:
+        return [f"--set {override}: must be key=value"]
+    value, problems = parse_yaml(text)
+    section, _, field = key.partition(".")
+    for name in ("trial", "grid"):
+        if key in TrialConfig.model_fields and not isinstance(content.setdefault(name, {}), dict):
+            return [*problems, f"--set {override}: {name} holds a value and has no {key}"]
+    if field:
+        if not isinstance(content.setdefault(section, {}), dict):
+            return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
+        content[section][field] = value
+    elif key in TrialConfig.model_fields and isinstance(value, list):
+        content["grid"][key] = value
+    elif key in TrialConfig.model_fields:
+        content["grid"].pop(key, None)
+        content["trial"][key] = value
+    else:
+        content[key] = value
+    return problems
+
+
+def _grid_problems(grid: object) -> list[str]:
+    """Return what is wrong with the axes, each value checked as the field it would set."""
+    if not isinstance(grid, dict):
+        return []  # the model itself reports that this is no mapping
+    problems = []
+    for key, values in grid.items():
+        if not isinstance(values, list):
+            continue
+        if not values:
+            problems.append(f"grid.{key}: must have at least one value")
+        if len({repr(value) for value in values}) < len(values):
+            problems.append(f"grid.{key}: must not repeat a value, got {values}")
+        for position, value in enumerate(values):
+            problems += _point_problems(key, value, f"grid.{key}[{position}]")
+            if key not in TrialConfig.model_fields:
+                break
+    return problems
+
+
+def _space_problems(space: object) -> list[str]:
+    """Return what is wrong with the values that the axes of a search can take."""
+    if not isinstance(space, dict):
+        return []
+    problems = []
+    for key, content in space.items():
+        if not isinstance(key, str):
+            problems.append(f"space.{key}: unknown key")
+        elif key not in TrialConfig.model_fields:
+            problems += _point_problems(key, None, f"space.{key}")
+        elif key in ("seed", "order_seed"):
+            problems.append(f"space.{key}: is not searched for; search.seeds says how many")
+        else:
+            problems += _axis_problems(key, content)
+    return problems
+
+
+def _axis_problems(key: str, content: object) -> list[str]:
+    try:
+        axis = Axis.model_validate(content)
+    except ValidationError:
+        return []  # the model itself reports it
+    if axis.choices is not None:
+        return [
+            problem
+            for place, value in enumerate(axis.choices)
+            for problem in _point_problems(key, value, f"space.{key}[{place}]")
+        ]
+    default = TrialConfig.model_fields[key].default
+    if isinstance(default, bool | str):
+        return [f"space.{key}: must be a list of choices"]
+    whole = isinstance(axis.low, int) and isinstance(axis.high, int)
+    if whole and isinstance(default, float):
+        return [f"space.{key}: must have a point in low or high: {axis.low}.0, {axis.high}.0"]
+    ends = [
+        problem
+        for name, value in (("low", axis.low), ("high", axis.high))
+        for problem in _point_problems(key, value, f"space.{key}[{name}]")
+    ]
+    if ends or not whole:
+        return ends
+    return next(filter(None, (_point_problems(key, v, f"space.{key}") for v in _inner(axis))), [])
+
+
+def _inner(axis: Axis) -> range:
+    """Return the whole numbers of a range, the first thousand of a long one."""
+    low, high = int(axis.low or 0), int(axis.high or 0)
+    return range(low, min(high, low + 1000) + 1)
+
+
+def _point_problems(key: str, value: object, place: str) -> list[str]:
+    try:
+        TrialConfig.model_validate({key: value})
+    except ValidationError as error:
+        problems = describe(error, list(TrialConfig.model_fields))
+        return [problem.replace(key, place, 1) for problem in problems]
+    return []

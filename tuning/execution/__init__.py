@@ -1,0 +1,1 @@
+"""Trials on cores, GPUs and clusters: the room that imports Ray."""

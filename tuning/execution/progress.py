@@ -1,0 +1,93 @@
+"""Live progress of the trials on a terminal, or a line for each finished trial elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from tuning.system.console import notice_on
+
+
+class Progress:
+    """A bar for each running trial and one for all; those that finished become lines above.
+
+    Args:
+        console: Where to draw; without a terminal only the lines are printed.
+        trials: How many there will be.
+    """
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console = console
+        self._started = time.monotonic()
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[score]}"),
+            console=console,
+        )
+        self._all = self._bars.add_task("trials", total=trials, score="")
+        self._tasks: dict[str, TaskID] = {}
+        self._live = Live(Group(self._bars), console=console, refresh_per_second=4)
+        self._done = 0
+        self._total = trials
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def start(self, name: str, epochs: int) -> None:
+        """Show a trial that began."""
+        if name not in self._tasks:  # one that is tried again has its bar
+            self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
+
+    def advance(self, name: str, epoch: int, objective: float) -> None:
+        """Show a finished epoch and the best validation F1 so far."""
+        score = f"val F1 {objective:.3f}"
+        self._bars.update(self._tasks[name], completed=epoch, score=score)
+
+    def tell(self, sentence: str) -> None:
+        """Show a notice above the bars."""
+        notice_on(self._console)(sentence)
+
+    def finish(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Turn a finished trial into a line."""
+        flags = [flag for flag in ("collapsed", "diverged") if metrics.get(flag)]
+        scores = " ".join(
+            f"{label} {metrics[key]:.3f}"
+            for label, key in (("val F1", "val_f1_at_threshold"), ("val AUC", "val_auc"))
+            if key in metrics
+        )
+        self._end(name, f"{scores} {' '.join(flags)}", "green")
+
+    def fail(self, name: str, cause: str) -> None:
+        """Turn a failed trial into a line with its cause."""
+        self._end(name, f"failed: {cause}", "red")
+
+    def _end(self, name: str, message: str, colour: str) -> None:
+        self._done += 1
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        head = f"{minutes:3d}:{seconds:02d}  {self._done}/{self._total}  "
+        line = Text(head).append(name, style=colour).append(f"  {message}".rstrip())
+        self._console.print(line, soft_wrap=True)
+        if name in self._tasks:
+            self._bars.remove_task(self._tasks.pop(name))
+        self._bars.advance(self._all)

@@ -1,0 +1,164 @@
+"""One trial in a Ray worker: train, report each epoch, score once, save."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from models.checkpoint import save_classifier
+from models.classifier import Classifier
+from tuning.config.experiment import TrialConfig
+from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
+from tuning.system.storage_path import Place
+from tuning.training.attention_maps import (
+    map_errors,
+    write_attention,
+)
+from tuning.training.builders import build_classifier, head_arguments
+from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
+from tuning.training.inputs import LoadedSplit, Material
+from tuning.training.trainer import EpochResult, Training
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shared:
+    """Where each trial finds its material: a reference by value of ``freezing``.
+
+    ``threads`` are those it may use, ``place`` is the launch's, which all machines reach.
+    """
+
+    materials: Mapping[str, ray.ObjectRef]
+    threads: int
+    place: Place
+
+
+class BestEpoch:
+    """The weights of the best epoch; those given at first if none is.
+
+    One that says the same of every validation pair at 0.5 is worse than any that does not.
+    """
+
+    def __init__(self, model: Classifier) -> None:
+        self.epoch = 0
+        self.objective = 0.0
+        self._sound = False
+        self._state = self._copy(model)
+
+    def update(self, model: Classifier, result: EpochResult) -> None:
+        """Keep the model's weights if this epoch is better than all before."""
+        sound = not result.collapsed
+        if not result.diverged and (sound, result.objective) > (self._sound, self.objective):
+            self.epoch, self.objective, self._sound = result.epoch, result.objective, sound
+            self._state = self._copy(model)
+
+    def restore(self, model: Classifier) -> None:
+        """Put the kept weights back into the model."""
+        model.load_state_dict(model.state_dict() | self._state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept, not copied."""
+        standing = {"epoch": self.epoch, "objective": float(self.objective), "sound": self._sound}
+        return {**standing, "weights": self._state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        self.epoch, self.objective = state["epoch"], state["objective"]
+        self._sound, self._state = state["sound"], state["weights"]
+
+    @staticmethod
+    def _copy(model: Classifier) -> dict[str, torch.Tensor]:
+        return {name: weight.clone() for name, weight in model.trained_state().items()}
+
+
+def run_trial(config: dict[str, Any], shared: Shared) -> None:
+    """Train the configuration Ray chose and report each epoch; the driver writes the log.
+
+    It goes on from where the same configuration was left in this launch, if it was. What is
+    scored at the end are the splits that the material has. Test scores go into the
+    checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
+    ever holds them.
+    """
+    point = config["point"]
+    trial = TrialConfig(**point["trial"])
+    material, device = prepare_worker(trial, shared)
+    started = time.perf_counter()
+    splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
+    model = build_classifier(trial, material).to(device)
+    training = Training(model, splits["train"], splits["validation"], trial)
+    best = BestEpoch(model)
+    under_way = UnderWay(state_file(shared.place, point), {"training": training, "best": best})
+    before = under_way.seconds
+    while not training.finished:
+        result = training.run_epoch()
+        best.update(model, result)
+        under_way.report(epoch_metrics(result, best.objective))
+    best.restore(model)
+    evaluation = evaluate(model, splits)
+    maps = map_errors(model, splits, material, evaluation)
+    metrics = evaluation.metrics | {
+        "best_epoch": best.epoch,
+        "diverged": float(training.result is not None and training.result.diverged),
+        "seconds": before + time.perf_counter() - started,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        save_outcome(Path(folder), model, trial, material, evaluation, metrics)
+        write_attention(Path(folder) / "attention.json", maps)
+        under_way.finish(best.objective, Path(folder))
+
+
+def prepare_worker(trial: TrialConfig, shared: Shared) -> tuple[Material, torch.device]:
+    """Return what the trial shares with others and where it runs; set its threads."""
+    torch.set_num_threads(shared.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return ray.get(shared.materials[str(trial.freezing)]), device
+
+
+def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
+    """Return what is reported of an epoch: its losses, its validation scores, the best so far."""
+    return {
+        "epoch": result.epoch,
+        "train_loss": result.train_loss,
+        "val_loss": result.val_loss,
+        **{f"val_{name}": value for name, value in result.scores.items()},
+        "seconds": result.seconds,
+        OBJECTIVE: best,
+    }
+
+
+def save_outcome(
+    folder: Path,
+    model: Classifier,
+    trial: TrialConfig,
+    material: Material,
+    evaluation: Evaluation,
+    metrics: dict[str, float],
+) -> None:
+    """Write the classifier, every prediction, the confusion counts and the metrics."""
+    card = {
+        **material.card,
+        "head": head_arguments(trial, material.width),
+        "precision": material.precision,
+        "trial": trial.model_dump(),
+        "metrics": metrics,
+    }
+    save_classifier(folder / "model", model, card)
+    save_predictions(folder, metrics, evaluation, material)
+
+
+def save_predictions(
+    folder: Path, metrics: dict[str, float], evaluation: Evaluation, material: Material
+) -> None:
+    """Write every prediction, the confusion counts and the metrics."""
+    write_predictions(folder / "predictions.csv", evaluation, material.index)
+    write_confusion(folder / "confusion.json", evaluation)
+    (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

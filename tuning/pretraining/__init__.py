@@ -1,0 +1,1 @@
+"""Train an encoder on text by guessing masked word pieces."""

@@ -1,0 +1,109 @@
+"""What the log keeps of a pretraining: recipe, text, versions; and is a resumed one the same?"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from measures.passwords import hide_passwords
+from tuning.pretraining.phase_texts import PhaseText
+from tuning.pretraining.plan import Plan
+from tuning.tracking.journal import Journal
+from tuning.tracking.launch_folder import LaunchError, Settings
+from tuning.tracking.launch_log import PARENT, LaunchLog
+from tuning.tracking.mlflow_pages import NOTE
+from tuning.tracking.resume import differences, plain
+
+EXPERIMENT = "pretraining"
+_NOTE = """Each run trained an encoder to guess masked word pieces. `heldout_loss` (nats per piece)
+and `heldout_accuracy` are of text that it was not trained on; curves stand under `step/`."""
+
+
+def open_log(plan: Plan, settings: Settings, precision: str) -> LaunchLog:
+    """Return the log of this training, or of the one that is resumed.
+
+    Raises:
+        LaunchError: If it was begun with another recipe, text or encoder.
+        JournalError: If the journal cannot be read or written.
+    """
+    log = LaunchLog(Journal(settings.folder))
+    wanted = plain(_identity(plan, precision))
+    if log.journal.entries:
+        found = list(differences(log.journal.entries[0]["identity"], wanted))
+        if found:
+            raise LaunchError(
+                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
+                "to what it was begun with, or begin anew with --overwrite"
+            )
+    else:
+        uri = hide_passwords(settings.tracking_uri)
+        log.open(EXPERIMENT, settings.artifacts, uri, wanted, _NOTE)
+    return log
+
+
+def start_run(
+    log: LaunchLog,
+    plan: Plan,
+    texts: Mapping[str, PhaseText],
+    settings: Settings,
+    precision: str,
+) -> None:
+    """Log the run with its recipe and text, unless it is there.
+
+    Raises:
+        JournalError: If the journal cannot be written.
+    """
+    if PARENT not in log.runs:
+        name = f"{plan.recipe.name} · {settings.run_name.removesuffix('.under-way')}"
+        tags = {**_tags(plan, settings), NOTE: _describe(plan)}
+        log.start_parent(name, _params(plan, texts, precision), tags, kind="pretraining")
+
+
+def _identity(plan: Plan, precision: str) -> dict[str, Any]:
+    return {
+        "recipe": plan.recipe.model_dump(exclude={"precision"}),
+        "corpus": plan.corpus.fingerprint if plan.corpus else "none",
+        "heldout_files": len(plan.corpus.heldout_files) if plan.corpus else 0,
+        "init": plan.encoder.fingerprint if plan.encoder else "scratch",
+        "adapt": plan.pair_text.fingerprint if plan.pair_text else "none",
+        "precision": precision,
+    }
+
+
+def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[str, Any]:
+    of_scratch = set() if plan.init is None else {"vocabulary", "attention"}
+    unused = {"shape", *of_scratch, *texts.keys() ^ {"corpus", "adaptation"}}
+    recipe = plan.recipe.model_dump(exclude=unused)
+    found: dict[str, Any] = {
+        "precision": precision,
+        "init": plan.init.name if plan.init else "scratch",
+    }
+    for name, value in recipe.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{field}": entry for field, entry in value.items()}
+        elif name != "precision":
+            found[name] = value
+    if plan.encoder is None:
+        found |= {f"shape.{name}": n for name, n in plan.recipe.shape.model_dump().items()}
+    for name, text in texts.items():
+        found[f"{name}.word_pieces"] = len(text.training.stream)
+        found[f"{name}.heldout_word_pieces"] = len(text.heldout.stream)
+    return found
+
+
+def _tags(plan: Plan, settings: Settings) -> dict[str, str]:
+    return {
+        "corpus": ", ".join(path.name for path in plan.corpus.files) if plan.corpus else "none",
+        "corpus_fingerprint": plan.corpus.fingerprint if plan.corpus else "none",
+        "adapt": plan.adapt.name if plan.adapt else "none",
+        "init_fingerprint": plan.encoder.fingerprint if plan.encoder else "none",
+        "git_commit": settings.git_commit,
+        "python_version": platform.python_version(),
+        **{f"{name}_version": version(name) for name in ("tokenizers", "torch", "transformers")},
+    }
+
+
+def _describe(plan: Plan) -> str:
+    return "\n".join(f"- **{name}**: {text}" for name, text in plan.describe().items())

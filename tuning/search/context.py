@@ -1,0 +1,145 @@
+"""A search before its first trial: its study opened, warm-started or compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from rich.console import Console
+
+from tuning.config.search_space import SearchSettings, Space
+from tuning.data.prepared import Prepared
+from tuning.execution.outcomes import Outcome, failed, outcome_of
+from tuning.search.sampling import Proposer
+from tuning.search.study import (
+    StudyError,
+    close_stale,
+    open_storage,
+    open_study,
+    trials_of,
+)
+from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_log import PARENT, LaunchLog
+from tuning.training.metrics import all_positive_f1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search under way: what was asked for, where it is logged, what Optuna knows.
+
+    ``frozen`` is the champion that a launch had written down before it was interrupted.
+    """
+
+    prepared: Prepared
+    settings: Settings
+    search: SearchSettings
+    launch_log: LaunchLog
+    study: optuna.Study
+    proposer: Proposer
+    console: Console
+    frozen: str | None
+
+    @property
+    def floor(self) -> float:
+        """Return the validation F1 of calling every pair a paraphrase."""
+        return all_positive_f1(self.prepared.pairs.splits["validation"].labels)
+
+
+def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
+    """Return the study of a search, made if it does not exist.
+
+    Raises:
+        StudyError: If it cannot be used, or belongs to another search.
+    """
+    name = search.study or prepared.experiment.name
+    wanted = identity(prepared, search, fixed_fields(prepared))
+    return open_study(open_storage(storage), name, wanted)
+
+
+def take_up(
+    prepared: Prepared,
+    search: SearchSettings,
+    settings: Settings,
+    study: optuna.Study,
+    launch_log: LaunchLog,
+    console: Console,
+) -> Search:
+    """Return the search as it stands, with its study and its log."""
+    launch_log.tag(PARENT, {"study": study.study_name})
+    proposer = Proposer(
+        space=prepared.experiment.space,
+        fixed=fixed_fields(prepared),
+        settings=search,
+        launch=launch_log.launch,
+        train_pairs=len(prepared.pairs.splits["train"].labels),
+        votes=prepared.pairs.has_votes,
+    )
+    return Search(
+        prepared=prepared,
+        settings=settings,
+        search=search,
+        launch_log=launch_log,
+        study=study,
+        proposer=proposer,
+        console=console,
+        frozen=launch_log.runs[PARENT].tags.get("champion"),
+    )
+
+
+def fixed_fields(prepared: Prepared) -> dict[str, Any]:
+    """Return the fields of a trial that the search keeps as the YAML file has them."""
+    return prepared.experiment.trial.model_dump()
+
+
+def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which another experiment's trial must agree to be learned from."""
+    apart = ("seed", "order_seed", "min_steps")
+    return {name: value for name, value in fixed.items() if name not in apart}
+
+
+def identity(
+    prepared: Prepared, search: SearchSettings, fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what all trials of a study must have in common."""
+    space: Space = prepared.experiment.space
+    return {
+        "space": {name: axis.model_dump(exclude_defaults=True) for name, axis in space.items()},
+        "fixed": {name: value for name, value in fixed.items() if name not in space},
+        "data": prepared.pairs.fingerprint,
+        "encoder": prepared.encoder.fingerprint,
+        "seeds": search.seeds,
+    }
+
+
+def put_right(search: Search) -> list[Outcome]:
+    """Return the outcomes of a resumed launch's ended trials, once study and log agree.
+
+    Those that were cut off wait in the study, to go on from where they stood.
+    """
+    outcomes, values = [], {}
+    told = {trial.number: trial.value for trial in search.study.get_trials()}
+    for run in search.launch_log.children("search"):
+        if run.status == "FAILED":
+            outcomes.append(failed(run))
+            continue
+        number = int(run.tags["optuna_trial"])
+        metrics = run.metrics
+        if "objective" not in metrics and told.get(number) is not None:
+            metrics = {**run.epochs, "objective": told[number]}
+        if "objective" not in metrics:
+            continue
+        if run.status == "RUNNING":
+            search.launch_log.settle(run.key, metrics)
+        values[number] = metrics["objective"]
+        outcomes.append(outcome_of(run, metrics))
+    if outcomes and not trials_of(search.study, search.proposer.launch):
+        raise StudyError(
+            f"study: {search.study.study_name!r} has no trial of the search that is resumed; "
+            "name the storage it was started with: --storage URL"
+        )
+    cut_off = close_stale(search.study, search.proposer.launch, values)
+    if cut_off:
+        search.console.print(f"{len(cut_off)} trials were cut off and go on")
+    return outcomes

@@ -1,0 +1,186 @@
+"""A whole search: draw, confirm, freeze, score once on test, ablate; resumable between trials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tuning.execution.context import Workshop, open_workshop, places_for
+from tuning.execution.outcomes import Outcome, finished_trials
+from tuning.execution.ray_session import ray_session
+from tuning.execution.trial_checkpoint import STATES
+from tuning.search.ablation import Ablation, ablation_configs, ablation_rows, plan_ablations
+from tuning.search.champion import Scored, score_champion
+from tuning.search.confirmation import (
+    Retrained,
+    SearchError,
+    best_configurations,
+    choose,
+    fresh_seeds,
+    retrain,
+    seed_values,
+)
+from tuning.search.context import Search, put_right
+from tuning.search.sampling import run_search
+from tuning.search.study import close_stale
+from tuning.system.console import notice_on
+from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_log import PARENT
+from tuning.tracking.record import keep_inputs
+from tuning.training.inputs import build_material
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search ends with.
+
+    ``best`` is the trial of the search that became champion, ``confirmed`` all that were retrained
+    by name, ``searched`` their trials, ``ablations`` a row a lever, ``tried`` all of any stage.
+    """
+
+    outcomes: list[Outcome]
+    best: Outcome
+    searched: dict[str, Outcome]
+    champion: Retrained
+    confirmed: dict[str, Retrained]
+    scored: Scored
+    ablations: pd.DataFrame
+    tried: list[Outcome]
+
+
+def find_champion(search: Search) -> Found:
+    """Run all that is left of the search and return what came out.
+
+    Raises:
+        SearchError: If no trial finished, or no configuration could be confirmed.
+    """
+    prepared, settings, log = search.prepared, search.settings, search.launch_log
+    finished = put_right(search)
+    with ray_session(settings.address):
+        keep_inputs(prepared, settings.folder, log)
+        shop = open_workshop(prepared, settings, log, search.console, with_test=False)
+        outcomes = finished + _draw(search, shop, len(finished))
+        best = best_configurations(outcomes, search.search.confirm)
+        if not best:
+            log.end_parent(failed=len(outcomes), summary={})
+            raise SearchError(_all_failed(outcomes, settings))
+        confirmed = confirm(search, shop, best)
+        winner = choose(confirmed, search.floor)
+        champion = confirmed[winner]
+        _freeze(search, champion)
+        ablations = plan_ablations(
+            champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
+        )
+        ablated = ablate(search, shop, champion, ablations) if search.search.ablations else {}
+    retrained = [o for r in (*confirmed.values(), *ablated.values()) for o in r.outcomes]
+    rows = ablation_rows(ablations, champion, ablated, search.floor)
+    scored = _score(search, champion)
+    found = best[list(confirmed).index(winner)]
+    _log(search, champion, found, scored, rows)
+    tried = list({o.key: o for o in (*outcomes, *retrained)}.values())
+    failed = sum(outcome.cause is not None for outcome in tried)
+    log.end_parent(failed=failed, summary=found.metrics)
+    (settings.place / STATES).remove()
+    return Found(
+        outcomes=outcomes,
+        best=found,
+        searched=dict(zip(confirmed, best, strict=True)),
+        champion=champion,
+        confirmed=confirmed,
+        scored=scored,
+        ablations=rows,
+        tried=tried,
+    )
+
+
+def _draw(search: Search, shop: Workshop, finished: int) -> list[Outcome]:
+    left = search.search.num_samples - finished
+    if left <= 0:
+        return []
+    outcomes = run_search(shop, search.study, search.proposer, left, places_for(shop))
+    values = {int(o.name): o.metrics["objective"] for o in outcomes if "objective" in o.metrics}
+    close_stale(search.study, search.proposer.launch, values, requeue=False)  # out of time
+    return outcomes
+
+
+def _all_failed(outcomes: list[Outcome], settings: Settings) -> str:
+    causes = {outcome.cause for outcome in outcomes if outcome.cause}
+    return (
+        f"all {len(outcomes)} trials failed: {'; '.join(sorted(causes)[:3]) or 'no result'}; "
+        f"their logs are in {settings.folder / 'search'}; the study keeps what was drawn"
+    )
+
+
+def _freeze(search: Search, champion: Retrained) -> None:
+    """Write the champion down before test is opened.
+
+    Raises:
+        SearchError: If the launch that is resumed has another champion already.
+    """
+    text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
+    if search.frozen not in (None, text):
+        raise SearchError(
+            "the champion was written down before the search was interrupted and would now be "
+            "another; resume with the settings it was started with"
+        )
+    search.launch_log.tag(PARENT, {"champion": text})
+
+
+def confirm(search: Search, shop: Workshop, best: list[Outcome]) -> dict[str, Retrained]:
+    """Return the best configurations, retrained on fresh seeds."""
+    configs = {f"best-{number}": outcome.config for number, outcome in enumerate(best, 1)}
+    done = _done(search, "confirm")
+    return retrain(shop, configs, fresh_seeds(search.search), "confirm", done)
+
+
+def ablate(
+    search: Search, shop: Workshop, champion: Retrained, ablations: list[Ablation]
+) -> dict[str, Retrained]:
+    """Return the ablations' configurations, retrained on the champion's seeds."""
+    configs = ablation_configs(ablations, champion.config)
+    done = _done(search, "ablation")
+    return retrain(shop, configs, fresh_seeds(search.search), "ablation", done)
+
+
+def _done(search: Search, stage: str) -> dict[str, Outcome]:
+    """Return the outcomes of a stage that a resumed launch has behind it, by name."""
+    names = [run.name for run in search.launch_log.children(stage)]
+    folder, tell = search.settings.folder / stage, notice_on(search.console)
+    return finished_trials(search.launch_log, folder, stage, names, tell)
+
+
+def _score(search: Search, champion: Retrained) -> Scored:
+    prepared, folder = search.prepared, search.settings.folder
+    depth = prepared.depth_of(champion.config)
+    material = build_material(prepared, depth, search.settings.output, search.console)
+    saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
+    return score_champion(
+        champion.config,
+        saved,
+        material,
+        prepared.pairs,
+        folder / "champion",
+        folder / "encoder",
+    )
+
+
+def _log(
+    search: Search, champion: Retrained, found: Outcome, scored: Scored, rows: pd.DataFrame
+) -> None:
+    folder = search.settings.folder / "champion"
+    confirmed = float(np.mean(seed_values(champion, search.floor)))
+    gaps = {
+        "search_value": found.metrics["objective"],
+        "confirmed_value": confirmed,
+        "gap_search_to_confirmed": found.metrics["objective"] - confirmed,
+        "gap_confirmed_to_test": confirmed - scored.metrics["test_f1_at_threshold"],
+    }
+    scored.scores.to_csv(folder / "scores.csv", index=False)
+    scored.difference.to_csv(folder / "difference.csv", index=False)
+    rows.to_csv(folder / "ablations.csv", index=False)
+    params = champion.config.model_dump(exclude={"seed", "order_seed"})
+    params["seeds"] = len(scored.by_seed)
+    search.launch_log.log_champion(params, {**scored.metrics, **gaps}, folder)

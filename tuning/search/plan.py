@@ -1,0 +1,45 @@
+"""What a user reads before a search: data, encoder, the space, the stages."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuning.config.search_space import Axis, SearchSettings, describe
+from tuning.data.prepared import Prepared
+from tuning.execution.plan import print_notices, source_rows
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def print_search_plan(prepared: Prepared, search: SearchSettings, console: Console) -> None:
+    """Print what will run: notices first, then data, encoder, space and stages."""
+    print_notices(prepared, console)
+    confirmed = search.confirm * search.fresh_seeds
+    limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
+    stopping = search.scheduler
+    if stopping != "none":
+        stopping += f" after {search.grace_period} epochs"
+    rows = {
+        "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
+        **source_rows(prepared),
+        "each trial": f"{search.seeds} seeds together; early stopping: {stopping}",
+        "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
+        "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
+    }
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(value))
+    console.print(table)
+    for name, axis in prepared.experiment.space.items():
+        console.print(f"    {name:<22} {in_words(axis)}", soft_wrap=True, highlight=False)
+
+
+def in_words(axis: Axis) -> str:
+    """Return the axis, its scale and its condition."""
+    scale = ", by its logarithm" if axis.log else ""
+    conditions = [f"{name} {' or '.join(map(str, wanted))}" for name, wanted in axis.when.items()]
+    return f"{describe(axis)}{scale}" + (f"; for {', '.join(conditions)}" if conditions else "")

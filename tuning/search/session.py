@@ -1,0 +1,191 @@
+"""One search as the user sees it: resume or refuse, run, print champion, ablations, next steps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from optuna.exceptions import OptunaError
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from measures.passwords import hide_passwords
+from tuning.config.search_space import SearchSettings
+from tuning.data.prepared import Prepared
+from tuning.execution.grid import print_failed
+from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, Scored
+from tuning.search.confirmation import SearchError, seed_values
+from tuning.search.context import find_study, take_up
+from tuning.search.pipeline import Found, find_champion
+from tuning.search.study import StudyError
+from tuning.search.warm_start import begin
+from tuning.system.console import save_picture
+from tuning.tracking.launch_folder import Settings, local_output, make_settings, tracking_uri
+from tuning.tracking.launch_log import FIGURES
+from tuning.tracking.record import recorded
+
+
+def run(
+    prepared: Prepared,
+    search: SearchSettings,
+    resumed: Path | None,
+    args: argparse.Namespace,
+    console: Console,
+) -> int:
+    """Return 0 if there is a champion and no trial failed, else 1.
+
+    Args:
+        prepared: The experiment.
+        search: What of it makes it a search.
+        resumed: The folder of the interrupted launch to go on with.
+        args: Of the command line.
+        console: Shows all of it.
+
+    Raises:
+        StudyError, TrackingError: Before anything runs, if study or log cannot be used.
+    """
+    output = local_output(args)
+    output.mkdir(parents=True, exist_ok=True)
+    storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
+    try:
+        study = find_study(prepared, search, storage)
+        if resumed is None:
+            begin(study, prepared, search, tracking_uri(args), console)
+        settings = make_settings(args, prepared.experiment.name, resumed)
+        with recorded(prepared, settings, console) as log:
+            under_way = take_up(prepared, search, settings, study, log, console)
+            found = find_champion(under_way)
+            tables = found_tables(found, under_way.floor)
+            picture = settings.folder / "champion.svg"
+            save_picture(tables, picture, "python tuning/run_search.py")
+            log.keep(picture, FIGURES)
+    except OptunaError as error:
+        raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
+    except SearchError as error:
+        console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
+        return 1
+    for table in tables:
+        console.print(table)
+    console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
+    _print_next(settings, storage, args, console)
+    return print_failed(found.tried, settings.place, console)
+
+
+def found_tables(found: Found, floor: float) -> list[Table]:
+    """Return what was confirmed, which levers help if they were tried, the champion's scores."""
+    ablations = [ablation_table(found)] if len(found.ablations) else []
+    return [confirmed_table(found, floor), *ablations, champion_table(found.scored)]
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    return table
+
+
+def confirmed_table(found: Found, floor: float) -> Table:
+    """Return a row for each configuration that was retrained: validation F1*, by seed."""
+    table = _table(
+        "Confirmed on fresh seeds: validation F1 at its best threshold",
+        ["configuration", "in the search", "mean", "std", "by seed", ""],
+    )
+    for name, retrained in found.confirmed.items():
+        values = seed_values(retrained, floor)
+        mean = sum(values) / len(values)
+        spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
+        searched = found.searched[name]
+        table.add_row(
+            f"{name} (trial {searched.name})",
+            _score(searched.metrics["objective"]),
+            _score(mean),
+            _score(spread),
+            " ".join(_score(value) for value in values),
+            "champion" if retrained is found.champion else "",
+        )
+    return table
+
+
+def champion_table(scored: Scored) -> Table:
+    """Return the only look at test: champion, ensemble and baseline at both thresholds."""
+    metrics = ("accuracy", "f1", "precision", "recall", "auc")
+    names = ["accuracy", "F1", "precision", "recall", "AUC"]
+    table = _table(
+        "Test, scored once: mean ± standard deviation over seeds, [95 % over seeds and entities]",
+        ["model", "threshold", *names],
+    )
+    rows = scored.scores.to_dict("records")
+    cells = {(row["model"], row["threshold"], row["metric"]): row for row in rows}
+    for model in (MODEL, ENSEMBLE, BASELINE):
+        for threshold in ("0.5", "validation"):
+            row = []
+            for metric in metrics:
+                cell = cells[model, threshold, metric]
+                std = f" ± {_score(cell['std'])}" if cell["seeds"] > 1 else ""
+                row.append(
+                    f"{_score(cell['mean'])}{std}\n[{_score(cell['low'])}, {_score(cell['high'])}]"
+                )
+            table.add_row(model, threshold, *row)
+    return table
+
+
+def in_a_sentence(found: Found, floor: float) -> str:
+    """Return the gaps from search to confirmation to test, and the difference to the baseline."""
+    metrics = found.scored.metrics
+    searched = found.best.metrics["objective"]
+    values = seed_values(found.champion, floor)
+    confirmed = sum(values) / len(values)
+    test = metrics["test_f1_at_threshold"]
+    low, high = metrics["over_baseline_f1_low"], metrics["over_baseline_f1_high"]
+    return (
+        f"Validation F1* {_score(searched)} in the search, {_score(confirmed)} confirmed "
+        f"({100 * (confirmed - searched):+.1f} points), {_score(test)} on test "
+        f"({100 * (test - confirmed):+.1f}). Against {BASELINE}: F1* "
+        f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
+        f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
+    )
+
+
+def ablation_table(found: Found) -> Table:
+    """Return a row a lever: validation F1* with and without it, all else as in the champion."""
+    seeds = int(found.ablations["seeds"].iloc[0])
+    table = _table(
+        f"Levers: validation F1 at its best threshold over {seeds} fresh seeds",
+        ["lever", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
+    )
+    for row in found.ablations.to_dict("records"):
+        table.add_row(
+            str(row["lever"]),
+            str(row["on"]),
+            f"{_score(row['with'])} ± {_score(row['with_std'])}",
+            f"{_score(row['without'])} ± {_score(row['without_std'])}",
+            f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]",
+            str(row["verdict"]),
+            "on" if row["used"] else "off",
+        )
+    return table
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def _print_next(
+    settings: Settings, storage: str, args: argparse.Namespace, console: Console
+) -> None:
+    store, study = hide_passwords(settings.tracking_uri), hide_passwords(storage)
+    ui = f"mlflow ui --backend-store-uri {store}" if args.tracking_uri else "make ui"
+    lines = [
+        f"Results: {settings.folder}",
+        f"Log:     {store}",
+        f"Study:   {study}",
+        "Next:",
+        f"  python tuning/reproduce.py {settings.folder / 'champion'}",
+        f"  optuna-dashboard {study}",
+        f"  {ui}",
+    ]
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

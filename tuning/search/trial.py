@@ -1,0 +1,148 @@
+"""One trial of a search in a Ray worker: all its seeds together, validation alone."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuning.config.experiment import TrialConfig
+from tuning.execution.trial import RESULT, Shared, prepare_worker
+from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
+from tuning.training.builders import build_classifier
+from tuning.training.inputs import LoadedSplit
+from tuning.training.metrics import all_positive_f1
+from tuning.training.seeds import train_seeds
+from tuning.training.trainer import EpochResult
+
+
+class Standing:
+    """The best epoch so far of each seed of a configuration.
+
+    An epoch that predicts one class at 0.5, or diverged, is worth what "all positive" scores, so
+    that no collapse wins; every other is worth its validation F1 at its best threshold.
+
+    Args:
+        floor: F1 of calling every validation pair a paraphrase.
+        seeds: How many there are.
+    """
+
+    def __init__(self, floor: float, seeds: int) -> None:
+        self.floor = floor
+        self.best: list[EpochResult | None] = [None] * seeds
+        self.diverged = [False] * seeds
+        self.history: list[list[EpochResult]] = []
+
+    def update(self, results: list[EpochResult]) -> None:
+        """Take an epoch's result of each seed."""
+        self.history.append(results)
+        for seed, result in enumerate(results):
+            self.diverged[seed] = result.diverged
+            before = self.best[seed]
+            if before is None or self._rank(result) > self._rank(before):
+                self.best[seed] = result
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return every epoch's results, from which all else follows."""
+        return {"history": json.dumps([[asdict(r) for r in results] for results in self.history])}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        for results in json.loads(state["history"]):
+            self.update([EpochResult(**result) for result in results])
+
+    def _rank(self, result: EpochResult) -> tuple[float, float]:
+        return self.value(result), result.objective
+
+    def value(self, result: EpochResult) -> float:
+        """Return what an epoch is worth."""
+        sound = not result.diverged and not result.collapsed
+        return max(result.objective, self.floor) if sound else self.floor
+
+    def metrics(self) -> dict[str, float]:
+        """Return means over seeds at each seed's best epoch, and whether any seed is flagged.
+
+        A seed that diverges at any time counts as the floor.
+        """
+        best = [result for result in self.best if result is not None]
+        values = [
+            self.floor if diverged else self.value(result)
+            for result, diverged in zip(best, self.diverged, strict=True)
+        ]
+        names = [name for name in best[0].scores if name != "threshold"]
+        means = {f"val_{n}": float(np.mean([r.scores[n] for r in best])) for n in names}
+        return {
+            **means,
+            "val_loss": float(np.mean([result.val_loss for result in best])),
+            "threshold": float(np.mean([result.scores["threshold"] for result in best])),
+            "best_epoch": float(np.mean([result.epoch for result in best])),
+            "collapsed": float(any(result.collapsed for result in best)),
+            "diverged": float(any(self.diverged)),
+            "objective": float(np.mean(values)),
+            "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+        }
+
+
+def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
+    """Train the seeds of the configuration Optuna chose and report their means each epoch."""
+    point = config["point"]
+    trial = TrialConfig(**point["trial"])
+    material, device = prepare_worker(trial, shared)
+    started = time.perf_counter()
+    train, validation = (
+        LoadedSplit(material.splits[split], trial, device) for split in ("train", "validation")
+    )
+    models = [
+        build_classifier(trial.model_copy(update={"seed": seed}), material).to(device)
+        for seed in point["seeds"]
+    ]
+    standing = Standing(all_positive_f1(validation.labels), len(models))
+    training = train_seeds(models, train, validation, trial)
+    under_way = UnderWay(
+        state_file(shared.place, point), {"training": training, "standing": standing}
+    )
+    before = under_way.seconds
+    while not training.finished:
+        results = training.run_epoch()
+        standing.update(results)
+        seconds = before + time.perf_counter() - started
+        under_way.report(report_of(results, standing.metrics() | {"seconds": seconds}))
+    seconds = before + time.perf_counter() - started
+    metrics = standing.metrics() | {"seconds": seconds}
+    with tempfile.TemporaryDirectory() as folder:
+        write_seeds(Path(folder), metrics, point["seeds"], standing.history)
+        under_way.finish(metrics["objective"], Path(folder))
+
+
+def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
+    """Return what is reported of an epoch: means over seeds of this epoch, and the best so far."""
+    names = list(results[0].scores)
+    return {
+        "epoch": max(result.epoch for result in results),
+        "train_loss": float(np.mean([result.train_loss for result in results])),
+        "val_loss": float(np.mean([result.val_loss for result in results])),
+        **{f"val_{n}": float(np.mean([r.scores[n] for r in results])) for n in names},
+        "seconds": sum(result.seconds for result in results),
+        "best": best,
+        OBJECTIVE: best["objective"],
+    }
+
+
+def write_seeds(
+    folder: Path, metrics: dict[str, float], seeds: list[int], history: list[list[EpochResult]]
+) -> None:
+    """Write the metrics, and every seed's losses and scores by epoch."""
+    (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    rows = [
+        {"seed": seed, "epoch": result.epoch, "train_loss": result.train_loss}
+        | {"val_loss": result.val_loss, **result.scores}
+        for results in history
+        for seed, result in zip(seeds, results, strict=True)
+    ]
+    (folder / "seeds.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

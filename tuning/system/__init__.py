@@ -1,0 +1,1 @@
+"""Files, paths, signals and the terminal: what knows nothing of a trial."""

@@ -1,0 +1,144 @@
+"""Where a launch keeps what its trials on all machines reach: a folder, or a URI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from measures.passwords import hide_passwords
+from tuning.system.atomic_files import DiskError, write_whole
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+
+_WITHOUT_FOLDERS = ("s3", "gcs", "abfs")  # a path there is no more than a name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or a folder: an absolute path, or a URI that pyarrow opens (s3, gs, hdfs ...).
+
+    Settings of a file system stand after a question mark in the URI:
+    ``s3://bucket/folder?region=eu-north-1``.
+    """
+
+    uri: str
+
+    def __truediv__(self, name: str) -> Place:
+        """Return what bears this name in this folder."""
+        if self.is_local:
+            return Place(str(Path(self.uri) / name))
+        parts = urlsplit(self.uri)
+        path = f"{parts.path.rstrip('/')}/{name}"
+        return Place(urlunsplit(parts._replace(path=path)))
+
+    def __str__(self) -> str:
+        """Return it as the user may see it."""
+        return hide_passwords(self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether it is a path."""
+        return not is_uri(self.uri)
+
+    def read(self) -> bytes | None:
+        """Return the content of the file; None if there is none.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        try:
+            if self.is_local:
+                return Path(self.uri).read_bytes()
+            system, path = _open(self.uri)
+            with system.open_input_file(path) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def write(self, content: bytes) -> None:
+        """Write the file; it is whole, or as it was before.
+
+        Raises:
+            DiskError: If it cannot be written.
+        """
+        if self.is_local:
+            write_whole(Path(self.uri), content)
+            return
+        try:
+            system, path = _open(self.uri)
+            if system.type_name not in _WITHOUT_FOLDERS:
+                system.create_dir(path.rpartition("/")[0], recursive=True)
+            with system.open_output_stream(path) as file:  # an object is there when it is closed
+                file.write(content)
+        except OSError as error:
+            raise DiskError(f"{self}: cannot be written: {first_line(error)}") from error
+
+    def remove(self) -> None:
+        """Remove the file, or the folder with all that is in it, if it is there.
+
+        Raises:
+            DiskError: If it cannot be removed.
+        """
+        from pyarrow.fs import FileType
+
+        try:
+            system, path = _open(self.uri)
+            kind = system.get_file_info(path).type
+            if kind == FileType.File:
+                system.delete_file(path)
+            elif kind == FileType.Directory:
+                system.delete_dir(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DiskError(f"{self}: cannot be removed: {first_line(error)}") from error
+
+    def is_empty(self) -> bool:
+        """Return whether nothing is in the folder, or it is not there.
+
+        Raises:
+            OSError: If it cannot be looked into.
+        """
+        from pyarrow.fs import FileSelector
+
+        system, path = _open(self.uri)
+        return not system.get_file_info(FileSelector(path, allow_not_found=True))
+
+
+def is_uri(text: str) -> bool:
+    """Return whether a text names a file system, and not a path."""
+    return "://" in text
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what a file system said, without passwords."""
+    return hide_passwords(str(error).strip().split("\n")[0])
+
+
+@cache
+def _connect(folder: str) -> tuple[FileSystem, str]:
+    from pyarrow.fs import FileSystem  # a fifth of a second, and a path needs none
+
+    return FileSystem.from_uri(folder)
+
+
+def _open(uri: str) -> tuple[FileSystem, str]:
+    """Return the file system of a path or URI, connected to once a folder, and the path in it.
+
+    Raises:
+        OSError: If there is no such file system, or it cannot be connected to.
+    """
+    if not is_uri(uri):
+        return _connect("/")[0], uri
+    parts = urlsplit(uri)
+    folder, _, name = parts.path.rstrip("/").rpartition("/")
+    try:
+        system, path = _connect(urlunsplit(parts._replace(path=folder)))
+    except (ImportError, ValueError) as error:  # what pyarrow says of a scheme, or of a setting
+        raise OSError(f"{hide_passwords(uri)}: cannot be opened: {first_line(error)}") from error
+    return system, f"{path.rstrip('/')}/{name}"

@@ -1,0 +1,1 @@
+"""A launch's folder and journal, and MLflow, which is written from them."""

@@ -1,0 +1,154 @@
+"""Brings journals to MLflow beside the training, which never waits for the store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from measures.passwords import hide_passwords
+from tuning.tracking.journal import JOURNAL, Journal, JournalError, read_delivered, write_delivered
+from tuning.tracking.mlflow_reader import TrackingError
+from tuning.tracking.mlflow_writer import STORE_ERRORS, Store, describe, is_away
+
+_LOCK = "delivery.lock"
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
+PATIENCE = 20.0  # seconds that the end of a program waits for a store that is away
+
+
+class Delivery(threading.Thread):
+    """Writes to MLflow what the journal has, and what it gets, until it is closed.
+
+    Args:
+        journal: Of this launch; its first entry names the experiment.
+        uri: Of the store.
+        older: Folders of launches whose journals the store has not seen to their ends.
+    """
+
+    def __init__(self, journal: Journal, uri: str, older: Sequence[Path] = ()) -> None:
+        super().__init__(daemon=True, name="delivery")
+        self.journal, self.uri, self.older = journal, uri, older
+        self.store: Store | None = None
+        self.problem: Exception | None = None
+        self.delivered = read_delivered(journal.folder)
+        self.opened = threading.Event()  # or failed to open for good
+        self._closing = threading.Event()
+        self._given_up = threading.Event()
+
+    def run(self) -> None:
+        """Deliver until closed and done; what goes wrong is kept as ``problem``, tried again."""
+        pause = _FIRST_PAUSE
+        with FileLock(self.journal.folder / _LOCK):
+            while not self._given_up.is_set():
+                try:
+                    if self._step():
+                        return
+                    pause, self.problem = _FIRST_PAUSE, None
+                except STORE_ERRORS as error:
+                    self.problem = error
+                    self.opened.set()
+                    self._given_up.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _step(self) -> bool:
+        """Open the store, or deliver an entry, or wait for one; return whether all is done."""
+        if self.store is None:
+            self.store = Store(self.uri, self.journal.entries[0], self.journal.folder)
+            self.opened.set()
+            for folder in self.older:
+                deliver(folder, self.uri)
+        elif self.delivered < len(self.journal.entries):
+            self.store.write(self.journal.entries[self.delivered])
+            self.delivered += 1
+            write_delivered(self.journal.folder, self.delivered)
+        elif self._closing.is_set():
+            return True
+        else:
+            with self.journal.grown:
+                self.journal.grown.wait(0.5)
+        return False
+
+    def check(self, patience: float = PATIENCE) -> str | None:
+        """Return what to tell the user of a store that does not answer yet; None if it does.
+
+        Args:
+            patience: Seconds to wait for its answer.
+
+        Raises:
+            TrackingError: If the store can never be used as it is.
+        """
+        if not self.opened.wait(patience):
+            return (
+                f"the MLflow store has not answered for {patience:g} seconds; training does not "
+                "wait for it"
+            )
+        problem = self.problem
+        if problem is None:
+            return None
+        if self.store is None and not is_away(problem, self.uri):
+            raise TrackingError(
+                f"tracking: the MLflow store cannot be used: {describe(problem)}"
+            ) from problem
+        return f"{self.reason}; training does not wait for it"
+
+    def close(self, patience: float = PATIENCE) -> int:
+        """Return how many entries are left, none as a rule, and end.
+
+        Args:
+            patience: Seconds that a store may go without taking an entry.
+        """
+        self._closing.set()
+        before, since = self.delivered, time.monotonic()
+        while self.is_alive() and time.monotonic() - since < patience:
+            self.join(0.1)
+            if self.delivered > before:
+                before, since = self.delivered, time.monotonic()
+        self._given_up.set()
+        self.join(1)
+        return len(self.journal.entries) - self.delivered
+
+    @property
+    def reason(self) -> str:
+        """Return why not all was delivered."""
+        said = f": {describe(self.problem)}" if self.problem is not None else ""
+        return f"the MLflow store does not answer{said}"
+
+
+def undelivered(output: Path, uri: str) -> list[Path]:
+    """Return the folders of launches whose journals are longer than what this store has."""
+    found = []
+    for path in sorted(output.glob(f"*/{JOURNAL}")):
+        try:
+            entries = Journal(path.parent).entries
+        except JournalError:  # told to whom resumes it
+            continue
+        same = bool(entries) and entries[0]["uri"] == hide_passwords(uri)
+        if same and len(entries) > read_delivered(path.parent):
+            found.append(path.parent)
+    return found
+
+
+def deliver(folder: Path, uri: str) -> int:
+    """Write what the store lacks of a launch's journal; return how many entries that were, if any.
+
+    Nothing is done if another program is at it.
+
+    Raises:
+        JournalError: If the journal is damaged.
+        MlflowException, SQLAlchemyError, OSError: If the store does not take an entry.
+    """
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            entries, first = Journal(folder).entries, read_delivered(folder)
+            if first >= len(entries):
+                return 0
+            store = Store(uri, entries[0], folder)
+            for number, entry in enumerate(entries[first:], first + 1):
+                store.write(entry)
+                write_delivered(folder, number)
+            return len(entries) - first
+    except Timeout:
+        return 0

@@ -1,0 +1,116 @@
+"""A launch's folder: its name, where it lies, who is at work in it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import localtime, strftime
+
+from filelock import FileLock, Timeout
+
+from tuning.system.project import ROOT, git_commit
+from tuning.system.storage_path import Place
+
+_LOCK = "running.lock"
+
+
+class LaunchError(OSError):
+    """A launch that cannot be begun or gone on with; the message names it and the choices."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Where a launch runs and writes; every path absolute. ``resumed``: it was begun before.
+
+    ``output`` is the driver's own; in ``shared``, which may be the same, all machines keep what
+    trials do.
+    """
+
+    run_name: str
+    output: Path
+    shared: Place
+    tracking_uri: str
+    artifacts: Path
+    address: str | None = None
+    git_commit: str = "unknown"
+    resumed: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of this launch's results on the driver's machine."""
+        return self.output / self.run_name
+
+    @property
+    def place(self) -> Place:
+        """Return where its trials keep theirs."""
+        return self.shared / self.run_name
+
+
+def make_settings(args: argparse.Namespace, experiment: str, resumed: Path | None) -> Settings:
+    """Return where a launch writes: into a new folder of its own, or that of the resumed one."""
+    output = local_output(args)
+    return Settings(
+        run_name=(resumed or _new_folder(output, experiment)).name,
+        output=output,
+        shared=args.output if isinstance(args.output, Place) else Place(str(output)),
+        tracking_uri=tracking_uri(args),
+        artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
+        address=args.address,
+        git_commit=git_commit(),
+        resumed=resumed is not None,
+    )
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a program is at work in the launch's folder."""
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Let no other program work in the launch's folder; a program that dies holds nothing.
+
+    Raises:
+        LaunchError: If one does.
+    """
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise LaunchError(f"{folder}: another program is at work there; wait for it") from error
+
+
+def _new_folder(output: Path, experiment: str) -> Path:
+    """Make a folder that no other launch has, not even one that starts in the same second."""
+    name = run_name(experiment)
+    output.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1000):
+        folder = output / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise LaunchError(f"{output / name}: 999 launches began in one second")
+
+
+def local_output(args: argparse.Namespace) -> Path:
+    """Return the folder in which the driver keeps its launches."""
+    return (args.local if isinstance(args.output, Place) else args.output).resolve()
+
+
+def tracking_uri(args: argparse.Namespace) -> str:
+    """Return the MLflow store: the one given, or a SQLite file at the project's root."""
+    return args.tracking_uri or f"sqlite:///{ROOT / 'mlflow.db'}"
+
+
+def run_name(experiment: str) -> str:
+    """Return the experiment's name with the local time, so that no run overwrites another."""
+    return f"{experiment}-{strftime('%Y%m%d-%H%M%S', localtime())}"

@@ -1,0 +1,178 @@
+"""The only writer of MLflow: what the journals of launches say, in order and exactly once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from sqlalchemy.exc import SQLAlchemyError
+
+from measures.passwords import hide_passwords
+from tuning.tracking.journal import Entry
+from tuning.tracking.launch_log import PARENT, SERVED
+from tuning.tracking.mlflow_pages import NOTE
+from tuning.tracking.mlflow_reader import TrackingError
+
+# it tells of each new table, and of each error with a traceback: those are told by us
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try
+
+
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)  # or no driver for it
+_REQUEST_ERRORS = range(400, 500)
+
+
+class Store:
+    """Writes the entries of one launch's journal; each may be written again and changes nothing.
+
+    Args:
+        uri: An MLflow tracking URI; a SQLite store is made if it does not exist.
+        opened: The first entry of the journal.
+        folder: Of the launch, where its files are.
+
+    Raises:
+        MlflowException, SQLAlchemyError, OSError: If the store cannot be opened or made.
+    """
+
+    def __init__(self, uri: str, opened: Entry, folder: Path) -> None:
+        self.folder = folder
+        self.launch = str(opened["launch"])
+        with _turn(uri):
+            _make_whole(uri)
+            self.client = MlflowClient(tracking_uri=uri)
+            name, artifacts = opened["experiment"], Path(opened["artifacts"])
+            self.experiment_id = self._find_or_create(uri, name, artifacts)
+            self._describe(opened.get("note", ""))
+        self._runs: dict[str, str] = {}
+
+    def _find_or_create(self, uri: str, name: str, artifacts: Path) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                raise MlflowException(f"experiment {name!r} was deleted; restore it or rename")
+            return found.experiment_id
+        local = uri.startswith("sqlite:")
+        location = (artifacts / name).as_uri() if local else None
+        return self.client.create_experiment(name, artifact_location=location)
+
+    def _describe(self, note: str) -> None:
+        """Say on the experiment's page what it is, unless somebody has."""
+        if note and NOTE not in self.client.get_experiment(self.experiment_id).tags:
+            self.client.set_experiment_tag(self.experiment_id, NOTE, note)
+
+    def write(self, entry: Entry) -> None:
+        """Write one entry; those before it were written.
+
+        Raises:
+            MlflowException, SQLAlchemyError, OSError: If the store does not take it.
+        """
+        match entry:
+            case {"do": "run", "run": key}:
+                self._start(key, entry)
+            case {"do": "metrics", "run": key, "prefix": prefix, "step": step, "values": values}:
+                now = entry["time"]  # that of the entry: to write it again makes no other metric
+                batch = [Metric(prefix + name, v, now, step) for name, v in values.items()]
+                self.client.log_batch(self.run_id(key), metrics=batch)
+            case {"do": "tags", "run": key, "values": values}:
+                tags = [RunTag(name, value) for name, value in values.items()]
+                self.client.log_batch(self.run_id(key), tags=tags)
+            case {"do": "files", "run": key, "path": path, "to": to}:
+                self._keep(self.run_id(key), self.folder / path, to)
+            case {"do": "register", "run": key}:
+                self._register(self.run_id(key))
+            case {"do": "end", "run": key, "status": status}:
+                self.client.set_terminated(self.run_id(key), status, entry["time"])
+
+    def run_id(self, key: str) -> str:
+        """Return the id of a run that was started.
+
+        Raises:
+            TrackingError: If the store has no such run.
+        """
+        if key not in self._runs:
+            found = self._find(key)
+            if found is None:
+                raise TrackingError(f"the store has no run {key!r} of launch {self.launch}")
+            self._runs[key] = found
+        return self._runs[key]
+
+    def _find(self, key: str) -> str | None:
+        query = f"tags.launch = '{self.launch}' and tags.key = '{key}'"
+        found = self.client.search_runs([self.experiment_id], query, max_results=1)
+        return found[0].info.run_id if found else None
+
+    def _start(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Make a run with its parameters, unless the store has it."""
+        title = entry.get("title", entry["name"])  # journals of earlier versions have none
+        tags = {**entry["tags"], MLFLOW_RUN_NAME: title, "launch": self.launch, "key": key}
+        if key != PARENT:
+            tags[MLFLOW_PARENT_RUN_ID] = self.run_id(PARENT)
+        found = self._find(key)
+        if found is None:
+            made = self.client.create_run(
+                self.experiment_id, entry["time"], tags=tags, run_name=title
+            )
+            found = made.info.run_id
+        self._runs[key] = found
+        params = [Param(name, value) for name, value in entry["params"].items()]
+        self.client.log_batch(found, params=params)
+
+    def _keep(self, run_id: str, path: Path, to: str) -> None:
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise TrackingError(f"{path}: is not in {self.folder}; a journal names its own files")
+        if path.is_dir():
+            self.client.log_artifacts(run_id, str(path), to or None)
+        else:
+            self.client.log_artifact(run_id, str(path), to or None)
+
+    def _register(self, run_id: str) -> None:
+        name = self.client.get_experiment(self.experiment_id).name
+        if not self.client.search_registered_models(f"name = '{name}'"):
+            self.client.create_registered_model(name)
+        known = self.client.search_model_versions(f"name = '{name}'")
+        version = next((v.version for v in known if v.run_id == run_id), None)
+        if version is None:
+            source = f"{self.client.get_run(run_id).info.artifact_uri}/{SERVED}"
+            version = self.client.create_model_version(name, source, run_id).version
+        self.client.set_registered_model_alias(name, "champion", version)
+
+
+def _turn(uri: str) -> AbstractContextManager[object]:
+    """Return a lock beside a SQLite file, whose tables only one may make; else nothing."""
+    file = Path(uri.removeprefix("sqlite:///"))
+    local = uri.startswith("sqlite:///") and file.parent.is_dir()
+    return FileLock(f"{file}.lock") if local else nullcontext()
+
+
+def _make_whole(uri: str) -> None:
+    """Make a SQLite store that is not there: whole, or not at all if the program is killed.
+
+    MLflow makes its tables one by one, and cannot go on with a file that has some of them.
+    """
+    file = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or file.exists() or not file.parent.is_dir():
+        return
+    beside = file.with_name(f"{file.name}.new")
+    beside.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{beside}").search_experiments(max_results=1)
+    beside.rename(file)
+
+
+def is_away(error: Exception, uri: str) -> bool:
+    """Return whether a store that raised this may answer later: it is away, slow or locked."""
+    if isinstance(error, MlflowException) and uri.startswith("http"):
+        return error.get_http_status_code() not in _REQUEST_ERRORS
+    return "database is locked" in str(error)
+
+
+def describe(error: Exception) -> str:
+    """Return the first line of what a store said, without passwords."""
+    return hide_passwords(str(error).strip().split("\n")[0])

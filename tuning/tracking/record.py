@@ -1,0 +1,189 @@
+"""What the log keeps of a launch: what was asked for, with which versions, data and encoder."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from measures.passwords import hide_passwords
+from models.encoder_files import FILES
+from models.precision import choose_precision
+from tuning.data.prepared import Prepared
+from tuning.data.snapshot import write_pairs
+from tuning.system.atomic_files import copy_whole
+from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
+from tuning.tracking.journal import Journal
+from tuning.tracking.launch_folder import LaunchError, Settings, held
+from tuning.tracking.launch_log import PARENT, LaunchLog
+from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
+from tuning.tracking.mlflow_reader import TrackingError
+from tuning.tracking.resume import differences, plain
+
+_FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
+
+
+@contextmanager
+def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterator[LaunchLog]:
+    """Open the launch's log, and bring it to MLflow beside what is done inside, and at the end.
+
+    Raises:
+        LaunchError: If another program is at work in the folder, or it is resumed as another one.
+        TrackingError: If the store can never be used; nothing of a new launch is left then.
+        JournalError: If the journal cannot be read or written.
+    """
+    with held(settings.folder):
+        log = open_log(prepared, settings)
+        with delivered(log, settings, console):
+            try:
+                yield log
+            except BaseException:
+                if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
+                    log.give_up("ended before its first trial")
+                raise
+
+
+@contextmanager
+def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[None]:
+    """Bring the log to MLflow beside what is done inside, and at the end.
+
+    Raises:
+        TrackingError: If the store can never be used; nothing of a new launch is left then.
+    """
+    older = undelivered(settings.output, settings.tracking_uri)
+    delivery = Delivery(log.journal, settings.tracking_uri, older)
+    delivery.start()
+    try:
+        _tell(console, delivery.check(_FIRST_ANSWER))
+    except TrackingError:
+        delivery.close(0)
+        if not settings.resumed:
+            shutil.rmtree(settings.folder)
+        raise
+    patience = PATIENCE
+    try:
+        yield
+    except BaseException:
+        patience = _FIRST_ANSWER  # the user waits for the end
+        raise
+    finally:
+        _tell(console, _left(delivery, settings, patience))
+
+
+def _tell(console: Console, notice: str | None) -> None:
+    if notice is not None:
+        console.print(f"Notice: {notice}", style="bold yellow", soft_wrap=True, markup=False)
+
+
+def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None:
+    """Return what to do about what the store has not taken; None if it has all."""
+    left = delivery.close(patience)
+    if not left:
+        return None
+    return (
+        f"{delivery.reason}; {left} entries wait in {delivery.journal.path}: the next launch "
+        "delivers them, or python -m tuning.tracking deliver "
+        f"--output {settings.output} --tracking-uri {hide_passwords(settings.tracking_uri)}"
+    )
+
+
+def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
+    """Return the log with the parent run of this launch, or of the one that is resumed.
+
+    Raises:
+        LaunchError: If it was begun with another experiment, data or encoder.
+    """
+    precision = choose_precision(prepared.experiment.precision)
+    log = LaunchLog(Journal(settings.folder))
+    wanted = plain(_identity(prepared, precision))
+    if log.journal.entries:
+        found = list(differences(log.journal.entries[0]["identity"], wanted))
+        if found:
+            raise LaunchError(
+                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
+                "to what it was begun with, or start another with --overwrite"
+            )
+    else:
+        uri = hide_passwords(settings.tracking_uri)
+        log.open(prepared.experiment.name, settings.artifacts, uri, wanted, EXPERIMENT)
+    if PARENT not in log.runs:
+        params = _experiment_params(prepared, precision)
+        tags = _tags(prepared, settings)
+        note = describe_launch(tags, params["trials"])
+        log.start_parent(settings.run_name, params, {**tags, NOTE: note})
+    return log
+
+
+def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
+    """Return what a launch and its resumption must have in common."""
+    return {
+        "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
+        "data": prepared.pairs.fingerprint,
+        "encoder": prepared.encoder.fingerprint,
+        "precision": precision,
+    }
+
+
+def keep_inputs(prepared: Prepared, folder: Path, log: LaunchLog) -> None:
+    """Keep the encoder's files and the pairs beside the trials and in the log.
+
+    Saved models outlive a cache that way, and the report needs nothing but the log.
+    """
+    encoder, data = folder / "encoder", folder / "data"
+    for name in (*FILES, "tokenizer_config.json"):
+        source = prepared.encoder.folder / name
+        if source.is_file():
+            copy_whole(source, encoder / name)
+    write_pairs(data / "pairs.parquet", prepared)
+    for file in (*encoder.glob("[!.]*"), *data.glob("[!.]*")):
+        log.keep(file, file.parent.name)
+
+
+def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
+    elsewhere = {"trial", "grid", "cleaning", "search", "space"}
+    fields = prepared.experiment.model_dump(exclude=elsewhere)
+    cleaning = prepared.experiment.cleaning.model_dump()
+    grid = {f"grid.{axis}": values for axis, values in prepared.experiment.grid.items()}
+    steps = {f"cleaning.{step}": value for step, value in cleaning.items()}
+    trials = {"precision": precision, "trials": len(prepared.trials)}
+    return {**fields, **steps, **grid, **trials, **_search_params(prepared)}
+
+
+def _search_params(prepared: Prepared) -> dict[str, Any]:
+    """Return what a search adds, or changes: ``trials`` is the number of configurations."""
+    search = prepared.experiment.search
+    if search is None:
+        return {}
+    settings = {f"search.{name}": value for name, value in search.model_dump().items()}
+    space = {
+        f"space.{name}": axis.model_dump(exclude_defaults=True)
+        for name, axis in prepared.experiment.space.items()
+    }
+    return {"search": "optuna", **settings, **space, "trials": search.num_samples}
+
+
+def _tags(prepared: Prepared, settings: Settings) -> dict[str, str]:
+    packages = ("mlflow", "optuna", "ray", "torch", "transformers")
+    return {
+        "data": prepared.data_source.name,
+        "data_fingerprint": prepared.pairs.fingerprint,
+        "data_folder": str(prepared.data_source.folder),
+        "encoder": prepared.encoder_source.name,
+        "encoder_revision": prepared.encoder_source.revision or "none",
+        "encoder_fingerprint": prepared.encoder.fingerprint,
+        "encoder_architecture": prepared.encoder.architecture,
+        "encoder_layers": str(prepared.encoder.layers),
+        "encoder_width": str(prepared.encoder.width),
+        "max_tokens": str(prepared.tokens.max_tokens),
+        "notices": "; ".join(prepared.notices) or "none",
+        "git_commit": settings.git_commit,
+        "results": str(settings.folder),
+        "python_version": platform.python_version(),
+        **{f"{package}_version": version(package) for package in packages},
+    }

@@ -1,0 +1,61 @@
+"""The champion as a model that MLflow serves: a folder in MLflow's format, without a pickle."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from models.ensemble import write_ensemble
+from tuning.system.project import ROOT
+from tuning.tracking.launch_log import SERVED
+
+_CODE = ("measures", "models")
+_PACKAGES = ("numpy", "pandas", "safetensors", "scikit-learn", "sqlalchemy", "tokenizers", "torch",
+             "transformers")  # fmt: skip
+_EXAMPLE = {
+    "first": ["a formal language for describing the structure of data"],
+    "second": ["a language that says how data are organised"],
+}
+
+
+def write_served_model(
+    folder: Path, members: Sequence[Path], encoder: Path, threshold: float
+) -> None:
+    """Write an ensemble with its code, so that MLflow serves it where this project is not.
+
+    The folder is whole, or as it was before.
+
+    Args:
+        folder: Of the model; replaced.
+        members: Folders of the saved classifiers.
+        encoder: Folder of their encoder.
+        threshold: Of the mean of their probabilities.
+    """
+    # they take a second to import, and most launches have no champion
+    import pandas as pd
+    from mlflow import pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    text, number, truth = DataType.string, DataType.double, DataType.boolean
+    signature = ModelSignature(
+        inputs=Schema([ColSpec(text, "first"), ColSpec(text, "second")]),
+        outputs=Schema([ColSpec(number, "probability"), ColSpec(truth, "paraphrase")]),
+    )
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".served") as name:
+        data, model = Path(name, "ensemble"), Path(name, SERVED)
+        write_ensemble(data, members, encoder, threshold)
+        pyfunc.save_model(
+            model,
+            loader_module="models.served",
+            data_path=str(data),
+            code_paths=[str(ROOT / package) for package in _CODE],
+            signature=signature,
+            input_example=pd.DataFrame(_EXAMPLE),
+            pip_requirements=[f"{package}=={version(package)}" for package in _PACKAGES],
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        model.rename(folder)

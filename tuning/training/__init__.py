@@ -1,0 +1,1 @@
+"""Train and score one classifier: plain PyTorch over shared states."""

@@ -1,0 +1,174 @@
+"""Run the frozen part of the encoder once over a data set, and keep its states in a file.
+
+Shapes: S tokens of all rows of a split, D encoder width.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from models.batches import RowReader, sorted_batches
+from models.classifier import run_frozen, storage_type
+from models.encoder import EncoderPart
+from models.segments import PADDING
+from models.tokens import TokenTable
+from tuning.system.atomic_files import whole
+
+logger = logging.getLogger(__name__)
+States = dict[str, np.ndarray]
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
+_FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frozen:
+    """What the states depend on: the frozen layers, their number, precision and device.
+
+    ``lower`` gives the layers; it is called only if states are to be computed.
+    """
+
+    lower: Callable[[], EncoderPart]
+    encoder_fingerprint: str
+    depth: int
+    precision: torch.dtype
+    device: torch.device
+
+
+def fingerprint(frozen: Frozen, tables: dict[str, TokenTable]) -> str:
+    """Return a hash of everything that the states depend on."""
+    parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
+    digest = hashlib.sha256("|".join([*parts, frozen.device.type]).encode())
+    for name, table in tables.items():
+        digest.update(name.encode())
+        digest.update(table.tokens.tobytes() + table.offsets.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def load_or_compute(
+    frozen: Frozen,
+    tables: dict[str, TokenTable],
+    folder: Path,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> States:
+    """Return the states of each split, float16 or float32 (S, D), from the cache if it has them.
+
+    A damaged file is computed again, and one that cannot be written is done without; both with a
+    warning. Processes that want the same states at the same time compute them once.
+
+    Args:
+        frozen: The frozen part and how to run it.
+        tables: Token sequences by split.
+        folder: Where the cache files lie; made if absent.
+        advance: Called with the number of rows that became ready.
+    """
+    rows = sum(table.rows for table in tables.values())
+    path = folder / f"{fingerprint(frozen, tables)}.safetensors"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            return _load_or_compute(frozen, tables, path, advance, rows)
+    except OSError as error:
+        logger.warning("%s: no activations are kept (%s)", folder, error)
+        return {split: encode(frozen, table, advance) for split, table in tables.items()}
+
+
+def _load_or_compute(
+    frozen: Frozen,
+    tables: dict[str, TokenTable],
+    path: Path,
+    advance: Callable[[int], None],
+    rows: int,
+) -> States:
+    cached = load_states(path)
+    if cached is not None:
+        advance(rows)
+        return cached
+    states = {split: encode(frozen, table, advance) for split, table in tables.items()}
+    try:
+        save_states(path, states)
+    except OSError as error:
+        logger.warning("%s; the states are not kept", error)
+    return states
+
+
+def encode(
+    frozen: Frozen, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
+) -> np.ndarray:
+    """Return the states (S, D) of every token of the table, in length-sorted batches."""
+    lower = frozen.lower().to(frozen.device).eval()
+    reader = RowReader(table, None, frozen.device)
+    states: np.ndarray | None = None
+    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]):
+        batch = reader.read(rows)
+        output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
+        kept = output[batch.segments != PADDING].to(storage_type(frozen.precision))
+        block = kept.cpu().numpy()  # the tokens of the rows, one after the other
+        if states is None:
+            states = np.empty((len(table.tokens), block.shape[-1]), dtype=block.dtype)
+        states[places_of(table, rows)] = block
+        advance(len(rows))
+    if states is None:
+        raise ValueError("the table has no rows")
+    return states
+
+
+def places_of(table: TokenTable, rows: np.ndarray) -> np.ndarray:
+    """Return where the tokens of these rows stand in the table, row after row, int (tokens,)."""
+    lengths = table.lengths[rows]
+    ends = lengths.cumsum()
+    within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
+    return np.repeat(table.offsets[rows], lengths) + within
+
+
+def save_states(path: Path, states: States) -> None:
+    """Write the states and their checksum: the file is whole or absent.
+
+    Raises:
+        OSError: If the disk is full or not writable.
+    """
+    size = sum(array.nbytes for array in states.values())
+    with whole(path, size) as beside:
+        try:
+            save_file(states, beside, metadata={"sha256": _checksum(states)})
+        except SafetensorError as error:  # it tells of a full disk in words only
+            full = "os error 28" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+
+
+def load_states(path: Path) -> States | None:
+    """Return the states in ``path``, mapped into memory and not copied.
+
+    None if it is absent, or damaged (with a warning).
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:  # of "numpy" it would make copies
+            states = {split: file.get_tensor(split).numpy() for split in file.keys()}  # noqa: SIM118
+            expected = (file.metadata() or {}).get("sha256")
+    except (SafetensorError, OSError, ValueError) as error:
+        logger.warning("%s: damaged and computed again (%s)", path, error)
+        return None
+    if _checksum(states) != expected:
+        logger.warning("%s: damaged and computed again (its checksum differs)", path)
+        return None
+    return states
+
+
+def _checksum(states: States) -> str:
+    digest = hashlib.sha256()
+    for split in sorted(states):
+        digest.update(f"{split}{states[split].dtype}{states[split].shape}".encode())
+        digest.update(np.ascontiguousarray(states[split]).data)
+    return digest.hexdigest()

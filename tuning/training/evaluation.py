@@ -1,0 +1,134 @@
+"""What a classifier says of a split, and how good that is.
+
+Shapes: N pairs of a split, B rows in a batch, C classes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.batches import sorted_batches, to_probabilities
+from models.classifier import Classifier
+from tuning.training.inputs import LoadedSplit
+from tuning.training.metrics import area_under_curve, best_f1_threshold, log_loss, score
+
+Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
+_TOKENS_PER_BATCH = 4096
+
+
+@torch.no_grad()
+def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
+    """Return logits, float32 (N, C): the mean of both orders where the split has both."""
+    model.eval()
+    return predict_with(model, split)
+
+
+def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
+    """Return logits, float32 (..., N, C), of what gives logits (..., B, C) for a batch."""
+    rows = split.pairs * split.orders
+    outputs, places = [], []
+    for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
+        batch = split.reader.read(chosen)
+        outputs.append(forward(batch.inputs, batch.segments, batch.features))
+        places.append(batch.rows)
+    logits = torch.cat(outputs, dim=-2)[..., torch.cat(places).argsort(), :]
+    return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
+
+
+def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:
+    """Return loss and scores of the model as it is; its logits must be finite."""
+    return score_logits(split.labels, predict(model, split))
+
+
+def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
+    """Return the loss in nats per pair, and the scores as in ``EpochResult``."""
+    probabilities = to_probabilities(logits)
+    threshold, f1 = best_f1_threshold(labels, probabilities)
+    return log_loss(labels, logits), {
+        **score(labels, probabilities, 0.5),
+        "auc": area_under_curve(labels, probabilities),
+        "threshold": threshold,
+        "f1_at_threshold": f1,
+    }
+
+
+SCORED = ("validation", "test")
+_PREFIX = {"validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What a classifier scored.
+
+    ``metrics`` are named ``split_metric`` at threshold 0.5 and ``split_metric_at_threshold`` at
+    the one with the best validation F1, which is ``threshold``. ``probabilities`` of class 1 and
+    ``labels`` are arrays (N,) by split.
+    """
+
+    metrics: dict[str, float]
+    labels: dict[str, np.ndarray]
+    probabilities: dict[str, np.ndarray]
+
+
+def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation:
+    """Return scores and predictions of validation, and of test if it is among the splits.
+
+    The threshold is chosen on validation alone.
+    """
+    scored = [split for split in SCORED if split in splits]
+    logits = {split: predict(model, splits[split]) for split in scored}
+    labels = {split: splits[split].labels for split in scored}
+    probabilities = {split: to_probabilities(logits[split]) for split in scored}
+    threshold, _ = best_f1_threshold(labels["validation"], probabilities["validation"])
+    metrics = {"threshold": threshold}
+    for split in scored:
+        name = _PREFIX[split]
+        metrics[f"{name}_loss"] = log_loss(labels[split], logits[split])
+        metrics[f"{name}_auc"] = area_under_curve(labels[split], probabilities[split])
+        for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
+            for metric, value in score(labels[split], probabilities[split], cut).items():
+                metrics[f"{name}_{metric}{suffix}"] = value
+    metrics["collapsed"] = float(metrics["val_positive_rate"] in (0.0, 1.0))
+    return Evaluation(metrics=metrics, labels=labels, probabilities=probabilities)
+
+
+def write_predictions(
+    path: Path, evaluation: Evaluation, index: Mapping[str, tuple[np.ndarray, list[str]]]
+) -> None:
+    """Write a CSV file with a row a pair: where it stands, its label, its probability.
+
+    Args:
+        path: The file to write.
+        evaluation: Labels and probabilities.
+        index: For each split the lines of its pairs in the data file, and their groups.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "line", "group", "label", "probability"])
+        for split in evaluation.labels:
+            columns = (*index[split], evaluation.labels[split], evaluation.probabilities[split])
+            for line, group, label, probability in zip(*columns, strict=True):
+                writer.writerow([split, line, group, label, repr(float(probability))])
+
+
+def write_confusion(path: Path, evaluation: Evaluation) -> None:
+    """Write a JSON file: for each split and threshold the counts [[tn, fp], [fn, tp]]."""
+    counts = {}
+    for split in evaluation.labels:
+        cuts = {"at_0.5": 0.5, "at_threshold": evaluation.metrics["threshold"]}
+        labels, probabilities = evaluation.labels[split], evaluation.probabilities[split]
+        counts[split] = {
+            name: np.bincount(2 * labels + (probabilities >= cut), minlength=4)
+            .reshape(2, 2)
+            .tolist()
+            for name, cut in cuts.items()
+        }
+    path.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")

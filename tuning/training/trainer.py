@@ -1,0 +1,219 @@
+"""Train a classifier and yield a result an epoch: plain PyTorch, without Ray, log or files.
+
+Shapes: N pairs of a split, B rows in a batch, C classes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.batches import Batch, shuffled_batches
+from models.classifier import Classifier
+from tuning.config.experiment import TrialConfig
+from tuning.training.builders import build_optimizer, build_schedule, parameter_groups, start_order
+from tuning.training.evaluation import Forward, predict, score_logits, validate
+from tuning.training.inputs import LoadedSplit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochResult:
+    """One pass over the training split.
+
+    Losses are in nats per pair. ``scores`` are those of the validation split at 0.5, with
+    ``auc``, ``threshold`` and ``f1_at_threshold``. All numbers are finite: if ``diverged``, the
+    training loss is that of the steps before, and the validation scores are the last good ones.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    scores: dict[str, float]
+    seconds: float
+    diverged: bool = False
+
+    @property
+    def objective(self) -> float:
+        """Return what epochs and trials are chosen by: validation F1 at its best threshold."""
+        return self.scores["f1_at_threshold"]
+
+    @property
+    def collapsed(self) -> bool:
+        """Return whether the classifier says the same of every validation pair at 0.5."""
+        return self.scores["positive_rate"] in (0.0, 1.0)
+
+
+class Training:
+    """A training under way: an epoch at a time, to be left and taken up again at any of them.
+
+    What it draws is its own: between two epochs torch's generator may be used by others.
+
+    Args:
+        model: Trained in place.
+        train: What is learned from.
+        validation: What each epoch is scored on.
+        config: Of the trial.
+    """
+
+    def __init__(
+        self, model: Classifier, train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
+    ) -> None:
+        self.model, self.train, self.validation, self.config = model, train, validation, config
+        self.optimizer = build_optimizer(parameter_groups(model, config), config)
+        self.schedule = build_schedule(self.optimizer, train.pairs, config)
+        self.generator = start_order(config)
+        self.device = train.targets.device
+        self.drawn = random_states(self.device)
+        self.result: EpochResult | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the last epoch was run, or one diverged."""
+        last = self.result
+        return last is not None and (last.diverged or last.epoch == self.config.epochs)
+
+    def run_epoch(self) -> EpochResult:
+        """Train one more epoch; the training ends after one that diverged.
+
+        That is one with a loss or a validation logit that is not finite. If it is the first, the
+        model is as it was given.
+        """
+        set_random_states(self.drawn)
+        started, before = time.perf_counter(), self.result
+        untrained = None if before else self._weights()
+        loss, diverged = self._train()
+        logits = None if diverged else predict(self.model, self.validation)
+        if logits is not None and np.isfinite(logits).all():
+            val_loss, scores = score_logits(self.validation.labels, logits)
+        else:
+            diverged = True
+            val_loss, scores = self._last_good(untrained)
+        self.result = EpochResult(
+            epoch=before.epoch + 1 if before else 1,
+            train_loss=loss,
+            val_loss=val_loss,
+            scores=scores,
+            seconds=time.perf_counter() - started,
+            diverged=diverged,
+        )
+        self.drawn = random_states(self.device)
+        return self.result
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: weight.clone() for name, weight in self.model.trained_state().items()}
+
+    def _last_good(self, untrained: dict[str, Tensor] | None) -> tuple[float, dict[str, float]]:
+        if self.result is not None:
+            return self.result.val_loss, self.result.scores
+        self.model.load_state_dict(self.model.state_dict() | (untrained or {}))
+        return validate(self.model, self.validation)
+
+    def _train(self) -> tuple[float, bool]:
+        return train_one_epoch(
+            self.model, self.train, self.optimizer, self.schedule, self.generator, self.config
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
+        return {
+            "weights": self.model.trained_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "order": json.dumps(self.generator.bit_generator.state),
+            "drawn": self.drawn,
+            "result": json.dumps(asdict(self.result)) if self.result else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave of a training of the same model, data and trial."""
+        self.model.load_state_dict(self.model.state_dict() | state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.bit_generator.state = json.loads(state["order"])
+        self.drawn = state["drawn"]
+        self.result = EpochResult(**json.loads(state["result"])) if state["result"] else None
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return where torch's generators stand: of the CPU, and of the device if it is a GPU."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_states(states: Mapping[str, Tensor]) -> None:
+    """Put torch's generators where they stood."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu())
+
+
+def fit(
+    model: Classifier, train: LoadedSplit, validation: LoadedSplit, config: TrialConfig
+) -> Iterator[EpochResult]:
+    """Train ``model`` in place, yielding after each epoch; leaving the loop ends the training.
+
+    Each epoch sees every pair once, in a random one of its orders.
+    """
+    training = Training(model, train, validation, config)
+    while not training.finished:
+        yield training.run_epoch()
+
+
+def train_one_epoch(
+    model: Classifier,
+    train: LoadedSplit,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    generator: np.random.Generator,
+    config: TrialConfig,
+) -> tuple[float, bool]:
+    """Return the mean loss in nats per pair, and whether training diverged and was left."""
+    model.train()
+    weights = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    total, seen = 0.0, 0
+    rows = draw_rows(train, generator)
+    for chosen in shuffled_batches(rows, train.reader.lengths, config.batch_size, generator):
+        batch = train.reader.read(chosen)
+        loss = batch_loss(model, batch, train.targets_of(batch), config.r_drop)
+        value = loss.item()
+        if not math.isfinite(value):
+            return total / max(seen, 1), True
+        total, seen = total + value * len(chosen), seen + len(chosen)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, config.clip_norm)
+        optimizer.step()
+        schedule.step()
+    return total / seen, False
+
+
+def draw_rows(train: LoadedSplit, generator: np.random.Generator) -> np.ndarray:
+    """Return one row a pair, int (N,): of pairs with both orders a random one."""
+    order = generator.integers(train.orders, size=train.pairs)
+    return np.arange(train.pairs) + train.pairs * order
+
+
+def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
+    """Return the cross-entropy in nats per pair towards targets (B, C).
+
+    With ``r_drop`` above 0 the batch is passed twice, with other dropout: the mean of both losses
+    and that weight times the mean of both Kullback-Leibler divergences (R-Drop, Liang et al.,
+    2021).
+    """
+    logits = model(batch.inputs, batch.segments, batch.features)
+    loss = nn.functional.cross_entropy(logits, targets)
+    if not r_drop:
+        return loss
+    again = model(batch.inputs, batch.segments, batch.features)
+    loss = (loss + nn.functional.cross_entropy(again, targets)) / 2
+    one, two = logits.log_softmax(dim=-1), again.log_softmax(dim=-1)
+    divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
+    return loss + r_drop * divergence
