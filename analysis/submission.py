@@ -12,8 +12,8 @@ from analysis.error_tables import best_trials
 from analysis.load_runs import Launch, Store, StoreError
 
 CODE = (
-    *("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml"),
-    *("constraints.txt", "environment.yml", ".gitignore", ".ci"),
+    *("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
+    *("pyproject.toml", "constraints.txt", "environment.yml", ".gitignore", ".ci"),
     *("analysis", "benchmarks", "docs", "embedded", "experiments", "measures"),
     *("models", "tests", "tuning"),
 )

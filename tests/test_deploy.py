@@ -152,6 +152,8 @@ def test_nothing_but_what_is_needed_gets_into_the_image() -> None:
     made = TEXTS["Dockerfile"].partition("RUN mkdir ")[2].partition("&&")[0]
     assert made.replace("\\\n", " ").split() == [name.replace(".", "/") for name in packages]
     assert {name.split(".")[0] for name in packages} <= wanted
+    copied = TEXTS["Dockerfile"].partition("COPY ")[2].split("\n")[0].split()
+    assert {"pyproject.toml", *project["project"]["license-files"]} <= wanted & set(copied)
     assert not wanted & {"results", "mlflow.db", "data", ".venv", ".git"}
 
 

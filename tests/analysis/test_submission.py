@@ -1,8 +1,13 @@
-"""Guards the archive: what a run is called does not decide where its files lie."""
+"""Guards the archive: it can be installed, and no run's name decides where its files lie."""
+
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from analysis.submission import safe_name
+from analysis.submission import CODE, safe_name
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("name", ["../../etc", "..", ".", "/abs/x", "a/../b", "a\\b", "..\\x"])
@@ -14,3 +19,9 @@ def test_the_name_of_a_run_is_that_of_a_folder_in_its_parent(name: str) -> None:
 
 def test_the_names_that_runs_have_stay() -> None:
     assert safe_name("02-some-0.001-adamw") == "02-some-0.001-adamw"
+
+
+def test_the_files_that_an_install_reads_are_handed_in() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"constraints.txt", project["readme"], *project["license-files"]} <= set(CODE)
+    assert all((ROOT / name).exists() for name in CODE)

@@ -1,0 +1,15 @@
+"""Guards what people expect beside the code: a licence."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_the_licence_is_the_one_that_the_package_names() -> None:
+    assert (PROJECT["license"], PROJECT["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert text.split("\n")[1].strip() == "Apache License"
+    (author,) = PROJECT["authors"]
+    assert f"Copyright 2026 {author['name']}\n" in text
