@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 programs: ## install what some tests run against, where apt-get and root allow it
-	scripts/install_debian_packages.sh
+	tests/programs/install_debian_packages.sh
 
 setup: $(READY) ## make the virtual environment and install everything
 

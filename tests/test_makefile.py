@@ -1,5 +1,6 @@
-"""Guards make clean: it removes what this program made, whatever its folder is called."""
+"""Guards the Makefile: clean removes what this program made, and what it runs is there."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,3 +44,10 @@ def test_the_makefile_is_refused_outside_its_folder(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "works in its own folder alone: cd there, or use make -C FOLDER" in ended.stderr
     assert (tmp_path / "results").is_dir()
+
+
+def test_every_file_that_a_target_runs_exists() -> None:
+    recipes = re.findall(r"^\t.*", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    files = re.findall(r"[\w./]+\.(?:py|sh|yaml)\b", "\n".join(recipes))
+    assert {"tuning/run_grid.py", "tests/programs/install_debian_packages.sh"} <= set(files)
+    assert all((ROOT / name).is_file() for name in files)
