@@ -1,7 +1,9 @@
-"""Guards what people expect beside the code: a licence."""
+"""Guards what people expect beside the code: a licence, a citation."""
 
 import tomllib
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -13,3 +15,12 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
     assert text.split("\n")[1].strip() == "Apache License"
     (author,) = PROJECT["authors"]
     assert f"Copyright 2026 {author['name']}\n" in text
+
+
+def test_the_citation_says_what_the_package_says() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    for key in ("version", "license", "authors", "keywords"):
+        assert citation[key] == PROJECT[key], key
+    for work in citation["references"]:
+        assert work.keys() >= {"type", "title", "authors", "year"}
