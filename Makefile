@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test tests lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema programs test tests lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -83,6 +83,9 @@ faults: $(READY) ## the long form of the fault tests: half an hour, and any byte
 
 audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; needs the network
 	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
+
+schema: $(READY) ## write experiments/*schema.json from what the models allow, for editors
+	$(BIN)/python tuning/make_schema.py
 
 clean: ## remove results, logs and the virtual environment
 	rm -rf .venv results report mlartifacts mlflow.db

@@ -20,7 +20,8 @@ def test_a_shipped_experiment_is_valid_and_bears_its_files_name(path: Path) -> N
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_shipped_experiment_opens_with_purpose_command_and_cost(path: Path) -> None:
-    text = path.read_text()
+    schema, text = path.read_text().split("\n", 1)
+    assert schema == "# yaml-language-server: $schema=schema.json"
     assert text.startswith("# Purpose:")
     assert "\n# Command: python tuning/" in text
     assert "\n# Cost:" in text

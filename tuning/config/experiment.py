@@ -46,28 +46,46 @@ class StrictModel(BaseModel):
 class TrialConfig(StrictModel):
     """One point of the search space: everything that one training run depends on."""
 
-    freezing: Annotated[str | int, BeforeValidator(_known_freezing)] = Field(
-        "all", description="frozen lower layers: all, some (two thirds), none, or how many"
+    freezing: Annotated[
+        str | int,
+        BeforeValidator(
+            _known_freezing,
+            json_schema_input_type=Literal["all", "some", "none"] | Annotated[int, Field(ge=0)],
+        ),
+    ] = Field("all", description="frozen lower layers: all, some (two thirds), none, or how many")
+    head: HeadName = Field(
+        "cross_attention", description="module from the encoder's token states to class logits"
     )
-    head: HeadName = Field("cross_attention", description="what reads the token states")
     head_width: int = Field(
         128, ge=2, multiple_of=2, description="features of the first projection"
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="chance of dropping a feature of the head")
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak step size of the head")
-    encoder_learning_rate: Annotated[float | str, BeforeValidator(_known_encoder_rate)] = Field(
-        5e-5, description="peak step size of trained encoder layers; same: that of the head"
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="optimizer of head and trained layers; sgd has momentum"
     )
-    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; AdamW ignores it")
-    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled in AdamW, L2 in SGD")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak step size of the head")
+    encoder_learning_rate: Annotated[
+        float | str,
+        BeforeValidator(
+            _known_encoder_rate,
+            json_schema_input_type=Literal["same"] | Annotated[float, Field(gt=0, le=1)],
+        ),
+    ] = Field(5e-5, description="peak step size of trained encoder layers; same: that of the head")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD; AdamW ignores it")
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, description="weight decay, decoupled in AdamW, L2 in SGD"
+    )
     warmup_fraction: float = Field(0.1, ge=0, lt=1, description="share of steps spent warming up")
     clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
     batch_size: int = Field(32, ge=1, description="pairs per optimizer step")
     epochs: int = Field(5, ge=1, description="passes over the training split")
-    min_steps: int = Field(0, ge=0, description="optimizer steps; small data gets more epochs")
+    min_steps: int = Field(
+        0, ge=0, description="least optimizer steps; small data gets more epochs"
+    )
     targets: Literal["auto", "labels", "votes"] = Field(
-        "auto", description="0/1 labels, or the share of votes for paraphrase; auto: votes if any"
+        "auto",
+        description="goal of training: 0/1 labels, or the share of votes for paraphrase; "
+        "auto: votes if any",
     )
     both_orders: bool = Field(
         True, description="train on either order of a pair, average both when scoring"
@@ -76,14 +94,16 @@ class TrialConfig(StrictModel):
         False, description="classify from counts of shared words beside the encoder too"
     )
     layer_decay: float = Field(
-        1.0, gt=0, le=1, description="rate of each trained layer as a share of that above it"
+        1.0, gt=0, le=1, description="learning rate of a trained layer as a share of that above"
     )
     r_drop: float = Field(
-        0.0, ge=0, description="weight of the divergence between two passes with other dropout"
+        0.0, ge=0, description="weight of R-Drop: divergence of two passes with other dropout"
     )
     seed: int = Field(0, ge=0, description="fixes initial weights, dropout and batch order")
     order_seed: int | None = Field(
-        None, ge=0, description="fixes dropout and batch order in place of the seed"
+        None,
+        ge=0,
+        description="fixes dropout and batch order in place of the seed; null: does not",
     )
 
     def fit_to_data(self, *, pairs: int, votes: bool) -> TrialConfig:
@@ -127,34 +147,59 @@ def _literal(text: str) -> object:
 class Cleaning(StrictModel):
     """Which of the light repairs in ``models.cleaning`` are applied to each definition."""
 
-    html_quotes: bool = True
-    unicode: bool = True
-    bullets: bool = True
-    spaces: bool = True
+    html_quotes: Annotated[
+        bool, Field(description='write &", a broken &quot;, as a quotation mark')
+    ] = True
+    unicode: Annotated[
+        bool, Field(description="bring letters and signs into their plain form, NFKC")
+    ] = True
+    bullets: Annotated[
+        bool, Field(description="remove bullets, stars and dashes at the start")
+    ] = True
+    spaces: Annotated[bool, Field(description="make one space of each run of white space")] = True
 
 
 class Experiment(StrictModel):
     """What a YAML file in ``experiments`` says."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    data: str = Field("auto", min_length=1, description="auto, parade, embedded or a folder")
-    encoder: str = Field(
-        "auto", min_length=1, description="auto, embedded, a folder or a hub name"
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="name of the experiment in the log"
     )
-    cleaning: Cleaning = Cleaning()
-    max_tokens: int | None = Field(None, ge=8, description="per pair; null: the encoder's limit")
+    data: str = Field("auto", min_length=1, description="data: auto, parade, embedded or a folder")
+    encoder: str = Field(
+        "auto", min_length=1, description="encoder: auto, embedded, a folder or a hub name"
+    )
+    cleaning: Cleaning = Field(
+        default_factory=Cleaning,
+        description="light repairs of each definition; all of them if not said",
+    )
+    max_tokens: int | None = Field(
+        None, ge=8, description="longest pair in tokens; null: the encoder's limit"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the encoder; auto: bfloat16 where the machine multiplies it faster"
+        "auto",
+        description="numbers that the encoder computes with; "
+        "auto: bfloat16 where the machine multiplies it faster",
     )
     cache_activations: bool = Field(True, description="run the frozen layers once, not per epoch")
-    gpus_per_trial: Literal["auto"] | Annotated[float, Field(gt=0, le=1)] = "auto"
+    gpus_per_trial: Literal["auto"] | Annotated[float, Field(gt=0, le=1)] = Field(
+        "auto",
+        description="share of a GPU that a trial takes, above 0 and up to 1; auto: measured",
+    )
     report_timeout: float = Field(
         3600, gt=0, description="seconds after which a worker that reports no epoch is killed"
     )
-    trial: TrialConfig = TrialConfig()  # pyright: ignore[reportCallIssue] - pydantic's defaults
-    grid: dict[str, list[Any]] = Field(default_factory=dict)
-    search: SearchSettings | None = None
-    space: dict[str, Axis] = Field(default_factory=dict)
+    trial: TrialConfig = Field(
+        default_factory=TrialConfig,  # pyright: ignore[reportArgumentType] - pydantic's defaults
+        description="values that all trials share",
+    )
+    grid: dict[str, list[Any]] = Field(
+        default_factory=dict, description="lists of values; each combination of them is a trial"
+    )
+    search: SearchSettings | None = Field(None, description="how a search proceeds")
+    space: dict[str, Axis] = Field(
+        default_factory=dict, description="what a search varies: lists of choices, or ranges"
+    )
 
     def trials(self) -> list[TrialConfig]:
         """Return every point of the grid, the last axis changing fastest."""

@@ -11,6 +11,8 @@ from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialCon
 from tuning.config.search_space import Axis, SearchSettings, condition_problems, first_problems
 from tuning.config.yaml_reader import describe, parse_yaml, read_yaml
 
+NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
+
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
     """Return the experiment in ``path``, changed by ``key=value`` overrides.
@@ -97,7 +99,7 @@ def _space_problems(space: object) -> list[str]:
             problems.append(f"space.{key}: unknown key")
         elif key not in TrialConfig.model_fields:
             problems += _point_problems(key, None, f"space.{key}")
-        elif key in ("seed", "order_seed"):
+        elif key in NOT_SEARCHED:
             problems.append(f"space.{key}: is not searched for; search.seeds says how many")
         else:
             problems += _axis_problems(key, content)

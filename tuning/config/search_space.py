@@ -27,11 +27,18 @@ class Axis(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    choices: list[Any] | None = None
-    low: int | float | None = Field(None, allow_inf_nan=False)
-    high: int | float | None = Field(None, allow_inf_nan=False)
+    choices: list[Any] | None = Field(None, description="values, one of which is drawn")
+    low: int | float | None = Field(
+        None, allow_inf_nan=False, description="smallest value that is drawn"
+    )
+    high: int | float | None = Field(
+        None, allow_inf_nan=False, description="largest value that is drawn"
+    )
     log: bool = Field(False, description="draw the logarithm evenly")
-    when: Condition = Field(default_factory=dict)
+    when: Condition = Field(
+        default_factory=dict,
+        description="values of other fields, one or a list, with which this one is drawn",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -79,25 +86,35 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     num_samples: int = Field(40, ge=1, description="configurations that are tried")
-    seeds: int = Field(2, ge=1, description="of each configuration, trained together")
+    seeds: int = Field(2, ge=1, description="seeds of each configuration, trained together")
     max_concurrent: int | None = Field(None, ge=1, description="trials at a time; null: all cores")
-    time_budget: float | None = Field(None, gt=0, description="seconds for the trials; null: none")
-    scheduler: Literal["none", "asha", "median"] = "asha"
+    time_budget: float | None = Field(
+        None, gt=0, description="seconds for all trials; null: no limit"
+    )
+    scheduler: Literal["none", "asha", "median"] = Field(
+        "asha", description="what stops trials that fall behind"
+    )
     grace_period: int = Field(
         2, ge=2, description="epochs without stopping; the first may still be all positive"
     )
-    startup_trials: int = Field(10, ge=1, description="drawn at random before TPE models any")
-    seed: int = Field(
-        0, ge=0, le=2**31, description="of the sampler, and the first of the trials' seeds"
+    startup_trials: int = Field(
+        10, ge=1, description="trials drawn at random before TPE models any"
     )
-    warm_start: str | None = Field(None, description="finished experiment to learn from")
+    seed: int = Field(
+        0, ge=0, le=2**31, description="seed of the sampler, and the first of the trials' seeds"
+    )
+    warm_start: str | None = Field(
+        None, description="name of a finished experiment to learn from; null: none"
+    )
     try_first: list[dict[str, Any]] = Field(
         default_factory=list, description="values to begin with; what they leave out is drawn"
     )
-    study: str | None = Field(None, min_length=1, description="Optuna's name; null: the search's")
+    study: str | None = Field(
+        None, min_length=1, description="name of the study in Optuna; null: the search's"
+    )
     confirm: int = Field(3, ge=1, description="best configurations that are retrained")
-    fresh_seeds: int = Field(5, ge=2, description="of each configuration that is retrained")
-    ablations: bool = Field(True, description="retrain the champion without each lever")
+    fresh_seeds: int = Field(5, ge=2, description="seeds of each configuration that is retrained")
+    ablations: bool = Field(True, description="whether to retrain the champion without each lever")
 
 
 Space = dict[str, Axis]
