@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema programs test tests lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema lowest programs test tests lint types fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -87,5 +87,13 @@ audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; ne
 schema: $(READY) ## write experiments/*schema.json from what the models allow, for editors
 	$(BIN)/python tuning/make_schema.py
 
-clean: ## remove results, logs and the virtual environment
-	rm -rf .venv results report mlartifacts mlflow.db
+lowest: ## check the lower bounds in pyproject.toml: install them, run the fast tests and ONNX's
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip --quiet --disable-pip-version-check install uv
+	.venv-lowest/bin/python -m uv pip compile --quiet --upgrade --resolution lowest-direct --extra onnx --extra servers --output-file .venv-lowest/lowest.txt pyproject.toml
+	.venv-lowest/bin/python -m pip --quiet --disable-pip-version-check install --constraint .venv-lowest/lowest.txt --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
+	.venv-lowest/bin/python -m pytest tests/models/test_export_onnx.py
+
+clean: ## remove results, logs and the virtual environments
+	rm -rf .venv .venv-lowest results report mlartifacts mlflow.db

@@ -1,10 +1,11 @@
-"""Guards what people expect beside the code: a licence, a citation, hooks."""
+"""Guards what people expect beside the code: licence, citation, hooks, true bounds."""
 
 import re
 import tomllib
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -36,3 +37,13 @@ def test_the_hooks_before_a_commit_are_the_checks_of_make_test() -> None:
     assert local["repo"] == "local"
     assert entries == {name: f"make {name}" for name in checks.split() if name != "tests"}
     assert set(entries) <= set(targets)
+
+
+def test_every_dependency_has_a_lower_bound_and_a_pin_above_it() -> None:
+    extras = PROJECT["optional-dependencies"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")[1:]
+    pins = dict(line.lower().replace("_", "-").split("==") for line in lines if line)
+    for line in [*PROJECT["dependencies"], *extras["onnx"], *extras["servers"]]:
+        needed = Requirement(line)
+        assert any(rule.operator == ">=" for rule in needed.specifier), line
+        assert needed.specifier.contains(pins[needed.name.lower().replace("_", "-")]), line
