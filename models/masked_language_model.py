@@ -50,11 +50,11 @@ class MaskedLanguageModel(nn.Module):
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
-        places = chosen.flatten().nonzero().squeeze(-1)  # (M,)
-        count = len(places)
+        positions = chosen.flatten().nonzero().squeeze(-1)  # (M,)
+        count = len(positions)
         # products are prepared, and kept, for each number of rows: a few numbers are enough
-        places = nn.functional.pad(places, (0, -count % _ROWS))
-        masked = self.inner.vocab_transform(states.flatten(0, 1)[places])  # (M + padding, D)
+        positions = nn.functional.pad(positions, (0, -count % _ROWS))
+        masked = self.inner.vocab_transform(states.flatten(0, 1)[positions])  # (M + padding, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
         return self.inner.vocab_projector(masked)[:count]
 

@@ -85,13 +85,13 @@ class Predictor:
             return np.empty(0)
         table, features = self.prepare(firsts, seconds)
         reader = RowReader(table, None, self.device, features)
-        outputs, places = [], []
+        outputs, positions = [], []
         for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[self.device.type]):
             batch = reader.read(rows)
             outputs.append(self.logits(batch))
-            places.append(batch.rows)
+            positions.append(batch.rows)
             advance(len(rows))
-        logits = torch.cat(outputs, dim=1)[:, torch.cat(places).argsort()]  # (M, rows, 2)
+        logits = torch.cat(outputs, dim=1)[:, torch.cat(positions).argsort()]  # (M, rows, 2)
         logits = logits.unflatten(1, (-1, table.pairs)).mean(dim=1).cpu().numpy()  # (M, N, 2)
         return np.mean([to_probabilities(member) for member in logits], axis=0)
 

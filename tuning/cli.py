@@ -14,7 +14,7 @@ from tuning.data.pairs import DataError
 from tuning.data.sources import SourceError
 from tuning.pretraining.plan import SCRATCH
 from tuning.system.project import ROOT
-from tuning.system.storage_path import Place, is_uri
+from tuning.system.storage_path import StoragePath, is_uri
 
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
 
@@ -62,11 +62,11 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     return parser
 
 
-def folder_or_uri(text: str) -> Path | Place:
+def folder_or_uri(text: str) -> Path | StoragePath:
     """Return what ``--output`` names: a folder, or a place that is reached by its URI."""
     if text.startswith("file://"):
         return Path(text.removeprefix("file://"))
-    return Place(text.rstrip("/")) if is_uri(text) else Path(text)
+    return StoragePath(text.rstrip("/")) if is_uri(text) else Path(text)
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ def main() -> int:
         try:
             return pretraining_session.run(plan, args, console)
         except KeyboardInterrupt:
-            print(pretraining_session.how_to_go_on(args), file=sys.stderr)
+            print(pretraining_session.resume_hint(args), file=sys.stderr)
             return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED

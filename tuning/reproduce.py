@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tuning.cli import USER_ERRORS
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.system.project import ROOT
 
 
@@ -34,7 +34,7 @@ def main() -> int:
 def _reproduce(args: argparse.Namespace) -> bool:
     from tuning.training.reproduction import Reproducer
 
-    reproducer = Reproducer(places=read_places(), console=Console(), data=args.data)
+    reproducer = Reproducer(locations=read_locations(), console=Console(), data=args.data)
     saved = str(args.saved)
     if args.all is None and Path(saved).is_dir():
         return reproducer.check_folder(Path(saved))

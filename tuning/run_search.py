@@ -10,12 +10,12 @@ from tuning.cli import (
     require_search,
 )
 from tuning.data.prepared import prepare
-from tuning.data.sources import read_places
-from tuning.execution.ray_session import check_address, settle_environment
+from tuning.data.sources import read_locations
+from tuning.execution.ray_session import check_address, set_ray_defaults
 from tuning.search.plan import print_search_plan
 from tuning.system.console import make_console
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, how_to_go_on
+from tuning.tracking.resume import choose_launch, resume_hint
 
 
 def main() -> int:
@@ -27,18 +27,18 @@ def main() -> int:
         experiment = read_experiment(args)
         name = experiment.name
         search = require_search(experiment, args.config)
-        prepared = prepare(experiment, read_places(), strict=args.strict)
+        prepared = prepare(experiment, read_locations(), strict=args.strict)
         print_search_plan(prepared, search, console)
         if args.dry_run:
             return 0
         resumed = choose_launch(args, name)
-        settle_environment(args.address)
+        set_ray_defaults(args.address)
         check_address(args.address)
         from tuning.search.session import run  # Ray and torch take seconds: not for a plan
 
         return run(prepared, search, resumed, args, console)
     except KeyboardInterrupt:
-        print(how_to_go_on(args, name), file=sys.stderr)
+        print(resume_hint(args, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_search.py: error: {error}", file=sys.stderr)

@@ -112,21 +112,21 @@ def _axis_problems(key: str, content: object) -> list[str]:
     if axis.choices is not None:
         return [
             problem
-            for place, value in enumerate(axis.choices)
-            for problem in _point_problems(key, value, f"space.{key}[{place}]")
+            for key_path, value in enumerate(axis.choices)
+            for problem in _point_problems(key, value, f"space.{key}[{key_path}]")
         ]
     default = TrialConfig.model_fields[key].default
     if isinstance(default, bool | str):
         return [f"space.{key}: must be a list of choices"]
-    whole = isinstance(axis.low, int) and isinstance(axis.high, int)
-    if whole and isinstance(default, float):
+    is_whole = isinstance(axis.low, int) and isinstance(axis.high, int)
+    if is_whole and isinstance(default, float):
         return [f"space.{key}: must have a point in low or high: {axis.low}.0, {axis.high}.0"]
     ends = [
         problem
         for name, value in (("low", axis.low), ("high", axis.high))
         for problem in _point_problems(key, value, f"space.{key}[{name}]")
     ]
-    if ends or not whole:
+    if ends or not is_whole:
         return ends
     return next(filter(None, (_point_problems(key, v, f"space.{key}") for v in _inner(axis))), [])
 
@@ -137,10 +137,10 @@ def _inner(axis: Axis) -> range:
     return range(low, min(high, low + 1000) + 1)
 
 
-def _point_problems(key: str, value: object, place: str) -> list[str]:
+def _point_problems(key: str, value: object, key_path: str) -> list[str]:
     try:
         TrialConfig.model_validate({key: value})
     except ValidationError as error:
         problems = describe(error, list(TrialConfig.model_fields))
-        return [problem.replace(key, place, 1) for problem in problems]
+        return [problem.replace(key, key_path, 1) for problem in problems]
     return []

@@ -52,9 +52,9 @@ def parse_yaml(text: str) -> tuple[Any, list[str]]:
         return loader.get_single_data(), loader.repeated
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
+        key_path = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        return None, [f"is not YAML: {problem}{place}"]
+        return None, [f"is not YAML: {problem}{key_path}"]
 
 
 _RULES = {
@@ -87,15 +87,18 @@ def describe(error: ValidationError, known: list[str]) -> list[str]:
     """
     sentences: dict[str, tuple[list[str], str]] = {}
     for problem in error.errors():
-        place = _place(problem["loc"])
+        key_path = _key_path(problem["loc"])
         rule, value = _rule(problem, known), _value(problem)
-        rules, _ = sentences.setdefault(place, ([], value))
+        rules, _ = sentences.setdefault(key_path, ([], value))
         if rule not in rules:
             rules.append(rule)
-    return [f"{place}: {' or '.join(rules)}{value}" for place, (rules, value) in sentences.items()]
+    return [
+        f"{key_path}: {' or '.join(rules)}{value}"
+        for key_path, (rules, value) in sentences.items()
+    ]
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _key_path(location: tuple[int | str, ...]) -> str:
     """Return ``grid.epochs[0]`` for the keys on the way there, without pydantic's union tags."""
     keys = [part for part in location if isinstance(part, int) or part.replace("_", "").isalnum()]
     keys = [part for part in keys if part not in ("float", "int", "str")]

@@ -13,7 +13,7 @@ from models.tokens import load_tokenizer
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import read_pairs
 from tuning.data.prepared import Prepared
-from tuning.system.atomic_files import whole
+from tuning.system.atomic_files import atomic_write
 
 RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 
@@ -26,7 +26,7 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
     """
     tables = [_split_table(prepared, split) for split in prepared.pairs.splits]
     table = pyarrow.concat_tables(tables)
-    with whole(path, table.nbytes) as beside:
+    with atomic_write(path, table.nbytes) as beside:
         parquet.write_table(table, beside, compression="zstd")
 
 

@@ -11,7 +11,7 @@ from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
 from tuning.config.experiment import TrialConfig, varied_fields
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome, trial_key
 from tuning.execution.progress import Progress
 from tuning.execution.trial import RESULT
@@ -37,19 +37,19 @@ class TrialLog(Callback):
     it does not, before its next step and at the end.
 
     Args:
-        shop: Where the trials run and are recorded.
+        context: Where the trials run and are recorded.
         progress: The live table.
     """
 
-    def __init__(self, shop: Workshop, progress: Progress) -> None:
-        self.launch_log = shop.launch_log
-        self.settings = shop.settings
-        self._varied = varied_fields(shop.prepared.trials)
+    def __init__(self, context: ExecutionContext, progress: Progress) -> None:
+        self.launch_log = context.launch_log
+        self.settings = context.settings
+        self._varied = varied_fields(context.prepared.trials)
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._full: str | None = None  # what a trial met of a full disk
-        self._watchdog = Watchdog(shop.report_timeout)
+        self._watchdog = Watchdog(context.report_timeout)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Ray pickles its callbacks, and a log cannot be."""
@@ -69,7 +69,7 @@ class TrialLog(Callback):
         self._watchdog.heard(trial)
         self.progress.start(outcome.name, outcome.config.epochs)
         try:
-            epochs = load_epochs(state_file(self.settings.place, trial.config["point"]))
+            epochs = load_epochs(state_file(self.settings.storage, trial.config["point"]))
         except DamagedError as error:
             self.progress.tell(f"{outcome.name}: {error}")
             return
@@ -156,8 +156,8 @@ class TrialLog(Callback):
         """Log the outcome that the trial saved, from a copy if it lies on no disk of ours."""
         outcome = self._outcome_of(trial)
         folder = Path(checkpoint.path)
-        if not self.settings.shared.is_local:
-            folder = self.settings.folder / outcome.place / folder.name
+        if not self.settings.shared_output.is_local:
+            folder = self.settings.folder / outcome.relative_folder / folder.name
             checkpoint.to_directory(folder)
         outcome.folder = folder
         outcome.metrics = json.loads((folder / RESULT).read_bytes())
@@ -174,7 +174,7 @@ class TrialLog(Callback):
         else:
             self.progress.finish(outcome.name, outcome.metrics)
         self.launch_log.end_trial(outcome.key, cause=outcome.cause)
-        state_file(self.settings.place, trial.config["point"]).remove()
+        state_file(self.settings.storage, trial.config["point"]).remove()
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

@@ -15,19 +15,19 @@ from rich.text import Text
 from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
-from tuning.execution.context import open_workshop
+from tuning.execution.context import open_context
 from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank
 from tuning.execution.trial_checkpoint import STATES
 from tuning.execution.tuner import run_points
 from tuning.system.console import notice_on, save_picture
-from tuning.system.storage_path import Place
-from tuning.tracking.launch_folder import Settings, make_settings
+from tuning.system.storage_path import StoragePath
+from tuning.tracking.launch_folder import LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES, LaunchLog
-from tuning.tracking.record import keep_inputs, recorded
+from tuning.tracking.record import keep_inputs, recording
 
 
 def launch(
-    prepared: Prepared, settings: Settings, log: LaunchLog, console: Console
+    prepared: Prepared, settings: LaunchSettings, log: LaunchLog, console: Console
 ) -> list[Outcome]:
     """Run every trial and return what became of each, in the order of the grid.
 
@@ -43,15 +43,15 @@ def launch(
     left = {name: point for name, point in points.items() if name not in done}
     with ThreadPoolExecutor(1) as aside:
         kept = aside.submit(keep_inputs, prepared, settings.folder, log)
-        shop = open_workshop(prepared, settings, log, console) if left else None
+        context = open_context(prepared, settings, log, console) if left else None
         kept.result()
-    if shop is not None:
-        done |= run_points(shop, left)
+    if context is not None:
+        done |= run_points(context, left)
     outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     log.end_parent(failed=failed, summary=best)
-    (settings.place / STATES).remove()
+    (settings.storage / STATES).remove()
     return outcomes
 
 
@@ -76,7 +76,7 @@ def run(
         console: Shows all of it.
     """
     settings = make_settings(args, prepared.experiment.name, resumed)
-    with recorded(prepared, settings, console) as log:
+    with recording(prepared, settings, console) as log:
         outcomes = rank(launch(prepared, settings, log, console))
         rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
         table = result_table(table_title(prepared), rows)
@@ -85,24 +85,24 @@ def run(
         log.keep(picture, FIGURES)
     console.print(table)
     _print_next(outcomes, settings, args, console)
-    return print_failed(outcomes, settings.place, console)
+    return print_failed(outcomes, settings.storage, console)
 
 
-def print_failed(outcomes: list[Outcome], place: Place, console: Console) -> int:
+def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:
     """Name the trials that failed and their logs in a last line; return 1 if there are any."""
     failed = [outcome for outcome in outcomes if outcome.cause is not None]
     if not failed:
         return 0
     for outcome in failed:
         console.print(Text(f"{outcome.name}: {outcome.cause}", style="red"), soft_wrap=True)
-    logs = ", ".join(f"{o.name} ({place / o.place / 'error.txt'})" for o in failed)
+    logs = ", ".join(f"{o.name} ({storage / o.relative_folder / 'error.txt'})" for o in failed)
     text = f"failed: {len(failed)} of {len(outcomes)} trials: {logs}"
     console.print(Text(text, style="red"), soft_wrap=True)
     return 1
 
 
 def _print_next(
-    outcomes: list[Outcome], settings: Settings, args: argparse.Namespace, console: Console
+    outcomes: list[Outcome], settings: LaunchSettings, args: argparse.Namespace, console: Console
 ) -> None:
     store = hide_passwords(settings.tracking_uri)
     lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from models.checkpoint import CARD
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.execution.trial import RESULT
-from tuning.system.atomic_files import SUMS, DamagedError, check_sealed
-from tuning.tracking.launch_log import LaunchLog, Recorded
+from tuning.system.atomic_files import SUMS, DamagedError, verify_checksums
+from tuning.tracking.launch_log import LaunchLog, RunRecord
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,7 +30,7 @@ class Outcome:
     cause: str | None = None
 
     @property
-    def place(self) -> str:
+    def relative_folder(self) -> str:
         """Return the trial's folder in that of the launch: those of a grid need no stage's."""
         return self.key.removeprefix("grid/")
 
@@ -72,13 +72,13 @@ def finished_trials(
     return found
 
 
-def failed(run: Recorded) -> Outcome:
+def failed(run: RunRecord) -> Outcome:
     """Return the outcome of a trial that failed."""
     cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
     return outcome_of(run, {}, cause=cause)
 
 
-def _settle(log: LaunchLog, run: Recorded, saved: Path) -> Outcome:
+def _settle(log: LaunchLog, run: RunRecord, saved: Path) -> Outcome:
     """Return the outcome that lies in a trial's files; record what the log lacks of it."""
     metrics = json.loads((saved / RESULT).read_bytes())
     log.log_outcome(run.key, metrics, saved)
@@ -88,7 +88,7 @@ def _settle(log: LaunchLog, run: Recorded, saved: Path) -> Outcome:
 
 
 def outcome_of(
-    run: Recorded,
+    run: RunRecord,
     metrics: Mapping[str, float],
     folder: Path | None = None,
     cause: str | None = None,
@@ -119,7 +119,7 @@ def find_sealed(folder: Path) -> Path | None:
     """
     for saved in sorted(folder.glob("checkpoint_*"), reverse=True):
         if (saved / SUMS).exists():
-            check_sealed(saved)
+            verify_checksums(saved)
             return saved
     return None
 

@@ -16,30 +16,30 @@ import torch
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
-from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
-from tuning.system.storage_path import Place
+from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
+from tuning.system.storage_path import StoragePath
 from tuning.training.attention_maps import (
     map_errors,
     write_attention,
 )
 from tuning.training.builders import build_classifier, head_arguments
 from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
-from tuning.training.inputs import LoadedSplit, Material
+from tuning.training.inputs import LoadedSplit, SharedInputs
 from tuning.training.trainer import EpochResult, Training
 
 RESULT = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shared:
+class TrialContext:
     """Where each trial finds its material: a reference by value of ``freezing``.
 
-    ``threads`` are those it may use, ``place`` is the launch's, which all machines reach.
+    ``threads`` are those it may use, ``storage`` is the launch's, which all machines reach.
     """
 
-    materials: Mapping[str, ray.ObjectRef]
+    inputs: Mapping[str, ray.ObjectRef]
     threads: int
-    place: Place
+    storage: StoragePath
 
 
 class BestEpoch:
@@ -80,7 +80,7 @@ class BestEpoch:
         return {name: weight.clone() for name, weight in model.trained_state().items()}
 
 
-def run_trial(config: dict[str, Any], shared: Shared) -> None:
+def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Train the configuration Ray chose and report each epoch; the driver writes the log.
 
     It goes on from where the same configuration was left in this launch, if it was. What is
@@ -90,37 +90,39 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     """
     point = config["point"]
     trial = TrialConfig(**point["trial"])
-    material, device = prepare_worker(trial, shared)
+    inputs, device = prepare_worker(trial, context)
     started = time.perf_counter()
-    splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
-    model = build_classifier(trial, material).to(device)
+    splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
+    model = build_classifier(trial, inputs).to(device)
     training = Training(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
-    under_way = UnderWay(state_file(shared.place, point), {"training": training, "best": best})
-    before = under_way.seconds
+    checkpoint = TrialCheckpoint(
+        state_file(context.storage, point), {"training": training, "best": best}
+    )
+    before = checkpoint.seconds
     while not training.finished:
         result = training.run_epoch()
         best.update(model, result)
-        under_way.report(epoch_metrics(result, best.objective))
+        checkpoint.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
-    maps = map_errors(model, splits, material, evaluation)
+    maps = map_errors(model, splits, inputs, evaluation)
     metrics = evaluation.metrics | {
         "best_epoch": best.epoch,
         "diverged": float(training.result is not None and training.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }
     with tempfile.TemporaryDirectory() as folder:
-        save_outcome(Path(folder), model, trial, material, evaluation, metrics)
+        save_outcome(Path(folder), model, trial, inputs, evaluation, metrics)
         write_attention(Path(folder) / "attention.json", maps)
-        under_way.finish(best.objective, Path(folder))
+        checkpoint.finish(best.objective, Path(folder))
 
 
-def prepare_worker(trial: TrialConfig, shared: Shared) -> tuple[Material, torch.device]:
+def prepare_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
     """Return what the trial shares with others and where it runs; set its threads."""
-    torch.set_num_threads(shared.threads)
+    torch.set_num_threads(context.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return ray.get(shared.materials[str(trial.freezing)]), device
+    return ray.get(context.inputs[str(trial.freezing)]), device
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
@@ -139,26 +141,26 @@ def save_outcome(
     folder: Path,
     model: Classifier,
     trial: TrialConfig,
-    material: Material,
+    inputs: SharedInputs,
     evaluation: Evaluation,
     metrics: dict[str, float],
 ) -> None:
     """Write the classifier, every prediction, the confusion counts and the metrics."""
     card = {
-        **material.card,
-        "head": head_arguments(trial, material.width),
-        "precision": material.precision,
+        **inputs.card,
+        "head": head_arguments(trial, inputs.width),
+        "precision": inputs.precision,
         "trial": trial.model_dump(),
         "metrics": metrics,
     }
     save_classifier(folder / "model", model, card)
-    save_predictions(folder, metrics, evaluation, material)
+    save_predictions(folder, metrics, evaluation, inputs)
 
 
 def save_predictions(
-    folder: Path, metrics: dict[str, float], evaluation: Evaluation, material: Material
+    folder: Path, metrics: dict[str, float], evaluation: Evaluation, inputs: SharedInputs
 ) -> None:
     """Write every prediction, the confusion counts and the metrics."""
-    write_predictions(folder / "predictions.csv", evaluation, material.index)
+    write_predictions(folder / "predictions.csv", evaluation, inputs.index)
     write_confusion(folder / "confusion.json", evaluation)
     (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

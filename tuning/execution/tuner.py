@@ -9,21 +9,21 @@ from typing import Any
 from ray import tune
 
 from tuning.execution.callbacks import TrialLog
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.progress import Progress
 from tuning.execution.trial import run_trial
 from tuning.execution.trial_checkpoint import OBJECTIVE
 from tuning.system.atomic_files import DiskError, space_error
-from tuning.system.storage_path import Place, first_line
+from tuning.system.storage_path import StoragePath, first_line
 from tuning.tracking.journal import JournalError
-from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_folder import LaunchSettings
 
 RETRIES = 2  # of a trial whose worker died, from where it stood
 
 
 def run_points(
-    shop: Workshop,
+    context: ExecutionContext,
     points: Mapping[str, dict[str, Any]],
     stage: str = "",
     function: Callable[..., None] = run_trial,
@@ -31,7 +31,7 @@ def run_points(
     """Run a trial for each point and return what became of each.
 
     Args:
-        shop: Where they run.
+        context: Where they run.
         points: What the function is given, by the trial's name in the log and as a folder:
             ``trial``, and ``tags`` for the log.
         stage: Of a search, which has a folder of its own in that of the launch.
@@ -41,11 +41,11 @@ def run_points(
         JournalError: If the log cannot be written any more.
     """
     given = [{"name": name, **point} for name, point in points.items()]
-    clear(shop.settings.folder / stage, points)
-    with Progress(shop.console, len(points)) as progress:
-        log = TrialLog(shop, progress)
+    clear(context.settings.folder / stage, points)
+    with Progress(context.console, len(points)) as progress:
+        log = TrialLog(context, progress)
         tuner = tune.Tuner(
-            trainable(function, shop),
+            trainable(function, context),
             param_space={"point": tune.grid_search(given)},
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
@@ -54,9 +54,9 @@ def run_points(
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
             ),
-            run_config=run_config(log, shop.settings, stage),
+            run_config=run_config(log, context.settings, stage),
         )
-        run_tuner(tuner, shop.settings.place)
+        run_tuner(tuner, context.settings.storage)
         log.close()
     return {outcome.name: outcome for outcome in log.outcomes.values()}
 
@@ -66,12 +66,12 @@ def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
     return trial.config["point"]["name"]
 
 
-def run_tuner(tuner: tune.Tuner, place: Place) -> None:
+def run_tuner(tuner: tune.Tuner, storage: StoragePath) -> None:
     """Run all trials.
 
     Args:
         tuner: Runs them.
-        place: Where Ray writes its own files.
+        storage: Where Ray writes its own files.
 
     Raises:
         DiskError: If Ray cannot write its own files.
@@ -82,22 +82,22 @@ def run_tuner(tuner: tune.Tuner, place: Place) -> None:
     except (DiskError, JournalError):
         raise
     except OSError as error:
-        if not place.is_local:
-            raise DiskError(f"{place}: cannot be written: {first_line(error)}") from error
-        raise DiskError(space_error(Path(place.uri), None, error)) from error
+        if not storage.is_local:
+            raise DiskError(f"{storage}: cannot be written: {first_line(error)}") from error
+        raise DiskError(space_error(Path(storage.uri), None, error)) from error
 
 
-def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: ANN401 - Ray's own
+def trainable(function: Callable[..., None], context: ExecutionContext) -> Any:  # noqa: ANN401
     """Return the function as Ray runs it: with what is shared, and its resources."""
-    given = tune.with_parameters(function, shared=shop.shared)
-    return tune.with_resources(given, dict(shop.resources))
+    given = tune.with_parameters(function, context=context.trial_context)
+    return tune.with_resources(given, dict(context.resources))
 
 
-def run_config(log: TrialLog, settings: Settings, stage: str) -> tune.RunConfig:
+def run_config(log: TrialLog, settings: LaunchSettings, stage: str) -> tune.RunConfig:
     """Return where Ray keeps results, that a failure is tried again, and stops no other trial."""
     return tune.RunConfig(
         name=stage or settings.run_name,
-        storage_path=(settings.place if stage else settings.shared).uri,
+        storage_path=(settings.storage if stage else settings.shared_output).uri,
         callbacks=[log],
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

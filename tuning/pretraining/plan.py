@@ -13,7 +13,7 @@ from rich.text import Text
 
 from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from tuning.config.experiment import ConfigError
-from tuning.data.sources import Source, find_data, find_encoder, read_places
+from tuning.data.sources import Source, find_data, find_encoder, read_locations
 from tuning.pretraining.corpus import Corpus, PairText, open_corpus, read_pair_text
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
 from tuning.system.project import ROOT
@@ -99,7 +99,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
         paragraphs = sum(1 for _ in corpus.training())
         sum(1 for _ in corpus.heldout())  # its errors come now
     if args.adapt is not None:
-        adapt = find_data(args.adapt, read_places(), strict=True)
+        adapt = find_data(args.adapt, read_locations(), strict=True)
         pair_text = read_pair_text(adapt.folder, recipe.heldout_fraction, recipe.seed)
     return Plan(
         recipe=recipe,

@@ -128,13 +128,13 @@ def _apply(content: dict[str, Any], override: str) -> list[str]:
         return [f"--set {override}: must be key=value"]
     value, problems = parse_yaml(text)
     *sections, field = key.split(".")
-    place = content
+    key_path = content
     for section in sections:
-        place = place.setdefault(section, {})
-        if not isinstance(place, dict):
+        key_path = key_path.setdefault(section, {})
+        if not isinstance(key_path, dict):
             return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
     for budget, other in (("steps", "minutes"), ("minutes", "steps")):
         if field == budget:
-            place.pop(other, None)
-    place[field] = value
+            key_path.pop(other, None)
+    key_path[field] = value
     return problems

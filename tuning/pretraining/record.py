@@ -11,7 +11,7 @@ from measures.passwords import hide_passwords
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.plan import Plan
 from tuning.tracking.journal import Journal
-from tuning.tracking.launch_folder import LaunchError, Settings
+from tuning.tracking.launch_folder import LaunchError, LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import NOTE
 from tuning.tracking.resume import differences, plain
@@ -21,7 +21,7 @@ _NOTE = """Each run trained an encoder to guess masked word pieces. `heldout_los
 and `heldout_accuracy` are of text that it was not trained on; curves stand under `step/`."""
 
 
-def open_log(plan: Plan, settings: Settings, precision: str) -> LaunchLog:
+def open_log(plan: Plan, settings: LaunchSettings, precision: str) -> LaunchLog:
     """Return the log of this training, or of the one that is resumed.
 
     Raises:
@@ -47,7 +47,7 @@ def start_run(
     log: LaunchLog,
     plan: Plan,
     texts: Mapping[str, PhaseText],
-    settings: Settings,
+    settings: LaunchSettings,
     precision: str,
 ) -> None:
     """Log the run with its recipe and text, unless it is there.
@@ -93,7 +93,7 @@ def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[
     return found
 
 
-def _tags(plan: Plan, settings: Settings) -> dict[str, str]:
+def _tags(plan: Plan, settings: LaunchSettings) -> dict[str, str]:
     return {
         "corpus": ", ".join(path.name for path in plan.corpus.files) if plan.corpus else "none",
         "corpus_fingerprint": plan.corpus.fingerprint if plan.corpus else "none",

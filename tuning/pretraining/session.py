@@ -14,19 +14,25 @@ from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
 from models.precision import choose_precision
 from tuning.pretraining.phase_texts import make_texts, make_tokenizer
-from tuning.pretraining.phases import Course
+from tuning.pretraining.phases import PhaseRunner
 from tuning.pretraining.plan import Plan
 from tuning.pretraining.publishing import publish
 from tuning.pretraining.record import open_log, start_run
 from tuning.system.console import notice_on
 from tuning.system.project import ROOT, git_commit
-from tuning.system.signals import interruptible
-from tuning.system.storage_path import Place
+from tuning.system.signals import handle_signals
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
 from tuning.tracking.journal import Journal, JournalError, read_delivered
-from tuning.tracking.launch_folder import LaunchError, Settings, held, is_running, tracking_uri
+from tuning.tracking.launch_folder import (
+    LaunchError,
+    LaunchSettings,
+    is_running,
+    lock_launch,
+    tracking_uri,
+)
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.record import delivered
+from tuning.tracking.record import delivering
 from tuning.tracking.resume import resume_command
 
 _STATE = "state"
@@ -44,7 +50,7 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
     """
     output: Path = args.output.resolve()
     settings = _choose_folder(args, output)
-    with held(settings.folder), _left_clean(settings):
+    with lock_launch(settings.folder), _left_clean(settings):
         precision = choose_precision(plan.recipe.precision)
         log = open_log(plan, settings, precision)  # before anything that is there is gone on with
         console.print("Preparing the text", highlight=False)
@@ -53,9 +59,9 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
         texts = make_texts(plan, tokenizer, settings.folder)
         model = _make_model(plan, tokenizer.get_vocab_size(), console)
         start_run(log, plan, texts, settings, precision)
-        state = Place(str(settings.folder / _STATE))
-        course = Course(plan.phases, texts, model, precision=precision, state=state, log=log)
-        with interruptible(), delivered(log, settings, console):
+        state = StoragePath(str(settings.folder / _STATE))
+        course = PhaseRunner(plan.phases, texts, model, precision=precision, state=state, log=log)
+        with handle_signals(), delivering(log, settings, console):
             try:
                 course.run(console)
             except BaseException:
@@ -70,7 +76,7 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
+def _choose_folder(args: argparse.Namespace, output: Path) -> LaunchSettings:
     """Return where to work until the encoder is whole: beside its place, in a folder that is made.
 
     Raises:
@@ -99,10 +105,10 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
     if begun and args.overwrite:
         _give_up(folder, tracking_uri(args))
     folder.mkdir(parents=True, exist_ok=True)
-    return Settings(
+    return LaunchSettings(
         run_name=folder.name,
         output=folder.parent,
-        shared=Place(str(folder.parent)),
+        shared_output=StoragePath(str(folder.parent)),
         tracking_uri=tracking_uri(args),
         artifacts=(ROOT if args.tracking_uri is None else folder.parent) / "mlartifacts",
         git_commit=git_commit(),
@@ -116,7 +122,7 @@ def _give_up(folder: Path, uri: str) -> None:
     Raises:
         LaunchError: If another program is at work there.
     """
-    with held(folder), suppress(JournalError):  # a damaged one is removed too
+    with lock_launch(folder), suppress(JournalError):  # a damaged one is removed too
         log = LaunchLog(Journal(folder))
         if log.journal.entries:
             log.give_up("begun anew")
@@ -132,7 +138,7 @@ def work_folder(output: Path) -> Path:
 
 
 @contextmanager
-def _left_clean(settings: Settings) -> Iterator[None]:
+def _left_clean(settings: LaunchSettings) -> Iterator[None]:
     """Remove a folder that is new and has nothing to resume when an error ends what is inside."""
     try:
         yield
@@ -157,7 +163,7 @@ def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguage
     return model
 
 
-def how_to_go_on(args: argparse.Namespace) -> str:
+def resume_hint(args: argparse.Namespace) -> str:
     """Return what to tell the user of a training that Ctrl-C ended."""
     if not (work_folder(args.output.resolve()) / _STATE).exists():
         return "Interrupted before the first point: there is nothing to resume"

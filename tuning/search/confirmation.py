@@ -9,7 +9,7 @@ import numpy as np
 
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
 from tuning.execution.tuner import run_points
 
@@ -43,7 +43,7 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
 
 
 def retrain(
-    shop: Workshop,
+    context: ExecutionContext,
     configs: Mapping[str, TrialConfig],
     seeds: list[int],
     stage: str,
@@ -52,7 +52,7 @@ def retrain(
     """Train each configuration on each seed, order and dropout drawn anew; return them by name.
 
     Args:
-        shop: Where they run.
+        context: Where they run.
         configs: By name.
         seeds: Of weights, order and dropout together.
         stage: What the log says they are for.
@@ -68,7 +68,7 @@ def retrain(
         for name, config in own.items()
         if name not in done or done[name].config != config
     }
-    ran = run_points(shop, points, stage) if points else {}
+    ran = run_points(context, points, stage) if points else {}
     outcomes = {**done, **ran}
     return {
         name: Retrained(
@@ -86,7 +86,7 @@ class SearchError(RuntimeError):
     """A search that ends without a champion; the message says why and what is kept."""
 
 
-def value_of(metrics: Mapping[str, float], floor: float) -> float:
+def search_value(metrics: Mapping[str, float], floor: float) -> float:
     """Return what a trial is worth to a search: of a flagged one, what "all positive" scores.
 
     A search's own trial says it itself: the mean over its seeds, of which some may be flagged.
@@ -97,7 +97,7 @@ def value_of(metrics: Mapping[str, float], floor: float) -> float:
     return floor if flagged else max(metrics[VALUE], floor)
 
 
-def choose(confirmed: Mapping[str, Retrained], floor: float) -> str:
+def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
     """Return the name of the configuration with the best mean validation score.
 
     A seed that failed, collapsed or diverged counts as "all positive".
@@ -113,6 +113,6 @@ def choose(confirmed: Mapping[str, Retrained], floor: float) -> str:
 def seed_values(retrained: Retrained, floor: float) -> list[float]:
     """Return what each seed is worth."""
     return [
-        floor if outcome.cause is not None else value_of(outcome.metrics, floor)
+        floor if outcome.cause is not None else search_value(outcome.metrics, floor)
         for outcome in retrained.outcomes
     ]

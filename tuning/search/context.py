@@ -12,15 +12,15 @@ from rich.console import Console
 from tuning.config.search_space import SearchSettings, Space
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
-from tuning.search.sampling import Proposer
+from tuning.search.sampling import ConfigSampler
 from tuning.search.study import (
     StudyError,
     close_stale,
+    load_study,
     open_storage,
-    open_study,
     trials_of,
 )
-from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.training.metrics import all_positive_f1
 
@@ -33,11 +33,11 @@ class Search:
     """
 
     prepared: Prepared
-    settings: Settings
+    settings: LaunchSettings
     search: SearchSettings
     launch_log: LaunchLog
     study: optuna.Study
-    proposer: Proposer
+    proposer: ConfigSampler
     console: Console
     frozen: str | None
 
@@ -47,7 +47,7 @@ class Search:
         return all_positive_f1(self.prepared.pairs.splits["validation"].labels)
 
 
-def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
+def open_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
     """Return the study of a search, made if it does not exist.
 
     Raises:
@@ -55,20 +55,20 @@ def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optu
     """
     name = search.study or prepared.experiment.name
     wanted = identity(prepared, search, fixed_fields(prepared))
-    return open_study(open_storage(storage), name, wanted)
+    return load_study(open_storage(storage), name, wanted)
 
 
-def take_up(
+def open_search(
     prepared: Prepared,
     search: SearchSettings,
-    settings: Settings,
+    settings: LaunchSettings,
     study: optuna.Study,
     launch_log: LaunchLog,
     console: Console,
 ) -> Search:
     """Return the search as it stands, with its study and its log."""
     launch_log.tag(PARENT, {"study": study.study_name})
-    proposer = Proposer(
+    proposer = ConfigSampler(
         space=prepared.experiment.space,
         fixed=fixed_fields(prepared),
         settings=search,
@@ -113,7 +113,7 @@ def identity(
     }
 
 
-def put_right(search: Search) -> list[Outcome]:
+def reconcile(search: Search) -> list[Outcome]:
     """Return the outcomes of a resumed launch's ended trials, once study and log agree.
 
     Those that were cut off wait in the study, to go on from where they stood.

@@ -24,7 +24,7 @@ from ray.tune.search.optuna import OptunaSearch
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, is_active
 from tuning.execution.callbacks import TrialLog
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.progress import Progress
 from tuning.execution.trial_checkpoint import OBJECTIVE
@@ -51,46 +51,50 @@ def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - of a
 
 
 def run_search(
-    shop: Workshop, study: optuna.Study, proposer: Proposer, count: int, places: int
+    context: ExecutionContext,
+    study: optuna.Study,
+    proposer: ConfigSampler,
+    count: int,
+    max_concurrent: int,
 ) -> list[Outcome]:
     """Draw and train ``count`` configurations; return what became of each.
 
     Args:
-        shop: Where they run.
+        context: Where they run.
         study: Where Optuna keeps them.
         proposer: Turns its proposals into points.
         count: How many; those of a resumed launch that finished before are not among them.
-        places: How many trials the machine runs at a time.
+        max_concurrent: Number of trials that the machine runs at a time.
     """
     settings = proposer.settings
     searcher = OptunaSearch(
         proposer,
         metric=OBJECTIVE,
         mode="max",
-        sampler=NumberedSampler(settings.seed, settings.startup_trials),
+        sampler=ResumableTPESampler(settings.seed, settings.startup_trials),
         study_name=study.study_name,
         storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
     )
-    clear(shop.settings.folder / "search", [f"{number:03d}" for number in waiting(study)])
-    with Progress(shop.console, count) as progress:
-        log = TrialLog(shop, progress)
+    clear(context.settings.folder / "search", [f"{number:03d}" for number in waiting(study)])
+    with Progress(context.console, count) as progress:
+        log = TrialLog(context, progress)
         tuner = tune.Tuner(
-            trainable(run_search_trial, shop),
+            trainable(run_search_trial, context),
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
                 mode="max",
                 search_alg=searcher,
                 scheduler=make_scheduler(settings, proposer),
                 num_samples=count,
-                max_concurrent_trials=settings.max_concurrent or places,
+                max_concurrent_trials=settings.max_concurrent or max_concurrent,
                 time_budget_s=settings.time_budget,
                 reuse_actors=True,
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
             ),
-            run_config=run_config(log, shop.settings, "search"),
+            run_config=run_config(log, context.settings, "search"),
         )
-        run_tuner(tuner, shop.settings.place)
+        run_tuner(tuner, context.settings.storage)
         log.close()
     return sorted(log.outcomes.values(), key=lambda outcome: outcome.name)
 
@@ -99,7 +103,7 @@ def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
     return f"{int(trial.config['point']['tags']['optuna_trial']):03d}"
 
 
-def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialScheduler:
+def make_scheduler(settings: SearchSettings, proposer: ConfigSampler) -> TrialScheduler:
     """Return what stops trials early; metric and direction come from the tuner.
 
     ASHA (Li et al., 2020) halves what remains at 2, 4, 8 ... times the grace period's start, and
@@ -129,7 +133,7 @@ def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialSchedul
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proposer:
+class ConfigSampler:
     """Turns what Optuna proposes into what a trial is given; small, since Ray pickles it.
 
     Args:
@@ -166,7 +170,7 @@ class Proposer:
         return {"point": point}
 
 
-class NumberedSampler(optuna.samplers.TPESampler):
+class ResumableTPESampler(optuna.samplers.TPESampler):
     """TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
 
     It draws from its seed and the trial's number, and from no state that a crash would lose.

@@ -15,16 +15,16 @@ from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import print_failed
-from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, Scored
+from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import SearchError, seed_values
-from tuning.search.context import find_study, take_up
-from tuning.search.pipeline import Found, find_champion
+from tuning.search.context import open_search, open_study
+from tuning.search.pipeline import SearchResult, find_champion
 from tuning.search.study import StudyError
-from tuning.search.warm_start import begin
+from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
-from tuning.tracking.launch_folder import Settings, local_output, make_settings, tracking_uri
+from tuning.tracking.launch_folder import LaunchSettings, local_output, make_settings, tracking_uri
 from tuning.tracking.launch_log import FIGURES
-from tuning.tracking.record import recorded
+from tuning.tracking.record import recording
 
 
 def run(
@@ -50,12 +50,12 @@ def run(
     output.mkdir(parents=True, exist_ok=True)
     storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
     try:
-        study = find_study(prepared, search, storage)
+        study = open_study(prepared, search, storage)
         if resumed is None:
-            begin(study, prepared, search, tracking_uri(args), console)
+            seed_study(study, prepared, search, tracking_uri(args), console)
         settings = make_settings(args, prepared.experiment.name, resumed)
-        with recorded(prepared, settings, console) as log:
-            under_way = take_up(prepared, search, settings, study, log, console)
+        with recording(prepared, settings, console) as log:
+            under_way = open_search(prepared, search, settings, study, log, console)
             found = find_champion(under_way)
             tables = found_tables(found, under_way.floor)
             picture = settings.folder / "champion.svg"
@@ -70,10 +70,10 @@ def run(
         console.print(table)
     console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
     _print_next(settings, storage, args, console)
-    return print_failed(found.tried, settings.place, console)
+    return print_failed(found.tried, settings.storage, console)
 
 
-def found_tables(found: Found, floor: float) -> list[Table]:
+def found_tables(found: SearchResult, floor: float) -> list[Table]:
     """Return what was confirmed, which levers help if they were tried, the champion's scores."""
     ablations = [ablation_table(found)] if len(found.ablations) else []
     return [confirmed_table(found, floor), *ablations, champion_table(found.scored)]
@@ -88,7 +88,7 @@ def _table(title: str, columns: list[str]) -> Table:
     return table
 
 
-def confirmed_table(found: Found, floor: float) -> Table:
+def confirmed_table(found: SearchResult, floor: float) -> Table:
     """Return a row for each configuration that was retrained: validation F1*, by seed."""
     table = _table(
         "Confirmed on fresh seeds: validation F1 at its best threshold",
@@ -110,7 +110,7 @@ def confirmed_table(found: Found, floor: float) -> Table:
     return table
 
 
-def champion_table(scored: Scored) -> Table:
+def champion_table(scored: ChampionScores) -> Table:
     """Return the only look at test: champion, ensemble and baseline at both thresholds."""
     metrics = ("accuracy", "f1", "precision", "recall", "auc")
     names = ["accuracy", "F1", "precision", "recall", "AUC"]
@@ -133,7 +133,7 @@ def champion_table(scored: Scored) -> Table:
     return table
 
 
-def in_a_sentence(found: Found, floor: float) -> str:
+def in_a_sentence(found: SearchResult, floor: float) -> str:
     """Return the gaps from search to confirmation to test, and the difference to the baseline."""
     metrics = found.scored.metrics
     searched = found.best.metrics["objective"]
@@ -150,7 +150,7 @@ def in_a_sentence(found: Found, floor: float) -> str:
     )
 
 
-def ablation_table(found: Found) -> Table:
+def ablation_table(found: SearchResult) -> Table:
     """Return a row a lever: validation F1* with and without it, all else as in the champion."""
     seeds = int(found.ablations["seeds"].iloc[0])
     table = _table(
@@ -175,7 +175,7 @@ def _score(value: float) -> str:
 
 
 def _print_next(
-    settings: Settings, storage: str, args: argparse.Namespace, console: Console
+    settings: LaunchSettings, storage: str, args: argparse.Namespace, console: Console
 ) -> None:
     store, study = hide_passwords(settings.tracking_uri), hide_passwords(storage)
     ui = f"mlflow ui --backend-store-uri {store}" if args.tracking_uri else "make ui"

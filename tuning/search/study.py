@@ -55,7 +55,7 @@ def _turn(url: str) -> AbstractContextManager[object]:
     return FileLock(f"{file}.lock") if inside else nullcontext()
 
 
-def open_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
+def load_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
     """Return the study of that name, made if it does not exist.
 
     Args:

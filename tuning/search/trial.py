@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tuning.config.experiment import TrialConfig
-from tuning.execution.trial import RESULT, Shared, prepare_worker
-from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
+from tuning.execution.trial import RESULT, TrialContext, prepare_worker
+from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit
 from tuning.training.metrics import all_positive_f1
@@ -22,7 +22,7 @@ from tuning.training.seeds import train_seeds
 from tuning.training.trainer import EpochResult
 
 
-class Standing:
+class SeedScores:
     """The best epoch so far of each seed of a configuration.
 
     An epoch that predicts one class at 0.5, or diverged, is worth what "all positive" scores, so
@@ -89,35 +89,35 @@ class Standing:
         }
 
 
-def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
+def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Train the seeds of the configuration Optuna chose and report their means each epoch."""
     point = config["point"]
     trial = TrialConfig(**point["trial"])
-    material, device = prepare_worker(trial, shared)
+    inputs, device = prepare_worker(trial, context)
     started = time.perf_counter()
     train, validation = (
-        LoadedSplit(material.splits[split], trial, device) for split in ("train", "validation")
+        LoadedSplit(inputs.splits[split], trial, device) for split in ("train", "validation")
     )
     models = [
-        build_classifier(trial.model_copy(update={"seed": seed}), material).to(device)
+        build_classifier(trial.model_copy(update={"seed": seed}), inputs).to(device)
         for seed in point["seeds"]
     ]
-    standing = Standing(all_positive_f1(validation.labels), len(models))
+    seed_scores = SeedScores(all_positive_f1(validation.labels), len(models))
     training = train_seeds(models, train, validation, trial)
-    under_way = UnderWay(
-        state_file(shared.place, point), {"training": training, "standing": standing}
+    checkpoint = TrialCheckpoint(
+        state_file(context.storage, point), {"training": training, "standing": seed_scores}
     )
-    before = under_way.seconds
+    before = checkpoint.seconds
     while not training.finished:
         results = training.run_epoch()
-        standing.update(results)
+        seed_scores.update(results)
         seconds = before + time.perf_counter() - started
-        under_way.report(report_of(results, standing.metrics() | {"seconds": seconds}))
+        checkpoint.report(report_of(results, seed_scores.metrics() | {"seconds": seconds}))
     seconds = before + time.perf_counter() - started
-    metrics = standing.metrics() | {"seconds": seconds}
+    metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
-        write_seeds(Path(folder), metrics, point["seeds"], standing.history)
-        under_way.finish(metrics["objective"], Path(folder))
+        write_seeds(Path(folder), metrics, point["seeds"], seed_scores.history)
+        checkpoint.finish(metrics["objective"], Path(folder))
 
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:

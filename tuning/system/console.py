@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuning.system.atomic_files import whole
+from tuning.system.atomic_files import atomic_write
 
 
 def notice_on(console: Console) -> Callable[[str], None]:
@@ -33,5 +33,5 @@ def save_picture(tables: Iterable[Table], path: Path, command: str) -> None:
     console = Console(record=True, width=120, file=io.StringIO())
     for table in tables:
         console.print(table)
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         console.save_svg(str(beside), title=command)

@@ -12,7 +12,7 @@ from time import localtime, strftime
 from filelock import FileLock, Timeout
 
 from tuning.system.project import ROOT, git_commit
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 _LOCK = "running.lock"
 
@@ -22,16 +22,16 @@ class LaunchError(OSError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """Where a launch runs and writes; every path absolute. ``resumed``: it was begun before.
+class LaunchSettings:
+    """Where a launch runs and writes; every path is absolute.
 
-    ``output`` is the driver's own; in ``shared``, which may be the same, all machines keep what
-    trials do.
+    ``output`` is the driver's own folder; in ``shared_output``, which may be the same, trials on
+    all machines write. ``resumed`` says that the launch was begun before.
     """
 
     run_name: str
     output: Path
-    shared: Place
+    shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
     address: str | None = None
@@ -44,18 +44,22 @@ class Settings:
         return self.output / self.run_name
 
     @property
-    def place(self) -> Place:
+    def storage(self) -> StoragePath:
         """Return where its trials keep theirs."""
-        return self.shared / self.run_name
+        return self.shared_output / self.run_name
 
 
-def make_settings(args: argparse.Namespace, experiment: str, resumed: Path | None) -> Settings:
+def make_settings(
+    args: argparse.Namespace, experiment: str, resumed: Path | None
+) -> LaunchSettings:
     """Return where a launch writes: into a new folder of its own, or that of the resumed one."""
     output = local_output(args)
-    return Settings(
+    return LaunchSettings(
         run_name=(resumed or _new_folder(output, experiment)).name,
         output=output,
-        shared=args.output if isinstance(args.output, Place) else Place(str(output)),
+        shared_output=args.output
+        if isinstance(args.output, StoragePath)
+        else StoragePath(str(output)),
         tracking_uri=tracking_uri(args),
         artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
         address=args.address,
@@ -74,7 +78,7 @@ def is_running(folder: Path) -> bool:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_launch(folder: Path) -> Iterator[None]:
     """Let no other program work in the launch's folder; a program that dies holds nothing.
 
     Raises:
@@ -103,7 +107,7 @@ def _new_folder(output: Path, experiment: str) -> Path:
 
 def local_output(args: argparse.Namespace) -> Path:
     """Return the folder in which the driver keeps its launches."""
-    return (args.local if isinstance(args.output, Place) else args.output).resolve()
+    return (args.local if isinstance(args.output, StoragePath) else args.output).resolve()
 
 
 def tracking_uri(args: argparse.Namespace) -> str:

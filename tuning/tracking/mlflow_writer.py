@@ -30,7 +30,7 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)  # or no
 _REQUEST_ERRORS = range(400, 500)
 
 
-class Store:
+class MlflowWriter:
     """Writes the entries of one launch's journal; each may be written again and changes nothing.
 
     Args:

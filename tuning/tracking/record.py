@@ -17,10 +17,10 @@ from models.encoder_files import FILES
 from models.precision import choose_precision
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
-from tuning.system.atomic_files import copy_whole
+from tuning.system.atomic_files import atomic_copy
 from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
 from tuning.tracking.journal import Journal
-from tuning.tracking.launch_folder import LaunchError, Settings, held
+from tuning.tracking.launch_folder import LaunchError, LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
 from tuning.tracking.mlflow_reader import TrackingError
@@ -30,7 +30,9 @@ _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes 
 
 
 @contextmanager
-def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterator[LaunchLog]:
+def recording(
+    prepared: Prepared, settings: LaunchSettings, console: Console
+) -> Iterator[LaunchLog]:
     """Open the launch's log, and bring it to MLflow beside what is done inside, and at the end.
 
     Raises:
@@ -38,9 +40,9 @@ def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterat
         TrackingError: If the store can never be used; nothing of a new launch is left then.
         JournalError: If the journal cannot be read or written.
     """
-    with held(settings.folder):
+    with lock_launch(settings.folder):
         log = open_log(prepared, settings)
-        with delivered(log, settings, console):
+        with delivering(log, settings, console):
             try:
                 yield log
             except BaseException:
@@ -50,7 +52,7 @@ def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterat
 
 
 @contextmanager
-def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[None]:
+def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[None]:
     """Bring the log to MLflow beside what is done inside, and at the end.
 
     Raises:
@@ -81,7 +83,7 @@ def _tell(console: Console, notice: str | None) -> None:
         console.print(f"Notice: {notice}", style="bold yellow", soft_wrap=True, markup=False)
 
 
-def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None:
+def _left(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
     """Return what to do about what the store has not taken; None if it has all."""
     left = delivery.close(patience)
     if not left:
@@ -93,7 +95,7 @@ def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None
     )
 
 
-def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
+def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
     """Return the log with the parent run of this launch, or of the one that is resumed.
 
     Raises:
@@ -139,7 +141,7 @@ def keep_inputs(prepared: Prepared, folder: Path, log: LaunchLog) -> None:
     for name in (*FILES, "tokenizer_config.json"):
         source = prepared.encoder.folder / name
         if source.is_file():
-            copy_whole(source, encoder / name)
+            atomic_copy(source, encoder / name)
     write_pairs(data / "pairs.parquet", prepared)
     for file in (*encoder.glob("[!.]*"), *data.glob("[!.]*")):
         log.keep(file, file.parent.name)
@@ -168,7 +170,7 @@ def _search_params(prepared: Prepared) -> dict[str, Any]:
     return {"search": "optuna", **settings, **space, "trials": search.num_samples}
 
 
-def _tags(prepared: Prepared, settings: Settings) -> dict[str, str]:
+def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
     packages = ("mlflow", "optuna", "ray", "torch", "transformers")
     return {
         "data": prepared.data_source.name,

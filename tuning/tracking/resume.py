@@ -14,9 +14,9 @@ from measures.passwords import hide_passwords
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.tracking.launch_folder import (
     LaunchError,
-    held,
     is_running,
     local_output,
+    lock_launch,
 )
 from tuning.tracking.launch_log import LaunchLog
 
@@ -43,7 +43,7 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
         )
     if found and args.overwrite:
         for folder in found:
-            with held(folder):
+            with lock_launch(folder):
                 LaunchLog(Journal(folder)).give_up("interrupted, and not resumed")
         return None
     if found and not args.resume:
@@ -54,7 +54,7 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
     return found[-1] if found else None
 
 
-def how_to_go_on(args: argparse.Namespace, experiment: str) -> str:
+def resume_hint(args: argparse.Namespace, experiment: str) -> str:
     """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
     if not find_interrupted(local_output(args), experiment):
         return "Interrupted before the first trial: there is nothing to resume"
@@ -74,9 +74,9 @@ def _named(output: Path, name: str, experiment: str) -> Path:
         LaunchError: If there is none of that name, or it has come to its end.
     """
     known = [path.parent for path in output.glob(f"*/{JOURNAL}")]
-    folder = next((place for place in known if place.name == name), None)
+    folder = next((folder for folder in known if folder.name == name), None)
     if folder is None:
-        others = ", ".join(place.name for place in find_interrupted(output, experiment))
+        others = ", ".join(folder.name for folder in find_interrupted(output, experiment))
         raise LaunchError(
             f"--launch: {output} has no launch {name!r}; interrupted are: {others or 'none'}"
         )

@@ -13,17 +13,17 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.heads import FeatureBranch, build_head
 from tuning.config.experiment import TrialConfig
-from tuning.training.inputs import Material
+from tuning.training.inputs import SharedInputs
 
 
-def build_classifier(trial: TrialConfig, material: Material) -> Classifier:
+def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
     """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
     torch.manual_seed(trial.seed)
-    head = build_head(**head_arguments(trial, material.width))
-    branch = build_branch(trial, material.splits["train"]) if trial.overlap_features else None
-    precision = getattr(torch, material.precision)
-    upper = copy.deepcopy(material.upper)  # trained in place, and one material serves many trials
-    return Classifier(material.lower, upper, head, branch=branch, precision=precision)
+    head = build_head(**head_arguments(trial, inputs.width))
+    branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
+    precision = getattr(torch, inputs.precision)
+    upper = copy.deepcopy(inputs.upper)  # trained in place, and one material serves many trials
+    return Classifier(inputs.lower, upper, head, branch=branch, precision=precision)
 
 
 def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
@@ -84,8 +84,8 @@ def parameter_groups(model: Classifier, config: TrialConfig) -> list[dict[str, A
     else:
         parts = [list(part.parameters()) for part in model.upper.from_the_top()]
     encoder = [
-        {"params": part, "lr": rate * config.layer_decay**place}
-        for place, part in enumerate(parts)
+        {"params": part, "lr": rate * config.layer_decay**position}
+        for position, part in enumerate(parts)
     ]
     return [group for group in (head, *encoder) if group["params"]]
 

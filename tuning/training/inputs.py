@@ -23,11 +23,11 @@ from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared
-from tuning.training.activation_cache import Frozen, States, load_or_compute
+from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class SharedInputs:
     """What all trials of one freezing depth share; lives in Ray's object store.
 
     ``lower`` is None when the splits hold its states; ``index`` gives the lines and the groups of
@@ -45,7 +45,7 @@ class Material:
     card: Mapping[str, Any]
 
 
-def build_material(prepared: Prepared, depth: int, output: Path, console: Console) -> Material:
+def build_inputs(prepared: Prepared, depth: int, output: Path, console: Console) -> SharedInputs:
     """Return what the trials of one depth share; the frozen layers run here, once.
 
     They do not run where the experiment does not cache their states.
@@ -59,7 +59,7 @@ def build_material(prepared: Prepared, depth: int, output: Path, console: Consol
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision), device, load)
         states = _encode(frozen, prepared, output / "activations", console)
-    return Material(
+    return SharedInputs(
         splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),
         index={
             split: (np.array(table.lines), table.groups)
@@ -91,9 +91,9 @@ def frozen_part(
     precision: torch.dtype,
     device: torch.device,
     load: Callable[[], tuple[EncoderPart, EncoderPart]],
-) -> Frozen:
+) -> FrozenEncoder:
     """Return the lower ``depth`` layers as they are run to cache their states."""
-    return Frozen(
+    return FrozenEncoder(
         lower=lambda: load()[0],
         encoder_fingerprint=encoder.fingerprint,
         depth=depth,
@@ -102,12 +102,12 @@ def frozen_part(
     )
 
 
-def without_test(material: Material) -> Material:
+def without_test(inputs: SharedInputs) -> SharedInputs:
     """Return the material that trials of a search get: no test split, in no form."""
     return replace(
-        material,
-        splits={name: s for name, s in material.splits.items() if name != "test"},
-        index={name: i for name, i in material.index.items() if name != "test"},
+        inputs,
+        splits={name: s for name, s in inputs.splits.items() if name != "test"},
+        index={name: i for name, i in inputs.index.items() if name != "test"},
     )
 
 
@@ -134,7 +134,7 @@ def _vocabulary(folder: Path) -> list[str]:
     return [tokenizer.id_to_token(number) or "" for number in range(highest + 1)]
 
 
-def _encode(frozen: Frozen, prepared: Prepared, folder: Path, console: Console) -> States:
+def _encode(frozen: FrozenEncoder, prepared: Prepared, folder: Path, console: Console) -> States:
     tables = prepared.tokens.splits
     bars = Progress(
         TextColumn("{task.description}"),

@@ -24,10 +24,10 @@ from models.ensemble import ENSEMBLE
 from models.tokens import TokenTable
 from tuning.config.experiment import Cleaning, TrialConfig
 from tuning.data.pairs import DataError, PairData, read_pairs
-from tuning.data.sources import Places, find_data
+from tuning.data.sources import DataLocations, find_data
 from tuning.data.tokenization import tokenise
 from tuning.system.project import EMBEDDED
-from tuning.training.activation_cache import Frozen, encode
+from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
 from tuning.training.inputs import LoadedSplit, split_arrays
 
@@ -42,7 +42,7 @@ class Reproducer:
     ``data`` is the folder of the data set if it has moved since.
     """
 
-    places: Places
+    locations: DataLocations
     console: Console
     data: str | None = None
     _splits: dict[tuple[Any, ...], dict[str, SplitArrays]] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Reproducer:
         there = data["name"] not in ("parade", "embedded") or Path(data["folder"]).is_dir()
         folder = Path(data["folder"]) if there else None
         if self.data or folder is None or data["name"] == "embedded":
-            folder = find_data(self.data or data["name"], self.places, strict=True).folder
+            folder = find_data(self.data or data["name"], self.locations, strict=True).folder
         pairs = read_pairs(folder, Cleaning(**data["cleaning"]))
         if pairs.fingerprint != data["fingerprint"]:
             raise DataError(
@@ -143,7 +143,7 @@ def _build_splits(
     states = {}
     lower = model.lower
     if card["cached"] and lower is not None:
-        frozen = Frozen(
+        frozen = FrozenEncoder(
             lower=lambda: lower,
             encoder_fingerprint=card["encoder"]["fingerprint"],
             depth=card["encoder"]["depth"],

@@ -118,15 +118,15 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
     arrays = toy(0)
     rows = 2 * PAIRS
     order = np.concatenate([np.arange(PAIRS, rows), np.arange(PAIRS)])
-    places = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
+    positions = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
     swapped = SplitArrays(
         table=TokenTable(
-            tokens=arrays.table.tokens[places],
-            segments=arrays.table.segments[places],
+            tokens=arrays.table.tokens[positions],
+            segments=arrays.table.segments[positions],
             offsets=arrays.table.offsets,
             pairs=PAIRS,
         ),
-        states=None if arrays.states is None else arrays.states[places],
+        states=None if arrays.states is None else arrays.states[positions],
         labels=arrays.labels,
         votes=arrays.votes,
     )
