@@ -27,12 +27,13 @@ from tuning.execution.context import ExecutionContext
 from tuning.execution.ray_session import ray_session
 from tuning.execution.trial import RESULT, TrialContext
 from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
-from tuning.execution.tuner import run_points
+from tuning.execution.trial_spec import TrialSpec
+from tuning.execution.tuner import run_specs
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
 from tuning.tracking.launch_folder import LaunchSettings
-from tuning.tracking.record import open_log
+from tuning.tracking.record import Launch, open_log
 
 _SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
            "val_recall", "val_mcc", "val_positive_rate", "val_threshold",
@@ -64,9 +65,9 @@ class Taken:
 
 def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Report as many epochs as the configuration says, and save files, without computing."""
-    point = config["point"]
-    checkpoint = TrialCheckpoint(state_file(context.storage, point), {})
-    for epoch in range(1, point["trial"]["epochs"] + 1):
+    spec = TrialSpec.from_point(config["point"])
+    checkpoint = TrialCheckpoint(state_file(context.storage, spec), {})
+    for epoch in range(1, spec.trial.epochs + 1):
         scores = {name: 1 / (epoch + number) for number, name in enumerate(_SCORES, 1)}
         checkpoint.report({"epoch": epoch, **scores, "seconds": 0.0, OBJECTIVE: 0.5})
     with tempfile.TemporaryDirectory() as name:
@@ -102,14 +103,17 @@ def measure(
     delivery.start()
     delivery.check(60)
     context = ExecutionContext(
-        prepared=prepared, settings=settings, launch_log=log, console=Console(quiet=True),
+        launch=Launch(prepared=prepared, settings=settings, log=log, console=Console(quiet=True)),
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
     )  # fmt: skip
-    config = prepared.trials[0].model_dump() | {"epochs": epochs}
-    points = {f"{n:05d}": {"trial": config | {"seed": n}} for n in range(trials)}
+    config = prepared.trials[0].model_copy(update={"epochs": epochs})
+    specs = [
+        TrialSpec(name=f"{n:05d}", trial=config.model_copy(update={"seed": n}))
+        for n in range(trials)
+    ]
     began, before = time.monotonic(), _cpu_seconds()
-    run_points(context, points, function=run_synthetic_trial)
+    run_specs(context, specs, function=run_synthetic_trial)
     seconds, busy = time.monotonic() - began, _cpu_seconds() - before
     log.end_parent(failed=0, summary={})
     left = delivery.close(600)

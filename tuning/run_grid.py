@@ -2,7 +2,7 @@
 
 import sys
 
-from tuning.cli import USER_ERRORS, build_parser, read_experiment, require_grid
+from tuning.cli import USER_ERRORS, build_parser, launch_options, read_experiment, require_grid
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
 from tuning.execution.plan import print_plan
@@ -20,7 +20,7 @@ from tuning.tracking.resume import choose_launch, resume_hint
 def main() -> int:
     """Return 0 if every trial finished, 1 if one failed, 2 if what was asked cannot run."""
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
-    console, name = make_console(), args.config.stem
+    console, options, name = make_console(), launch_options(args), args.config.stem
     try:
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
@@ -28,13 +28,13 @@ def main() -> int:
         print_plan(prepared, console)
         if args.dry_run:
             return 0
-        resumed = choose_launch(args, name)
+        resumed = choose_launch(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
         with import_aside("tuning.execution.grid") as session, ray_session(args.address):
-            return session.result().run(prepared, resumed, args, console)
+            return session.result().run(prepared, resumed, options, console)
     except KeyboardInterrupt:
-        print(resume_hint(args, name), file=sys.stderr)
+        print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_grid.py: error: {error}", file=sys.stderr)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
-from rich.console import Console
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
@@ -19,7 +18,7 @@ from tuning.execution.node_checks import check_nodes
 from tuning.execution.ray_session import ClusterError
 from tuning.execution.trial import TrialContext
 from tuning.tracking.launch_folder import LaunchSettings
-from tuning.tracking.launch_log import LaunchLog
+from tuning.tracking.record import Launch
 from tuning.training.builders import build_classifier, build_optimizer, parameter_groups
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, without_test
 from tuning.training.trainer import batch_loss
@@ -29,46 +28,37 @@ _PATIENCE = 300.0  # seconds for a node to measure a step
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionContext:
-    """Where trials run, and who is told: made once a launch, inside a Ray session."""
+    """Where the trials of a launch run: made once a launch, inside a Ray session.
 
-    prepared: Prepared
-    settings: LaunchSettings
-    launch_log: LaunchLog
-    console: Console
+    ``trial_context`` is what every trial is given, ``resources`` what Ray reserves for each.
+    """
+
+    launch: Launch
     trial_context: TrialContext
     resources: Mapping[str, float]
 
     @property
-    def report_timeout(self) -> float:
-        """Return the seconds without a report after which a trial hangs."""
-        return self.prepared.experiment.report_timeout
+    def settings(self) -> LaunchSettings:
+        """Return where the launch writes."""
+        return self.launch.settings
 
 
-def open_context(
-    prepared: Prepared,
-    settings: LaunchSettings,
-    launch_log: LaunchLog,
-    console: Console,
-    *,
-    with_test: bool = True,
-) -> ExecutionContext:
+def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     """Build what trials share and put it where each finds it, once; needs a Ray session.
 
     The driver keeps no copy, and each node of a cluster gets one, which its trials read in place.
 
     Args:
-        prepared: The experiment.
-        settings: Where it writes.
-        launch_log: Where they are recorded.
-        console: Shows the frozen layers' progress.
+        launch: The launch that the trials belong to.
         with_test: Whether trials get the test split; those of a search do not.
     """
+    prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
-        check_nodes(settings, console)
+        check_nodes(settings, launch.console)
     references: dict[int, ray.ObjectRef] = {}
     resources: dict[str, float] = {}
     for depth in prepared.depths:
-        inputs = build_inputs(prepared, depth, settings.output, console)
+        inputs = build_inputs(prepared, depth, settings.output, launch.console)
         # the fewest frozen layers come first, and train the most
         resources = resources or trial_resources(prepared, inputs, depth)
         references[depth] = ray.put(inputs if with_test else without_test(inputs))
@@ -78,14 +68,7 @@ def open_context(
         threads=int(resources["cpu"]),
         storage=settings.storage,
     )
-    return ExecutionContext(
-        prepared=prepared,
-        settings=settings,
-        launch_log=launch_log,
-        console=console,
-        trial_context=trial_context,
-        resources=resources,
-    )
+    return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
 
 
 def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from measures.objective import VALIDATION_F1, flags_of
 from tuning.system.console import notice_on
 
 
@@ -70,13 +71,12 @@ class Progress:
 
     def finish(self, name: str, metrics: Mapping[str, float]) -> None:
         """Turn a finished trial into a line."""
-        flags = [flag for flag in ("collapsed", "diverged") if metrics.get(flag)]
         scores = " ".join(
             f"{label} {metrics[key]:.3f}"
-            for label, key in (("val F1", "val_f1_at_threshold"), ("val AUC", "val_auc"))
+            for label, key in (("val F1", VALIDATION_F1), ("val AUC", "val_auc"))
             if key in metrics
         )
-        self._end(name, f"{scores} {' '.join(flags)}", "green")
+        self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
 
     def fail(self, name: str, cause: str) -> None:
         """Turn a failed trial into a line with its cause."""

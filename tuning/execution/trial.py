@@ -13,10 +13,12 @@ from typing import Any
 import ray
 import torch
 
+from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
-from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
+from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
+from tuning.execution.trial_spec import TrialSpec
 from tuning.system.storage_path import StoragePath
 from tuning.training.attention_maps import (
     map_errors,
@@ -56,9 +58,9 @@ class BestEpoch:
 
     def update(self, model: Classifier, result: EpochResult) -> None:
         """Keep the model's weights if this epoch is better than all before."""
-        sound = not result.collapsed
-        if not result.diverged and (sound, result.objective) > (self._sound, self.objective):
-            self.epoch, self.objective, self._sound = result.epoch, result.objective, sound
+        rank = (not result.collapsed, result.objective)
+        if not result.diverged and rank > (self._sound, self.objective):
+            self.epoch, (self._sound, self.objective) = result.epoch, rank
             self._state = self._copy(model)
 
     def restore(self, model: Classifier) -> None:
@@ -88,8 +90,8 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
     ever holds them.
     """
-    point = config["point"]
-    trial = TrialConfig(**point["trial"])
+    spec = TrialSpec.from_point(config["point"])
+    trial = spec.trial
     inputs, device = prepare_worker(trial, context)
     started = time.perf_counter()
     splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
@@ -97,7 +99,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     training = Training(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
     checkpoint = TrialCheckpoint(
-        state_file(context.storage, point), {"training": training, "best": best}
+        state_file(context.storage, spec), {"training": training, "best": best}
     )
     before = checkpoint.seconds
     while not training.finished:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from ray import tune
 
+from measures.objective import OBJECTIVE
+from tuning.execution.trial_spec import TrialSpec
 from tuning.system.atomic_files import DamagedError, DiskError, space_error, write_checksums
 from tuning.system.checkpoint_file import FORMAT, load_state, save_state
 from tuning.system.storage_path import StoragePath
@@ -17,18 +19,15 @@ from tuning.system.storage_path import StoragePath
 STATES = "states"  # a folder in that of the launch
 
 
-def state_file(folder: StoragePath, point: Mapping[str, Any]) -> StoragePath:
-    """Return the file of a point: of its configuration, its seeds and its tags.
+def state_file(folder: StoragePath, spec: TrialSpec) -> StoragePath:
+    """Return the state file of a trial: named by all that the trial is given.
 
     Args:
-        folder: Of the launch, where all machines reach it.
-        point: What a trial is given.
+        folder: Folder of the launch, where all machines reach it.
+        spec: What the trial is given.
     """
-    text = json.dumps({"format": FORMAT, **point}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **spec.to_point()}, sort_keys=True)
     return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
-
-
-OBJECTIVE = "best_val_f1_at_threshold"
 
 
 class Stateful(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,11 +14,11 @@ from models.masked_language_model import MaskedLanguageModel, build_model, load_
 from models.precision import choose_precision
 from tuning.pretraining.phase_texts import make_texts, make_tokenizer
 from tuning.pretraining.phases import PhaseRunner
-from tuning.pretraining.plan import Plan
+from tuning.pretraining.plan import Plan, PretrainingOptions
 from tuning.pretraining.publishing import publish
 from tuning.pretraining.record import open_log, start_run
 from tuning.system.console import notice_on
-from tuning.system.project import ROOT, git_commit
+from tuning.system.project import git_commit
 from tuning.system.signals import handle_signals
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
@@ -29,7 +28,6 @@ from tuning.tracking.launch_folder import (
     LaunchSettings,
     is_running,
     lock_launch,
-    tracking_uri,
 )
 from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.record import delivering
@@ -39,7 +37,7 @@ _STATE = "state"
 _SECONDS_TO_TELL = 10.0  # for MLflow to hear of what is given up; it is removed all the same
 
 
-def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
+def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
     """Return 0 after writing the encoder into ``--output``.
 
     Raises:
@@ -48,8 +46,8 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
         DamagedError: If what a training that was cut off left was altered.
         DiskError, JournalError: If the disk is full or cannot be written.
     """
-    output: Path = args.output.resolve()
-    settings = _choose_folder(args, output)
+    output = options.output
+    settings = _choose_folder(options)
     with lock_launch(settings.folder), _left_clean(settings):
         precision = choose_precision(plan.recipe.precision)
         log = open_log(plan, settings, precision)  # before anything that is there is gone on with
@@ -71,18 +69,19 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
             publish(plan, course, settings, output, console)
     if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
         shutil.rmtree(settings.folder)
-    lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {args.output}"
+    lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {output}"
     console.print(lines, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-def _choose_folder(args: argparse.Namespace, output: Path) -> LaunchSettings:
+def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
     """Return where to work until the encoder is whole: beside its place, in a folder that is made.
 
     Raises:
         LaunchError: If the place is in use, or holds a training that was cut off and the user
             has not said what to do.
     """
+    output = options.output
     if not output.name:
         raise LaunchError(f"--output: must be a folder of its own, got {output}")
     folder = work_folder(output)
@@ -91,28 +90,28 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> LaunchSettings:
         raise LaunchError(f"{folder}: another program is at work there; wait for it")
     if (
         output.exists()
-        and not (begun and args.resume)
+        and not (begun and options.resume)
         and (not output.is_dir() or any(output.iterdir()))
     ):
         raise LaunchError(f"--output: {output} is in use; name another folder, or remove it")
-    if begun and not args.resume and not args.overwrite:
+    if begun and not options.resume and not options.overwrite:
         raise LaunchError(
             f"{folder}: a training was cut off there; --resume goes on with it, --overwrite "
             "begins anew"
         )
-    if args.resume and not begun:
+    if options.resume and not begun:
         raise LaunchError(f"--resume: {folder} is not there; start without it")
-    if begun and args.overwrite:
-        _give_up(folder, tracking_uri(args))
+    if begun and options.overwrite:
+        _give_up(folder, options.tracking_uri)
     folder.mkdir(parents=True, exist_ok=True)
     return LaunchSettings(
         run_name=folder.name,
         output=folder.parent,
         shared_output=StoragePath(str(folder.parent)),
-        tracking_uri=tracking_uri(args),
-        artifacts=(ROOT if args.tracking_uri is None else folder.parent) / "mlartifacts",
+        tracking_uri=options.tracking_uri,
+        artifacts=options.artifacts,
         git_commit=git_commit(),
-        resumed=args.resume,
+        resumed=options.resume,
     )
 
 
@@ -163,8 +162,8 @@ def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguage
     return model
 
 
-def resume_hint(args: argparse.Namespace) -> str:
+def resume_hint(options: PretrainingOptions) -> str:
     """Return what to tell the user of a training that Ctrl-C ended."""
-    if not (work_folder(args.output.resolve()) / _STATE).exists():
+    if not (work_folder(options.output) / _STATE).exists():
         return "Interrupted before the first point: there is nothing to resume"
     return f"Interrupted; to go on: {resume_command()}"

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from measures.objective import search_value
 from tuning.config.experiment import TrialConfig
-from tuning.search.confirmation import Retrained, search_value
+from tuning.search.confirmation import Retrained
 
 
 def ablation_configs(ablations: list[Ablation], champion: TrialConfig) -> dict[str, TrialConfig]:

@@ -20,10 +20,10 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from rich.console import Console
 
+from measures.objective import search_value
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
 from tuning.data.prepared import Prepared
-from tuning.search.confirmation import search_value
 from tuning.search.context import comparable, fixed_fields
 from tuning.search.study import StudyError, enqueue_first
 from tuning.tracking.mlflow_reader import read_trials

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuning.system.project import ROOT
 from tuning.tracking.delivery import deliver, undelivered
-from tuning.tracking.launch_folder import tracking_uri
+from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.mlflow_reader import TrackingError
 from tuning.tracking.mlflow_writer import STORE_ERRORS, describe, is_away
 
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "results", help="of the launches")
     parser.add_argument("--tracking-uri", help="MLflow store; default: mlflow.db of the project")
     args = parser.parse_args()
-    uri = tracking_uri(args)
+    uri = choose_store(args.tracking_uri)
     folders = undelivered(args.output.resolve(), uri)
     for folder in folders:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from measures.objective import flags_of
 from tuning.tracking.journal import Entry, Journal
 from tuning.tracking.mlflow_pages import champion_title
 
@@ -172,8 +173,7 @@ class LaunchLog:
             return
         if folder is not None:
             self._files(key, folder, "")
-        flags = [name for name in ("collapsed", "diverged") if metrics.get(name)]
-        self.tag(key, {"flags": ", ".join(flags) or "none"})
+        self.tag(key, {"flags": ", ".join(flags_of(metrics)) or "none"})
         self._metrics(key, metrics, "", 0)
 
     def _files(self, key: str, path: Path, to: str) -> None:

@@ -6,8 +6,8 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -29,11 +29,19 @@ from tuning.tracking.resume import differences, plain
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """A launch that has begun: what it runs, where it writes, its log, and the terminal."""
+
+    prepared: Prepared
+    settings: LaunchSettings
+    log: LaunchLog
+    console: Console
+
+
 @contextmanager
-def recording(
-    prepared: Prepared, settings: LaunchSettings, console: Console
-) -> Iterator[LaunchLog]:
-    """Open the launch's log, and bring it to MLflow beside what is done inside, and at the end.
+def recording(prepared: Prepared, settings: LaunchSettings, console: Console) -> Iterator[Launch]:
+    """Begin a launch, and bring its log to MLflow beside what is done inside, and at the end.
 
     Raises:
         LaunchError: If another program is at work in the folder, or it is resumed as another one.
@@ -44,7 +52,7 @@ def recording(
         log = open_log(prepared, settings)
         with delivering(log, settings, console):
             try:
-                yield log
+                yield Launch(prepared=prepared, settings=settings, log=log, console=console)
             except BaseException:
                 if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
                     log.give_up("ended before its first trial")
@@ -132,19 +140,20 @@ def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
     }
 
 
-def keep_inputs(prepared: Prepared, folder: Path, log: LaunchLog) -> None:
+def keep_inputs(launch: Launch) -> None:
     """Keep the encoder's files and the pairs beside the trials and in the log.
 
     Saved models outlive a cache that way, and the report needs nothing but the log.
     """
+    folder = launch.settings.folder
     encoder, data = folder / "encoder", folder / "data"
     for name in (*FILES, "tokenizer_config.json"):
-        source = prepared.encoder.folder / name
+        source = launch.prepared.encoder.folder / name
         if source.is_file():
             atomic_copy(source, encoder / name)
-    write_pairs(data / "pairs.parquet", prepared)
+    write_pairs(data / "pairs.parquet", launch.prepared)
     for file in (*encoder.glob("[!.]*"), *data.glob("[!.]*")):
-        log.keep(file, file.parent.name)
+        launch.log.keep(file, file.parent.name)
 
 
 def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:

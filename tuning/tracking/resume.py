@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -14,39 +13,39 @@ from measures.passwords import hide_passwords
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.tracking.launch_folder import (
     LaunchError,
+    LaunchOptions,
     is_running,
-    local_output,
     lock_launch,
 )
 from tuning.tracking.launch_log import LaunchLog
 
 
-def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
+def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
     """Return the folder of the interrupted launch to go on with; None to begin one.
 
     Args:
-        args: Of the command line: ``resume``, ``launch``, ``overwrite``, ``output``, ``local``.
-        experiment: Its name.
+        options: The command line's.
+        experiment: Name of the experiment.
 
     Raises:
         LaunchError: If there is an interrupted one and the user has not said what to do, or none
             to resume.
         JournalError: If the one that is named is damaged.
     """
-    output = local_output(args)
-    if args.launch is not None:
-        return _named(output, args.launch, experiment)
+    output = options.output
+    if options.launch is not None:
+        return _named(output, options.launch, experiment)
     found = find_interrupted(output, experiment)
-    if args.resume and not found:
+    if options.resume and not found:
         raise LaunchError(
             f"--resume: {output} has no interrupted launch of '{experiment}'; start without it"
         )
-    if found and args.overwrite:
+    if found and options.overwrite:
         for folder in found:
             with lock_launch(folder):
                 LaunchLog(Journal(folder)).give_up("interrupted, and not resumed")
         return None
-    if found and not args.resume:
+    if found and not options.resume:
         raise LaunchError(
             f"'{experiment}' was interrupted ({found[-1].name}): --resume goes on with it, "
             "--overwrite leaves it as it is and starts another"
@@ -54,9 +53,9 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
     return found[-1] if found else None
 
 
-def resume_hint(args: argparse.Namespace, experiment: str) -> str:
+def resume_hint(options: LaunchOptions, experiment: str) -> str:
     """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
-    if not find_interrupted(local_output(args), experiment):
+    if not find_interrupted(options.output, experiment):
         return "Interrupted before the first trial: there is nothing to resume"
     return f"Interrupted; to go on: {resume_command()}"
 

@@ -50,6 +50,11 @@ class EpochResult:
         """Return whether the classifier says the same of every validation pair at 0.5."""
         return self.scores["positive_rate"] in (0.0, 1.0)
 
+    @property
+    def sound(self) -> bool:
+        """Return whether the scores may be believed: neither collapsed nor diverged."""
+        return not self.collapsed and not self.diverged
+
 
 class Training:
     """A training under way: an epoch at a time, to be left and taken up again at any of them.

@@ -72,10 +72,10 @@ def opened_files(folder: Path) -> list[str]:
         "    if event == 'open' and isinstance(args[0], (str, os.PathLike)):\n"
         "        opened.append(os.fspath(args[0]))\n"
         "sys.addaudithook(hook)\n"
-        "from tuning.cli import build_pretraining_parser\n"
+        "from tuning.cli import build_pretraining_parser, pretraining_options\n"
         "from tuning.pretraining.plan import make_plan\n"
         f"words = ['--init', 'embedded', '--adapt', {str(folder)!r}, '--output', 'none']\n"
-        "make_plan(build_pretraining_parser().parse_args(words))\n"
+        "make_plan(pretraining_options(build_pretraining_parser().parse_args(words)))\n"
         f"found = [os.path.basename(p) for p in opened if p.startswith({str(folder)!r})]\n"
         "print(*sorted(set(found)))\n"
     )

@@ -1,6 +1,5 @@
 """Guards which launch is begun, gone on with, or refused."""
 
-import argparse
 import re
 import sys
 import time
@@ -9,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.tuning.tracking.recording import open_log
-from tuning.cli import build_parser
+from tuning.cli import build_parser, launch_options
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
-from tuning.tracking.launch_folder import LaunchError, lock_launch, make_settings
+from tuning.tracking.launch_folder import LaunchError, LaunchOptions, lock_launch, make_settings
 from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.resume import choose_launch, find_interrupted, resume_hint
 
 
-def asked(output: Path, *words: str) -> argparse.Namespace:
-    return build_parser("x", "grid.yaml").parse_args(["--output", str(output), *words])
+def asked(output: Path, *words: str) -> LaunchOptions:
+    args = build_parser("x", "grid.yaml").parse_args(["--output", str(output), *words])
+    return launch_options(args)
 
 
 def interrupted(output: Path, name: str, experiment: str = "x") -> Path:
