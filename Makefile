@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test tests lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -69,10 +69,13 @@ lint: $(READY) ## check style and format
 types: $(READY) ## check types
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
+docs: $(READY) ## build the guides as a site; a broken link fails
+	$(BIN)/python -m zensical build --strict --clean
+
 fast: $(READY) ## run the tests that need no Ray
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types tests ## check style and types, run every test
+test: lint types docs tests ## check style, types and guides, run every test
 
 tests: $(READY) programs ## run every test, three files at a time: some wait
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -85,4 +88,4 @@ audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; ne
 	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
 
 clean: ## remove results, logs and the virtual environment
-	rm -rf .venv results report mlartifacts mlflow.db
+	rm -rf .venv results report site .cache mlartifacts mlflow.db

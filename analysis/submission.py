@@ -13,7 +13,7 @@ from analysis.load_runs import Launch, Store, StoreError
 
 CODE = (
     *("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml"),
-    *("constraints.txt", "environment.yml", ".gitignore", ".ci"),
+    *("constraints.txt", "environment.yml", "mkdocs.yml", ".gitignore", ".ci"),
     *("analysis", "benchmarks", "docs", "embedded", "experiments", "measures"),
     *("models", "tests", "tuning"),
 )

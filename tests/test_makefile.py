@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = (".venv", "results", "report", "mlartifacts")
+MADE = (".venv", "results", "report", "site", ".cache", "mlartifacts")
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
