@@ -31,13 +31,10 @@ from tuning.data.sources import read_locations
 from tuning.training.activation_cache import encode
 from tuning.training.builders import (
     build_classifier,
-    build_optimizer,
-    build_schedule,
-    parameter_groups,
     start_order,
 )
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
-from tuning.training.trainer import draw_rows, train_one_epoch
+from tuning.training.trainer import Trainer, draw_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,10 +101,7 @@ def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: Tri
 
 def epoch_of(model: Classifier, train: LoadedSplit, trial: TrialConfig) -> Callable[[], object]:
     """Return what trains the model for one epoch, with its optimizer made before."""
-    optimizer = build_optimizer(parameter_groups(model, trial), trial)
-    schedule = build_schedule(optimizer, train.pairs, trial)
-    generator = start_order(trial)
-    return lambda: train_one_epoch(model, train, optimizer, schedule, generator, trial)
+    return Trainer(model, train, train, trial).train_epoch
 
 
 def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float, float]:
@@ -157,7 +151,7 @@ def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     with tempfile.TemporaryDirectory() as folder:
         for name, depth in (("epoch of the head", layers),
                             ("epoch of two trained layers", layers - 2)):  # fmt: skip
-            inputs = build_inputs(prepared, depth, Path(folder), Console(quiet=True))
+            inputs = build_inputs(prepared, depth, Path(folder))
             trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
             cases.append(training_epoch(machine, name, inputs, trial))
     return cases

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inputs import random_distilbert, whole_encoder
@@ -54,8 +53,7 @@ def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         materials = {
-            depth: build_inputs(prepared, depth, Path(folder), Console(quiet=True))
-            for depth in prepared.depths
+            depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths
         }
         shared = time.perf_counter() - started
     started = time.perf_counter()

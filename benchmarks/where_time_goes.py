@@ -113,7 +113,7 @@ def main() -> int:
     layers = prepared.encoder.layers
     for title, depth in (("all layers frozen", layers), ("two layers trained", layers - 2)):
         with tempfile.TemporaryDirectory() as folder:
-            inputs = build_inputs(prepared, depth, Path(folder), Console(quiet=True))
+            inputs = build_inputs(prepared, depth, Path(folder))
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
         Console().print(show(profile_epoch(inputs, trial), title))
     return 0

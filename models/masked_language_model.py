@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
+from measures.passwords import first_line
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
 _ROWS = 128  # masked positions go through the head in multiples of this
@@ -172,8 +173,9 @@ def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
             use_safetensors=True,
         )
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
+        raise EncoderError(
+            f"{folder}: the encoder cannot be loaded: {first_line(error)}"
+        ) from error
     absent = sorted(report["missing_keys"])
     of_encoder = [name for name in absent if not name.startswith(_HEAD)]
     if of_encoder:

@@ -19,6 +19,7 @@ from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
 from models.encoder_files import read_encoder_info
 from models.ensemble import find_saved
+from models.precision import choose_device
 from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
 
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as where the frozen layers run for a search
@@ -49,7 +50,7 @@ class Predictor:
             raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
         self.threshold = saved.threshold
         self.card = cards[0]
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device()
         self._members = [load_classifier(member, saved.encoder) for member in saved.members]
         self.lower = self._members[0].lower
         for member in self._members:

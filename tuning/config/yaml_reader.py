@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
+from tuning.config.experiment import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,6 +81,61 @@ _RULES = {
     "value_error": "{error}",
 }
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+def read_model(
+    path: Path,
+    model: type[Model],
+    parts: Iterable[type[BaseModel]],
+    prepare: Callable[[dict[str, Any]], list[str]],
+) -> Model:
+    """Return what a YAML file says, as a model.
+
+    Args:
+        path: The file.
+        model: What it has to be.
+        parts: The models within; their fields are suggested for unknown keys.
+        prepare: Changes the file's content in place before it is checked, and returns the
+            problems that it finds.
+
+    Raises:
+        ConfigError: With every problem of file and content.
+        OSError: If the file cannot be read.
+    """
+    content, problems = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
+    problems += prepare(content)
+    try:
+        found = model.model_validate(content)
+    except ValidationError as error:
+        known = [name for part in (model, *parts) for name in part.model_fields]
+        raise ConfigError(str(path), problems + describe(error, known)) from error
+    if problems:
+        raise ConfigError(str(path), problems)
+    return found
+
+
+def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
+    """Return the key path, the value and the problems of a ``--set key.path=value``.
+
+    The key path is empty where there is none.
+    """
+    key, separator, text = override.partition("=")
+    if not separator:
+        return [], None, [f"--set {override}: must be key=value"]
+    value, problems = parse_yaml(text)
+    return key.split("."), value, problems
+
+
+def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:
+    """Return the mapping at these keys, made where it is absent; None if a value is in its way."""
+    for section in sections:
+        inner = content.setdefault(section, {})
+        if not isinstance(inner, dict):
+            return None
+        content = inner
+    return content
 
 
 def describe(error: ValidationError, known: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
+from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
 from tuning.execution.trial import TrialContext
 from tuning.tracking.launch_folder import LaunchSettings
@@ -58,7 +59,8 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     references: dict[int, ray.ObjectRef] = {}
     resources: dict[str, float] = {}
     for depth in prepared.depths:
-        inputs = build_inputs(prepared, depth, settings.output, launch.console)
+        with encoding_progress(launch.console, prepared, depth) as advance:
+            inputs = build_inputs(prepared, depth, settings.output, advance)
         # the fewest frozen layers come first, and train the most
         resources = resources or trial_resources(prepared, inputs, depth)
         references[depth] = ray.put(inputs if with_test else without_test(inputs))

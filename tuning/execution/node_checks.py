@@ -14,8 +14,9 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
+from measures.passwords import first_line
 from tuning.execution.ray_session import ClusterError
-from tuning.system.storage_path import StoragePath, first_line
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.launch_folder import LaunchSettings
 
 # what decides the numbers of a trial, or reads what the driver sends

@@ -14,7 +14,7 @@ from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.execution.trial import RESULT
 from tuning.execution.trial_spec import stage_folder, trial_key
 from tuning.system.atomic_files import SUMS, DamagedError, verify_checksums
-from tuning.system.console import notice_on
+from tuning.system.console import notify
 from tuning.tracking.launch_log import LaunchLog, RunRecord
 from tuning.tracking.record import Launch
 
@@ -61,7 +61,7 @@ def finished_trials(launch: Launch, stage: str, names: Iterable[str]) -> dict[st
         try:
             saved = find_sealed(folder / name)
         except DamagedError as error:
-            notice_on(launch.console)(f"{error}; the trial runs again")
+            notify(launch.console, f"{error}; the trial runs again")
             continue
         if saved is not None:
             found[name] = _settle(log, run, saved)

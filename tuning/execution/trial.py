@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
+from models.precision import choose_device
 from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -27,7 +28,7 @@ from tuning.training.attention_maps import (
 from tuning.training.builders import build_classifier, head_arguments
 from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import EpochResult, Training
+from tuning.training.trainer import EpochResult, Trainer
 
 RESULT = "result.json"
 
@@ -92,11 +93,11 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     """
     spec = TrialSpec.from_point(config["point"])
     trial = spec.trial
-    inputs, device = prepare_worker(trial, context)
+    inputs, device = set_up_worker(trial, context)
     started = time.perf_counter()
     splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
     model = build_classifier(trial, inputs).to(device)
-    training = Training(model, splits["train"], splits["validation"], trial)
+    training = Trainer(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
     checkpoint = TrialCheckpoint(
         state_file(context.storage, spec), {"training": training, "best": best}
@@ -109,21 +110,22 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     best.restore(model)
     evaluation = evaluate(model, splits)
     maps = map_errors(model, splits, inputs, evaluation)
-    metrics = evaluation.metrics | {
+    of_training = {
         "best_epoch": best.epoch,
         "diverged": float(training.result is not None and training.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }
+    evaluation = replace(evaluation, metrics=evaluation.metrics | of_training)
     with tempfile.TemporaryDirectory() as folder:
-        save_outcome(Path(folder), model, trial, inputs, evaluation, metrics)
+        save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
         checkpoint.finish(best.objective, Path(folder))
 
 
-def prepare_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
-    """Return what the trial shares with others and where it runs; set its threads."""
+def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
+    """Set the worker's threads; return what the trial shares with others, and its device."""
     torch.set_num_threads(context.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     return ray.get(context.inputs[str(trial.freezing)]), device
 
 
@@ -145,7 +147,6 @@ def save_outcome(
     trial: TrialConfig,
     inputs: SharedInputs,
     evaluation: Evaluation,
-    metrics: dict[str, float],
 ) -> None:
     """Write the classifier, every prediction, the confusion counts and the metrics."""
     card = {
@@ -153,16 +154,14 @@ def save_outcome(
         "head": head_arguments(trial, inputs.width),
         "precision": inputs.precision,
         "trial": trial.model_dump(),
-        "metrics": metrics,
+        "metrics": evaluation.metrics,
     }
     save_classifier(folder / "model", model, card)
-    save_predictions(folder, metrics, evaluation, inputs)
+    save_predictions(folder, evaluation, inputs)
 
 
-def save_predictions(
-    folder: Path, metrics: dict[str, float], evaluation: Evaluation, inputs: SharedInputs
-) -> None:
+def save_predictions(folder: Path, evaluation: Evaluation, inputs: SharedInputs) -> None:
     """Write every prediction, the confusion counts and the metrics."""
     write_predictions(folder / "predictions.csv", evaluation, inputs.index)
     write_confusion(folder / "confusion.json", evaluation)
-    (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (folder / RESULT).write_text(json.dumps(evaluation.metrics, indent=2) + "\n", encoding="utf-8")

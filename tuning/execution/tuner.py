@@ -9,6 +9,7 @@ from typing import Any
 from ray import tune
 
 from measures.objective import OBJECTIVE
+from measures.passwords import first_line
 from tuning.execution.callbacks import TrialLog
 from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome, clear
@@ -16,7 +17,7 @@ from tuning.execution.progress import Progress
 from tuning.execution.trial import run_trial
 from tuning.execution.trial_spec import GRID, TrialSpec, stage_folder
 from tuning.system.atomic_files import DiskError, space_error
-from tuning.system.storage_path import StoragePath, first_line
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import JournalError
 from tuning.tracking.launch_folder import LaunchSettings
 

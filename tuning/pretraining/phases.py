@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from models.masked_language_model import MaskedLanguageModel
+from models.precision import choose_device
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.progress import PretrainingProgress
 from tuning.pretraining.recipe import Phase
@@ -51,7 +52,7 @@ class PhaseRunner:
         log: LaunchLog,
     ) -> None:
         self.phases, self.texts, self.precision = phases, texts, precision
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device()
         self.model = model.to(self.device)
         self.state, self.log = state, log
         self._begun: dict[str, Any] | None = None

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from tuning.config.experiment import ConfigError
 from tuning.data.sources import Source, find_data, find_encoder, read_locations
 from tuning.pretraining.corpus import Corpus, PairText, open_corpus, read_pair_text
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
+from tuning.system.console import print_rows
 from tuning.system.project import ROOT
 
 SCRATCH = "scratch"
@@ -175,7 +174,4 @@ def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print what will be trained on what."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in plan.describe().items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    console.print(table)
+    print_rows(console, plan.describe())

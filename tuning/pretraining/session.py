@@ -17,7 +17,7 @@ from tuning.pretraining.phases import PhaseRunner
 from tuning.pretraining.plan import Plan, PretrainingOptions
 from tuning.pretraining.publishing import publish
 from tuning.pretraining.record import open_log, start_run
-from tuning.system.console import notice_on
+from tuning.system.console import notify
 from tuning.system.project import git_commit
 from tuning.system.signals import handle_signals
 from tuning.system.storage_path import StoragePath
@@ -156,9 +156,8 @@ def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguage
         return build_model(vocabulary, recipe.shape.model_dump(), recipe.seed, near=near)
     model, head_is_new = load_model(plan.init.folder, plan.recipe.seed)
     if head_is_new:
-        notice_on(console)(
-            f"{plan.init.name} has no head for masked pieces; one with random weights is trained"
-        )
+        sentence = "has no head for masked pieces; one with random weights is trained"
+        notify(console, f"{plan.init.name} {sentence}")
     return model
 
 

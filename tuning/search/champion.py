@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from measures.baselines import baseline_predictions
 from measures.comparison import differences, entity_codes, scores_with_intervals
 from measures.intervals import Predictions
 from models.checkpoint import load_classifier
+from models.precision import choose_device, single_thread
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.execution.trial import save_predictions
@@ -46,30 +46,26 @@ class ChampionScores:
 
 
 def score_champion(
-    trial: TrialConfig,
-    saved: list[Path],
-    inputs: SharedInputs,
-    pairs: PairData,
-    folder: Path,
-    encoder: Path,
+    trial: TrialConfig, saved: list[Path], inputs: SharedInputs, pairs: PairData, launch: Path
 ) -> ChampionScores:
-    """Return the scores of the saved classifiers on test; keep each below ``folder``.
+    """Return the scores of the saved classifiers on test; keep each below ``launch``/champion.
 
     There too is written what MLflow serves: all of them as one ensemble.
 
     Args:
         trial: The champion's configuration.
         saved: The folder of each seed's classifier.
-        material: With the test split.
+        inputs: What trials share, with the test split.
         pairs: The data set; the baseline learns from its train split.
-        folder: Gets a folder for each seed, with model, predictions and scores.
-        encoder: The folder of the encoder.
+        launch: Folder of the launch, with the encoder's files; its folder of the champion gets
+            one for each seed, with model, predictions and scores.
     """
-    evaluations = [_evaluate(saved_model, trial, inputs, encoder) for saved_model in saved]
-    for saved_model, evaluation in zip(saved, evaluations, strict=True):
-        own = folder / saved_model.parent.parent.name  # of the trial that saved it
-        shutil.copytree(saved_model, own / "model", dirs_exist_ok=True)
-        save_predictions(own, evaluation.metrics, evaluation, inputs)
+    folder, encoder = launch / "champion", launch / "encoder"
+    evaluations = [_evaluate(model, trial, inputs, encoder) for model in saved]
+    for model, evaluation in zip(saved, evaluations, strict=True):
+        own = folder / model.parent.parent.name  # of the trial that saved it
+        shutil.copytree(model, own / "model", dirs_exist_ok=True)
+        save_predictions(own, evaluation, inputs)
     ensemble = _ensemble(evaluations, pairs)
     write_served_model(folder / SERVED, saved, encoder, float(ensemble.thresholds[0]))
     predictions = {
@@ -103,10 +99,10 @@ def _evaluate(
     model = load_classifier(saved_model, encoder)
     if inputs.lower is None:
         model.lower = None  # its states are in the splits
-    torch.set_num_threads(1)  # as in a trial: the order of additions stays the same
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
-    return evaluate(model.to(device), splits)
+    with single_thread():
+        return evaluate(model.to(device), splits)
 
 
 def _predictions(evaluations: list[Evaluation], pairs: PairData) -> Predictions:

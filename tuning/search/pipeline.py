@@ -11,6 +11,7 @@ import pandas as pd
 from measures.objective import SEED_MEAN
 from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
+from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ray_session
 from tuning.execution.trial_checkpoint import STATES
 from tuning.search.ablation import Ablation, ablation_configs, ablation_rows, plan_ablations
@@ -155,17 +156,11 @@ def _done(search: Search, stage: str) -> dict[str, Outcome]:
 
 def _score(search: Search, champion: Retrained) -> ChampionScores:
     launch, prepared = search.launch, search.launch.prepared
-    folder, depth = launch.settings.folder, prepared.depth_of(champion.config)
-    inputs = build_inputs(prepared, depth, launch.settings.output, launch.console)
+    depth = prepared.depth_of(champion.config)
+    with encoding_progress(launch.console, prepared, depth) as advance:
+        inputs = build_inputs(prepared, depth, launch.settings.output, advance)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
-    return score_champion(
-        champion.config,
-        saved,
-        inputs,
-        prepared.pairs,
-        folder / "champion",
-        folder / "encoder",
-    )
+    return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
 
 
 def _log(

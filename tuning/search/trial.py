@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from measures.objective import OBJECTIVE, SEED_MEAN
-from tuning.execution.trial import RESULT, TrialContext, prepare_worker
+from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.training.builders import build_classifier
@@ -93,7 +93,7 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Train the seeds of the configuration Optuna chose and report their means each epoch."""
     spec = TrialSpec.from_point(config["point"])
     trial = spec.trial
-    inputs, device = prepare_worker(trial, context)
+    inputs, device = set_up_worker(trial, context)
     started = time.perf_counter()
     train, validation = (
         LoadedSplit(inputs.splits[split], trial, device) for split in ("train", "validation")

@@ -26,6 +26,7 @@ from tuning.config.search_space import Axis, SearchSettings, Space, describe, is
 from tuning.data.prepared import Prepared
 from tuning.search.context import comparable, fixed_fields
 from tuning.search.study import StudyError, enqueue_first
+from tuning.system.console import notify
 from tuning.tracking.mlflow_reader import read_trials
 from tuning.training.metrics import all_positive_f1
 
@@ -101,10 +102,10 @@ def find_finished(
     }
     logged = [r for r in read_trials(uri, search.warm_start, same) if r.launch not in own]
     if not logged:
-        console.print(
-            f"Notice: the log has no finished trial of '{search.warm_start}' on this data and "
-            "encoder: the search starts without a warm start",
-            style="bold yellow",
+        notify(
+            console,
+            f"the log has no finished trial of '{search.warm_start}' on this data and encoder: "
+            "the search starts without a warm start",
         )
     floor = all_positive_f1(prepared.pairs.splits["validation"].labels)
     return [

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 from tuning.system.atomic_files import DiskError, atomic_write_bytes
 
 if TYPE_CHECKING:
@@ -115,12 +114,6 @@ def is_uri(text: str) -> bool:
     return "://" in text
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of what a file system said, without passwords."""
-    return hide_passwords(str(error).strip().split("\n")[0])
-
-
-@cache
 def _connect(folder: str) -> tuple[FileSystem, str]:
     from pyarrow.fs import FileSystem  # a fifth of a second, and a path needs none
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 from tuning.tracking.journal import JOURNAL, Journal, JournalError, read_delivered, write_delivered
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, describe, is_away
+from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, is_away
 
 _LOCK = "delivery.lock"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -90,7 +90,7 @@ class Delivery(threading.Thread):
             return None
         if self.store is None and not is_away(problem, self.uri):
             raise TrackingError(
-                f"tracking: the MLflow store cannot be used: {describe(problem)}"
+                f"tracking: the MLflow store cannot be used: {first_line(problem)}"
             ) from problem
         return f"{self.reason}; training does not wait for it"
 
@@ -113,7 +113,7 @@ class Delivery(threading.Thread):
     @property
     def reason(self) -> str:
         """Return why not all was delivered."""
-        said = f": {describe(self.problem)}" if self.problem is not None else ""
+        said = f": {first_line(self.problem)}" if self.problem is not None else ""
         return f"the MLflow store does not answer{said}"
 
 

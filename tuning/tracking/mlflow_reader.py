@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line
 from tuning.tracking.launch_log import EPOCH_PREFIX
 
 
@@ -90,7 +90,7 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         model = client.download_artifacts(run_id, "model", str(folder))
         encoder = client.download_artifacts(parent, "encoder", str(folder))
     except (MlflowException, OSError) as error:
-        reason = hide_passwords(str(error).strip().split("\n")[0])
+        reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
     metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
     return Path(model), Path(encoder), metrics
@@ -137,5 +137,5 @@ def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun]:
         found = client.get_experiment_by_name(experiment)
         return read_runs(client, found.experiment_id, query) if found else []
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = hide_passwords(str(error).strip().split("\n")[0])
+        reason = first_line(error)
         raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error

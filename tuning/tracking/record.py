@@ -18,13 +18,14 @@ from models.precision import choose_precision
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
 from tuning.system.atomic_files import atomic_copy
+from tuning.system.console import notify
 from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
 from tuning.tracking.journal import Journal
-from tuning.tracking.launch_folder import LaunchError, LaunchSettings, lock_launch
+from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.resume import differences, plain
+from tuning.tracking.resume import plain, refuse_changes
 
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
 
@@ -70,7 +71,9 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
     delivery = Delivery(log.journal, settings.tracking_uri, older)
     delivery.start()
     try:
-        _tell(console, delivery.check(_FIRST_ANSWER))
+        reason = delivery.check(_FIRST_ANSWER)
+        if reason is not None:
+            notify(console, reason)
     except TrackingError:
         delivery.close(0)
         if not settings.resumed:
@@ -83,12 +86,9 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
         patience = _FIRST_ANSWER  # the user waits for the end
         raise
     finally:
-        _tell(console, _left(delivery, settings, patience))
-
-
-def _tell(console: Console, notice: str | None) -> None:
-    if notice is not None:
-        console.print(f"Notice: {notice}", style="bold yellow", soft_wrap=True, markup=False)
+        left = _left(delivery, settings, patience)
+        if left is not None:
+            notify(console, left)
 
 
 def _left(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
@@ -112,14 +112,8 @@ def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
     precision = choose_precision(prepared.experiment.precision)
     log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(prepared, precision))
-    if log.journal.entries:
-        found = list(differences(log.journal.entries[0]["identity"], wanted))
-        if found:
-            raise LaunchError(
-                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
-                "to what it was begun with, or start another with --overwrite"
-            )
-    else:
+    refuse_changes(log, wanted, "start another with --overwrite")
+    if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(prepared.experiment.name, settings.artifacts, uri, wanted, EXPERIMENT)
     if PARENT not in log.runs:

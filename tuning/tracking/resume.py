@@ -117,3 +117,24 @@ def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator
                 yield f"{part}.{phrase}"
         elif one != other:
             yield f"{part} was {one}, is now {other}"
+
+
+def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> None:
+    """Compare what a launch was begun with, if it was, and what it would be resumed with.
+
+    Args:
+        log: Log of the launch.
+        wanted: What it would be resumed with, as JSON values.
+        way_out: What to do if that is another thing on purpose.
+
+    Raises:
+        LaunchError: If they differ; with every difference.
+    """
+    if not log.journal.entries:
+        return
+    found = list(differences(log.journal.entries[0]["identity"], wanted))
+    if found:
+        raise LaunchError(
+            f"{log.journal.folder.name}: was begun with something else: {'; '.join(found)}; go "
+            f"back to what it was begun with, or {way_out}"
+        )

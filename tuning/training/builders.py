@@ -1,4 +1,4 @@
-"""What a configuration says of optimizing: groups of weights, their rates, warm-up and decay."""
+"""What a configuration builds: the classifier, its optimizer, its schedule, its order of pairs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tuning.training.inputs import SharedInputs
 
 
 def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
-    """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
+    """Seed torch's generator, and return a classifier with a head that is drawn from it."""
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, inputs.width))
     branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
     precision = getattr(torch, inputs.precision)
-    upper = copy.deepcopy(inputs.upper)  # trained in place, and one material serves many trials
+    upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
     return Classifier(inputs.lower, upper, head, branch=branch, precision=precision)
 
 
@@ -51,7 +51,7 @@ def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
 
 
 def start_order(config: TrialConfig) -> np.random.Generator:
-    """Return what draws the order of the pairs; with ``order_seed`` torch's dropout starts anew.
+    """Return what draws the order of the pairs; seed torch's dropout where ``order_seed`` is set.
 
     Without it dropout goes on from where drawing the initial weights left torch's generator.
     """

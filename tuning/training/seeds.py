@@ -14,7 +14,7 @@ from models.heads import BiLstmAttentionHead
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import LoadedSplit
 from tuning.training.stacked import StackedTrainer
-from tuning.training.trainer import EpochResult, Training
+from tuning.training.trainer import EpochResult, Trainer
 
 
 def train_seeds(
@@ -46,7 +46,7 @@ def train_seeds(
         stacked = next(models[0].head_parameters()).is_cuda
     if stacked and can_stack(models):
         return StackedTrainer(models, train, validation, config)
-    return SequentialTrainer([Training(model, train, validation, config) for model in models])
+    return SequentialTrainer([Trainer(model, train, validation, config) for model in models])
 
 
 def fit_seeds(
@@ -72,7 +72,7 @@ def can_stack(models: list[Classifier]) -> bool:
 class SequentialTrainer:
     """Trainings that run an epoch each in turn, every one with random numbers of its own."""
 
-    def __init__(self, trainings: list[Training]) -> None:
+    def __init__(self, trainings: list[Trainer]) -> None:
         self.trainings = trainings
 
     @property
