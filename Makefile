@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema lowest programs test tests lint types fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema lowest programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -69,10 +69,13 @@ lint: $(READY) ## check style and format
 types: $(READY) ## check types
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
+docs: $(READY) ## build the guides as a site; a broken link fails
+	$(BIN)/python -m zensical build --strict --clean
+
 fast: $(READY) ## run the tests that need no Ray
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test: lint types tests ## check style and types, run every test
+test: lint types docs tests ## check style, types and guides, run every test
 
 tests: $(READY) programs ## run every test, three files at a time: some wait
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -96,4 +99,4 @@ lowest: ## check the lower bounds in pyproject.toml: install them, run the fast 
 	.venv-lowest/bin/python -m pytest tests/models/test_export_onnx.py
 
 clean: ## remove results, logs and the virtual environments
-	rm -rf .venv .venv-lowest results report mlartifacts mlflow.db
+	rm -rf .venv .venv-lowest results report site .cache mlartifacts mlflow.db

@@ -33,9 +33,13 @@ def plot_class_balance(balance: pd.DataFrame) -> Figure:
     if with_votes:
         for number, row in balance.iterrows():
             shares = [row[f"votes_{votes}"] / row["pairs"] for votes in range(VOTERS + 1)]
-            places = np.arange(VOTERS + 1) + (int(str(number)) - 1) * 0.27
+            positions = np.arange(VOTERS + 1) + (int(str(number)) - 1) * 0.27
             axes[1].bar(
-                places, shares, width=0.25, label=row["split"], color=colour_of(int(str(number)))
+                positions,
+                shares,
+                width=0.25,
+                label=row["split"],
+                color=colour_of(int(str(number))),
             )
         axes[1].set(xlabel="experts who said paraphrase, of 3", ylabel="share of pairs")
         axes[1].set_xticks(range(VOTERS + 1))

@@ -199,13 +199,13 @@ def _attention_evidence(found: dict[str, Any]) -> str:
 def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
     first, second = sides(found)
     falling = np.unravel_index(np.argsort(-weights, axis=None), weights.shape)
-    places = [
+    positions = [
         (int(row), int(column))
         for row, column in zip(*falling, strict=True)
         if _tells(first[row]) and _tells(second[column])
     ]
     matched: dict[int, int] = {}
-    for row, column in places:
+    for row, column in positions:
         if row not in matched and column not in matched.values():
             matched[row] = column
     best = list(matched.items())[:3]

@@ -15,8 +15,8 @@ from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
 from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
-from analysis.stores import StoreError, first_line, open_store
-from measures.passwords import hide_passwords
+from analysis.stores import StoreError, open_store
+from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
 _KINDS = ("experiment", "trial", "champion")

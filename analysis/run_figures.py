@@ -51,9 +51,9 @@ def plot_comparison(scores: pd.DataFrame) -> Figure:
     for axis, (metric, name) in zip(axes, metrics.items(), strict=True):
         part = scores[scores["metric"] == metric].set_index("model").loc[models]
         colours = [colour_of(0) if model.endswith("frozen") else GREY for model in models]
-        places = np.arange(len(models))
-        axis.hlines(places, part["low"], part["high"], colors=colours, linewidth=1.5)
-        axis.scatter(part["mean"], places, c=colours, s=18, zorder=3)
+        positions = np.arange(len(models))
+        axis.hlines(positions, part["low"], part["high"], colors=colours, linewidth=1.5)
+        axis.scatter(part["mean"], positions, c=colours, s=18, zorder=3)
         axis.set(xlabel=name)
     axes[0].set_yticks(range(len(models)), models)
     axes[0].invert_yaxis()
@@ -64,13 +64,15 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
     """Draw ``differences``: of F1 in points, with 95 % intervals; zero is no difference."""
     names = [f"{row.model} − {row.other}" for row in differences.itertuples()]
     figure, (axis,) = panels(1, 1, height=0.7 + 0.26 * len(names))
-    places = np.arange(len(names))
+    positions = np.arange(len(names))
     excludes = (differences["f1_low"] > 0) | (differences["f1_high"] < 0)
     colours = [colour_of(0) if clear else GREY for clear in excludes]
-    axis.hlines(places, 100 * differences["f1_low"], 100 * differences["f1_high"], colors=colours)
-    axis.scatter(100 * differences["f1"], places, c=colours, s=18, zorder=3)
+    axis.hlines(
+        positions, 100 * differences["f1_low"], 100 * differences["f1_high"], colors=colours
+    )
+    axis.scatter(100 * differences["f1"], positions, c=colours, s=18, zorder=3)
     axis.axvline(0, color=RED, linewidth=0.8)
-    axis.set_yticks(places, names)
+    axis.set_yticks(positions, names)
     axis.invert_yaxis()
     axis.set(xlabel="difference in test F1 at 0.5, points (blue: the interval excludes 0)")
     return figure
@@ -128,11 +130,11 @@ def _hatch(axis: Axes, x: int, y: int) -> None:
 def plot_optimism(optimism: pd.DataFrame) -> Figure:
     """Draw ``selection_optimism``: validation-best F1 against its test F1, by freezing mode."""
     figure, (axis,) = panels(1, 1, height=0.8 + 0.35 * len(optimism), width=4.5)
-    places = np.arange(len(optimism))
-    axis.hlines(places, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)
-    axis.scatter(optimism["val_f1"], places, color=colour_of(1), label="validation", zorder=3)
-    axis.scatter(optimism["test_f1"], places, color=colour_of(0), label="test", zorder=3)
-    axis.set_yticks(places, [mode_name(mode) for mode in optimism["freezing"]])
+    positions = np.arange(len(optimism))
+    axis.hlines(positions, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)
+    axis.scatter(optimism["val_f1"], positions, color=colour_of(1), label="validation", zorder=3)
+    axis.scatter(optimism["test_f1"], positions, color=colour_of(0), label="test", zorder=3)
+    axis.set_yticks(positions, [mode_name(mode) for mode in optimism["freezing"]])
     axis.set(xlabel="F1 at the threshold chosen on validation", ylim=(len(optimism) - 0.5, -0.5))
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure

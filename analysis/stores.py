@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 
 _SERVERS = ("postgresql", "mysql", "mssql")
 
@@ -47,8 +47,3 @@ def _ask_once(uri: str) -> None:
             engine.connect().close()
         finally:
             engine.dispose()
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without passwords."""
-    return hide_passwords(str(error).strip().split("\n")[0])

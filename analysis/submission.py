@@ -14,7 +14,7 @@ from analysis.load_runs import Launch, Store, StoreError
 CODE = (
     *("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
     *("CITATION.cff", ".pre-commit-config.yaml"),
-    *("pyproject.toml", "constraints.txt", "environment.yml", ".gitignore", ".ci"),
+    *("pyproject.toml", "constraints.txt", "environment.yml", "mkdocs.yml", ".gitignore", ".ci"),
     *("analysis", "benchmarks", "docs", "embedded", "experiments", "measures"),
     *("models", "tests", "tuning"),
 )

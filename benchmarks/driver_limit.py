@@ -22,17 +22,18 @@ from rich.table import Table
 from benchmarks.records import save_record
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import read_places
-from tuning.execution.context import Workshop
+from tuning.data.sources import read_locations
+from tuning.execution.context import ExecutionContext
 from tuning.execution.ray_session import ray_session
-from tuning.execution.trial import RESULT, Shared
-from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
-from tuning.execution.tuner import run_points
+from tuning.execution.trial import RESULT, TrialContext
+from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
+from tuning.execution.trial_spec import TrialSpec
+from tuning.execution.tuner import run_specs
 from tuning.system.project import ROOT
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
-from tuning.tracking.launch_folder import Settings
-from tuning.tracking.record import open_log
+from tuning.tracking.launch_folder import LaunchSettings
+from tuning.tracking.record import Launch, open_log
 
 _SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
            "val_recall", "val_mcc", "val_positive_rate", "val_threshold",
@@ -62,13 +63,13 @@ class Taken:
     entries: int
 
 
-def run_synthetic_trial(config: dict[str, Any], shared: Shared) -> None:
+def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Report as many epochs as the configuration says, and save files, without computing."""
-    point = config["point"]
-    under_way = UnderWay(state_file(shared.place, point), {})
-    for epoch in range(1, point["trial"]["epochs"] + 1):
+    spec = TrialSpec.from_point(config["point"])
+    checkpoint = TrialCheckpoint(state_file(context.storage, spec), {})
+    for epoch in range(1, spec.trial.epochs + 1):
         scores = {name: 1 / (epoch + number) for number, name in enumerate(_SCORES, 1)}
-        under_way.report({"epoch": epoch, **scores, "seconds": 0.0, OBJECTIVE: 0.5})
+        checkpoint.report({"epoch": epoch, **scores, "seconds": 0.0, OBJECTIVE: 0.5})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model").mkdir()
@@ -76,7 +77,7 @@ def run_synthetic_trial(config: dict[str, Any], shared: Shared) -> None:
             (folder / file).write_bytes(bytes(size))
         final = ", ".join(f'"test_{number:02d}": {1 / (1 + number)}' for number in range(_FINAL))
         (folder / RESULT).write_text("{" + final + "}")
-        under_way.finish(0.5, folder)
+        checkpoint.finish(0.5, folder)
 
 
 def measure(
@@ -92,8 +93,8 @@ def measure(
         epochs: That each reports.
         share: Of a core, for each: a small one lets many run at a time.
     """
-    settings = Settings(
-        run_name=f"limit-{trials}-{epochs}", output=folder, shared=Place(str(folder)),
+    settings = LaunchSettings(
+        run_name=f"limit-{trials}-{epochs}", output=folder, shared_output=StoragePath(str(folder)),
         tracking_uri=uri, artifacts=folder / "artifacts",
     )  # fmt: skip
     settings.folder.mkdir()
@@ -101,14 +102,18 @@ def measure(
     delivery = Delivery(log.journal, uri)
     delivery.start()
     delivery.check(60)
-    shop = Workshop(
-        prepared=prepared, settings=settings, launch_log=log, console=Console(quiet=True),
-        shared=Shared(materials={}, threads=1, place=settings.place), resources={"cpu": share},
+    context = ExecutionContext(
+        launch=Launch(prepared=prepared, settings=settings, log=log, console=Console(quiet=True)),
+        trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
+        resources={"cpu": share},
     )  # fmt: skip
-    config = prepared.trials[0].model_dump() | {"epochs": epochs}
-    points = {f"{n:05d}": {"trial": config | {"seed": n}} for n in range(trials)}
+    config = prepared.trials[0].model_copy(update={"epochs": epochs})
+    specs = [
+        TrialSpec(name=f"{n:05d}", trial=config.model_copy(update={"seed": n}))
+        for n in range(trials)
+    ]
     began, before = time.monotonic(), _cpu_seconds()
-    run_points(shop, points, function=run_synthetic_trial)
+    run_specs(context, specs, function=run_synthetic_trial)
     seconds, busy = time.monotonic() - began, _cpu_seconds() - before
     log.end_parent(failed=0, summary={})
     left = delivery.close(600)
@@ -160,7 +165,7 @@ def main() -> None:
     parser.add_argument("--name", default="driver_limit", help="of the record")
     args = parser.parse_args()
     experiment = load_experiment(ROOT / "experiments/smoke.yaml", [])
-    prepared = prepare(experiment, read_places())
+    prepared = prepare(experiment, read_locations())
     with tempfile.TemporaryDirectory() as name, ray_session(None):
         folder = Path(name)
         uri = args.tracking_uri or f"sqlite:///{folder / 'log.db'}"

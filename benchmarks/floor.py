@@ -27,17 +27,14 @@ from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.training.activation_cache import encode
 from tuning.training.builders import (
     build_classifier,
-    build_optimizer,
-    build_schedule,
-    parameter_groups,
     start_order,
 )
-from tuning.training.inputs import LoadedSplit, Material, build_material
-from tuning.training.trainer import draw_rows, train_one_epoch
+from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
+from tuning.training.trainer import Trainer, draw_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,18 +75,18 @@ def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
                  seconds)  # fmt: skip
 
 
-def training_epoch(machine: Machine, name: str, material: Material, trial: TrialConfig) -> Case:
+def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: TrialConfig) -> Case:
     """Return an epoch of training on one core, without its validation."""
-    train = LoadedSplit(material.splits["train"], trial, CPU)
+    train = LoadedSplit(inputs.splits["train"], trial, CPU)
     torch.set_num_threads(1)
     with FlopCounterMode(display=False, depth=2) as counter:
-        model = build_classifier(trial, material)
+        model = build_classifier(trial, inputs)
         epoch_of(model, train, trial)()
     counts = counter.get_flop_counts()
     head = sum(counts.get("Classifier.head", {}).values())
     seconds = []
     for _ in range(machine.repeats):
-        seconds.append(seconds_of(epoch_of(build_classifier(trial, material), train, trial)))
+        seconds.append(seconds_of(epoch_of(build_classifier(trial, inputs), train, trial)))
     generator = start_order(trial)
     rows = draw_rows(train, generator)
     lengths = train.reader.lengths
@@ -97,17 +94,14 @@ def training_epoch(machine: Machine, name: str, material: Material, trial: Trial
     real = _real_share([lengths[chosen] for chosen in batches])
     encoder = (counter.get_total_flops() - head) * real
     half, single = _by_precision(machine, encoder, head * real)
-    states = material.splits["train"].states
+    states = inputs.splits["train"].states
     read = 0 if states is None else states.nbytes / train.orders
     return _case(machine, name, 1, half, single, read, real, seconds)
 
 
 def epoch_of(model: Classifier, train: LoadedSplit, trial: TrialConfig) -> Callable[[], object]:
     """Return what trains the model for one epoch, with its optimizer made before."""
-    optimizer = build_optimizer(parameter_groups(model, trial), trial)
-    schedule = build_schedule(optimizer, train.pairs, trial)
-    generator = start_order(trial)
-    return lambda: train_one_epoch(model, train, optimizer, schedule, generator, trial)
+    return Trainer(model, train, train, trial).train_epoch
 
 
 def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float, float]:
@@ -147,7 +141,7 @@ def prepare_for(data: str, encoder: str) -> Prepared:
     """Return data and encoder ready, for trials with all layers frozen and one order of a pair."""
     trial = {"both_orders": False, "targets": "labels"}
     content = {"name": "floor", "data": data, "encoder": encoder, "trial": trial}
-    return prepare(Experiment.model_validate(content), read_places())
+    return prepare(Experiment.model_validate(content), read_locations())
 
 
 def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
@@ -157,9 +151,9 @@ def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     with tempfile.TemporaryDirectory() as folder:
         for name, depth in (("epoch of the head", layers),
                             ("epoch of two trained layers", layers - 2)):  # fmt: skip
-            material = build_material(prepared, depth, Path(folder), Console(quiet=True))
+            inputs = build_inputs(prepared, depth, Path(folder))
             trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
-            cases.append(training_epoch(machine, name, material, trial))
+            cases.append(training_epoch(machine, name, inputs, trial))
     return cases
 
 

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inputs import random_distilbert, whole_encoder
@@ -24,11 +23,11 @@ from models.precision import choose_precision
 from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.system.project import ROOT
 from tuning.training.activation_cache import encode
 from tuning.training.builders import build_classifier
-from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 from tuning.training.seeds import can_stack, fit_seeds
 from tuning.training.trainer import fit
 
@@ -54,8 +53,7 @@ def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         materials = {
-            depth: build_material(prepared, depth, Path(folder), Console(quiet=True))
-            for depth in prepared.depths
+            depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths
         }
         shared = time.perf_counter() - started
     started = time.perf_counter()
@@ -67,14 +65,14 @@ def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> 
 
 
 def train_seeds(
-    trial: TrialConfig, material: Material, device: torch.device, *, stacked: bool
+    trial: TrialConfig, inputs: SharedInputs, device: torch.device, *, stacked: bool
 ) -> None:
     """Train all seeds of a cell: stacked where that applies and is asked for."""
     train, validation = (
-        LoadedSplit(material.splits[name], trial, device) for name in ("train", "validation")
+        LoadedSplit(inputs.splits[name], trial, device) for name in ("train", "validation")
     )
     configs = [trial.model_copy(update={"seed": seed, "order_seed": 0}) for seed in range(SEEDS)]
-    models = [build_classifier(config, material).to(device) for config in configs]
+    models = [build_classifier(config, inputs).to(device) for config in configs]
     if stacked and can_stack(models):
         for _ in fit_seeds(models, train, validation, configs[0], stacked=True):
             pass
@@ -89,7 +87,7 @@ def grid(data: str, encoder: str, epochs: int) -> Prepared:
     overrides = [f"epochs={epochs}", "min_steps=0"]
     assigned = load_experiment(ROOT / "experiments/grid.yaml", overrides)
     chosen = assigned.model_copy(update={"data": data, "encoder": encoder})
-    return prepare(chosen, read_places(), strict=True)
+    return prepare(chosen, read_locations(), strict=True)
 
 
 def main() -> int:

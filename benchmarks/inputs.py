@@ -12,9 +12,9 @@ import torch
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
-from tuning.data.sources import find_data, read_places
+from tuning.data.sources import find_data, read_locations
 from tuning.system.project import EMBEDDED
-from tuning.training.activation_cache import Frozen
+from tuning.training.activation_cache import FrozenEncoder
 from tuning.training.inputs import encoder_loader, frozen_part
 
 
@@ -35,7 +35,9 @@ def random_distilbert(folder: Path) -> Path:
     return folder
 
 
-def whole_encoder(prepared: Prepared, precision: torch.dtype, device: torch.device) -> Frozen:
+def whole_encoder(
+    prepared: Prepared, precision: torch.dtype, device: torch.device
+) -> FrozenEncoder:
     """Return all layers of the encoder as they are run to cache their states, loaded already."""
     encoder = prepared.encoder
     load = encoder_loader(encoder.folder, encoder.layers, device)
@@ -74,7 +76,7 @@ def repeat_pairs(data: str, folder: Path, times: int) -> Path:
 
 
 def _read(data: str) -> dict[str, PairTable]:
-    source = find_data(data, read_places(), strict=True)
+    source = find_data(data, read_locations(), strict=True)
     return read_pairs(source.folder, Cleaning()).splits
 
 

@@ -38,7 +38,7 @@ from models.precision import choose_precision
 from tuning.pretraining.corpus import read_paragraphs
 from tuning.pretraining.masking import PackedText
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
-from tuning.pretraining.trainer import Pretraining
+from tuning.pretraining.trainer import MlmTrainer
 from tuning.pretraining.wordpiece import encode_stream, vocabulary_of
 from tuning.system.project import EMBEDDED, ROOT
 
@@ -85,7 +85,7 @@ def _resident() -> float:
 
 def run_ours(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
     """Train with this program."""
-    training = Pretraining(
+    training = MlmTrainer(
         model, text, phase, precision=choose_precision("auto"), device=torch.device("cpu")
     )
     steps = [(time.perf_counter(), result.loss, _resident()) for result in training.run()]

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import prepare
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.training.builders import build_classifier
-from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 from tuning.training.seeds import fit_seeds
 from tuning.training.trainer import fit
 
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    material = load(args.data)
+    inputs = load(args.data)
     trial = TrialConfig.model_validate(
         {"head": args.head, "epochs": 1, "targets": "labels", "order_seed": 0}
     )
@@ -44,7 +44,7 @@ def main() -> int:
     for _ in range(args.repeats):
         for seeds in SEEDS:
             for way in ("stacked", "one by one"):
-                seconds.setdefault((seeds, way), []).append(measure(material, trial, seeds, way))
+                seconds.setdefault((seeds, way), []).append(measure(inputs, trial, seeds, way))
     table = Table(title=f"{args.head} on {args.data}: seconds an epoch, one core, medians")
     for name in ("seeds", "stacked", "one by one", "ratio", "of one seed"):
         table.add_column(name, justify="right")
@@ -63,21 +63,21 @@ def main() -> int:
     return 0
 
 
-def load(data: str) -> Material:
+def load(data: str) -> SharedInputs:
     """Return the material of a fully frozen embedded encoder."""
     content = {"name": "seeds", "data": data, "encoder": "embedded"}
-    prepared = prepare(Experiment.model_validate(content), read_places())
+    prepared = prepare(Experiment.model_validate(content), read_locations())
     with tempfile.TemporaryDirectory() as folder:
-        return build_material(prepared, prepared.depths[0], Path(folder), Console())
+        return build_inputs(prepared, prepared.depths[0], Path(folder))
 
 
-def measure(material: Material, trial: TrialConfig, seeds: int, way: str) -> float:
+def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, way: str) -> float:
     """Return the seconds of one epoch of all seeds."""
     train, validation = (
-        LoadedSplit(material.splits[name], trial, CPU) for name in ("train", "validation")
+        LoadedSplit(inputs.splits[name], trial, CPU) for name in ("train", "validation")
     )
     configs = [trial.model_copy(update={"seed": seed}) for seed in range(seeds)]
-    models = [build_classifier(config, material) for config in configs]
+    models = [build_classifier(config, inputs) for config in configs]
     started = time.perf_counter()
     if way == "stacked":
         consume(fit_seeds(models, train, validation, trial, stacked=True))

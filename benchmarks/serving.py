@@ -17,7 +17,7 @@ from models.batches import RowReader, sorted_batches
 from models.predictor import Predictor
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import read_pairs
-from tuning.data.sources import find_data, read_places
+from tuning.data.sources import find_data, read_locations
 
 _TOKENS = 4096  # of a batch, as the predictor has it on a CPU
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    source = find_data(args.data, read_places(), strict=True)
+    source = find_data(args.data, read_locations(), strict=True)
     tables = read_pairs(source.folder, Cleaning()).splits.values()
     firsts = [text for table in tables for text in table.first]
     seconds = [text for table in tables for text in table.second]

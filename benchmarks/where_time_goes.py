@@ -23,7 +23,7 @@ from benchmarks.launches import run_grid
 from benchmarks.machine import CPU
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
-from tuning.training.inputs import LoadedSplit, Material, build_material
+from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 
 _SHOWN = 12
 _STAGES = (  # what a driver waits for, in order: a function and the end of its file's path
@@ -77,10 +77,10 @@ def show_driver(stages: list[tuple[str, float]], seconds: float) -> Table:
     return table
 
 
-def profile_epoch(material: Material, trial: TrialConfig) -> list[tuple[str, int, float]]:
+def profile_epoch(inputs: SharedInputs, trial: TrialConfig) -> list[tuple[str, int, float]]:
     """Return name, calls and seconds of each operation on its own, the longest first."""
-    train = LoadedSplit(material.splits["train"], trial, CPU)
-    work = epoch_of(build_classifier(trial, material), train, trial)
+    train = LoadedSplit(inputs.splits["train"], trial, CPU)
+    work = epoch_of(build_classifier(trial, inputs), train, trial)
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
     events = profiler.key_averages()
@@ -113,9 +113,9 @@ def main() -> int:
     layers = prepared.encoder.layers
     for title, depth in (("all layers frozen", layers), ("two layers trained", layers - 2)):
         with tempfile.TemporaryDirectory() as folder:
-            material = build_material(prepared, depth, Path(folder), Console(quiet=True))
+            inputs = build_inputs(prepared, depth, Path(folder))
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
-        Console().print(show(profile_epoch(material, trial), title))
+        Console().print(show(profile_epoch(inputs, trial), title))
     return 0
 
 

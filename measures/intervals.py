@@ -42,8 +42,8 @@ def entity_counts(predictions: Predictions) -> np.ndarray:
     """Return the confusion counts of each entity, (S, E, 4)."""
     entities = int(predictions.entities.max()) + 1
     cells = 2 * predictions.labels + predictions.decisions  # (S, N), 0 to 3
-    places = 4 * predictions.entities + cells
-    flat = [np.bincount(row, minlength=4 * entities) for row in places]
+    positions = 4 * predictions.entities + cells
+    flat = [np.bincount(row, minlength=4 * entities) for row in positions]
     return np.stack(flat).reshape(len(flat), entities, 4)
 
 
@@ -99,8 +99,8 @@ def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str
     areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
     scores["auc"] = np.stack(areas)
     chosen = np.random.default_rng(seed).integers(models, size=(models, resamples))
-    places = np.arange(resamples)
-    return {name: values[chosen, places].mean(axis=0) for name, values in scores.items()}
+    positions = np.arange(resamples)
+    return {name: values[chosen, positions].mean(axis=0) for name, values in scores.items()}
 
 
 def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Keeps passwords of URLs out of everything that is shown or kept."""
+"""Errors and addresses as they are shown or kept: without the passwords of URLs."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ _QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token|key)[^=&\s]*)
 def hide_passwords(text: str) -> str:
     """Return the text without the passwords of URLs in it: those of users and of queries."""
     return _QUERY.sub(r"\1=***", _USER.sub(r"\1:***@", text))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without passwords."""
+    return hide_passwords(str(error).strip().split("\n")[0])

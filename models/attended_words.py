@@ -39,17 +39,19 @@ def attended_words(
     """
     first, second = (_words(pieces, segments, kind) for kind in (FIRST, SECOND))
     found = []
-    for word, places in first:
+    for word, positions in first:
         if weights.ndim == 2:
-            there = [weights[np.ix_(places, other)].sum() / len(places) for _, other in second]
-            back = [weights[np.ix_(other, places)].sum() / len(other) for _, other in second]
+            there = [
+                weights[np.ix_(positions, other)].sum() / len(positions) for _, other in second
+            ]
+            back = [weights[np.ix_(other, positions)].sum() / len(other) for _, other in second]
             both = (np.array(there) + np.array(back)) / 2
             best = int(both.argmax())
             found.append(Attended(word=word, to=second[best][0], weight=float(both[best])))
     if weights.ndim == 1:
         found = [
-            Attended(word=word, to=None, weight=float(weights[places].sum()))
-            for word, places in (*first, *second)
+            Attended(word=word, to=None, weight=float(weights[positions].sum()))
+            for word, positions in (*first, *second)
         ]
     return sorted(found, key=lambda each: -each.weight)[:most]
 
@@ -57,11 +59,11 @@ def attended_words(
 def _words(pieces: list[str], segments: np.ndarray, kind: int) -> list[tuple[str, list[int]]]:
     """Return the words of one definition, and where their pieces stand."""
     words: list[tuple[str, list[int]]] = []
-    for place in np.flatnonzero(segments == kind):
-        piece = pieces[place]
+    for position in np.flatnonzero(segments == kind):
+        piece = pieces[position]
         if piece.startswith(_INSIDE) and words:
-            word, places = words[-1]
-            words[-1] = (word + piece.removeprefix(_INSIDE), [*places, int(place)])
+            word, positions = words[-1]
+            words[-1] = (word + piece.removeprefix(_INSIDE), [*positions, int(position)])
         else:
-            words.append((piece, [int(place)]))
+            words.append((piece, [int(position)]))
     return words

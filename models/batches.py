@@ -76,14 +76,14 @@ class RowReader:
         longest = int(self.lengths[rows].max())
         chosen = torch.from_numpy(rows).to(self._flat.device)
         starts, ends = self._offsets[chosen], self._offsets[chosen + 1]
-        places = starts[:, None] + torch.arange(longest, device=starts.device)  # (B, T)
-        padding = places >= ends[:, None]
-        places = places.masked_fill(padding, 0)  # any token will do: the segments hide it
-        inputs = self._flat[places]  # (B, T) or (B, T, D)
+        positions = starts[:, None] + torch.arange(longest, device=starts.device)  # (B, T)
+        padding = positions >= ends[:, None]
+        positions = positions.masked_fill(padding, 0)  # any token will do: the segments hide it
+        inputs = self._flat[positions]  # (B, T) or (B, T, D)
         return Batch(
             rows=chosen,
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
-            segments=self._segments[places].long().masked_fill(padding, PADDING),
+            segments=self._segments[positions].long().masked_fill(padding, PADDING),
             features=None if self._overlap is None else self._overlap[chosen % self.pairs],
         )
 

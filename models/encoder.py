@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from measures.passwords import first_line
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import PADDING, SECOND
 
@@ -126,8 +127,9 @@ def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
             **options,
         )
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
+        raise EncoderError(
+            f"{folder}: the encoder cannot be loaded: {first_line(error)}"
+        ) from error
     absent = sorted(report["missing_keys"])
     if absent:
         raise EncoderError(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForMaskedLM
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
+from measures.passwords import first_line
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
 _ROWS = 128  # masked positions go through the head in multiples of this
@@ -50,11 +51,11 @@ class MaskedLanguageModel(nn.Module):
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
-        places = chosen.flatten().nonzero().squeeze(-1)  # (M,)
-        count = len(places)
+        positions = chosen.flatten().nonzero().squeeze(-1)  # (M,)
+        count = len(positions)
         # products are prepared, and kept, for each number of rows: a few numbers are enough
-        places = nn.functional.pad(places, (0, -count % _ROWS))
-        masked = self.inner.vocab_transform(states.flatten(0, 1)[places])  # (M + padding, D)
+        positions = nn.functional.pad(positions, (0, -count % _ROWS))
+        masked = self.inner.vocab_transform(states.flatten(0, 1)[positions])  # (M + padding, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
         return self.inner.vocab_projector(masked)[:count]
 
@@ -172,8 +173,9 @@ def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
             use_safetensors=True,
         )
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        first_line = str(error).strip().split("\n")[0]
-        raise EncoderError(f"{folder}: the encoder cannot be loaded: {first_line}") from error
+        raise EncoderError(
+            f"{folder}: the encoder cannot be loaded: {first_line(error)}"
+        ) from error
     absent = sorted(report["missing_keys"])
     of_encoder = [name for name in absent if not name.startswith(_HEAD)]
     if of_encoder:

@@ -1,6 +1,9 @@
-"""The precision of the frozen layers' pass on this machine."""
+"""How this machine computes: on which device, with how many threads, in which precision."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -17,3 +20,19 @@ def choose_precision(wanted: str) -> str:
     else:  # torch has no public name for these two questions
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bfloat16" if native else "float32"
+
+
+def choose_device() -> torch.device:
+    """Return the GPU if torch sees one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Compute with one thread, as a trial does: the order of additions stays the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 
 if TYPE_CHECKING:
     from models.predictor import Predictor
@@ -100,7 +100,7 @@ def _answer_file(predictor: Predictor, path: Path, output: Path) -> None:
     try:
         frame = getattr(pd, _READERS[path.suffix])(path)
     except (ValueError, OSError) as error:
-        raise OSError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise OSError(f"{path}: cannot be read: {first_line(error)}") from error
     absent = [name for name in ("first", "second") if name not in frame]
     if absent:
         raise OSError(f"{path}: no column {', '.join(absent)}, got {', '.join(frame.columns)}")

@@ -19,6 +19,7 @@ from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
 from models.encoder_files import read_encoder_info
 from models.ensemble import find_saved
+from models.precision import choose_device
 from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
 
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as where the frozen layers run for a search
@@ -49,7 +50,7 @@ class Predictor:
             raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
         self.threshold = saved.threshold
         self.card = cards[0]
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device()
         self._members = [load_classifier(member, saved.encoder) for member in saved.members]
         self.lower = self._members[0].lower
         for member in self._members:
@@ -85,13 +86,13 @@ class Predictor:
             return np.empty(0)
         table, features = self.prepare(firsts, seconds)
         reader = RowReader(table, None, self.device, features)
-        outputs, places = [], []
+        outputs, positions = [], []
         for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[self.device.type]):
             batch = reader.read(rows)
             outputs.append(self.logits(batch))
-            places.append(batch.rows)
+            positions.append(batch.rows)
             advance(len(rows))
-        logits = torch.cat(outputs, dim=1)[:, torch.cat(places).argsort()]  # (M, rows, 2)
+        logits = torch.cat(outputs, dim=1)[:, torch.cat(positions).argsort()]  # (M, rows, 2)
         logits = logits.unflatten(1, (-1, table.pairs)).mean(dim=1).cpu().numpy()  # (M, N, 2)
         return np.mean([to_probabilities(member) for member in logits], axis=0)
 

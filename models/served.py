@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from measures.passwords import first_line
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -86,8 +88,8 @@ def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         if isinstance(error, ModelError):
             raise
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"model: {uri or 'the champion'} cannot be had: {reason}") from error
+        reason = first_line(error)
+        raise ModelError(f"model: {uri or 'the champion'} is unavailable: {reason}") from error
 
 
 def _newest_champion() -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tuning.cli import add_search_options, build_parser
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -44,7 +44,7 @@ def test_a_command_has_options_that_exist(command: str) -> None:
     parser = build_parser("x", "grid.yaml")
     args = (add_search_options(parser) if "search" in script else parser).parse_args(words)
     assert args.address == "auto"
-    assert isinstance(args.output, Place)
+    assert isinstance(args.output, StoragePath)
     assert str(args.local).startswith("/data/")
 
 

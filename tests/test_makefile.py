@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = (".venv", ".venv-lowest", "results", "report", "mlartifacts")
+MADE = (".venv", ".venv-lowest", "results", "report", "site", ".cache", "mlartifacts")
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,10 @@ from tuning.config.search_space import SearchSettings
 from tuning.data.download import DownloadError
 from tuning.data.pairs import DataError
 from tuning.data.sources import SourceError
-from tuning.pretraining.plan import SCRATCH
+from tuning.pretraining.plan import SCRATCH, PretrainingOptions
 from tuning.system.project import ROOT
-from tuning.system.storage_path import Place, is_uri
+from tuning.system.storage_path import StoragePath, is_uri
+from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts, choose_store
 
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
 
@@ -62,11 +63,29 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     return parser
 
 
-def folder_or_uri(text: str) -> Path | Place:
+def folder_or_uri(text: str) -> Path | StoragePath:
     """Return what ``--output`` names: a folder, or a place that is reached by its URI."""
     if text.startswith("file://"):
         return Path(text.removeprefix("file://"))
-    return Place(text.rstrip("/")) if is_uri(text) else Path(text)
+    return StoragePath(text.rstrip("/")) if is_uri(text) else Path(text)
+
+
+def launch_options(args: argparse.Namespace) -> LaunchOptions:
+    """Return what the arguments of a grid or a search say of its launch; paths are absolute."""
+    remote = isinstance(args.output, StoragePath)
+    output = (args.local if remote else args.output).resolve()
+    return LaunchOptions(
+        output=output,
+        shared_output=args.output if remote else StoragePath(str(output)),
+        tracking_uri=choose_store(args.tracking_uri),
+        artifacts=choose_artifacts(args.tracking_uri, output),
+        own_store=args.tracking_uri is None,
+        study_storage=getattr(args, "storage", None) or f"sqlite:///{output / 'optuna.db'}",
+        address=args.address,
+        resume=args.resume,
+        launch=args.launch,
+        overwrite=args.overwrite,
+    )
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -100,6 +119,24 @@ def require_grid(experiment: Experiment, path: Path) -> Experiment:
         rule = "search, space: belong to a search; python tuning/run_search.py runs it"
         raise ConfigError(str(path), [rule])
     return experiment
+
+
+def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
+    """Return what the arguments of ``pretrain.py`` ask for; the output folder is absolute."""
+    output = args.output.resolve()
+    return PretrainingOptions(
+        corpus=args.corpus,
+        heldout=args.heldout,
+        init=args.init,
+        adapt=args.adapt,
+        config=args.config,
+        overrides=args.overrides,
+        output=output,
+        tracking_uri=choose_store(args.tracking_uri),
+        artifacts=choose_artifacts(args.tracking_uri, output.parent),
+        resume=args.resume,
+        overwrite=args.overwrite,
+    )
 
 
 def build_pretraining_parser() -> argparse.ArgumentParser:

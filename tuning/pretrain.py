@@ -2,7 +2,7 @@
 
 import sys
 
-from tuning.cli import USER_ERRORS, build_pretraining_parser
+from tuning.cli import USER_ERRORS, build_pretraining_parser, pretraining_options
 from tuning.pretraining.corpus import CorpusError
 from tuning.pretraining.plan import make_plan, print_plan
 from tuning.pretraining.recipe import DivergedError
@@ -14,19 +14,18 @@ from tuning.system.signals import INTERRUPTED
 def main() -> int:
     """Return 0 when the encoder is written, 2 if what was asked cannot be done, 130 on Ctrl-C."""
     args, console = build_pretraining_parser().parse_args(), make_console()
+    options = pretraining_options(args)
     try:
-        plan = make_plan(args)
+        plan = make_plan(options)
         print_plan(plan, console)
         if args.dry_run:
             return 0
-        from tuning.pretraining import (
-            session as pretraining_session,  # torch and transformers take seconds
-        )
+        from tuning.pretraining import session  # torch and transformers take seconds
 
         try:
-            return pretraining_session.run(plan, args, console)
+            return session.run(plan, options, console)
         except KeyboardInterrupt:
-            print(pretraining_session.how_to_go_on(args), file=sys.stderr)
+            print(session.resume_hint(options), file=sys.stderr)
             return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED

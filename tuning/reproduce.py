@@ -1,19 +1,46 @@
 """Recompute a saved classifier's scores: python tuning/reproduce.py RUN_ID|FOLDER [--all NAME]."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
 
 from tuning.cli import USER_ERRORS
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.system.project import ROOT
+
+if TYPE_CHECKING:  # torch takes seconds
+    from tuning.training.reproduction import Comparison, Reproducer
 
 
 def main() -> int:
     """Return 0 if every metric agrees within 1e-4, 1 if one differs, 2 if it cannot be tried."""
+    args = _parse()
+    from models.checkpoint import CheckpointError
+    from tuning.training.reproduction import Reproducer
+
+    reproducer = Reproducer(locations=read_locations(), data=args.data)
+    console, agreeing = Console(), []
+    try:
+        for name, comparison in _compare(reproducer, args):
+            console.print(comparison_table(name, comparison))
+            agreeing.append(not comparison.differing)
+    except (*USER_ERRORS, CheckpointError) as error:
+        print(f"reproduce.py: error: {error}", file=sys.stderr)
+        return 2
+    if len(agreeing) != 1:
+        console.print(f"{sum(agreeing)} of {len(agreeing)} runs reproduce their scores")
+    return 0 if agreeing and all(agreeing) else 1
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Recompute a saved classifier's scores.")
     parser.add_argument("saved", nargs="?", help="an MLflow run id, or a folder of saved models")
     parser.add_argument("--all", metavar="NAME", help="every finished trial of this experiment")
@@ -22,30 +49,41 @@ def main() -> int:
     args = parser.parse_args()
     if (args.saved is None) == (args.all is None):
         parser.error("name one run id or folder, or --all EXPERIMENT")
-    from models.checkpoint import CheckpointError  # torch takes seconds
-
-    try:
-        return 0 if _reproduce(args) else 1
-    except (*USER_ERRORS, CheckpointError) as error:
-        print(f"reproduce.py: error: {error}", file=sys.stderr)
-        return 2
+    return args
 
 
-def _reproduce(args: argparse.Namespace) -> bool:
-    from tuning.training.reproduction import Reproducer
-
-    reproducer = Reproducer(places=read_places(), console=Console(), data=args.data)
+def _compare(reproducer: Reproducer, args: argparse.Namespace) -> Iterator[tuple[str, Comparison]]:
+    """Give the name of each classifier that the arguments mean, and its comparison."""
     saved = str(args.saved)
     if args.all is None and Path(saved).is_dir():
-        return reproducer.check_folder(Path(saved))
+        yield from _compare_folder(reproducer, Path(saved).resolve())
+        return
     from tuning.tracking.mlflow_reader import fetch_run, finished_trials
 
-    agreeing = []
     for run_id in finished_trials(args.tracking_uri, args.all) if args.all else [saved]:
         with tempfile.TemporaryDirectory() as scratch:
-            classifier = fetch_run(args.tracking_uri, run_id, Path(scratch))
-            agreeing.append(reproducer.check(run_id, *classifier))
-    return reproducer.sum_up(agreeing)
+            yield run_id, reproducer.check(*fetch_run(args.tracking_uri, run_id, Path(scratch)))
+
+
+def _compare_folder(reproducer: Reproducer, saved: Path) -> Iterator[tuple[str, Comparison]]:
+    from models.checkpoint import read_card
+    from tuning.training.reproduction import find_saved
+
+    for folder, encoder in find_saved(saved):
+        name = str(folder.relative_to(saved) if folder != saved else saved)
+        yield name, reproducer.check(folder, encoder, read_card(folder)["metrics"])
+
+
+def comparison_table(name: str, comparison: Comparison) -> Table:
+    """Return the table of logged and recomputed metrics, with a mark where they differ."""
+    table = Table(title=name, title_justify="left", header_style="bold")
+    for column in ("metric", "logged", "recomputed", ""):
+        table.add_column(column, justify="left" if column in ("metric", "") else "right")
+    for metric, value in comparison.logged.items():
+        mark = "[red]differs[/]" if metric in comparison.differing else "[green]equal[/]"
+        recomputed = comparison.recomputed[metric]
+        table.add_row(metric, f"{value:.6f}", f"{recomputed:.6f}", mark)
+    return table
 
 
 if __name__ == "__main__":

@@ -2,39 +2,39 @@
 
 import sys
 
-from tuning.cli import USER_ERRORS, build_parser, read_experiment, require_grid
+from tuning.cli import USER_ERRORS, build_parser, launch_options, read_experiment, require_grid
 from tuning.data.prepared import prepare
-from tuning.data.sources import read_places
+from tuning.data.sources import read_locations
 from tuning.execution.plan import print_plan
 from tuning.execution.ray_session import (
     check_address,
     import_aside,
     ray_session,
-    settle_environment,
+    set_ray_defaults,
 )
 from tuning.system.console import make_console
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, how_to_go_on
+from tuning.tracking.resume import choose_launch, resume_hint
 
 
 def main() -> int:
     """Return 0 if every trial finished, 1 if one failed, 2 if what was asked cannot run."""
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
-    console, name = make_console(), args.config.stem
+    console, options, name = make_console(), launch_options(args), args.config.stem
     try:
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
-        prepared = prepare(experiment, read_places(), strict=args.strict)
+        prepared = prepare(experiment, read_locations(), strict=args.strict)
         print_plan(prepared, console)
         if args.dry_run:
             return 0
-        resumed = choose_launch(args, name)
-        settle_environment(args.address)
+        resumed = choose_launch(options, name)
+        set_ray_defaults(args.address)
         check_address(args.address)
         with import_aside("tuning.execution.grid") as session, ray_session(args.address):
-            return session.result().run(prepared, resumed, args, console)
+            return session.result().run(prepared, resumed, options, console)
     except KeyboardInterrupt:
-        print(how_to_go_on(args, name), file=sys.stderr)
+        print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_grid.py: error: {error}", file=sys.stderr)

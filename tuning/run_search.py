@@ -6,39 +6,40 @@ from tuning.cli import (
     USER_ERRORS,
     add_search_options,
     build_parser,
+    launch_options,
     read_experiment,
     require_search,
 )
 from tuning.data.prepared import prepare
-from tuning.data.sources import read_places
-from tuning.execution.ray_session import check_address, settle_environment
+from tuning.data.sources import read_locations
+from tuning.execution.ray_session import check_address, set_ray_defaults
 from tuning.search.plan import print_search_plan
 from tuning.system.console import make_console
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, how_to_go_on
+from tuning.tracking.resume import choose_launch, resume_hint
 
 
 def main() -> int:
     """Return 0 if the search has a champion and no failed trial, 1 if not, 2 if it cannot run."""
     parser = build_parser("Search with Optuna, confirm the best, score it once.", "bonus_f1.yaml")
     args = add_search_options(parser).parse_args()
-    console, name = make_console(), args.config.stem
+    console, options, name = make_console(), launch_options(args), args.config.stem
     try:
         experiment = read_experiment(args)
         name = experiment.name
         search = require_search(experiment, args.config)
-        prepared = prepare(experiment, read_places(), strict=args.strict)
+        prepared = prepare(experiment, read_locations(), strict=args.strict)
         print_search_plan(prepared, search, console)
         if args.dry_run:
             return 0
-        resumed = choose_launch(args, name)
-        settle_environment(args.address)
+        resumed = choose_launch(options, name)
+        set_ray_defaults(args.address)
         check_address(args.address)
         from tuning.search.session import run  # Ray and torch take seconds: not for a plan
 
-        return run(prepared, search, resumed, args, console)
+        return run(prepared, search, resumed, options, console)
     except KeyboardInterrupt:
-        print(how_to_go_on(args, name), file=sys.stderr)
+        print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_search.py: error: {error}", file=sys.stderr)

@@ -23,10 +23,10 @@ from models.tokens import load_tokenizer
 from tuning.config.experiment import Cleaning, ConfigError
 from tuning.config.loader import load_experiment
 from tuning.data.pairs import DataError, read_pairs
-from tuning.system.atomic_files import DamagedError, check_sealed, seal
+from tuning.system.atomic_files import DamagedError, verify_checksums, write_checksums
 from tuning.system.checkpoint_file import load_state, save_state
 from tuning.system.project import ROOT
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.training.activation_cache import load_states, save_states
 
@@ -146,7 +146,7 @@ def test_encoders(encoder: Path, how: list[Any], name: str) -> None:
 @given(how=SPOILED)
 def test_states_of_trials(tmp_path: Path, how: list[Any]) -> None:
     path = tmp_path / "x"
-    place = Place(str(path))
+    place = StoragePath(str(path))
     save_state(place, {"weights": torch.ones(3)}, [{"epoch": 1}])
     try_with(path, path.read_bytes(), how, lambda: load_state(place))
 
@@ -166,9 +166,9 @@ def test_journals(tmp_path: Path, how: list[Any]) -> None:
 @given(how=SPOILED, name=st.sampled_from(["result.json", "sha256.json"]))
 def test_sealed_folders(tmp_path: Path, how: list[Any], name: str) -> None:
     (tmp_path / "result.json").write_text('{"val_f1": 0.5}')
-    seal(tmp_path)
+    write_checksums(tmp_path)
     path = tmp_path / name
-    try_with(path, path.read_bytes(), how, lambda: check_sealed(tmp_path))
+    try_with(path, path.read_bytes(), how, lambda: verify_checksums(tmp_path))
 
 
 @pytest.mark.filterwarnings("default")

@@ -15,7 +15,7 @@ from tests.end_to_end.servers import find_postgres, postgres, s3
 from tests.faults.conftest import Histories
 from tests.faults.harness import Harm, Launch, SearchLaunch, same
 from tests.faults.stores import Server
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import JOURNAL, Journal
 
 pytestmark = [
@@ -146,15 +146,15 @@ def test_no_metric_is_lost_between_eight_trials_and_postgres(grid: EightTrials) 
 
 def test_results_and_artifacts_lie_in_s3(grid: EightTrials) -> None:
     (folder,) = grid.output.glob("smoke-*")
-    results = Place("s3://tuner/results") / folder.name
+    results = StoragePath("s3://tuner/results") / folder.name
     saved = results / "01-0/checkpoint_000000/model/classifier.safetensors"
     weights = saved.read()
     assert weights is not None
     assert (results / "states").is_empty()
-    assert Place("s3://tuner/results/probes").is_empty()
+    assert StoragePath("s3://tuner/results/probes").is_empty()
     (run,) = [r for r in grid.runs() if r.data.tags["key"] == "grid/01-0"]
     name = f"1/{run.info.run_id}/artifacts/model/classifier.safetensors"
-    assert (Place("s3://tuner/mlflow") / name).read() == weights
+    assert (StoragePath("s3://tuner/mlflow") / name).read() == weights
 
 
 def test_a_search_keeps_its_study_in_postgres(site: Site, tmp_path: Path) -> None:

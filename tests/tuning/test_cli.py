@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tuning.cli import build_parser, read_experiment
+from tuning.cli import build_parser, launch_options, read_experiment
 from tuning.system.project import ROOT
-from tuning.tracking.launch_folder import run_name, tracking_uri
+from tuning.tracking.launch_folder import run_name
 
 
 def test_flags_win_over_the_file() -> None:
@@ -21,8 +21,26 @@ def test_flags_win_over_the_file() -> None:
 
 
 def test_the_default_store_lies_at_the_projects_root() -> None:
-    args = build_parser("x", "grid.yaml").parse_args([])
-    assert tracking_uri(args) == f"sqlite:///{ROOT / 'mlflow.db'}"
+    options = launch_options(build_parser("x", "grid.yaml").parse_args([]))
+    assert options.tracking_uri == f"sqlite:///{ROOT / 'mlflow.db'}"
+    assert options.own_store
+    assert options.artifacts == ROOT / "mlartifacts"
+
+
+def test_artifacts_of_another_store_lie_in_the_output_folder(tmp_path: Path) -> None:
+    words = ["--output", str(tmp_path / "out"), "--tracking-uri", "http://127.0.0.1:5000"]
+    options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
+    assert not options.own_store
+    assert options.artifacts == tmp_path / "out" / "mlartifacts"
+    assert options.study_storage == f"sqlite:///{tmp_path / 'out' / 'optuna.db'}"
+
+
+def test_a_uri_for_results_leaves_the_drivers_own_files_in_the_local_folder(
+    tmp_path: Path,
+) -> None:
+    words = ["--output", "s3://bucket/results/", "--local", str(tmp_path)]
+    options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
+    assert (options.output, options.shared_output.uri) == (tmp_path, "s3://bucket/results")
 
 
 def test_a_run_is_named_after_its_experiment_and_time() -> None:

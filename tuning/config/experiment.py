@@ -24,8 +24,8 @@ class ConfigError(ValueError):
 
 
 def _known_freezing(value: object) -> object:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if whole or value in ("all", "some", "none"):
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if is_whole or value in ("all", "some", "none"):
         return value
     raise ValueError(f"must be all, some, none or a number of layers from 0, got {value!r}")
 
@@ -210,7 +210,7 @@ class Experiment(StrictModel):
             for values in combinations
         ]
 
-    def corners(self, ablated_depth: int) -> list[TrialConfig]:
+    def input_variants(self, ablated_depth: int) -> list[TrialConfig]:
         """Return a trial for each combination of what the data of a search's trials depend on.
 
         Those are freezing, orders and overlap features; an ablation needs some of its own.

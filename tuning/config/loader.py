@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, condition_problems, first_problems
-from tuning.config.yaml_reader import describe, parse_yaml, read_yaml
+from tuning.config.yaml_reader import describe, find_section, parse_override, read_model
 
 NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
 
@@ -21,20 +21,18 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         ConfigError: With every problem of the file and the overrides.
         OSError: If the file cannot be read.
     """
-    content, problems = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
-    for override in overrides or []:
-        problems += apply_override(content, override)
-    problems += _grid_problems(content.get("grid", {}))
-    problems += _space_problems(content.get("space", {}))
-    try:
-        experiment = Experiment.model_validate(content)
-    except ValidationError as error:
-        models = (Experiment, TrialConfig, Cleaning, SearchSettings, Axis)
-        known = [name for model in models for name in model.model_fields]
-        raise ConfigError(str(path), problems + describe(error, known)) from error
-    problems += condition_problems(experiment.space, TrialConfig.model_fields)
+
+    def prepare(content: dict[str, Any]) -> list[str]:
+        problems = [p for override in overrides or [] for p in apply_override(content, override)]
+        return [
+            *problems,
+            *_grid_problems(content.get("grid", {})),
+            *_space_problems(content.get("space", {})),
+        ]
+
+    parts = (TrialConfig, Cleaning, SearchSettings, Axis)
+    experiment = read_model(path, Experiment, parts, prepare)
+    problems = condition_problems(experiment.space, TrialConfig.model_fields)
     if experiment.search is not None:
         problems += first_problems(experiment.space, experiment.search.try_first)
     if problems:
@@ -48,25 +46,25 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
     A key of a trial may be written without ``trial.``: a list makes it an axis of the grid, a
     single value takes it off the grid.
     """
-    key, separator, text = override.partition("=")
-    if not separator:
-        return [f"--set {override}: must be key=value"]
-    value, problems = parse_yaml(text)
-    section, _, field = key.partition(".")
-    for name in ("trial", "grid"):
-        if key in TrialConfig.model_fields and not isinstance(content.setdefault(name, {}), dict):
-            return [*problems, f"--set {override}: {name} holds a value and has no {key}"]
-    if field:
-        if not isinstance(content.setdefault(section, {}), dict):
-            return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
-        content[section][field] = value
-    elif key in TrialConfig.model_fields and isinstance(value, list):
-        content["grid"][key] = value
-    elif key in TrialConfig.model_fields:
-        content["grid"].pop(key, None)
-        content["trial"][key] = value
-    else:
-        content[key] = value
+    key_path, value, problems = parse_override(override)
+    if not key_path:
+        return problems
+    key = key_path[0]
+    if len(key_path) == 1 and key in TrialConfig.model_fields:
+        key_path = ["grid" if isinstance(value, list) else "trial", key]
+        for name in ("trial", "grid"):
+            if find_section(content, [name]) is None:
+                return [*problems, f"--set {override}: {name} holds a value and has no {key}"]
+        if not isinstance(value, list):
+            content["grid"].pop(key, None)
+    section, field = key_path[0], ".".join(key_path[1:])
+    if not field:
+        content[section] = value
+        return problems
+    target = find_section(content, [section])
+    if target is None:
+        return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
+    target[field] = value
     return problems
 
 
@@ -114,23 +112,27 @@ def _axis_problems(key: str, content: object) -> list[str]:
     if axis.choices is not None:
         return [
             problem
-            for place, value in enumerate(axis.choices)
-            for problem in _point_problems(key, value, f"space.{key}[{place}]")
+            for position, value in enumerate(axis.choices)
+            for problem in _point_problems(key, value, f"space.{key}[{position}]")
         ]
     default = TrialConfig.model_fields[key].default
     if isinstance(default, bool | str):
         return [f"space.{key}: must be a list of choices"]
-    whole = isinstance(axis.low, int) and isinstance(axis.high, int)
-    if whole and isinstance(default, float):
+    is_whole = isinstance(axis.low, int) and isinstance(axis.high, int)
+    if is_whole and isinstance(default, float):
         return [f"space.{key}: must have a point in low or high: {axis.low}.0, {axis.high}.0"]
     ends = [
         problem
         for name, value in (("low", axis.low), ("high", axis.high))
         for problem in _point_problems(key, value, f"space.{key}[{name}]")
     ]
-    if ends or not whole:
+    if ends or not is_whole:
         return ends
-    return next(filter(None, (_point_problems(key, v, f"space.{key}") for v in _inner(axis))), [])
+    for value in _inner(axis):
+        problems = _point_problems(key, value, f"space.{key}")
+        if problems:
+            return problems  # the others would say the same
+    return []
 
 
 def _inner(axis: Axis) -> range:
@@ -139,10 +141,10 @@ def _inner(axis: Axis) -> range:
     return range(low, min(high, low + 1000) + 1)
 
 
-def _point_problems(key: str, value: object, place: str) -> list[str]:
+def _point_problems(key: str, value: object, key_path: str) -> list[str]:
     try:
         TrialConfig.model_validate({key: value})
     except ValidationError as error:
         problems = describe(error, list(TrialConfig.model_fields))
-        return [problem.replace(key, place, 1) for problem in problems]
+        return [problem.replace(key, key_path, 1) for problem in problems]
     return []

@@ -140,11 +140,11 @@ def first_problems(space: Mapping[str, Axis], first: list[dict[str, Any]]) -> li
     problems = []
     for number, values in enumerate(first):
         for name, value in values.items():
-            place = f"search.try_first[{number}].{name}"
+            key_path = f"search.try_first[{number}].{name}"
             if name not in space:
-                problems.append(f"{place}: is not in the space")
+                problems.append(f"{key_path}: is not in the space")
             elif not space[name].holds(value):
-                problems.append(f"{place}: {value!r} is outside of {describe(space[name])}")
+                problems.append(f"{key_path}: {value!r} is outside of {describe(space[name])}")
     return problems
 
 
@@ -153,15 +153,15 @@ def condition_problems(space: Mapping[str, Axis], fixed: Iterable[str]) -> list[
     problems, above = [], []
     for name, axis in space.items():
         for other, allowed in axis.when.items():
-            place = f"space.{name}.when.{other}"
+            key_path = f"space.{name}.when.{other}"
             if other not in space and other not in fixed:
-                problems.append(f"{place}: unknown parameter")
+                problems.append(f"{key_path}: unknown parameter")
             elif other in space and other not in above:
-                problems.append(f"{place}: must stand above {name} in the space")
+                problems.append(f"{key_path}: must stand above {name} in the space")
             elif other in space:
                 strange = [value for value in allowed if not space[other].holds(value)]
                 problems += [
-                    f"{place}: {value!r} is never drawn; {other} is one of "
+                    f"{key_path}: {value!r} is never drawn; {other} is one of "
                     f"{describe(space[other])}"
                     for value in strange
                 ]

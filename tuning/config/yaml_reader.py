@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
+from tuning.config.experiment import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -52,9 +55,9 @@ def parse_yaml(text: str) -> tuple[Any, list[str]]:
         return loader.get_single_data(), loader.repeated
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
+        key_path = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        return None, [f"is not YAML: {problem}{place}"]
+        return None, [f"is not YAML: {problem}{key_path}"]
 
 
 _RULES = {
@@ -80,6 +83,61 @@ _RULES = {
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+def read_model(
+    path: Path,
+    model: type[Model],
+    parts: Iterable[type[BaseModel]],
+    prepare: Callable[[dict[str, Any]], list[str]],
+) -> Model:
+    """Return what a YAML file says, as a model.
+
+    Args:
+        path: The file.
+        model: What it has to be.
+        parts: The models within; their fields are suggested for unknown keys.
+        prepare: Changes the file's content in place before it is checked, and returns the
+            problems that it finds.
+
+    Raises:
+        ConfigError: With every problem of file and content.
+        OSError: If the file cannot be read.
+    """
+    content, problems = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
+    problems += prepare(content)
+    try:
+        found = model.model_validate(content)
+    except ValidationError as error:
+        known = [name for part in (model, *parts) for name in part.model_fields]
+        raise ConfigError(str(path), problems + describe(error, known)) from error
+    if problems:
+        raise ConfigError(str(path), problems)
+    return found
+
+
+def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
+    """Return the key path, the value and the problems of a ``--set key.path=value``.
+
+    The key path is empty where there is none.
+    """
+    key, separator, text = override.partition("=")
+    if not separator:
+        return [], None, [f"--set {override}: must be key=value"]
+    value, problems = parse_yaml(text)
+    return key.split("."), value, problems
+
+
+def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:
+    """Return the mapping at these keys, made where it is absent; None if a value is in its way."""
+    for section in sections:
+        inner = content.setdefault(section, {})
+        if not isinstance(inner, dict):
+            return None
+        content = inner
+    return content
+
+
 def describe(error: ValidationError, known: list[str]) -> list[str]:
     """Return one sentence a problem: place, rule, value, and the nearest of the ``known`` keys.
 
@@ -87,15 +145,18 @@ def describe(error: ValidationError, known: list[str]) -> list[str]:
     """
     sentences: dict[str, tuple[list[str], str]] = {}
     for problem in error.errors():
-        place = _place(problem["loc"])
+        key_path = _key_path(problem["loc"])
         rule, value = _rule(problem, known), _value(problem)
-        rules, _ = sentences.setdefault(place, ([], value))
+        rules, _ = sentences.setdefault(key_path, ([], value))
         if rule not in rules:
             rules.append(rule)
-    return [f"{place}: {' or '.join(rules)}{value}" for place, (rules, value) in sentences.items()]
+    return [
+        f"{key_path}: {' or '.join(rules)}{value}"
+        for key_path, (rules, value) in sentences.items()
+    ]
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _key_path(location: tuple[int | str, ...]) -> str:
     """Return ``grid.epochs[0]`` for the keys on the way there, without pydantic's union tags."""
     keys = [part for part in location if isinstance(part, int) or part.replace("_", "").isalnum()]
     keys = [part for part in keys if part not in ("float", "int", "str")]

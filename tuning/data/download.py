@@ -129,8 +129,10 @@ def find_cached_encoder(name: str) -> Path | None:
         folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, ValueError):
         return None
-    whole = all((folder / needed).is_file() for needed in ENCODER_FILES if "_config" not in needed)
-    return folder if whole else None
+    complete = all(
+        (folder / needed).is_file() for needed in ENCODER_FILES if "_config" not in needed
+    )
+    return folder if complete else None
 
 
 def _cache_of(name: str) -> Path:

@@ -133,11 +133,11 @@ def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
             f"{path}: line 1: no column {', '.join(map(repr, absent))}, got "
             f"{', '.join(map(repr, header))}; {path.parent / 'columns.yaml'} can name others"
         )
-    places = {role: header.index(name) for role, name in wanted.items()}
+    columns_of = {role: header.index(name) for role, name in wanted.items()}
     wanted_steps = cleaning.model_dump()
     pairs, problems = [], []
     for line, row in rows:
-        pair = {role: row[place] for role, place in places.items()}
+        pair = {role: row[column] for role, column in columns_of.items()}
         for role in ("first", "second"):
             pair[role] = clean(pair[role], wanted_steps)
         problems += [f"{path}: line {line}: {text}" for text in _row_problems(pair, columns)]

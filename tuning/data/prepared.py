@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
-from tuning.data.sources import Places, Source, find_data, find_encoder
+from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.tokenization import TokenData, tokenise
 
 
@@ -43,23 +43,23 @@ class Prepared:
         return [notice for notice in found if notice]
 
 
-def prepare(experiment: Experiment, places: Places, *, strict: bool = False) -> Prepared:
+def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = False) -> Prepared:
     """Return the experiment ready to run.
 
     Args:
         experiment: As loaded.
-        places: Where to look for data and encoders.
+        locations: Where to look for data and encoders.
         strict: Refuse the embedded defaults as stand-ins for what cannot be had.
 
     Raises:
         ConfigError, DataError, EncoderError, SourceError, OSError: See the modules that raise.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict)
-    data_source = find_data(experiment.data, places, strict=strict)
+    data_source = find_data(experiment.data, locations, strict=strict)
     encoder = read_encoder_info(encoder_source.folder)
     trials = experiment.trials()
     if experiment.search is not None:
-        trials = experiment.corners(encoder.layers // 2)
+        trials = experiment.input_variants(encoder.layers // 2)
     for trial in trials:
         frozen_layers(trial.freezing, encoder.layers)
     pairs = read_pairs(data_source.folder, experiment.cleaning)

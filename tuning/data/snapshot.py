@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow
 from pyarrow import parquet
+from tokenizers import Tokenizer
 
 from models.cleaning import STEPS, changes
 from models.tokens import load_tokenizer
 from tuning.config.experiment import Cleaning
-from tuning.data.pairs import read_pairs
+from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
-from tuning.system.atomic_files import whole
+from tuning.system.atomic_files import atomic_write
 
 RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 
@@ -24,16 +25,18 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
 
     Word pieces, and the names of steps, stand in one text with spaces between them.
     """
-    tables = [_split_table(prepared, split) for split in prepared.pairs.splits]
+    raw = read_pairs(prepared.data_source.folder, RAW).splits
+    tokenizer, _ = load_tokenizer(prepared.encoder.folder)
+    tables = [_split_table(prepared, split, table, tokenizer) for split, table in raw.items()]
     table = pyarrow.concat_tables(tables)
-    with whole(path, table.nbytes) as beside:
+    with atomic_write(path, table.nbytes) as beside:
         parquet.write_table(table, beside, compression="zstd")
 
 
-def _split_table(prepared: Prepared, split: str) -> pyarrow.Table:
-    raw = read_pairs(prepared.data_source.folder, RAW).splits[split]
+def _split_table(
+    prepared: Prepared, split: str, raw: PairTable, tokenizer: Tokenizer
+) -> pyarrow.Table:
     pairs = prepared.pairs.splits[split]
-    tokenizer, _ = load_tokenizer(prepared.encoder.folder)
     steps = prepared.experiment.cleaning.model_dump()
     columns: dict[str, Any] = {
         "split": [split] * len(pairs.lines),

@@ -39,7 +39,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
+class DataLocations:
     """Where to look: the environment's part of the answer, read once by the entry script."""
 
     cache: Path
@@ -47,7 +47,7 @@ class Places:
     parade_url: str = parade.URL
 
 
-def find_data(requested: str, places: Places, *, strict: bool = False) -> Source:
+def find_data(requested: str, locations: DataLocations, *, strict: bool = False) -> Source:
     """Return the folder of a data set: ``auto``, ``parade``, ``embedded`` or a folder.
 
     ``auto`` is PARADE if it can be had within 10 seconds, else the embedded pairs with a notice;
@@ -62,19 +62,19 @@ def find_data(requested: str, places: Places, *, strict: bool = False) -> Source
         if not Path(requested).is_dir():
             raise SourceError(f"data: {requested}: no such folder; or name parade, embedded, auto")
         return _name_folder(Path(requested).resolve())
-    if places.parade_folder is None:
-        return _find_parade(requested, places, strict=strict)
-    if not places.parade_folder.is_dir():
-        raise SourceError(f"PARADE_DIR: {places.parade_folder}: no such folder")
-    return _name_folder(places.parade_folder.resolve())
+    if locations.parade_folder is None:
+        return _find_parade(requested, locations, strict=strict)
+    if not locations.parade_folder.is_dir():
+        raise SourceError(f"PARADE_DIR: {locations.parade_folder}: no such folder")
+    return _name_folder(locations.parade_folder.resolve())
 
 
-def _find_parade(requested: str, places: Places, *, strict: bool) -> Source:
+def _find_parade(requested: str, locations: DataLocations, *, strict: bool) -> Source:
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
-    folder = places.cache / "parade" / parade.COMMIT
+    folder = locations.cache / "parade" / parade.COMMIT
     try:
         if parade.find_altered(folder):
-            download_files(places.parade_url, parade.SHA256, folder, seconds)
+            download_files(locations.parade_url, parade.SHA256, folder, seconds)
     except OSError as error:
         if requested == "auto" and not strict:
             notice = f"PARADE cannot be had ({error}); the embedded pairs stand in for it"
@@ -121,11 +121,11 @@ def find_encoder(requested: str, *, strict: bool = False) -> Source:
     return Source(name=name, folder=folder, revision=folder.name)
 
 
-def read_places() -> Places:
+def read_locations() -> DataLocations:
     """Return where to look for data, as the environment says."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = os.environ.get("PARADE_DIR")
-    return Places(
+    return DataLocations(
         cache=cache / "paraphrase-tuner",
         parade_folder=Path(folder) if folder else None,
         parade_url=os.environ.get("PARADE_URL", parade.URL),

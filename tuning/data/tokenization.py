@@ -44,8 +44,8 @@ def tokenise(
         )
         _check(firsts, seconds, pairs, data.files[split], encoder.max_tokens)
         cut = [shorten(a, b, limit - 3) for a, b in zip(firsts, seconds, strict=True)]
-        whole = [len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)]
-        truncated[split] = sum(length > limit - 3 for length in whole)
+        lengths = [len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)]
+        truncated[split] = sum(length > limit - 3 for length in lengths)
         rows = cut + [(b, a) for a, b in cut] if both_orders else cut
         splits[split] = build_table(rows, special, len(cut))
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)

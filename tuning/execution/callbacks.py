@@ -10,12 +10,14 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
-from tuning.config.experiment import TrialConfig, varied_fields
-from tuning.execution.context import Workshop
-from tuning.execution.outcomes import Outcome, trial_key
+from measures.objective import OBJECTIVE
+from tuning.config.experiment import varied_fields
+from tuning.execution.context import ExecutionContext
+from tuning.execution.outcomes import Outcome
 from tuning.execution.progress import Progress
 from tuning.execution.trial import RESULT
-from tuning.execution.trial_checkpoint import OBJECTIVE, state_file
+from tuning.execution.trial_checkpoint import state_file
+from tuning.execution.trial_spec import TrialSpec, trial_key
 from tuning.execution.watchdog import Watchdog
 from tuning.system.atomic_files import DamagedError, DiskError
 from tuning.system.checkpoint_file import load_epochs
@@ -37,19 +39,20 @@ class TrialLog(Callback):
     it does not, before its next step and at the end.
 
     Args:
-        shop: Where the trials run and are recorded.
+        context: Where the trials run and are recorded.
         progress: The live table.
     """
 
-    def __init__(self, shop: Workshop, progress: Progress) -> None:
-        self.launch_log = shop.launch_log
-        self.settings = shop.settings
-        self._varied = varied_fields(shop.prepared.trials)
+    def __init__(self, context: ExecutionContext, progress: Progress) -> None:
+        prepared = context.launch.prepared
+        self.launch_log = context.launch.log
+        self.settings = context.settings
+        self._varied = varied_fields(prepared.trials)
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._full: str | None = None  # what a trial met of a full disk
-        self._watchdog = Watchdog(shop.report_timeout)
+        self._watchdog = Watchdog(prepared.experiment.report_timeout)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Ray pickles its callbacks, and a log cannot be."""
@@ -69,7 +72,7 @@ class TrialLog(Callback):
         self._watchdog.heard(trial)
         self.progress.start(outcome.name, outcome.config.epochs)
         try:
-            epochs = load_epochs(state_file(self.settings.place, trial.config["point"]))
+            epochs = load_epochs(state_file(self.settings.storage, _spec_of(trial)))
         except DamagedError as error:
             self.progress.tell(f"{outcome.name}: {error}")
             return
@@ -88,14 +91,12 @@ class TrialLog(Callback):
         A worker can die before Ray says that its trial starts.
         """
         if trial.trial_id not in self.outcomes:
-            point = trial.config["point"]
-            config = TrialConfig(**point["trial"])
-            params = {**config.model_dump(), **point.get("params", {})}
-            name, tags = str(trial.custom_trial_name), point.get("tags", {})
-            key = trial_key(name, tags)
-            title = trial_title(config, name, tags, self._varied)
-            self.launch_log.start_trial(key, name, params, tags, title)
-            self.outcomes[trial.trial_id] = Outcome(name=name, config=config, key=key)
+            spec, name = _spec_of(trial), str(trial.custom_trial_name)
+            key = trial_key(spec.stage, name)
+            params = {**spec.trial.model_dump(), **spec.params}
+            title = trial_title(spec.trial, name, spec.tags, self._varied)
+            self.launch_log.start_trial(key, name, params, spec.tags, title)
+            self.outcomes[trial.trial_id] = Outcome(name=name, config=spec.trial, key=key)
         return self.outcomes[trial.trial_id]
 
     def on_trial_result(
@@ -156,8 +157,8 @@ class TrialLog(Callback):
         """Log the outcome that the trial saved, from a copy if it lies on no disk of ours."""
         outcome = self._outcome_of(trial)
         folder = Path(checkpoint.path)
-        if not self.settings.shared.is_local:
-            folder = self.settings.folder / outcome.place / folder.name
+        if not self.settings.shared_output.is_local:
+            folder = self.settings.folder / outcome.relative_folder / folder.name
             checkpoint.to_directory(folder)
         outcome.folder = folder
         outcome.metrics = json.loads((folder / RESULT).read_bytes())
@@ -174,7 +175,7 @@ class TrialLog(Callback):
         else:
             self.progress.finish(outcome.name, outcome.metrics)
         self.launch_log.end_trial(outcome.key, cause=outcome.cause)
-        state_file(self.settings.place, trial.config["point"]).remove()
+        state_file(self.settings.storage, _spec_of(trial)).remove()
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -198,6 +199,10 @@ class TrialLog(Callback):
         outcome.cause = cause.split(NEWLINE)[-1]
         self.launch_log.end_trial(outcome.key, cause=cause)
         self.progress.fail(outcome.name, outcome.cause)
+
+
+def _spec_of(trial: Trial) -> TrialSpec:
+    return TrialSpec.from_point(trial.config["point"])
 
 
 def _cause(trial: Trial) -> str:

@@ -9,86 +9,71 @@ from dataclasses import dataclass
 import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
-from rich.console import Console
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
+from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
-from tuning.execution.trial import Shared
-from tuning.tracking.launch_folder import Settings
-from tuning.tracking.launch_log import LaunchLog
+from tuning.execution.trial import TrialContext
+from tuning.tracking.launch_folder import LaunchSettings
+from tuning.tracking.record import Launch
 from tuning.training.builders import build_classifier, build_optimizer, parameter_groups
-from tuning.training.inputs import LoadedSplit, Material, build_material, without_test
+from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, without_test
 from tuning.training.trainer import batch_loss
 
 _PATIENCE = 300.0  # seconds for a node to measure a step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workshop:
-    """Where trials run, and who is told: made once a launch, inside a Ray session."""
+class ExecutionContext:
+    """Where the trials of a launch run: made once a launch, inside a Ray session.
 
-    prepared: Prepared
-    settings: Settings
-    launch_log: LaunchLog
-    console: Console
-    shared: Shared
+    ``trial_context`` is what every trial is given, ``resources`` what Ray reserves for each.
+    """
+
+    launch: Launch
+    trial_context: TrialContext
     resources: Mapping[str, float]
 
     @property
-    def report_timeout(self) -> float:
-        """Return the seconds without a report after which a trial hangs."""
-        return self.prepared.experiment.report_timeout
+    def settings(self) -> LaunchSettings:
+        """Return where the launch writes."""
+        return self.launch.settings
 
 
-def open_workshop(
-    prepared: Prepared,
-    settings: Settings,
-    launch_log: LaunchLog,
-    console: Console,
-    *,
-    with_test: bool = True,
-) -> Workshop:
+def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     """Build what trials share and put it where each finds it, once; needs a Ray session.
 
     The driver keeps no copy, and each node of a cluster gets one, which its trials read in place.
 
     Args:
-        prepared: The experiment.
-        settings: Where it writes.
-        launch_log: Where they are recorded.
-        console: Shows the frozen layers' progress.
+        launch: The launch that the trials belong to.
         with_test: Whether trials get the test split; those of a search do not.
     """
+    prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
-        check_nodes(settings, console)
+        check_nodes(settings, launch.console)
     references: dict[int, ray.ObjectRef] = {}
     resources: dict[str, float] = {}
     for depth in prepared.depths:
-        material = build_material(prepared, depth, settings.output, console)
+        with encoding_progress(launch.console, prepared, depth) as advance:
+            inputs = build_inputs(prepared, depth, settings.output, advance)
         # the fewest frozen layers come first, and train the most
-        resources = resources or trial_resources(prepared, material, depth)
-        references[depth] = ray.put(material if with_test else without_test(material))
+        resources = resources or trial_resources(prepared, inputs, depth)
+        references[depth] = ray.put(inputs if with_test else without_test(inputs))
     depths = {trial.freezing: prepared.depth_of(trial) for trial in prepared.trials}
-    shared = Shared(
-        materials={str(freezing): references[depth] for freezing, depth in depths.items()},
+    trial_context = TrialContext(
+        inputs={str(freezing): references[depth] for freezing, depth in depths.items()},
         threads=int(resources["cpu"]),
-        place=settings.place,
+        storage=settings.storage,
     )
-    return Workshop(
-        prepared=prepared,
-        settings=settings,
-        launch_log=launch_log,
-        console=console,
-        shared=shared,
-        resources=resources,
-    )
+    return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
 
 
-def trial_resources(prepared: Prepared, material: Material, depth: int) -> dict[str, float]:
+def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dict[str, float]:
     """Return what Ray gives each trial: a core, or a core and a measured share of a GPU.
 
     Args:
@@ -104,20 +89,20 @@ def trial_resources(prepared: Prepared, material: Material, depth: int) -> dict[
         trials = [trial for trial in prepared.trials if prepared.depth_of(trial) == depth]
         largest = max(trials, key=lambda trial: trial.batch_size)
         here = torch.cuda.is_available()
-        share = (measure_share if here else _measure_on_a_node)(largest, material)
+        share = (measure_share if here else _measure_on_a_node)(largest, inputs)
     return {"cpu": 1, "gpu": float(share)}
 
 
-def measure_share(trial: TrialConfig, material: Material) -> float:
+def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
     """Return the fraction of this machine's GPU that a trial needs, by a step of training."""
-    model = build_classifier(trial, material)
-    peak = measure_peak_bytes(model, material.splits["train"], trial)
+    model = build_classifier(trial, inputs)
+    peak = measure_peak_bytes(model, inputs.splits["train"], trial)
     share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
     torch.cuda.empty_cache()
     return share
 
 
-def _measure_on_a_node(trial: TrialConfig, material: Material) -> float:
+def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:
     """Return the same of a GPU in the cluster, where this machine has none.
 
     Raises:
@@ -125,7 +110,7 @@ def _measure_on_a_node(trial: TrialConfig, material: Material) -> float:
     """
     measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
     try:
-        return ray.get(measure.remote(trial, material), timeout=_PATIENCE)
+        return ray.get(measure.remote(trial, inputs), timeout=_PATIENCE)
     except (RayError, GetTimeoutError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(
@@ -161,8 +146,8 @@ def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfi
     return torch.cuda.max_memory_allocated()
 
 
-def places_for(shop: Workshop) -> int:
+def concurrent_trials(context: ExecutionContext) -> int:
     """Return how many trials run at a time: as many as cores, or shares of GPUs, allow."""
     have = ray.cluster_resources()
-    wanted = {"CPU": shop.resources["cpu"], "GPU": shop.resources.get("gpu", 0)}
+    wanted = {"CPU": context.resources["cpu"], "GPU": context.resources.get("gpu", 0)}
     return max(1, min(int(have.get(kind, 0) / need) for kind, need in wanted.items() if need))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,46 +11,73 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from measures.objective import VALIDATION_F1, flags_of
 from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
-from tuning.execution.context import open_workshop
+from tuning.execution.context import open_context
 from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank
 from tuning.execution.trial_checkpoint import STATES
-from tuning.execution.tuner import run_points
-from tuning.system.console import notice_on, save_picture
-from tuning.system.storage_path import Place
-from tuning.tracking.launch_folder import Settings, make_settings
-from tuning.tracking.launch_log import FIGURES, LaunchLog
-from tuning.tracking.record import keep_inputs, recorded
+from tuning.execution.trial_spec import GRID, TrialSpec
+from tuning.execution.tuner import run_specs
+from tuning.system.console import save_picture
+from tuning.system.storage_path import StoragePath
+from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
+from tuning.tracking.launch_log import FIGURES
+from tuning.tracking.record import Launch, keep_inputs, recording
+
+_AT = "_at_threshold"
+_SCORES = ("accuracy", "f1", "precision", "recall")
+_HEADERS = ("acc", "F1", "P", "R")
 
 
-def launch(
-    prepared: Prepared, settings: Settings, log: LaunchLog, console: Console
-) -> list[Outcome]:
-    """Run every trial and return what became of each, in the order of the grid.
+def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, console: Console) -> int:
+    """Return 0 if every trial finished, else 1, after printing the results.
+
+    Args:
+        prepared: The experiment.
+        resumed: The folder of the interrupted launch that is resumed; None to begin one.
+        options: The command line's.
+        console: Shows all of it.
+    """
+    settings = make_settings(options, prepared.experiment.name, resumed)
+    with recording(prepared, settings, console) as launch:
+        outcomes = rank(run_grid(launch))
+        rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
+        table = result_table(table_title(prepared), rows)
+        picture = settings.folder / "table.svg"
+        save_picture([table], picture, "python tuning/run_grid.py")
+        launch.log.keep(picture, FIGURES)
+    console.print(table)
+    _print_next(outcomes, settings, options, console)
+    return print_failed(outcomes, settings.storage, console)
+
+
+def run_grid(launch: Launch) -> list[Outcome]:
+    """Run every trial and return the outcomes in the order of the grid.
 
     A trial that fails is recorded and does not stop the others. Those that a resumed launch has
     behind it are not run again. Needs a Ray session.
     """
+    prepared, settings, log = launch.prepared, launch.settings, launch.log
     names = trial_names(prepared.trials)
-    points = {
-        name: {"trial": trial.model_dump()}
+    specs = [
+        TrialSpec(name=name, trial=trial)
         for name, trial in zip(names, prepared.trials, strict=True)
-    }
-    done = finished_trials(log, settings.folder, "grid", names, notice_on(console))
-    left = {name: point for name, point in points.items() if name not in done}
+    ]
+    done = finished_trials(launch, GRID, names)
+    left = [spec for spec in specs if spec.name not in done]
     with ThreadPoolExecutor(1) as aside:
-        kept = aside.submit(keep_inputs, prepared, settings.folder, log)
-        shop = open_workshop(prepared, settings, log, console) if left else None
+        kept = aside.submit(keep_inputs, launch)
+        context = open_context(launch) if left else None
         kept.result()
-    if shop is not None:
-        done |= run_points(shop, left)
+    if context is not None:
+        done |= run_specs(context, left)
     outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
     best = rank(outcomes)[0].metrics if outcomes else {}
     log.end_parent(failed=failed, summary=best)
-    (settings.place / STATES).remove()
+    (settings.storage / STATES).remove()
     return outcomes
 
 
@@ -64,59 +90,30 @@ def trial_names(trials: list[TrialConfig]) -> list[str]:
     ]
 
 
-def run(
-    prepared: Prepared, resumed: Path | None, args: argparse.Namespace, console: Console
-) -> int:
-    """Return 0 if every trial finished, else 1, after printing what came out.
-
-    Args:
-        prepared: The experiment.
-        resumed: The folder of the interrupted launch to go on with.
-        args: Of the command line.
-        console: Shows all of it.
-    """
-    settings = make_settings(args, prepared.experiment.name, resumed)
-    with recorded(prepared, settings, console) as log:
-        outcomes = rank(launch(prepared, settings, log, console))
-        rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
-        table = result_table(table_title(prepared), rows)
-        picture = settings.folder / "table.svg"
-        save_picture([table], picture, "python tuning/run_grid.py")
-        log.keep(picture, FIGURES)
-    console.print(table)
-    _print_next(outcomes, settings, args, console)
-    return print_failed(outcomes, settings.place, console)
-
-
-def print_failed(outcomes: list[Outcome], place: Place, console: Console) -> int:
+def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:
     """Name the trials that failed and their logs in a last line; return 1 if there are any."""
     failed = [outcome for outcome in outcomes if outcome.cause is not None]
     if not failed:
         return 0
     for outcome in failed:
         console.print(Text(f"{outcome.name}: {outcome.cause}", style="red"), soft_wrap=True)
-    logs = ", ".join(f"{o.name} ({place / o.place / 'error.txt'})" for o in failed)
+    logs = ", ".join(f"{o.name} ({storage / o.relative_folder / 'error.txt'})" for o in failed)
     text = f"failed: {len(failed)} of {len(outcomes)} trials: {logs}"
     console.print(Text(text, style="red"), soft_wrap=True)
     return 1
 
 
 def _print_next(
-    outcomes: list[Outcome], settings: Settings, args: argparse.Namespace, console: Console
+    outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
 ) -> None:
     store = hide_passwords(settings.tracking_uri)
     lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
-    ui = f"mlflow ui --backend-store-uri {store}" if args.tracking_uri else "make ui"
+    ui = f"mlflow ui --backend-store-uri {store}" if not options.own_store else "make ui"
     lines.append(f"  {ui:<60}  compare the trials in a browser")
     console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
-
-
-_AT = "_at_threshold"
-_SCORES = ("accuracy", "f1", "precision", "recall")
-_HEADERS = ("acc", "F1", "P", "R")
 
 
 def result_table(
@@ -146,7 +143,7 @@ def result_table(
     table.add_column("flags", no_wrap=True)
     for config, metrics, cause in rows:
         names = [f"test_{metric}{suffix}" for suffix in ("", _AT) for metric in _SCORES]
-        scores = [_number(metrics, name) for name in ("val_f1" + _AT, "test_auc", *names)]
+        scores = [_number(metrics, name) for name in (VALIDATION_F1, "test_auc", *names)]
         settings = [str(getattr(config, name)) for name in varied]
         table.add_row(*settings, *scores, _flags(metrics, cause))
     return table
@@ -157,8 +154,7 @@ def _number(metrics: Mapping[str, float], name: str) -> str:
 
 
 def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
-    flags = [name for name in ("collapsed", "diverged") if metrics.get(name)]
-    return "failed" if cause is not None else ", ".join(flags)
+    return "failed" if cause is not None else ", ".join(flags_of(metrics))
 
 
 def table_title(prepared: Prepared) -> str:

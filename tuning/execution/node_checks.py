@@ -14,9 +14,10 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
+from measures.passwords import first_line
 from tuning.execution.ray_session import ClusterError
-from tuning.system.storage_path import Place, first_line
-from tuning.tracking.launch_folder import Settings
+from tuning.system.storage_path import StoragePath
+from tuning.tracking.launch_folder import LaunchSettings
 
 # what decides the numbers of a trial, or reads what the driver sends
 _PACKAGES = ("numpy", "pyarrow", "pydantic", "ray", "safetensors", "scikit-learn", "tokenizers",
@@ -26,14 +27,14 @@ _PATIENCE = 60.0  # seconds for a node to start a process and answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class NodeReport:
     """What a machine said: its versions by package, and why it does not reach the results."""
 
     versions: dict[str, str]
     problem: str | None
 
 
-def check_nodes(settings: Settings, console: Console) -> None:
+def check_nodes(settings: LaunchSettings, console: Console) -> None:
     """Check that every machine reaches the results and has the driver's versions; say what it is.
 
     Needs a Ray session in a cluster.
@@ -44,16 +45,16 @@ def check_nodes(settings: Settings, console: Console) -> None:
     """
     console.print(f"Cluster: {describe_cluster()}", highlight=False, soft_wrap=True)
     console.print(
-        f"Every node needs {settings.shared} and the versions of constraints.txt; code and states "
-        "travel to it. The log is written by this program alone, which alone needs "
+        f"Every node needs {settings.shared_output} and the versions of constraints.txt; code and "
+        "states travel to it. The log is written by this program alone, which alone needs "
         "--tracking-uri.",
         highlight=False,
         soft_wrap=True,
         markup=False,
     )
-    if not settings.resumed and not settings.place.is_local and not settings.place.is_empty():
-        raise ClusterError(f"{settings.place}: belongs to another launch; start again")
-    probe = settings.shared / _PROBES / uuid.uuid4().hex
+    if not settings.resumed and not settings.storage.is_local and not settings.storage.is_empty():
+        raise ClusterError(f"{settings.storage}: belongs to another launch; start again")
+    probe = settings.shared_output / _PROBES / uuid.uuid4().hex
     token = uuid.uuid4().bytes
     try:
         (probe / "driver").write(token)
@@ -74,13 +75,13 @@ def _alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _ask(probe: Place, token: bytes) -> dict[str, Answer | str]:
+def _ask(probe: StoragePath, token: bytes) -> dict[str, NodeReport | str]:
     """Return what each machine answered, by its address; a text says why there is no answer."""
     asked = {}
     for node in _alive():
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         # an actor, as a trial is: what keeps one from starting keeps the other
-        actor: Any = ray.remote(Node).options(num_cpus=0, scheduling_strategy=there).remote()
+        actor: Any = ray.remote(NodeProbe).options(num_cpus=0, scheduling_strategy=there).remote()
         own = probe / node["NodeID"]
         name = f"{node['NodeManagerAddress']} ({node['NodeID'][:6]})"
         asked[name] = actor.answer.remote(probe / "driver", own, token)
@@ -88,7 +89,7 @@ def _ask(probe: Place, token: bytes) -> dict[str, Answer | str]:
     return {name: _answer_of(reference) for name, reference in asked.items()}
 
 
-def _answer_of(reference: ray.ObjectRef) -> Answer | str:
+def _answer_of(reference: ray.ObjectRef) -> NodeReport | str:
     try:
         return ray.get(reference, timeout=0)
     except GetTimeoutError:
@@ -97,10 +98,10 @@ def _answer_of(reference: ray.ObjectRef) -> Answer | str:
         return f"cannot run the tuner: {str(error).strip().splitlines()[-1]}"
 
 
-class Node:
+class NodeProbe:
     """Answers for the machine on which it runs."""
 
-    def answer(self, theirs: Place, own: Place, token: bytes) -> Answer:
+    def answer(self, theirs: StoragePath, own: StoragePath, token: bytes) -> NodeReport:
         """Return what the machine has, after reading and writing where results go.
 
         Args:
@@ -115,7 +116,7 @@ class Node:
             own.write(token)
         except OSError as error:
             problem = first_line(error)
-        return Answer(versions=versions(), problem=problem)
+        return NodeReport(versions=versions(), problem=problem)
 
 
 def versions() -> dict[str, str]:
@@ -129,7 +130,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _problems(answers: dict[str, Answer | str]) -> Iterable[str]:
+def _problems(answers: dict[str, NodeReport | str]) -> Iterable[str]:
     wanted = versions()
     for name, found in answers.items():
         if isinstance(found, str):

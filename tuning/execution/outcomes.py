@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from measures.objective import VALIDATION_F1, is_sound
 from models.checkpoint import CARD
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.execution.trial import RESULT
-from tuning.system.atomic_files import SUMS, DamagedError, check_sealed
-from tuning.tracking.launch_log import LaunchLog, Recorded
+from tuning.execution.trial_spec import stage_folder, trial_key
+from tuning.system.atomic_files import SUMS, DamagedError, verify_checksums
+from tuning.system.console import notify
+from tuning.tracking.launch_log import LaunchLog, RunRecord
+from tuning.tracking.record import Launch
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,33 +34,25 @@ class Outcome:
     cause: str | None = None
 
     @property
-    def place(self) -> str:
+    def relative_folder(self) -> str:
         """Return the trial's folder in that of the launch: those of a grid need no stage's."""
         return self.key.removeprefix("grid/")
 
 
-def trial_key(name: str, tags: Mapping[str, str]) -> str:
-    """Return what a launch's log calls a trial: its stage and its name."""
-    return f"{tags.get('stage', 'grid')}/{name}"
-
-
-def finished_trials(
-    log: LaunchLog, folder: Path, stage: str, names: Iterable[str], tell: Callable[[str], None]
-) -> dict[str, Outcome]:
+def finished_trials(launch: Launch, stage: str, names: Iterable[str]) -> dict[str, Outcome]:
     """Return the outcomes of a stage's trials that need not be run, by name.
 
-    A trial whose files were altered is told of and is not among them.
+    A trial whose files were altered is reported and is not among them.
 
     Args:
-        log: Of the launch.
-        folder: With a folder for each trial.
-        stage: Of the trials.
-        names: Of the trials.
-        tell: Shows a notice.
+        launch: The launch that they belong to.
+        stage: What the trials are for.
+        names: Names of the trials.
     """
-    found = {}
+    found, log = {}, launch.log
+    folder = launch.settings.folder / stage_folder(stage)
     for name in names:
-        run = log.runs.get(trial_key(name, {"stage": stage}))
+        run = log.runs.get(trial_key(stage, name))
         if run is None:
             continue
         if run.status == "FAILED":
@@ -65,20 +61,20 @@ def finished_trials(
         try:
             saved = find_sealed(folder / name)
         except DamagedError as error:
-            tell(f"{error}; the trial runs again")
+            notify(launch.console, f"{error}; the trial runs again")
             continue
         if saved is not None:
             found[name] = _settle(log, run, saved)
     return found
 
 
-def failed(run: Recorded) -> Outcome:
+def failed(run: RunRecord) -> Outcome:
     """Return the outcome of a trial that failed."""
     cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
     return outcome_of(run, {}, cause=cause)
 
 
-def _settle(log: LaunchLog, run: Recorded, saved: Path) -> Outcome:
+def _settle(log: LaunchLog, run: RunRecord, saved: Path) -> Outcome:
     """Return the outcome that lies in a trial's files; record what the log lacks of it."""
     metrics = json.loads((saved / RESULT).read_bytes())
     log.log_outcome(run.key, metrics, saved)
@@ -88,7 +84,7 @@ def _settle(log: LaunchLog, run: Recorded, saved: Path) -> Outcome:
 
 
 def outcome_of(
-    run: Recorded,
+    run: RunRecord,
     metrics: Mapping[str, float],
     folder: Path | None = None,
     cause: str | None = None,
@@ -119,7 +115,7 @@ def find_sealed(folder: Path) -> Path | None:
     """
     for saved in sorted(folder.glob("checkpoint_*"), reverse=True):
         if (saved / SUMS).exists():
-            check_sealed(saved)
+            verify_checksums(saved)
             return saved
     return None
 
@@ -135,9 +131,8 @@ def rank(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes best first by validation F1; collapsed, diverged, failed ones last."""
 
     def key(outcome: Outcome) -> tuple[bool, bool, float]:
-        metrics = outcome.metrics
-        flagged = bool(metrics.get("collapsed") or metrics.get("diverged"))
-        return outcome.cause is not None, flagged, -metrics.get("val_f1_at_threshold", 0.0)
+        flagged = not is_sound(outcome.metrics)
+        return outcome.cause is not None, flagged, -outcome.metrics.get(VALIDATION_F1, 0.0)
 
     return sorted(outcomes, key=key)
 

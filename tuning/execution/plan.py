@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
+from tuning.system.console import notify, print_rows
 
 _CORE_RATE = 70e9  # operations a second of one core here in training, see README
 _FROZEN_CORE_RATE = 110e9  # the same in the frozen pass, whose batches are larger
@@ -32,17 +32,14 @@ def print_plan(prepared: Prepared, console: Console) -> None:
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "cost": f"about {max(minutes, 0.1):.1f} minutes on these {cores} cores without a GPU",
     }
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in rows.items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    console.print(table)
+    print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
 
 
 def print_notices(prepared: Prepared, console: Console) -> None:
     """Print what was replaced or cut, a line each."""
     for notice in prepared.notices:
-        console.print(Text(f"Notice: {notice}", style="bold yellow"), soft_wrap=True)
+        notify(console, notice)
 
 
 def source_rows(prepared: Prepared) -> dict[str, str]:

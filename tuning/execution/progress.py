@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from tuning.system.console import notice_on
+from measures.objective import VALIDATION_F1, flags_of
+from tuning.data.prepared import Prepared
+from tuning.system.console import notify
 
 
 class Progress:
@@ -66,17 +76,16 @@ class Progress:
 
     def tell(self, sentence: str) -> None:
         """Show a notice above the bars."""
-        notice_on(self._console)(sentence)
+        notify(self._console, sentence)
 
     def finish(self, name: str, metrics: Mapping[str, float]) -> None:
         """Turn a finished trial into a line."""
-        flags = [flag for flag in ("collapsed", "diverged") if metrics.get(flag)]
         scores = " ".join(
             f"{label} {metrics[key]:.3f}"
-            for label, key in (("val F1", "val_f1_at_threshold"), ("val AUC", "val_auc"))
+            for label, key in (("val F1", VALIDATION_F1), ("val AUC", "val_auc"))
             if key in metrics
         )
-        self._end(name, f"{scores} {' '.join(flags)}", "green")
+        self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
 
     def fail(self, name: str, cause: str) -> None:
         """Turn a failed trial into a line with its cause."""
@@ -91,3 +100,23 @@ class Progress:
         if name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))
         self._bars.advance(self._all)
+
+
+@contextmanager
+def encoding_progress(
+    console: Console, prepared: Prepared, depth: int
+) -> Iterator[Callable[[int], None]]:
+    """Give what advances a bar over the rows that the frozen layers encode; a pipe gets none."""
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total} rows"),
+        TextColumn("{task.speed:.0f} pairs/s" if console.is_terminal else ""),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    total = sum(table.rows for table in prepared.tokens.splits.values())
+    with bars:
+        task = bars.add_task(f"{depth} frozen layers", total=total, speed=0)
+        yield lambda rows: bars.advance(task, rows)

@@ -16,7 +16,7 @@ from typing import Any
 
 from measures.passwords import hide_passwords
 from tuning.system.project import ROOT
-from tuning.system.signals import interruptible
+from tuning.system.signals import handle_signals
 
 logger = logging.getLogger(__name__)
 _PACKAGES = ("measures", "models", "tuning")  # what a trial imports of this project
@@ -33,7 +33,7 @@ class ClusterError(OSError):
     """A cluster that cannot be used; the message names what, and the way out."""
 
 
-def settle_environment(address: str | None) -> None:
+def set_ray_defaults(address: str | None) -> None:
     """Tell Ray what it reads from the environment; before anything imports it.
 
     Args:
@@ -68,7 +68,7 @@ def check_address(address: str | None) -> None:
             "Ray's client the search would run on the head node, away from its journal: start "
             "the command there with --address auto, or send it with ray job submit"
         )
-    said = _knock(address) if address != "auto" else None
+    said = _probe_port(address) if address != "auto" else None
     if said is None:
         said = _join(address)
     if said is not None:
@@ -78,7 +78,7 @@ def check_address(address: str | None) -> None:
         )
 
 
-def _knock(address: str) -> str | None:
+def _probe_port(address: str) -> str | None:
     """Return why nothing listens there; None if something does."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
@@ -110,14 +110,14 @@ def _join(address: str) -> str | None:
 @contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
     """Start Ray here, or join the cluster at ``address``; leave no process of ours behind."""
-    settle_environment(address)
+    set_ray_defaults(address)
     import ray
     import ray._private.worker as outlet
 
     outlet.print_to_stdstream = _tell  # Ray has no setting for what it prints of a lost node
     # a cluster's nodes run this very code, whatever is installed there
     code = {"py_modules": [str(ROOT / name) for name in _PACKAGES]} if address else None
-    with interruptible() as listen:
+    with handle_signals() as listen:
         try:
             ray.init(
                 address=address or "local",

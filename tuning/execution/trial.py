@@ -6,40 +6,43 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import ray
 import torch
 
+from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
+from models.precision import choose_device
 from tuning.config.experiment import TrialConfig
-from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
-from tuning.system.storage_path import Place
+from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
+from tuning.execution.trial_spec import TrialSpec
+from tuning.system.storage_path import StoragePath
 from tuning.training.attention_maps import (
     map_errors,
     write_attention,
 )
 from tuning.training.builders import build_classifier, head_arguments
 from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
-from tuning.training.inputs import LoadedSplit, Material
-from tuning.training.trainer import EpochResult, Training
+from tuning.training.inputs import LoadedSplit, SharedInputs
+from tuning.training.trainer import EpochResult, Trainer
 
 RESULT = "result.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shared:
+class TrialContext:
     """Where each trial finds its material: a reference by value of ``freezing``.
 
-    ``threads`` are those it may use, ``place`` is the launch's, which all machines reach.
+    ``threads`` are those it may use, ``storage`` is the launch's, which all machines reach.
     """
 
-    materials: Mapping[str, ray.ObjectRef]
+    inputs: Mapping[str, ray.ObjectRef]
     threads: int
-    place: Place
+    storage: StoragePath
 
 
 class BestEpoch:
@@ -56,9 +59,9 @@ class BestEpoch:
 
     def update(self, model: Classifier, result: EpochResult) -> None:
         """Keep the model's weights if this epoch is better than all before."""
-        sound = not result.collapsed
-        if not result.diverged and (sound, result.objective) > (self._sound, self.objective):
-            self.epoch, self.objective, self._sound = result.epoch, result.objective, sound
+        rank = (not result.collapsed, result.objective)
+        if not result.diverged and rank > (self._sound, self.objective):
+            self.epoch, (self._sound, self.objective) = result.epoch, rank
             self._state = self._copy(model)
 
     def restore(self, model: Classifier) -> None:
@@ -80,7 +83,7 @@ class BestEpoch:
         return {name: weight.clone() for name, weight in model.trained_state().items()}
 
 
-def run_trial(config: dict[str, Any], shared: Shared) -> None:
+def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Train the configuration Ray chose and report each epoch; the driver writes the log.
 
     It goes on from where the same configuration was left in this launch, if it was. What is
@@ -88,39 +91,42 @@ def run_trial(config: dict[str, Any], shared: Shared) -> None:
     checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
     ever holds them.
     """
-    point = config["point"]
-    trial = TrialConfig(**point["trial"])
-    material, device = prepare_worker(trial, shared)
+    spec = TrialSpec.from_point(config["point"])
+    trial = spec.trial
+    inputs, device = set_up_worker(trial, context)
     started = time.perf_counter()
-    splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
-    model = build_classifier(trial, material).to(device)
-    training = Training(model, splits["train"], splits["validation"], trial)
+    splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
+    model = build_classifier(trial, inputs).to(device)
+    training = Trainer(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
-    under_way = UnderWay(state_file(shared.place, point), {"training": training, "best": best})
-    before = under_way.seconds
+    checkpoint = TrialCheckpoint(
+        state_file(context.storage, spec), {"training": training, "best": best}
+    )
+    before = checkpoint.seconds
     while not training.finished:
         result = training.run_epoch()
         best.update(model, result)
-        under_way.report(epoch_metrics(result, best.objective))
+        checkpoint.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
-    maps = map_errors(model, splits, material, evaluation)
-    metrics = evaluation.metrics | {
+    maps = map_errors(model, splits, inputs, evaluation)
+    of_training = {
         "best_epoch": best.epoch,
         "diverged": float(training.result is not None and training.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }
+    evaluation = replace(evaluation, metrics=evaluation.metrics | of_training)
     with tempfile.TemporaryDirectory() as folder:
-        save_outcome(Path(folder), model, trial, material, evaluation, metrics)
+        save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
-        under_way.finish(best.objective, Path(folder))
+        checkpoint.finish(best.objective, Path(folder))
 
 
-def prepare_worker(trial: TrialConfig, shared: Shared) -> tuple[Material, torch.device]:
-    """Return what the trial shares with others and where it runs; set its threads."""
-    torch.set_num_threads(shared.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return ray.get(shared.materials[str(trial.freezing)]), device
+def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
+    """Set the worker's threads; return what the trial shares with others, and its device."""
+    torch.set_num_threads(context.threads)
+    device = choose_device()
+    return ray.get(context.inputs[str(trial.freezing)]), device
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
@@ -139,26 +145,23 @@ def save_outcome(
     folder: Path,
     model: Classifier,
     trial: TrialConfig,
-    material: Material,
+    inputs: SharedInputs,
     evaluation: Evaluation,
-    metrics: dict[str, float],
 ) -> None:
     """Write the classifier, every prediction, the confusion counts and the metrics."""
     card = {
-        **material.card,
-        "head": head_arguments(trial, material.width),
-        "precision": material.precision,
+        **inputs.card,
+        "head": head_arguments(trial, inputs.width),
+        "precision": inputs.precision,
         "trial": trial.model_dump(),
-        "metrics": metrics,
+        "metrics": evaluation.metrics,
     }
     save_classifier(folder / "model", model, card)
-    save_predictions(folder, metrics, evaluation, material)
+    save_predictions(folder, evaluation, inputs)
 
 
-def save_predictions(
-    folder: Path, metrics: dict[str, float], evaluation: Evaluation, material: Material
-) -> None:
+def save_predictions(folder: Path, evaluation: Evaluation, inputs: SharedInputs) -> None:
     """Write every prediction, the confusion counts and the metrics."""
-    write_predictions(folder / "predictions.csv", evaluation, material.index)
+    write_predictions(folder / "predictions.csv", evaluation, inputs.index)
     write_confusion(folder / "confusion.json", evaluation)
-    (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (folder / RESULT).write_text(json.dumps(evaluation.metrics, indent=2) + "\n", encoding="utf-8")

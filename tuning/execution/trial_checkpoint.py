@@ -10,25 +10,24 @@ from typing import Any, Protocol
 
 from ray import tune
 
-from tuning.system.atomic_files import DamagedError, DiskError, seal, space_error
+from measures.objective import OBJECTIVE
+from tuning.execution.trial_spec import TrialSpec
+from tuning.system.atomic_files import DamagedError, DiskError, space_error, write_checksums
 from tuning.system.checkpoint_file import FORMAT, load_state, save_state
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 STATES = "states"  # a folder in that of the launch
 
 
-def state_file(folder: Place, point: Mapping[str, Any]) -> Place:
-    """Return the file of a point: of its configuration, its seeds and its tags.
+def state_file(folder: StoragePath, spec: TrialSpec) -> StoragePath:
+    """Return the state file of a trial: named by all that the trial is given.
 
     Args:
-        folder: Of the launch, where all machines reach it.
-        point: What a trial is given.
+        folder: Folder of the launch, where all machines reach it.
+        spec: What the trial is given.
     """
-    text = json.dumps({"format": FORMAT, **point}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **spec.to_point()}, sort_keys=True)
     return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
-
-
-OBJECTIVE = "best_val_f1_at_threshold"
 
 
 class Stateful(Protocol):
@@ -43,7 +42,7 @@ class Stateful(Protocol):
         ...
 
 
-class UnderWay:
+class TrialCheckpoint:
     """Keeps where a trial stands, and goes on from there if it was begun before.
 
     A file that was altered counts as none: the trial starts from its first epoch.
@@ -53,7 +52,7 @@ class UnderWay:
         parts: All that the next epoch depends on, by name; given their states if there are any.
     """
 
-    def __init__(self, path: Place, parts: Mapping[str, Stateful]) -> None:
+    def __init__(self, path: StoragePath, parts: Mapping[str, Stateful]) -> None:
         self.path = path
         self.parts = parts
         self.epochs: list[dict[str, Any]] = []
@@ -89,11 +88,11 @@ class UnderWay:
         Raises:
             DiskError: If the disk is full or cannot be written.
         """
-        seal(folder)
+        write_checksums(folder)
         checkpoint = tune.Checkpoint.from_directory(folder)
         try:
             tune.report({OBJECTIVE: objective, "finished": True}, checkpoint=checkpoint)
         except OSError as error:
             size = sum(file.stat().st_size for file in folder.rglob("*"))
-            place = Path(tune.get_context().get_trial_dir())
-            raise DiskError(space_error(place / "checkpoint", size, error)) from error
+            trial_folder = Path(tune.get_context().get_trial_dir())
+            raise DiskError(space_error(trial_folder / "checkpoint", size, error)) from error

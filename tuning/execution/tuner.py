@@ -1,103 +1,125 @@
-"""From a prepared experiment to its outcomes: share the activations, run Ray Tune, log."""
+"""Ray Tune set up for our trials: one way to run them, whether a grid or Optuna draws them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+from measures.objective import OBJECTIVE
+from measures.passwords import first_line
 from tuning.execution.callbacks import TrialLog
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.progress import Progress
 from tuning.execution.trial import run_trial
-from tuning.execution.trial_checkpoint import OBJECTIVE
+from tuning.execution.trial_spec import GRID, TrialSpec, stage_folder
 from tuning.system.atomic_files import DiskError, space_error
-from tuning.system.storage_path import Place, first_line
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import JournalError
-from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_folder import LaunchSettings
 
-RETRIES = 2  # of a trial whose worker died, from where it stood
+RETRIES = 2  # of a trial whose worker died, from its last epoch
+
+Trainable = Callable[..., None]
 
 
-def run_points(
-    shop: Workshop,
-    points: Mapping[str, dict[str, Any]],
-    stage: str = "",
-    function: Callable[..., None] = run_trial,
+def run_specs(
+    context: ExecutionContext,
+    specs: Sequence[TrialSpec],
+    stage: str = GRID,
+    function: Trainable = run_trial,
 ) -> dict[str, Outcome]:
-    """Run a trial for each point and return what became of each.
+    """Run a trial for each spec and return the outcomes by the trials' names.
 
     Args:
-        shop: Where they run.
-        points: What the function is given, by the trial's name in the log and as a folder:
-            ``trial``, and ``tags`` for the log.
-        stage: Of a search, which has a folder of its own in that of the launch.
+        context: Where they run.
+        specs: What each trial is given; every one has a name.
+        stage: What they are for; stages but the grid's have a folder in that of the launch.
         function: What a trial does.
 
     Raises:
-        JournalError: If the log cannot be written any more.
+        DiskError, JournalError: If results or the log cannot be written any more.
     """
-    given = [{"name": name, **point} for name, point in points.items()]
-    clear(shop.settings.folder / stage, points)
-    with Progress(shop.console, len(points)) as progress:
-        log = TrialLog(shop, progress)
+    clear(context.settings.folder / stage_folder(stage), [spec.name for spec in specs])
+    points = tune.grid_search([spec.to_point() for spec in specs])
+    outcomes = fit(context, function, stage, len(specs), param_space={"point": points})
+    return {outcome.name: outcome for outcome in outcomes}
+
+
+def fit(
+    context: ExecutionContext,
+    function: Trainable,
+    stage: str,
+    count: int,
+    *,
+    param_space: dict[str, Any] | None = None,
+    **choices: Any,  # noqa: ANN401 - of Ray's TuneConfig
+) -> list[Outcome]:
+    """Run ``count`` trials to their end, log and show them, and return their outcomes.
+
+    Args:
+        context: Where they run.
+        function: What a trial does.
+        stage: What the trials are for.
+        count: Number of trials, for the progress bar.
+        param_space: The trials themselves, where no searcher draws them.
+        choices: Further arguments of ``tune.TuneConfig``: searcher, scheduler, limits.
+
+    Raises:
+        DiskError, JournalError: If results or the log cannot be written any more.
+    """
+    settings = context.settings
+    with Progress(context.launch.console, count) as progress:
+        log = TrialLog(context, progress)
         tuner = tune.Tuner(
-            trainable(function, shop),
-            param_space={"point": tune.grid_search(given)},
+            _trainable(function, context),
+            param_space=param_space,
             tune_config=tune.TuneConfig(
                 metric=OBJECTIVE,
                 mode="max",
                 reuse_actors=True,
                 trial_name_creator=_name,
                 trial_dirname_creator=_name,
+                **choices,
             ),
-            run_config=run_config(log, shop.settings, stage),
+            run_config=_run_config(log, settings, stage_folder(stage)),
         )
-        run_tuner(tuner, shop.settings.place)
+        _run(tuner, settings.storage)
         log.close()
-    return {outcome.name: outcome for outcome in log.outcomes.values()}
+    return list(log.outcomes.values())
 
 
 def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
     """Return a trial's name; a closure would be written, with all it holds, for every trial."""
-    return trial.config["point"]["name"]
+    point = trial.config["point"]
+    return point.get("name") or f"{int(point['tags']['optuna_trial']):03d}"
 
 
-def run_tuner(tuner: tune.Tuner, place: Place) -> None:
-    """Run all trials.
-
-    Args:
-        tuner: Runs them.
-        place: Where Ray writes its own files.
-
-    Raises:
-        DiskError: If Ray cannot write its own files.
-        JournalError: If the log cannot be written any more.
-    """
+def _run(tuner: tune.Tuner, storage: StoragePath) -> None:
     try:
         tuner.fit()
     except (DiskError, JournalError):
         raise
     except OSError as error:
-        if not place.is_local:
-            raise DiskError(f"{place}: cannot be written: {first_line(error)}") from error
-        raise DiskError(space_error(Path(place.uri), None, error)) from error
+        if not storage.is_local:
+            raise DiskError(f"{storage}: cannot be written: {first_line(error)}") from error
+        raise DiskError(space_error(Path(storage.uri), None, error)) from error
 
 
-def trainable(function: Callable[..., None], shop: Workshop) -> Any:  # noqa: ANN401 - Ray's own
+def _trainable(function: Trainable, context: ExecutionContext) -> Any:  # noqa: ANN401 - Ray's own
     """Return the function as Ray runs it: with what is shared, and its resources."""
-    given = tune.with_parameters(function, shared=shop.shared)
-    return tune.with_resources(given, dict(shop.resources))
+    given = tune.with_parameters(function, context=context.trial_context)
+    return tune.with_resources(given, dict(context.resources))
 
 
-def run_config(log: TrialLog, settings: Settings, stage: str) -> tune.RunConfig:
+def _run_config(log: TrialLog, settings: LaunchSettings, folder: str) -> tune.RunConfig:
     """Return where Ray keeps results, that a failure is tried again, and stops no other trial."""
     return tune.RunConfig(
-        name=stage or settings.run_name,
-        storage_path=(settings.place if stage else settings.shared).uri,
+        name=folder or settings.run_name,
+        storage_path=(settings.storage if folder else settings.shared_output).uri,
         callbacks=[log],
         failure_config=tune.FailureConfig(max_failures=RETRIES),
         verbose=0,

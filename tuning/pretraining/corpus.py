@@ -149,9 +149,9 @@ def read_pair_text(folder: Path, heldout_fraction: float, seed: int) -> PairText
         raise DataError(f"{path}: must have two groups or more, one is held out, got {len(names)}")
     draw = np.random.default_rng([seed, 4])
     count = max(round(len(names) * heldout_fraction), 1)
-    held = np.isin(groups, draw.choice(names, count, replace=False))
-    training = _definitions(table, np.flatnonzero(~held), draw)
-    heldout = _definitions(table, np.flatnonzero(held), draw)
+    held_out = np.isin(groups, draw.choice(names, count, replace=False))
+    training = _definitions(table, np.flatnonzero(~held_out), draw)
+    heldout = _definitions(table, np.flatnonzero(held_out), draw)
     return PairText(
         training=training,
         heldout=heldout,

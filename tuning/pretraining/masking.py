@@ -85,9 +85,9 @@ class PackedText:
             number: Of the optimizer step.
             size: B; at most ``sequences``.
         """
-        epoch, place = divmod(number, self.sequences // size)
+        epoch, position = divmod(number, self.sequences // size)
         cut = int(np.random.default_rng([self.seed, 1, epoch]).integers(self.length - 1))
-        rows = self._shuffled(epoch)[place * size : (place + 1) * size]
+        rows = self._shuffled(epoch)[position * size : (position + 1) * size]
         draw = np.random.default_rng([self.seed, 2, number])
         return self._mask(self._gather(rows, cut), draw)
 
@@ -108,9 +108,9 @@ class PackedText:
     def _gather(self, rows: np.ndarray, cut: int) -> np.ndarray:
         """Return the ids of these sequences, int64 (B, T)."""
         step = self.length - 1
-        places = cut + rows[:, None] * step + np.arange(step)
+        positions = cut + rows[:, None] * step + np.arange(step)
         tokens = np.full((len(rows), self.length), self.vocabulary.start, dtype=np.int64)
-        tokens[:, 1:] = self.stream[places]
+        tokens[:, 1:] = self.stream[positions]
         return tokens
 
     def _mask(self, tokens: np.ndarray, draw: np.random.Generator) -> MaskedBatch:

@@ -21,7 +21,7 @@ from tuning.pretraining.wordpiece import (
     train_word_pieces,
     vocabulary_of,
 )
-from tuning.system.atomic_files import copy_whole
+from tuning.system.atomic_files import atomic_copy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
     if plan.init is not None:
         for name in (TOKENIZER, TOKENIZER_CONFIG):
             if (plan.init.folder / name).is_file() and not (folder / name).exists():
-                copy_whole(plan.init.folder / name, folder / name)
+                atomic_copy(plan.init.folder / name, folder / name)
     elif not (folder / TOKENIZER_CONFIG).exists():  # the last to be written
         assert plan.corpus is not None, "checked with the arguments"
         trained = train_word_pieces(plan.corpus.training, plan.recipe.vocabulary)

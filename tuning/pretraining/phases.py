@@ -11,21 +11,22 @@ import torch
 from rich.console import Console
 
 from models.masked_language_model import MaskedLanguageModel
+from models.precision import choose_device
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.progress import PretrainingProgress
 from tuning.pretraining.recipe import Phase
-from tuning.pretraining.trainer import Pretraining, StepResult, mean_loss
+from tuning.pretraining.trainer import MlmTrainer, StepResult, mean_loss
 from tuning.system.atomic_files import DamagedError
 from tuning.system.checkpoint_file import load_state, save_state
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.launch_log import PARENT, LaunchLog
 
 _POINTS = 20  # of each phase, at equal shares of its budget: scored, logged and kept
 _SCORED = 512  # held-out sequences at a point; at the end all are scored
-Point = dict[str, Any]  # phase, step, tokens, seconds, and the numbers that are logged
+EvalPoint = dict[str, Any]  # phase, step, tokens, seconds, and the numbers that are logged
 
 
-class Course:
+class PhaseRunner:
     """All phases of a recipe; ``points`` are what was reached so far.
 
     Args:
@@ -47,15 +48,15 @@ class Course:
         model: MaskedLanguageModel,
         *,
         precision: str,
-        state: Place,
+        state: StoragePath,
         log: LaunchLog,
     ) -> None:
         self.phases, self.texts, self.precision = phases, texts, precision
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = choose_device()
         self.model = model.to(self.device)
         self.state, self.log = state, log
         self._begun: dict[str, Any] | None = None
-        self.points: list[Point] = []
+        self.points: list[EvalPoint] = []
         try:
             found = load_state(state)
         except DamagedError as error:
@@ -79,9 +80,9 @@ class Course:
             with PretrainingProgress(console, name, training) as progress:
                 self._train(name, training, progress)
 
-    def prepare(self, name: str) -> Pretraining:
+    def prepare(self, name: str) -> MlmTrainer:
         """Return a phase before its first step, on the model as it is."""
-        return Pretraining(
+        return MlmTrainer(
             self.model,
             self.texts[name].training,
             self.phases[name],
@@ -89,7 +90,7 @@ class Course:
             device=self.device,
         )
 
-    def _train(self, name: str, training: Pretraining, progress: PretrainingProgress) -> None:
+    def _train(self, name: str, training: MlmTrainer, progress: PretrainingProgress) -> None:
         before = sum(p["steps"] for p in self.points if p["phase"] != name)
         since: list[StepResult] = []
         last = int(training.done_fraction * _POINTS)
@@ -103,8 +104,8 @@ class Course:
                 since = []
 
     def _reach(
-        self, name: str, training: Pretraining, since: list[StepResult], before: int
-    ) -> Point:
+        self, name: str, training: MlmTrainer, since: list[StepResult], before: int
+    ) -> EvalPoint:
         """Score, log and keep where the phase stands; return the point."""
         scores = training.score(self.texts[name].heldout, _SCORED)
         seconds, tokens = sum(r.seconds for r in since), sum(r.tokens for r in since)

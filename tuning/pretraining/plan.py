@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from tuning.config.experiment import ConfigError
-from tuning.data.sources import Source, find_data, find_encoder, read_places
+from tuning.data.sources import Source, find_data, find_encoder, read_locations
 from tuning.pretraining.corpus import Corpus, PairText, open_corpus, read_pair_text
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
+from tuning.system.console import print_rows
 from tuning.system.project import ROOT
 
 SCRATCH = "scratch"
 _OF_SCRATCH = re.compile(r"(shape\.\w+|vocabulary|attention)=")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PretrainingOptions:
+    """What the command line of ``pretrain.py`` asks for.
+
+    ``init`` and ``adapt`` name an encoder and a data set; ``config`` is a recipe, or None for the
+    shipped one; ``output`` is the absolute folder of the encoder that is made.
+    """
+
+    corpus: list[Path]
+    heldout: list[Path]
+    init: str
+    adapt: str | None
+    config: Path | None
+    overrides: list[str]
+    output: Path
+    tracking_uri: str
+    artifacts: Path
+    resume: bool
+    overwrite: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,31 +94,31 @@ def _budget(phase: Phase, length: int) -> str:
     return f"{phase.steps} steps of {phase.batch_size} x {length}: {tokens / 1e6:.1f}M tokens"
 
 
-def make_plan(args: argparse.Namespace) -> Plan:
-    """Return what the arguments of ``pretrain.py`` ask for.
+def make_plan(options: PretrainingOptions) -> Plan:
+    """Return what the options of ``pretrain.py`` ask for.
 
     Raises:
         ConfigError, CorpusError, DataError, EncoderError, SourceError, OSError: If it cannot be
             done, with what, why and the way out.
     """
-    _check_words(args)
-    scratch = args.init == SCRATCH
+    _check_words(options)
+    scratch = options.init == SCRATCH
     shipped = "pretrain_embedded.yaml" if scratch else "pretrain.yaml"
-    path = args.config or ROOT / "experiments" / shipped
-    recipe = load_recipe(path, args.overrides)
+    path = options.config or ROOT / "experiments" / shipped
+    recipe = load_recipe(path, options.overrides)
     if scratch and recipe.sequence_length > recipe.shape.positions:
         rule = f"must be at most shape.positions, {recipe.shape.positions}"
         raise ConfigError(str(path), [f"sequence_length: {rule}, got {recipe.sequence_length}"])
-    init = None if args.init == SCRATCH else find_encoder(args.init, strict=True)
+    init = None if options.init == SCRATCH else find_encoder(options.init, strict=True)
     encoder = _trainable(init.folder, recipe) if init else None
     corpus = pair_text = adapt = None
     paragraphs = 0
-    if args.corpus:
-        corpus = open_corpus(args.corpus, args.heldout, recipe.heldout_fraction)
+    if options.corpus:
+        corpus = open_corpus(options.corpus, options.heldout, recipe.heldout_fraction)
         paragraphs = sum(1 for _ in corpus.training())
         sum(1 for _ in corpus.heldout())  # its errors come now
-    if args.adapt is not None:
-        adapt = find_data(args.adapt, read_places(), strict=True)
+    if options.adapt is not None:
+        adapt = find_data(options.adapt, read_locations(), strict=True)
         pair_text = read_pair_text(adapt.folder, recipe.heldout_fraction, recipe.seed)
     return Plan(
         recipe=recipe,
@@ -112,7 +131,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     )
 
 
-def _check_words(args: argparse.Namespace) -> None:
+def _check_words(options: PretrainingOptions) -> None:
     """Refuse words that do not go together.
 
     Raises:
@@ -120,15 +139,15 @@ def _check_words(args: argparse.Namespace) -> None:
             of it has no place where an encoder brings its own.
     """
     problems = []
-    if not args.corpus and args.adapt is None:
+    if not options.corpus and options.adapt is None:
         problems.append("nothing to train on: give --corpus, --adapt or both")
-    elif not args.corpus and args.init == SCRATCH:
+    elif not options.corpus and options.init == SCRATCH:
         problems.append("--init scratch: needs --corpus: a vocabulary is made of its text")
-    if args.heldout and not args.corpus:
+    if options.heldout and not options.corpus:
         problems.append("--heldout: needs --corpus, of which it is a part")
-    if args.init != SCRATCH:
-        rule = f"is of an encoder from scratch; --init {args.init} has its own"
-        problems += [f"--set {o}: {rule}" for o in args.overrides if _OF_SCRATCH.match(o)]
+    if options.init != SCRATCH:
+        rule = f"is of an encoder from scratch; --init {options.init} has its own"
+        problems += [f"--set {o}: {rule}" for o in options.overrides if _OF_SCRATCH.match(o)]
     if problems:
         raise ConfigError("pretrain.py", problems)
 
@@ -155,7 +174,4 @@ def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print what will be trained on what."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in plan.describe().items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    console.print(table)
+    print_rows(console, plan.describe())

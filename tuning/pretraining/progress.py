@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from tuning.pretraining.trainer import Pretraining, StepResult
+from tuning.pretraining.trainer import MlmTrainer, StepResult
 
 _SMOOTH = 0.9  # of the speed that is shown
 
@@ -22,7 +22,7 @@ class PretrainingProgress:
         training: That is to run.
     """
 
-    def __init__(self, console: Console, name: str, training: Pretraining) -> None:
+    def __init__(self, console: Console, name: str, training: MlmTrainer) -> None:
         self._console, self._name = console, name
         self._begun = training.done_fraction
         self._seconds = 0.0

@@ -13,15 +13,15 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from models.masked_language_model import load_model, save_model
-from tuning.pretraining.phases import Course, Point
+from tuning.pretraining.phases import EvalPoint, PhaseRunner
 from tuning.pretraining.plan import Plan
 from tuning.system.atomic_files import DiskError
-from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 
 
 def publish(
-    plan: Plan, course: Course, settings: Settings, output: Path, console: Console
+    plan: Plan, course: PhaseRunner, settings: LaunchSettings, output: Path, console: Console
 ) -> None:
     """Write the encoder beside its place, score what was written, and move it there.
 
@@ -59,7 +59,7 @@ def publish(
     return None
 
 
-def _score(folder: Path, course: Course) -> dict[str, float]:
+def _score(folder: Path, course: PhaseRunner) -> dict[str, float]:
     """Return the scores of the encoder in ``folder`` on all held-out text of the last phase."""
     model, _ = load_model(folder, seed=0)
     course.model.load_state_dict(model.state_dict())  # as it was saved, in float16
@@ -68,7 +68,7 @@ def _score(folder: Path, course: Course) -> dict[str, float]:
     return course.prepare(name).score(heldout, heldout.sequences)
 
 
-def _summary(course: Course, scores: dict[str, float]) -> dict[str, float]:
+def _summary(course: PhaseRunner, scores: dict[str, float]) -> dict[str, float]:
     return {
         **scores,
         "tokens": sum(point["tokens"] for point in course.points),
@@ -80,7 +80,7 @@ def _summary(course: Course, scores: dict[str, float]) -> dict[str, float]:
 CARD, CURVE = "CARD.md", "heldout_loss.svg"
 
 
-def write_card(folder: Path, plan: Plan, course: Course, scores: dict[str, float]) -> None:
+def write_card(folder: Path, plan: Plan, course: PhaseRunner, scores: dict[str, float]) -> None:
     """Write ``CARD.md`` and the curve that stands in it.
 
     Args:
@@ -115,7 +115,7 @@ It was trained without dropout and without labels.
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
-def _rows(plan: Plan, course: Course, scores: dict[str, float]) -> dict[str, str]:
+def _rows(plan: Plan, course: PhaseRunner, scores: dict[str, float]) -> dict[str, str]:
     config = course.model.inner.config
     count = sum(weight.numel() for weight in course.model.parameters())
     return {
@@ -131,7 +131,7 @@ def _rows(plan: Plan, course: Course, scores: dict[str, float]) -> dict[str, str
     }
 
 
-def _text_rows(plan: Plan, course: Course) -> dict[str, str]:
+def _text_rows(plan: Plan, course: PhaseRunner) -> dict[str, str]:
     rows = {}
     if plan.corpus is not None:
         pieces = len(course.texts["corpus"].training.stream)
@@ -148,7 +148,7 @@ def _text_rows(plan: Plan, course: Course) -> dict[str, str]:
     return rows
 
 
-def _cost(points: list[Point]) -> str:
+def _cost(points: list[EvalPoint]) -> str:
     tokens, seconds, steps = (
         sum(point[name] for point in points) for name in ("tokens", "seconds", "steps")
     )
@@ -164,12 +164,12 @@ def plot_curve(points: list[dict[str, Any]]) -> Figure:
     axes = figure.subplots()
     seen = list(itertools.accumulate(point["tokens"] / 1e6 for point in points))
     for number, phase in enumerate(dict.fromkeys(point["phase"] for point in points)):
-        places = [n for n, point in enumerate(points) if point["phase"] == phase]
-        x = [seen[n] for n in places]
+        positions = [n for n, point in enumerate(points) if point["phase"] == phase]
+        x = [seen[n] for n in positions]
         colour = f"C{number}"
-        axes.plot(x, [points[n]["heldout_loss"] for n in places], color=colour,
+        axes.plot(x, [points[n]["heldout_loss"] for n in positions], color=colour,
                   marker=".", label=f"{phase}, held out")  # fmt: skip
-        axes.plot(x, [points[n]["train_loss"] for n in places], color=colour,
+        axes.plot(x, [points[n]["train_loss"] for n in positions], color=colour,
                   alpha=0.4, label=f"{phase}, trained on")  # fmt: skip
     axes.set(xlabel="million tokens seen", ylabel="nats a masked piece")
     axes.legend(frameon=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from tuning.config.experiment import ConfigError, StrictModel
-from tuning.config.yaml_reader import describe, parse_yaml, read_yaml
+from tuning.config.experiment import StrictModel
+from tuning.config.yaml_reader import find_section, parse_override, read_model
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -103,19 +103,11 @@ def load_recipe(path: Path, overrides: list[str]) -> Recipe:
         ConfigError: With every problem of the file and the overrides.
         OSError: If the file cannot be read.
     """
-    content, problems = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
-    for override in overrides:
-        problems += _apply(content, override)
-    try:
-        recipe = Recipe.model_validate(content)
-    except ValidationError as error:
-        known = [name for model in (Recipe, Phase, Shape) for name in model.model_fields]
-        raise ConfigError(str(path), problems + describe(error, known)) from error
-    if problems:
-        raise ConfigError(str(path), problems)
-    return recipe
+
+    def prepare(content: dict[str, Any]) -> list[str]:
+        return [problem for override in overrides for problem in _apply(content, override)]
+
+    return read_model(path, Recipe, (Phase, Shape), prepare)
 
 
 def _apply(content: dict[str, Any], override: str) -> list[str]:
@@ -123,18 +115,15 @@ def _apply(content: dict[str, Any], override: str) -> list[str]:
 
     A budget takes the place of the other one: ``corpus.minutes=5`` ends by the clock.
     """
-    key, separator, text = override.partition("=")
-    if not separator:
-        return [f"--set {override}: must be key=value"]
-    value, problems = parse_yaml(text)
-    *sections, field = key.split(".")
-    place = content
-    for section in sections:
-        place = place.setdefault(section, {})
-        if not isinstance(place, dict):
-            return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
+    key_path, value, problems = parse_override(override)
+    if not key_path:
+        return problems
+    *sections, field = key_path
+    target = find_section(content, sections)
+    if target is None:
+        return [*problems, f"--set {override}: {sections[-1]} holds a value and has no {field}"]
     for budget, other in (("steps", "minutes"), ("minutes", "steps")):
         if field == budget:
-            place.pop(other, None)
-    place[field] = value
+            target.pop(other, None)
+    target[field] = value
     return problems

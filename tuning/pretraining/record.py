@@ -11,17 +11,17 @@ from measures.passwords import hide_passwords
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.plan import Plan
 from tuning.tracking.journal import Journal
-from tuning.tracking.launch_folder import LaunchError, Settings
+from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import NOTE
-from tuning.tracking.resume import differences, plain
+from tuning.tracking.resume import plain, refuse_changes
 
 EXPERIMENT = "pretraining"
 _NOTE = """Each run trained an encoder to guess masked word pieces. `heldout_loss` (nats per piece)
 and `heldout_accuracy` are of text that it was not trained on; curves stand under `step/`."""
 
 
-def open_log(plan: Plan, settings: Settings, precision: str) -> LaunchLog:
+def open_log(plan: Plan, settings: LaunchSettings, precision: str) -> LaunchLog:
     """Return the log of this training, or of the one that is resumed.
 
     Raises:
@@ -30,14 +30,8 @@ def open_log(plan: Plan, settings: Settings, precision: str) -> LaunchLog:
     """
     log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(plan, precision))
-    if log.journal.entries:
-        found = list(differences(log.journal.entries[0]["identity"], wanted))
-        if found:
-            raise LaunchError(
-                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
-                "to what it was begun with, or begin anew with --overwrite"
-            )
-    else:
+    refuse_changes(log, wanted, "begin anew with --overwrite")
+    if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(EXPERIMENT, settings.artifacts, uri, wanted, _NOTE)
     return log
@@ -47,7 +41,7 @@ def start_run(
     log: LaunchLog,
     plan: Plan,
     texts: Mapping[str, PhaseText],
-    settings: Settings,
+    settings: LaunchSettings,
     precision: str,
 ) -> None:
     """Log the run with its recipe and text, unless it is there.
@@ -93,7 +87,7 @@ def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[
     return found
 
 
-def _tags(plan: Plan, settings: Settings) -> dict[str, str]:
+def _tags(plan: Plan, settings: LaunchSettings) -> dict[str, str]:
     return {
         "corpus": ", ".join(path.name for path in plan.corpus.files) if plan.corpus else "none",
         "corpus_fingerprint": plan.corpus.fingerprint if plan.corpus else "none",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,26 +13,31 @@ from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
 from models.precision import choose_precision
 from tuning.pretraining.phase_texts import make_texts, make_tokenizer
-from tuning.pretraining.phases import Course
-from tuning.pretraining.plan import Plan
+from tuning.pretraining.phases import PhaseRunner
+from tuning.pretraining.plan import Plan, PretrainingOptions
 from tuning.pretraining.publishing import publish
 from tuning.pretraining.record import open_log, start_run
-from tuning.system.console import notice_on
-from tuning.system.project import ROOT, git_commit
-from tuning.system.signals import interruptible
-from tuning.system.storage_path import Place
+from tuning.system.console import notify
+from tuning.system.project import git_commit
+from tuning.system.signals import handle_signals
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
 from tuning.tracking.journal import Journal, JournalError, read_delivered
-from tuning.tracking.launch_folder import LaunchError, Settings, held, is_running, tracking_uri
+from tuning.tracking.launch_folder import (
+    LaunchError,
+    LaunchSettings,
+    is_running,
+    lock_launch,
+)
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.record import delivered
+from tuning.tracking.record import delivering
 from tuning.tracking.resume import resume_command
 
 _STATE = "state"
 _SECONDS_TO_TELL = 10.0  # for MLflow to hear of what is given up; it is removed all the same
 
 
-def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
+def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
     """Return 0 after writing the encoder into ``--output``.
 
     Raises:
@@ -42,9 +46,9 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
         DamagedError: If what a training that was cut off left was altered.
         DiskError, JournalError: If the disk is full or cannot be written.
     """
-    output: Path = args.output.resolve()
-    settings = _choose_folder(args, output)
-    with held(settings.folder), _left_clean(settings):
+    output = options.output
+    settings = _choose_folder(options)
+    with lock_launch(settings.folder), _left_clean(settings):
         precision = choose_precision(plan.recipe.precision)
         log = open_log(plan, settings, precision)  # before anything that is there is gone on with
         console.print("Preparing the text", highlight=False)
@@ -53,9 +57,9 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
         texts = make_texts(plan, tokenizer, settings.folder)
         model = _make_model(plan, tokenizer.get_vocab_size(), console)
         start_run(log, plan, texts, settings, precision)
-        state = Place(str(settings.folder / _STATE))
-        course = Course(plan.phases, texts, model, precision=precision, state=state, log=log)
-        with interruptible(), delivered(log, settings, console):
+        state = StoragePath(str(settings.folder / _STATE))
+        course = PhaseRunner(plan.phases, texts, model, precision=precision, state=state, log=log)
+        with handle_signals(), delivering(log, settings, console):
             try:
                 course.run(console)
             except BaseException:
@@ -65,18 +69,19 @@ def run(plan: Plan, args: argparse.Namespace, console: Console) -> int:
             publish(plan, course, settings, output, console)
     if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
         shutil.rmtree(settings.folder)
-    lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {args.output}"
+    lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {output}"
     console.print(lines, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
+def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
     """Return where to work until the encoder is whole: beside its place, in a folder that is made.
 
     Raises:
         LaunchError: If the place is in use, or holds a training that was cut off and the user
             has not said what to do.
     """
+    output = options.output
     if not output.name:
         raise LaunchError(f"--output: must be a folder of its own, got {output}")
     folder = work_folder(output)
@@ -85,28 +90,28 @@ def _choose_folder(args: argparse.Namespace, output: Path) -> Settings:
         raise LaunchError(f"{folder}: another program is at work there; wait for it")
     if (
         output.exists()
-        and not (begun and args.resume)
+        and not (begun and options.resume)
         and (not output.is_dir() or any(output.iterdir()))
     ):
         raise LaunchError(f"--output: {output} is in use; name another folder, or remove it")
-    if begun and not args.resume and not args.overwrite:
+    if begun and not options.resume and not options.overwrite:
         raise LaunchError(
             f"{folder}: a training was cut off there; --resume goes on with it, --overwrite "
             "begins anew"
         )
-    if args.resume and not begun:
+    if options.resume and not begun:
         raise LaunchError(f"--resume: {folder} is not there; start without it")
-    if begun and args.overwrite:
-        _give_up(folder, tracking_uri(args))
+    if begun and options.overwrite:
+        _give_up(folder, options.tracking_uri)
     folder.mkdir(parents=True, exist_ok=True)
-    return Settings(
+    return LaunchSettings(
         run_name=folder.name,
         output=folder.parent,
-        shared=Place(str(folder.parent)),
-        tracking_uri=tracking_uri(args),
-        artifacts=(ROOT if args.tracking_uri is None else folder.parent) / "mlartifacts",
+        shared_output=StoragePath(str(folder.parent)),
+        tracking_uri=options.tracking_uri,
+        artifacts=options.artifacts,
         git_commit=git_commit(),
-        resumed=args.resume,
+        resumed=options.resume,
     )
 
 
@@ -116,7 +121,7 @@ def _give_up(folder: Path, uri: str) -> None:
     Raises:
         LaunchError: If another program is at work there.
     """
-    with held(folder), suppress(JournalError):  # a damaged one is removed too
+    with lock_launch(folder), suppress(JournalError):  # a damaged one is removed too
         log = LaunchLog(Journal(folder))
         if log.journal.entries:
             log.give_up("begun anew")
@@ -132,7 +137,7 @@ def work_folder(output: Path) -> Path:
 
 
 @contextmanager
-def _left_clean(settings: Settings) -> Iterator[None]:
+def _left_clean(settings: LaunchSettings) -> Iterator[None]:
     """Remove a folder that is new and has nothing to resume when an error ends what is inside."""
     try:
         yield
@@ -151,14 +156,13 @@ def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguage
         return build_model(vocabulary, recipe.shape.model_dump(), recipe.seed, near=near)
     model, head_is_new = load_model(plan.init.folder, plan.recipe.seed)
     if head_is_new:
-        notice_on(console)(
-            f"{plan.init.name} has no head for masked pieces; one with random weights is trained"
-        )
+        sentence = "has no head for masked pieces; one with random weights is trained"
+        notify(console, f"{plan.init.name} {sentence}")
     return model
 
 
-def how_to_go_on(args: argparse.Namespace) -> str:
+def resume_hint(options: PretrainingOptions) -> str:
     """Return what to tell the user of a training that Ctrl-C ended."""
-    if not (work_folder(args.output.resolve()) / _STATE).exists():
+    if not (work_folder(options.output) / _STATE).exists():
         return "Interrupted before the first point: there is nothing to resume"
     return f"Interrupted; to go on: {resume_command()}"

@@ -31,7 +31,7 @@ class StepResult:
     done_fraction: float
 
 
-class Pretraining:
+class MlmTrainer:
     """A phase of training under way; ``state_dict`` has all that the next step depends on.
 
     Args:

@@ -14,7 +14,7 @@ from tokenizers.trainers import WordPieceTrainer
 from models.encoder_files import TOKENIZER, EncoderError
 from tuning.pretraining.corpus import CorpusError
 from tuning.pretraining.masking import Vocabulary
-from tuning.system.atomic_files import whole, write_whole
+from tuning.system.atomic_files import atomic_write, atomic_write_bytes
 
 PADDING, UNKNOWN, START, SEPARATOR, MASK = SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -86,7 +86,7 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer, positions: int) -> None:
     Raises:
         DiskError: If the disk is full or cannot be written.
     """
-    write_whole(folder / TOKENIZER, tokenizer.to_str(pretty=True).encode())
+    atomic_write_bytes(folder / TOKENIZER, tokenizer.to_str(pretty=True).encode())
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     config = {
         "backend": "tokenizers",
@@ -98,7 +98,7 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer, positions: int) -> None:
         **dict(zip(names, SPECIAL, strict=True)),
     }
     text = json.dumps(config, indent=2) + "\n"
-    write_whole(folder / TOKENIZER_CONFIG, text.encode())
+    atomic_write_bytes(folder / TOKENIZER_CONFIG, text.encode())
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
@@ -139,7 +139,7 @@ def encode_stream(parts: Iterable[str], tokenizer: Tokenizer, path: Path) -> np.
     """
     if not path.exists():
         small = tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1
-        with whole(path) as beside, beside.open("wb") as file:
+        with atomic_write(path) as beside, beside.open("wb") as file:
             for ids in _encoded(iter(parts), tokenizer):
                 file.write(np.array(ids, dtype=np.uint16 if small else np.uint32).tobytes())
     small = tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from measures.objective import search_value
 from tuning.config.experiment import TrialConfig
-from tuning.search.confirmation import Retrained, value_of
+from tuning.search.confirmation import Retrained
 
 
 def ablation_configs(ablations: list[Ablation], champion: TrialConfig) -> dict[str, TrialConfig]:
@@ -53,7 +54,7 @@ def _row(
     ablation: Ablation, with_it: Retrained, without: Retrained, floor: float
 ) -> dict[str, Any]:
     both = [
-        (value_of(one.metrics, floor), value_of(other.metrics, floor))
+        (search_value(one.metrics, floor), search_value(other.metrics, floor))
         for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
         if one.cause is None and other.cause is None
     ]
@@ -81,7 +82,7 @@ def _row(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lever:
+class AblationFactor:
     """An option with its values on and off; ``base`` is changed in both, if it must be."""
 
     name: str
@@ -92,11 +93,13 @@ class Lever:
 
 
 LEVERS = (
-    Lever(name="votes as soft targets", field="targets", on="votes", off="labels"),
-    Lever(name="both orders of a pair", field="both_orders", on=True, off=False),
-    Lever(name="overlap features", field="overlap_features", on=True, off=False),
-    Lever(name="R-Drop", field="r_drop", on=0.5, off=0.0),
-    Lever(name="layer-wise rate decay", field="layer_decay", on=0.8, off=1.0, trained_layers=True),
+    AblationFactor(name="votes as soft targets", field="targets", on="votes", off="labels"),
+    AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
+    AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
+    AblationFactor(name="R-Drop", field="r_drop", on=0.5, off=0.0),
+    AblationFactor(
+        name="layer-wise rate decay", field="layer_decay", on=0.8, off=1.0, trained_layers=True
+    ),
 )
 
 
@@ -104,7 +107,7 @@ LEVERS = (
 class Ablation:
     """A lever's two configurations; ``used`` says whether the champion has it on."""
 
-    lever: Lever
+    lever: AblationFactor
     with_it: TrialConfig
     without: TrialConfig
     used: bool
@@ -126,7 +129,7 @@ def plan_ablations(champion: TrialConfig, *, votes: bool, layers: int) -> list[A
     ]
 
 
-def _plan(champion: TrialConfig, lever: Lever, layers: int) -> Ablation:
+def _plan(champion: TrialConfig, lever: AblationFactor, layers: int) -> Ablation:
     own = getattr(champion, lever.field)
     base = champion
     if lever.trained_layers:

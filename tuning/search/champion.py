@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from measures.baselines import baseline_predictions
 from measures.comparison import differences, entity_codes, scores_with_intervals
 from measures.intervals import Predictions
 from models.checkpoint import load_classifier
+from models.precision import choose_device, single_thread
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.execution.trial import save_predictions
 from tuning.tracking.launch_log import SERVED
 from tuning.tracking.served_model import write_served_model
 from tuning.training.evaluation import Evaluation, evaluate
-from tuning.training.inputs import LoadedSplit, Material
+from tuning.training.inputs import LoadedSplit, SharedInputs
 from tuning.training.metrics import best_f1_threshold
 
 BASELINE = "gradient boosting on overlap and topics"
@@ -31,7 +31,7 @@ MODEL, ENSEMBLE = "champion", "ensemble of its seeds"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scored:
+class ChampionScores:
     """The champion's seeds after their only look at test.
 
     ``scores`` has a row for each model, threshold and metric: ``mean``, ``std``, ``seeds``,
@@ -46,30 +46,26 @@ class Scored:
 
 
 def score_champion(
-    trial: TrialConfig,
-    saved: list[Path],
-    material: Material,
-    pairs: PairData,
-    folder: Path,
-    encoder: Path,
-) -> Scored:
-    """Return the scores of the saved classifiers on test; keep each below ``folder``.
+    trial: TrialConfig, saved: list[Path], inputs: SharedInputs, pairs: PairData, launch: Path
+) -> ChampionScores:
+    """Return the scores of the saved classifiers on test; keep each below ``launch``/champion.
 
     There too is written what MLflow serves: all of them as one ensemble.
 
     Args:
         trial: The champion's configuration.
         saved: The folder of each seed's classifier.
-        material: With the test split.
+        inputs: What trials share, with the test split.
         pairs: The data set; the baseline learns from its train split.
-        folder: Gets a folder for each seed, with model, predictions and scores.
-        encoder: The folder of the encoder.
+        launch: Folder of the launch, with the encoder's files; its folder of the champion gets
+            one for each seed, with model, predictions and scores.
     """
-    evaluations = [_evaluate(place, trial, material, encoder) for place in saved]
-    for place, evaluation in zip(saved, evaluations, strict=True):
-        own = folder / place.parent.parent.name  # of the trial that saved it
-        shutil.copytree(place, own / "model", dirs_exist_ok=True)
-        save_predictions(own, evaluation.metrics, evaluation, material)
+    folder, encoder = launch / "champion", launch / "encoder"
+    evaluations = [_evaluate(model, trial, inputs, encoder) for model in saved]
+    for model, evaluation in zip(saved, evaluations, strict=True):
+        own = folder / model.parent.parent.name  # of the trial that saved it
+        shutil.copytree(model, own / "model", dirs_exist_ok=True)
+        save_predictions(own, evaluation, inputs)
     ensemble = _ensemble(evaluations, pairs)
     write_served_model(folder / SERVED, saved, encoder, float(ensemble.thresholds[0]))
     predictions = {
@@ -81,7 +77,7 @@ def score_champion(
     difference = differences(predictions, [(MODEL, BASELINE), (ENSEMBLE, BASELINE)])
     by_seed = [evaluation.metrics for evaluation in evaluations]
     metrics = _metrics(by_seed, scores, difference)
-    return Scored(
+    return ChampionScores(
         scores=scores,
         difference=difference,
         metrics=metrics | {"ensemble_threshold": float(ensemble.thresholds[0])},
@@ -97,14 +93,16 @@ def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:
     return pd.concat([chosen, half], ignore_index=True)
 
 
-def _evaluate(place: Path, trial: TrialConfig, material: Material, encoder: Path) -> Evaluation:
-    model = load_classifier(place, encoder)
-    if material.lower is None:
+def _evaluate(
+    saved_model: Path, trial: TrialConfig, inputs: SharedInputs, encoder: Path
+) -> Evaluation:
+    model = load_classifier(saved_model, encoder)
+    if inputs.lower is None:
         model.lower = None  # its states are in the splits
-    torch.set_num_threads(1)  # as in a trial: the order of additions stays the same
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    splits = {name: LoadedSplit(s, trial, device) for name, s in material.splits.items()}
-    return evaluate(model.to(device), splits)
+    device = choose_device()
+    splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
+    with single_thread():
+        return evaluate(model.to(device), splits)
 
 
 def _predictions(evaluations: list[Evaluation], pairs: PairData) -> Predictions:

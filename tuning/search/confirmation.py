@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from measures.objective import SEED_MEAN, is_sound, search_value
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
-from tuning.execution.tuner import run_points
+from tuning.execution.trial_spec import TrialSpec
+from tuning.execution.tuner import run_specs
+
+SEEDS_APART = 1000  # from the seeds of a search to the fresh ones: none is used twice
+
+
+class SearchError(RuntimeError):
+    """A search that ends without a champion; the message says why and what is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,11 +32,10 @@ class Retrained:
 
 def best_configurations(outcomes: list[Outcome], count: int) -> list[Outcome]:
     """Return the best different configurations by what Optuna was told, sound ones first."""
-    finished = [o for o in outcomes if o.cause is None and "objective" in o.metrics]
+    finished = [o for o in outcomes if o.cause is None and SEED_MEAN in o.metrics]
 
     def key(outcome: Outcome) -> tuple[bool, float, str]:
-        flagged = outcome.metrics.get("collapsed") or outcome.metrics.get("diverged")
-        return bool(flagged), -outcome.metrics["objective"], outcome.name
+        return not is_sound(outcome.metrics), -outcome.metrics[SEED_MEAN], outcome.name
 
     different: dict[str, Outcome] = {}
     for outcome in sorted(finished, key=key):
@@ -43,7 +50,7 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
 
 
 def retrain(
-    shop: Workshop,
+    context: ExecutionContext,
     configs: Mapping[str, TrialConfig],
     seeds: list[int],
     stage: str,
@@ -52,7 +59,7 @@ def retrain(
     """Train each configuration on each seed, order and dropout drawn anew; return them by name.
 
     Args:
-        shop: Where they run.
+        context: Where they run.
         configs: By name.
         seeds: Of weights, order and dropout together.
         stage: What the log says they are for.
@@ -63,12 +70,12 @@ def retrain(
         for name, config in configs.items()
         for seed in seeds
     }
-    points = {
-        name: {"trial": config.model_dump(), "tags": {"stage": stage, "of": name}}
+    specs = [
+        TrialSpec(name=name, trial=config, tags={"stage": stage, "of": name})
         for name, config in own.items()
         if name not in done or done[name].config != config
-    }
-    ran = run_points(shop, points, stage) if points else {}
+    ]
+    ran = run_specs(context, specs, stage) if specs else {}
     outcomes = {**done, **ran}
     return {
         name: Retrained(
@@ -78,26 +85,7 @@ def retrain(
     }
 
 
-SEEDS_APART = 1000  # seeds of trials, of what is confirmed: none is used twice
-VALUE = "val_f1_at_threshold"
-
-
-class SearchError(RuntimeError):
-    """A search that ends without a champion; the message says why and what is kept."""
-
-
-def value_of(metrics: Mapping[str, float], floor: float) -> float:
-    """Return what a trial is worth to a search: of a flagged one, what "all positive" scores.
-
-    A search's own trial says it itself: the mean over its seeds, of which some may be flagged.
-    """
-    if "objective" in metrics:
-        return metrics["objective"]
-    flagged = metrics.get("collapsed") or metrics.get("diverged")
-    return floor if flagged else max(metrics[VALUE], floor)
-
-
-def choose(confirmed: Mapping[str, Retrained], floor: float) -> str:
+def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
     """Return the name of the configuration with the best mean validation score.
 
     A seed that failed, collapsed or diverged counts as "all positive".
@@ -113,6 +101,6 @@ def choose(confirmed: Mapping[str, Retrained], floor: float) -> str:
 def seed_values(retrained: Retrained, floor: float) -> list[float]:
     """Return what each seed is worth."""
     return [
-        floor if outcome.cause is not None else value_of(outcome.metrics, floor)
+        floor if outcome.cause is not None else search_value(outcome.metrics, floor)
         for outcome in retrained.outcomes
     ]

@@ -7,47 +7,44 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from rich.console import Console
 
+from measures.objective import SEED_MEAN
 from tuning.config.search_space import SearchSettings, Space
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
-from tuning.search.sampling import Proposer
+from tuning.search.sampling import ConfigSampler
 from tuning.search.study import (
     StudyError,
     close_stale,
+    load_study,
     open_storage,
-    open_study,
     trials_of,
 )
-from tuning.tracking.launch_folder import Settings
-from tuning.tracking.launch_log import PARENT, LaunchLog
+from tuning.tracking.launch_log import PARENT
+from tuning.tracking.record import Launch
 from tuning.training.metrics import all_positive_f1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A search under way: what was asked for, where it is logged, what Optuna knows.
+    """A search that has begun: its launch, its settings, and what Optuna knows.
 
-    ``frozen`` is the champion that a launch had written down before it was interrupted.
+    ``recorded_champion`` is the champion that a launch had written down before it was interrupted.
     """
 
-    prepared: Prepared
-    settings: Settings
-    search: SearchSettings
-    launch_log: LaunchLog
+    launch: Launch
+    settings: SearchSettings
     study: optuna.Study
-    proposer: Proposer
-    console: Console
-    frozen: str | None
+    sampler: ConfigSampler
+    recorded_champion: str | None
 
     @property
     def floor(self) -> float:
         """Return the validation F1 of calling every pair a paraphrase."""
-        return all_positive_f1(self.prepared.pairs.splits["validation"].labels)
+        return all_positive_f1(self.launch.prepared.pairs.splits["validation"].labels)
 
 
-def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
+def open_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
     """Return the study of a search, made if it does not exist.
 
     Raises:
@@ -55,36 +52,27 @@ def find_study(prepared: Prepared, search: SearchSettings, storage: str) -> optu
     """
     name = search.study or prepared.experiment.name
     wanted = identity(prepared, search, fixed_fields(prepared))
-    return open_study(open_storage(storage), name, wanted)
+    return load_study(open_storage(storage), name, wanted)
 
 
-def take_up(
-    prepared: Prepared,
-    search: SearchSettings,
-    settings: Settings,
-    study: optuna.Study,
-    launch_log: LaunchLog,
-    console: Console,
-) -> Search:
-    """Return the search as it stands, with its study and its log."""
-    launch_log.tag(PARENT, {"study": study.study_name})
-    proposer = Proposer(
+def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -> Search:
+    """Return the search as its log and its study have it."""
+    prepared, log = launch.prepared, launch.log
+    log.tag(PARENT, {"study": study.study_name})
+    sampler = ConfigSampler(
         space=prepared.experiment.space,
         fixed=fixed_fields(prepared),
-        settings=search,
-        launch=launch_log.launch,
+        settings=settings,
+        launch=log.launch,
         train_pairs=len(prepared.pairs.splits["train"].labels),
         votes=prepared.pairs.has_votes,
     )
     return Search(
-        prepared=prepared,
+        launch=launch,
         settings=settings,
-        search=search,
-        launch_log=launch_log,
         study=study,
-        proposer=proposer,
-        console=console,
-        frozen=launch_log.runs[PARENT].tags.get("champion"),
+        sampler=sampler,
+        recorded_champion=log.runs[PARENT].tags.get("champion"),
     )
 
 
@@ -113,33 +101,33 @@ def identity(
     }
 
 
-def put_right(search: Search) -> list[Outcome]:
+def reconcile(search: Search) -> list[Outcome]:
     """Return the outcomes of a resumed launch's ended trials, once study and log agree.
 
     Those that were cut off wait in the study, to go on from where they stood.
     """
     outcomes, values = [], {}
     told = {trial.number: trial.value for trial in search.study.get_trials()}
-    for run in search.launch_log.children("search"):
+    for run in search.launch.log.children("search"):
         if run.status == "FAILED":
             outcomes.append(failed(run))
             continue
         number = int(run.tags["optuna_trial"])
         metrics = run.metrics
-        if "objective" not in metrics and told.get(number) is not None:
-            metrics = {**run.epochs, "objective": told[number]}
-        if "objective" not in metrics:
+        if SEED_MEAN not in metrics and told.get(number) is not None:
+            metrics = {**run.epochs, SEED_MEAN: told[number]}
+        if SEED_MEAN not in metrics:
             continue
         if run.status == "RUNNING":
-            search.launch_log.settle(run.key, metrics)
-        values[number] = metrics["objective"]
+            search.launch.log.settle(run.key, metrics)
+        values[number] = metrics[SEED_MEAN]
         outcomes.append(outcome_of(run, metrics))
-    if outcomes and not trials_of(search.study, search.proposer.launch):
+    if outcomes and not trials_of(search.study, search.sampler.launch):
         raise StudyError(
             f"study: {search.study.study_name!r} has no trial of the search that is resumed; "
             "name the storage it was started with: --storage URL"
         )
-    cut_off = close_stale(search.study, search.proposer.launch, values)
+    cut_off = close_stale(search.study, search.sampler.launch, values)
     if cut_off:
-        search.console.print(f"{len(cut_off)} trials were cut off and go on")
+        search.launch.console.print(f"{len(cut_off)} interrupted trials are resumed")
     return outcomes

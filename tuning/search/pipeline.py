@@ -8,33 +8,34 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tuning.execution.context import Workshop, open_workshop, places_for
+from measures.objective import SEED_MEAN
+from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
+from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ray_session
 from tuning.execution.trial_checkpoint import STATES
 from tuning.search.ablation import Ablation, ablation_configs, ablation_rows, plan_ablations
-from tuning.search.champion import Scored, score_champion
+from tuning.search.champion import ChampionScores, score_champion
 from tuning.search.confirmation import (
     Retrained,
     SearchError,
     best_configurations,
-    choose,
+    choose_champion,
     fresh_seeds,
     retrain,
     seed_values,
 )
-from tuning.search.context import Search, put_right
-from tuning.search.sampling import run_search
+from tuning.search.context import Search, reconcile
+from tuning.search.sampling import STAGE, run_search
 from tuning.search.study import close_stale
-from tuning.system.console import notice_on
-from tuning.tracking.launch_folder import Settings
+from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import keep_inputs
-from tuning.training.inputs import build_material
+from tuning.training.inputs import build_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchResult:
     """What a search ends with.
 
     ``best`` is the trial of the search that became champion, ``confirmed`` all that were retrained
@@ -46,35 +47,35 @@ class Found:
     searched: dict[str, Outcome]
     champion: Retrained
     confirmed: dict[str, Retrained]
-    scored: Scored
+    scored: ChampionScores
     ablations: pd.DataFrame
     tried: list[Outcome]
 
 
-def find_champion(search: Search) -> Found:
+def find_champion(search: Search) -> SearchResult:
     """Run all that is left of the search and return what came out.
 
     Raises:
         SearchError: If no trial finished, or no configuration could be confirmed.
     """
-    prepared, settings, log = search.prepared, search.settings, search.launch_log
-    finished = put_right(search)
-    with ray_session(settings.address):
-        keep_inputs(prepared, settings.folder, log)
-        shop = open_workshop(prepared, settings, log, search.console, with_test=False)
-        outcomes = finished + _draw(search, shop, len(finished))
-        best = best_configurations(outcomes, search.search.confirm)
+    launch, prepared = search.launch, search.launch.prepared
+    finished = reconcile(search)
+    with ray_session(launch.settings.address):
+        keep_inputs(launch)
+        context = open_context(launch, with_test=False)
+        outcomes = finished + _draw(search, context, len(finished))
+        best = best_configurations(outcomes, search.settings.confirm)
         if not best:
-            log.end_parent(failed=len(outcomes), summary={})
-            raise SearchError(_all_failed(outcomes, settings))
-        confirmed = confirm(search, shop, best)
-        winner = choose(confirmed, search.floor)
+            launch.log.end_parent(failed=len(outcomes), summary={})
+            raise SearchError(_all_failed(outcomes, launch.settings))
+        confirmed = confirm(search, context, best)
+        winner = choose_champion(confirmed, search.floor)
         champion = confirmed[winner]
-        _freeze(search, champion)
+        record_champion(search, champion)
         ablations = plan_ablations(
             champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
         )
-        ablated = ablate(search, shop, champion, ablations) if search.search.ablations else {}
+        ablated = ablate(search, context, champion, ablations) if search.settings.ablations else {}
     retrained = [o for r in (*confirmed.values(), *ablated.values()) for o in r.outcomes]
     rows = ablation_rows(ablations, champion, ablated, search.floor)
     scored = _score(search, champion)
@@ -82,9 +83,9 @@ def find_champion(search: Search) -> Found:
     _log(search, champion, found, scored, rows)
     tried = list({o.key: o for o in (*outcomes, *retrained)}.values())
     failed = sum(outcome.cause is not None for outcome in tried)
-    log.end_parent(failed=failed, summary=found.metrics)
-    (settings.place / STATES).remove()
-    return Found(
+    launch.log.end_parent(failed=failed, summary=found.metrics)
+    (launch.settings.storage / STATES).remove()
+    return SearchResult(
         outcomes=outcomes,
         best=found,
         searched=dict(zip(confirmed, best, strict=True)),
@@ -96,86 +97,81 @@ def find_champion(search: Search) -> Found:
     )
 
 
-def _draw(search: Search, shop: Workshop, finished: int) -> list[Outcome]:
-    left = search.search.num_samples - finished
+def _draw(search: Search, context: ExecutionContext, finished: int) -> list[Outcome]:
+    left = search.settings.num_samples - finished
     if left <= 0:
         return []
-    outcomes = run_search(shop, search.study, search.proposer, left, places_for(shop))
-    values = {int(o.name): o.metrics["objective"] for o in outcomes if "objective" in o.metrics}
-    close_stale(search.study, search.proposer.launch, values, requeue=False)  # out of time
+    outcomes = run_search(context, search.study, search.sampler, left)
+    values = {int(o.name): o.metrics[SEED_MEAN] for o in outcomes if SEED_MEAN in o.metrics}
+    close_stale(search.study, search.sampler.launch, values, requeue=False)  # out of time
     return outcomes
 
 
-def _all_failed(outcomes: list[Outcome], settings: Settings) -> str:
+def _all_failed(outcomes: list[Outcome], settings: LaunchSettings) -> str:
     causes = {outcome.cause for outcome in outcomes if outcome.cause}
     return (
         f"all {len(outcomes)} trials failed: {'; '.join(sorted(causes)[:3]) or 'no result'}; "
-        f"their logs are in {settings.folder / 'search'}; the study keeps what was drawn"
+        f"their logs are in {settings.folder / STAGE}; the study keeps what was drawn"
     )
 
 
-def _freeze(search: Search, champion: Retrained) -> None:
+def record_champion(search: Search, champion: Retrained) -> None:
     """Write the champion down before test is opened.
 
     Raises:
         SearchError: If the launch that is resumed has another champion already.
     """
     text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
-    if search.frozen not in (None, text):
+    if search.recorded_champion not in (None, text):
         raise SearchError(
             "the champion was written down before the search was interrupted and would now be "
             "another; resume with the settings it was started with"
         )
-    search.launch_log.tag(PARENT, {"champion": text})
+    search.launch.log.tag(PARENT, {"champion": text})
 
 
-def confirm(search: Search, shop: Workshop, best: list[Outcome]) -> dict[str, Retrained]:
+def confirm(
+    search: Search, context: ExecutionContext, best: list[Outcome]
+) -> dict[str, Retrained]:
     """Return the best configurations, retrained on fresh seeds."""
     configs = {f"best-{number}": outcome.config for number, outcome in enumerate(best, 1)}
     done = _done(search, "confirm")
-    return retrain(shop, configs, fresh_seeds(search.search), "confirm", done)
+    return retrain(context, configs, fresh_seeds(search.settings), "confirm", done)
 
 
 def ablate(
-    search: Search, shop: Workshop, champion: Retrained, ablations: list[Ablation]
+    search: Search, context: ExecutionContext, champion: Retrained, ablations: list[Ablation]
 ) -> dict[str, Retrained]:
     """Return the ablations' configurations, retrained on the champion's seeds."""
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")
-    return retrain(shop, configs, fresh_seeds(search.search), "ablation", done)
+    return retrain(context, configs, fresh_seeds(search.settings), "ablation", done)
 
 
 def _done(search: Search, stage: str) -> dict[str, Outcome]:
     """Return the outcomes of a stage that a resumed launch has behind it, by name."""
-    names = [run.name for run in search.launch_log.children(stage)]
-    folder, tell = search.settings.folder / stage, notice_on(search.console)
-    return finished_trials(search.launch_log, folder, stage, names, tell)
+    names = [run.name for run in search.launch.log.children(stage)]
+    return finished_trials(search.launch, stage, names)
 
 
-def _score(search: Search, champion: Retrained) -> Scored:
-    prepared, folder = search.prepared, search.settings.folder
+def _score(search: Search, champion: Retrained) -> ChampionScores:
+    launch, prepared = search.launch, search.launch.prepared
     depth = prepared.depth_of(champion.config)
-    material = build_material(prepared, depth, search.settings.output, search.console)
+    with encoding_progress(launch.console, prepared, depth) as advance:
+        inputs = build_inputs(prepared, depth, launch.settings.output, advance)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
-    return score_champion(
-        champion.config,
-        saved,
-        material,
-        prepared.pairs,
-        folder / "champion",
-        folder / "encoder",
-    )
+    return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
 
 
 def _log(
-    search: Search, champion: Retrained, found: Outcome, scored: Scored, rows: pd.DataFrame
+    search: Search, champion: Retrained, found: Outcome, scored: ChampionScores, rows: pd.DataFrame
 ) -> None:
-    folder = search.settings.folder / "champion"
+    folder = search.launch.settings.folder / "champion"
     confirmed = float(np.mean(seed_values(champion, search.floor)))
     gaps = {
-        "search_value": found.metrics["objective"],
+        "search_value": found.metrics[SEED_MEAN],
         "confirmed_value": confirmed,
-        "gap_search_to_confirmed": found.metrics["objective"] - confirmed,
+        "gap_search_to_confirmed": found.metrics[SEED_MEAN] - confirmed,
         "gap_confirmed_to_test": confirmed - scored.metrics["test_f1_at_threshold"],
     }
     scored.scores.to_csv(folder / "scores.csv", index=False)
@@ -183,4 +179,4 @@ def _log(
     rows.to_csv(folder / "ablations.csv", index=False)
     params = champion.config.model_dump(exclude={"seed", "order_seed"})
     params["seeds"] = len(scored.by_seed)
-    search.launch_log.log_champion(params, {**scored.metrics, **gaps}, folder)
+    search.launch.log.log_champion(params, {**scored.metrics, **gaps}, folder)

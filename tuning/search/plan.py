@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tuning.config.search_space import Axis, SearchSettings, describe
 from tuning.data.prepared import Prepared
 from tuning.execution.plan import print_notices, source_rows
+from tuning.system.console import print_rows
 
 
 def _duration(seconds: float) -> str:
@@ -30,10 +29,7 @@ def print_search_plan(prepared: Prepared, search: SearchSettings, console: Conso
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
     }
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in rows.items():
-        table.add_row(Text(name, style="bold"), Text(value))
-    console.print(table)
+    print_rows(console, rows)
     for name, axis in prepared.experiment.space.items():
         console.print(f"    {name:<22} {in_words(axis)}", soft_wrap=True, highlight=False)
 

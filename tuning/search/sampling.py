@@ -1,18 +1,14 @@
-"""From a prepared search to its champion: draw and stop trials, retrain the best, ablate."""
+"""Draw configurations with Optuna and run them in Ray Tune, which stops the hopeless ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial
-from ray import tune
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -21,115 +17,21 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.optuna import OptunaSearch
 
+from measures.objective import OBJECTIVE
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, is_active
-from tuning.execution.callbacks import TrialLog
-from tuning.execution.context import Workshop
+from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
-from tuning.execution.progress import Progress
-from tuning.execution.trial_checkpoint import OBJECTIVE
-from tuning.execution.tuner import run_config, run_tuner, trainable
+from tuning.execution.trial_spec import TrialSpec
+from tuning.execution.tuner import fit
 from tuning.search.study import waiting
 from tuning.search.trial import run_search_trial
 
-
-def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
-    values = dict(fixed)
-    for name, axis in space.items():
-        if is_active(axis, values):
-            values[name] = _suggest(trial, name, axis)
-    return values
-
-
-def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - of any field
-    if axis.choices is not None:
-        return trial.suggest_categorical(name, axis.choices)
-    if isinstance(axis.low, int) and isinstance(axis.high, int):
-        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
-    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)
-
-
-def run_search(
-    shop: Workshop, study: optuna.Study, proposer: Proposer, count: int, places: int
-) -> list[Outcome]:
-    """Draw and train ``count`` configurations; return what became of each.
-
-    Args:
-        shop: Where they run.
-        study: Where Optuna keeps them.
-        proposer: Turns its proposals into points.
-        count: How many; those of a resumed launch that finished before are not among them.
-        places: How many trials the machine runs at a time.
-    """
-    settings = proposer.settings
-    searcher = OptunaSearch(
-        proposer,
-        metric=OBJECTIVE,
-        mode="max",
-        sampler=NumberedSampler(settings.seed, settings.startup_trials),
-        study_name=study.study_name,
-        storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
-    )
-    clear(shop.settings.folder / "search", [f"{number:03d}" for number in waiting(study)])
-    with Progress(shop.console, count) as progress:
-        log = TrialLog(shop, progress)
-        tuner = tune.Tuner(
-            trainable(run_search_trial, shop),
-            tune_config=tune.TuneConfig(
-                metric=OBJECTIVE,
-                mode="max",
-                search_alg=searcher,
-                scheduler=make_scheduler(settings, proposer),
-                num_samples=count,
-                max_concurrent_trials=settings.max_concurrent or places,
-                time_budget_s=settings.time_budget,
-                reuse_actors=True,
-                trial_name_creator=_name,
-                trial_dirname_creator=_name,
-            ),
-            run_config=run_config(log, shop.settings, "search"),
-        )
-        run_tuner(tuner, shop.settings.place)
-        log.close()
-    return sorted(log.outcomes.values(), key=lambda outcome: outcome.name)
-
-
-def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
-    return f"{int(trial.config['point']['tags']['optuna_trial']):03d}"
-
-
-def make_scheduler(settings: SearchSettings, proposer: Proposer) -> TrialScheduler:
-    """Return what stops trials early; metric and direction come from the tuner.
-
-    ASHA (Li et al., 2020) halves what remains at 2, 4, 8 ... times the grace period's start, and
-    median stopping (Golovin et al., 2017) ends what is below the others' median. Both compare the
-    running best, in which an all-positive epoch is worth no more than "all positive".
-    """
-    if settings.scheduler == "none":
-        return FIFOScheduler()
-    if settings.scheduler == "median":
-        return MedianStoppingRule(
-            time_attr="epoch",
-            grace_period=settings.grace_period,
-            min_samples_required=3,
-            min_time_slice=sys.maxsize,  # never pause: a trial has no checkpoint to go on from
-        )
-    epochs = proposer.space.get("epochs")
-    longest = max(epochs.ends) if epochs else proposer.fixed["epochs"]
-    longest = max(
-        longest, proposer.fixed["min_steps"]
-    )  # small data gets more epochs, at most these
-    return ASHAScheduler(
-        time_attr="epoch",
-        grace_period=settings.grace_period,
-        max_t=max(longest, settings.grace_period) + 1,
-        reduction_factor=2,
-    )
+STAGE = "search"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proposer:
+class ConfigSampler:
     """Turns what Optuna proposes into what a trial is given; small, since Ray pickles it.
 
     Args:
@@ -157,16 +59,16 @@ class Proposer:
         first = self.settings.seed
         seeds = list(range(first, first + self.settings.seeds))
         config = config.model_copy(update={"seed": first, "order_seed": first})
-        point = {
-            "trial": config.model_dump(),
-            "seeds": seeds,
-            "params": {"seeds": len(seeds)},
-            "tags": {"stage": "search", "optuna_trial": str(trial.number)},
-        }
-        return {"point": point}
+        spec = TrialSpec(
+            trial=config,
+            seeds=tuple(seeds),
+            params={"seeds": len(seeds)},
+            tags={"stage": STAGE, "optuna_trial": str(trial.number)},
+        )
+        return {"point": spec.to_point()}
 
 
-class NumberedSampler(optuna.samplers.TPESampler):
+class ResumableTPESampler(optuna.samplers.TPESampler):
     """TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
 
     It draws from its seed and the trial's number, and from no state that a crash would lose.
@@ -183,3 +85,84 @@ class NumberedSampler(optuna.samplers.TPESampler):
         for state in (self._rng, self._random_sampler._rng):
             state.rng.seed([self._seed, trial.number])
         super().before_trial(study, trial)
+
+
+def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
+    values = dict(fixed)
+    for name, axis in space.items():
+        if is_active(axis, values):
+            values[name] = _suggest(trial, name, axis)
+    return values
+
+
+def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - of any field
+    if axis.choices is not None:
+        return trial.suggest_categorical(name, axis.choices)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
+    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)
+
+
+def run_search(
+    context: ExecutionContext, study: optuna.Study, sampler: ConfigSampler, count: int
+) -> list[Outcome]:
+    """Draw and train ``count`` configurations and return their outcomes by number.
+
+    Args:
+        context: Where they run.
+        study: Where Optuna keeps them.
+        sampler: Turns what Optuna draws into trials.
+        count: Number of configurations, without those that finished before a resumption.
+    """
+    settings = sampler.settings
+    searcher = OptunaSearch(
+        sampler,
+        metric=OBJECTIVE,
+        mode="max",
+        sampler=ResumableTPESampler(settings.seed, settings.startup_trials),
+        study_name=study.study_name,
+        storage=study._storage,  # pyright: ignore[reportArgumentType, reportPrivateUsage]
+    )
+    clear(context.settings.folder / STAGE, [f"{number:03d}" for number in waiting(study)])
+    outcomes = fit(
+        context,
+        run_search_trial,
+        STAGE,
+        count,
+        search_alg=searcher,
+        scheduler=make_scheduler(settings, sampler),
+        num_samples=count,
+        max_concurrent_trials=settings.max_concurrent or concurrent_trials(context),
+        time_budget_s=settings.time_budget,
+    )
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialScheduler:
+    """Return what stops trials early; metric and direction come from the tuner.
+
+    ASHA (Li et al., 2020) halves what remains at 2, 4, 8 ... times the grace period's start, and
+    median stopping (Golovin et al., 2017) ends what is below the others' median. Both compare the
+    running best, in which an all-positive epoch is worth no more than "all positive".
+    """
+    if settings.scheduler == "none":
+        return FIFOScheduler()
+    if settings.scheduler == "median":
+        return MedianStoppingRule(
+            time_attr="epoch",
+            grace_period=settings.grace_period,
+            min_samples_required=3,
+            min_time_slice=sys.maxsize,  # never pause: a trial has no checkpoint to go on from
+        )
+    epochs = sampler.space.get("epochs")
+    longest = max(epochs.ends) if epochs else sampler.fixed["epochs"]
+    longest = max(
+        longest, sampler.fixed["min_steps"]
+    )  # small data gets more epochs, at most these
+    return ASHAScheduler(
+        time_attr="epoch",
+        grace_period=settings.grace_period,
+        max_t=max(longest, settings.grace_period) + 1,
+        reduction_factor=2,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from optuna.exceptions import OptunaError
@@ -11,56 +10,56 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from measures.objective import SEED_MEAN
 from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import print_failed
-from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, Scored
+from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import SearchError, seed_values
-from tuning.search.context import find_study, take_up
-from tuning.search.pipeline import Found, find_champion
+from tuning.search.context import open_search, open_study
+from tuning.search.pipeline import SearchResult, find_champion
 from tuning.search.study import StudyError
-from tuning.search.warm_start import begin
+from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
-from tuning.tracking.launch_folder import Settings, local_output, make_settings, tracking_uri
+from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
-from tuning.tracking.record import recorded
+from tuning.tracking.record import recording
 
 
 def run(
     prepared: Prepared,
     search: SearchSettings,
     resumed: Path | None,
-    args: argparse.Namespace,
+    options: LaunchOptions,
     console: Console,
 ) -> int:
     """Return 0 if there is a champion and no trial failed, else 1.
 
     Args:
         prepared: The experiment.
-        search: What of it makes it a search.
-        resumed: The folder of the interrupted launch to go on with.
-        args: Of the command line.
+        search: Its settings as a search.
+        resumed: The folder of the interrupted launch that is resumed; None to begin one.
+        options: The command line's.
         console: Shows all of it.
 
     Raises:
         StudyError, TrackingError: Before anything runs, if study or log cannot be used.
     """
-    output = local_output(args)
-    output.mkdir(parents=True, exist_ok=True)
-    storage = args.storage or f"sqlite:///{output / 'optuna.db'}"
+    options.output.mkdir(parents=True, exist_ok=True)
+    storage = options.study_storage
     try:
-        study = find_study(prepared, search, storage)
+        study = open_study(prepared, search, storage)
         if resumed is None:
-            begin(study, prepared, search, tracking_uri(args), console)
-        settings = make_settings(args, prepared.experiment.name, resumed)
-        with recorded(prepared, settings, console) as log:
-            under_way = take_up(prepared, search, settings, study, log, console)
-            found = find_champion(under_way)
-            tables = found_tables(found, under_way.floor)
+            seed_study(study, prepared, search, options.tracking_uri, console)
+        settings = make_settings(options, prepared.experiment.name, resumed)
+        with recording(prepared, settings, console) as launch:
+            begun = open_search(launch, search, study)
+            found = find_champion(begun)
+            tables = found_tables(found, begun.floor)
             picture = settings.folder / "champion.svg"
             save_picture(tables, picture, "python tuning/run_search.py")
-            log.keep(picture, FIGURES)
+            launch.log.keep(picture, FIGURES)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
@@ -68,12 +67,12 @@ def run(
         return 1
     for table in tables:
         console.print(table)
-    console.print(Text(in_a_sentence(found, under_way.floor)), soft_wrap=True)
-    _print_next(settings, storage, args, console)
-    return print_failed(found.tried, settings.place, console)
+    console.print(Text(in_a_sentence(found, begun.floor)), soft_wrap=True)
+    _print_next(settings, options, console)
+    return print_failed(found.tried, settings.storage, console)
 
 
-def found_tables(found: Found, floor: float) -> list[Table]:
+def found_tables(found: SearchResult, floor: float) -> list[Table]:
     """Return what was confirmed, which levers help if they were tried, the champion's scores."""
     ablations = [ablation_table(found)] if len(found.ablations) else []
     return [confirmed_table(found, floor), *ablations, champion_table(found.scored)]
@@ -88,7 +87,7 @@ def _table(title: str, columns: list[str]) -> Table:
     return table
 
 
-def confirmed_table(found: Found, floor: float) -> Table:
+def confirmed_table(found: SearchResult, floor: float) -> Table:
     """Return a row for each configuration that was retrained: validation F1*, by seed."""
     table = _table(
         "Confirmed on fresh seeds: validation F1 at its best threshold",
@@ -101,7 +100,7 @@ def confirmed_table(found: Found, floor: float) -> Table:
         searched = found.searched[name]
         table.add_row(
             f"{name} (trial {searched.name})",
-            _score(searched.metrics["objective"]),
+            _score(searched.metrics[SEED_MEAN]),
             _score(mean),
             _score(spread),
             " ".join(_score(value) for value in values),
@@ -110,7 +109,7 @@ def confirmed_table(found: Found, floor: float) -> Table:
     return table
 
 
-def champion_table(scored: Scored) -> Table:
+def champion_table(scored: ChampionScores) -> Table:
     """Return the only look at test: champion, ensemble and baseline at both thresholds."""
     metrics = ("accuracy", "f1", "precision", "recall", "auc")
     names = ["accuracy", "F1", "precision", "recall", "AUC"]
@@ -133,10 +132,10 @@ def champion_table(scored: Scored) -> Table:
     return table
 
 
-def in_a_sentence(found: Found, floor: float) -> str:
+def in_a_sentence(found: SearchResult, floor: float) -> str:
     """Return the gaps from search to confirmation to test, and the difference to the baseline."""
     metrics = found.scored.metrics
-    searched = found.best.metrics["objective"]
+    searched = found.best.metrics[SEED_MEAN]
     values = seed_values(found.champion, floor)
     confirmed = sum(values) / len(values)
     test = metrics["test_f1_at_threshold"]
@@ -150,7 +149,7 @@ def in_a_sentence(found: Found, floor: float) -> str:
     )
 
 
-def ablation_table(found: Found) -> Table:
+def ablation_table(found: SearchResult) -> Table:
     """Return a row a lever: validation F1* with and without it, all else as in the champion."""
     seeds = int(found.ablations["seeds"].iloc[0])
     table = _table(
@@ -174,11 +173,9 @@ def _score(value: float) -> str:
     return f"{value:.3f}".replace("0.", ".", 1)
 
 
-def _print_next(
-    settings: Settings, storage: str, args: argparse.Namespace, console: Console
-) -> None:
-    store, study = hide_passwords(settings.tracking_uri), hide_passwords(storage)
-    ui = f"mlflow ui --backend-store-uri {store}" if args.tracking_uri else "make ui"
+def _print_next(settings: LaunchSettings, options: LaunchOptions, console: Console) -> None:
+    store, study = hide_passwords(settings.tracking_uri), hide_passwords(options.study_storage)
+    ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
     lines = [
         f"Results: {settings.folder}",
         f"Log:     {store}",

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
+from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.resume import differences, plain
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # tells of each new study
-
 
 logger = logging.getLogger(__name__)
 
@@ -36,26 +30,20 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         StudyError: If it cannot be reached or is no storage of Optuna's.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else each new study is a line
     wait = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
     try:
-        with _turn(url):
+        with lock_sqlite(url):
             return RDBStorage(url, engine_kwargs=wait)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError) as error:
-        reason = hide_passwords(str(error).strip().split("\n")[0])
+        reason = first_line(error)
         raise StudyError(
             f"storage: {hide_passwords(url)} cannot be used: {reason}; --storage names another, "
             "as sqlite:////absolute/path.db"
         ) from error
 
 
-def _turn(url: str) -> AbstractContextManager[object]:
-    """Return a lock beside a SQLite file; nothing for a server, which orders its clients."""
-    file = make_url(url).database if url.startswith("sqlite:") else None
-    inside = file and Path(file).parent.is_dir()  # the lock would make a folder that is missing
-    return FileLock(f"{file}.lock") if inside else nullcontext()
-
-
-def open_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
+def load_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
     """Return the study of that name, made if it does not exist.
 
     Args:

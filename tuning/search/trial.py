@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuning.config.experiment import TrialConfig
-from tuning.execution.trial import RESULT, Shared, prepare_worker
-from tuning.execution.trial_checkpoint import OBJECTIVE, UnderWay, state_file
+from measures.objective import OBJECTIVE, SEED_MEAN
+from tuning.execution.trial import RESULT, TrialContext, set_up_worker
+from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
+from tuning.execution.trial_spec import TrialSpec
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit
 from tuning.training.metrics import all_positive_f1
@@ -22,7 +23,7 @@ from tuning.training.seeds import train_seeds
 from tuning.training.trainer import EpochResult
 
 
-class Standing:
+class SeedScores:
     """The best epoch so far of each seed of a configuration.
 
     An epoch that predicts one class at 0.5, or diverged, is worth what "all positive" scores, so
@@ -62,8 +63,7 @@ class Standing:
 
     def value(self, result: EpochResult) -> float:
         """Return what an epoch is worth."""
-        sound = not result.diverged and not result.collapsed
-        return max(result.objective, self.floor) if sound else self.floor
+        return max(result.objective, self.floor) if result.sound else self.floor
 
     def metrics(self) -> dict[str, float]:
         """Return means over seeds at each seed's best epoch, and whether any seed is flagged.
@@ -84,40 +84,40 @@ class Standing:
             "best_epoch": float(np.mean([result.epoch for result in best])),
             "collapsed": float(any(result.collapsed for result in best)),
             "diverged": float(any(self.diverged)),
-            "objective": float(np.mean(values)),
+            SEED_MEAN: float(np.mean(values)),
             "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
         }
 
 
-def run_search_trial(config: dict[str, Any], shared: Shared) -> None:
+def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
     """Train the seeds of the configuration Optuna chose and report their means each epoch."""
-    point = config["point"]
-    trial = TrialConfig(**point["trial"])
-    material, device = prepare_worker(trial, shared)
+    spec = TrialSpec.from_point(config["point"])
+    trial = spec.trial
+    inputs, device = set_up_worker(trial, context)
     started = time.perf_counter()
     train, validation = (
-        LoadedSplit(material.splits[split], trial, device) for split in ("train", "validation")
+        LoadedSplit(inputs.splits[split], trial, device) for split in ("train", "validation")
     )
     models = [
-        build_classifier(trial.model_copy(update={"seed": seed}), material).to(device)
-        for seed in point["seeds"]
+        build_classifier(trial.model_copy(update={"seed": seed}), inputs).to(device)
+        for seed in spec.seeds
     ]
-    standing = Standing(all_positive_f1(validation.labels), len(models))
+    seed_scores = SeedScores(all_positive_f1(validation.labels), len(models))
     training = train_seeds(models, train, validation, trial)
-    under_way = UnderWay(
-        state_file(shared.place, point), {"training": training, "standing": standing}
+    checkpoint = TrialCheckpoint(
+        state_file(context.storage, spec), {"training": training, "standing": seed_scores}
     )
-    before = under_way.seconds
+    before = checkpoint.seconds
     while not training.finished:
         results = training.run_epoch()
-        standing.update(results)
+        seed_scores.update(results)
         seconds = before + time.perf_counter() - started
-        under_way.report(report_of(results, standing.metrics() | {"seconds": seconds}))
+        checkpoint.report(report_of(results, seed_scores.metrics() | {"seconds": seconds}))
     seconds = before + time.perf_counter() - started
-    metrics = standing.metrics() | {"seconds": seconds}
+    metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
-        write_seeds(Path(folder), metrics, point["seeds"], standing.history)
-        under_way.finish(metrics["objective"], Path(folder))
+        write_seeds(Path(folder), metrics, spec.seeds, seed_scores.history)
+        checkpoint.finish(metrics[SEED_MEAN], Path(folder))
 
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
@@ -130,12 +130,12 @@ def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, A
         **{f"val_{n}": float(np.mean([r.scores[n] for r in results])) for n in names},
         "seconds": sum(result.seconds for result in results),
         "best": best,
-        OBJECTIVE: best["objective"],
+        OBJECTIVE: best[SEED_MEAN],
     }
 
 
 def write_seeds(
-    folder: Path, metrics: dict[str, float], seeds: list[int], history: list[list[EpochResult]]
+    folder: Path, metrics: dict[str, float], seeds: Sequence[int], history: list[list[EpochResult]]
 ) -> None:
     """Write the metrics, and every seed's losses and scores by epoch."""
     (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")

@@ -20,12 +20,13 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from rich.console import Console
 
+from measures.objective import search_value
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
 from tuning.data.prepared import Prepared
-from tuning.search.confirmation import value_of
 from tuning.search.context import comparable, fixed_fields
 from tuning.search.study import StudyError, enqueue_first
+from tuning.system.console import notify
 from tuning.tracking.mlflow_reader import read_trials
 from tuning.training.metrics import all_positive_f1
 
@@ -52,19 +53,19 @@ def locate(
     Returns:
         The values on the active axes, and a reason for each field that does not fit.
     """
-    place, reasons = {}, []
+    coordinates, reasons = {}, []
     for name, value in fixed.items():
         axis = space.get(name)
         if axis is not None and is_active(axis, values):
-            place[name] = values[name]
+            coordinates[name] = values[name]
             if not axis.holds(values[name]):
                 reasons.append(f"{name} {values[name]} is outside of {describe(axis)}")
         elif values[name] != value and not (axis is not None and axis.when):
             reasons.append(f"{name} is {values[name]}, here always {value}")
-    return place, reasons
+    return coordinates, reasons
 
 
-def begin(
+def seed_study(
     study: optuna.Study, prepared: Prepared, search: SearchSettings, uri: str, console: Console
 ) -> None:
     """Tell the study what is known of finished trials, and what it is to try first.
@@ -101,14 +102,14 @@ def find_finished(
     }
     logged = [r for r in read_trials(uri, search.warm_start, same) if r.launch not in own]
     if not logged:
-        console.print(
-            f"Notice: the log has no finished trial of '{search.warm_start}' on this data and "
-            "encoder: the search starts without a warm start",
-            style="bold yellow",
+        notify(
+            console,
+            f"the log has no finished trial of '{search.warm_start}' on this data and encoder: "
+            "the search starts without a warm start",
         )
     floor = all_positive_f1(prepared.pairs.splits["validation"].labels)
     return [
-        (run.run_id, values, value_of(run.metrics, floor))
+        (run.run_id, values, search_value(run.metrics, floor))
         for run in logged
         if (values := _as_asked(run.params, prepared)) is not None
     ]
@@ -162,13 +163,13 @@ def warm_start(
     known = {trial.user_attrs.get("run_id") for trial in study.get_trials()}
     found, reasons = 0, []
     for run_id, values, value in finished:
-        place, outside = locate(space, values, fixed)
+        coordinates, outside = locate(space, values, fixed)
         if outside:
             reasons.append("; ".join(outside))
             continue
         found += 1
         if run_id not in known:
-            study.add_trial(_observation(space, place, value, run_id))
+            study.add_trial(_observation(space, coordinates, value, run_id))
     if finished and not found:
         raise StudyError(
             f"warm_start: none of its {len(finished)} trials lies in this space; the first does "
@@ -178,10 +179,12 @@ def warm_start(
     return found
 
 
-def _observation(space: Space, place: dict[str, Any], value: float, run_id: str) -> FrozenTrial:
+def _observation(
+    space: Space, coordinates: dict[str, Any], value: float, run_id: str
+) -> FrozenTrial:
     distributions: dict[str, BaseDistribution] = {
-        name: distribution(space[name]) for name in place
+        name: distribution(space[name]) for name in coordinates
     }
     return create_trial(
-        params=place, distributions=distributions, value=value, user_attrs={"run_id": run_id}
+        params=coordinates, distributions=distributions, value=value, user_attrs={"run_id": run_id}
     )

@@ -23,7 +23,7 @@ class DamagedError(ValueError):
 
 
 @contextmanager
-def whole(path: Path, size: int | None = None) -> Iterator[Path]:
+def atomic_write(path: Path, size: int | None = None) -> Iterator[Path]:
     """Give a place beside a file to write to; move it there when it is on disk.
 
     Args:
@@ -47,23 +47,23 @@ def whole(path: Path, size: int | None = None) -> Iterator[Path]:
             beside.unlink()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write_bytes(path: Path, content: bytes) -> None:
     """Write a file that is whole or absent.
 
     Raises:
         DiskError: If the disk is full or cannot be written.
     """
-    with whole(path, len(content)) as beside:
+    with atomic_write(path, len(content)) as beside:
         beside.write_bytes(content)
 
 
-def copy_whole(source: Path, target: Path) -> None:
+def atomic_copy(source: Path, target: Path) -> None:
     """Copy a file, to be whole or absent.
 
     Raises:
         DiskError: If the disk is full or cannot be written.
     """
-    with whole(target, source.stat().st_size) as beside:
+    with atomic_write(target, source.stat().st_size) as beside:
         shutil.copyfile(source, beside)
 
 
@@ -78,23 +78,23 @@ def space_error(path: Path, size: int | None, error: OSError) -> str:
     text = f"{path}: cannot be written: {error.strerror or error}"
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return text
-    place = next(parent for parent in path.absolute().parents if parent.is_dir())
+    existing = next(parent for parent in path.absolute().parents if parent.is_dir())
     needed = "" if size is None else f"{_megabytes(size)} are needed and "
-    return f"{text}; {needed}{_megabytes(shutil.disk_usage(place).free)} are free"
+    return f"{text}; {needed}{_megabytes(shutil.disk_usage(existing).free)} are free"
 
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     """Write the checksums of all files in a folder into it, as the last file."""
     sums = {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
     text = json.dumps(sums, indent=1) + "\n"
     (folder / SUMS).write_text(text, encoding="utf-8")
 
 
-def check_sealed(folder: Path) -> None:
+def verify_checksums(folder: Path) -> None:
     """Check that a folder is as it was sealed.
 
     Raises:

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuning.system.atomic_files import DamagedError
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 FORMAT = 1  # part of every name: raise it when the content changes
 
 
-def save_state(path: Place, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
+def save_state(path: StoragePath, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
     """Write where a trial stands; the file is whole, or the one before.
 
     Args:
@@ -38,7 +38,7 @@ def save_state(path: Place, state: Mapping[str, Any], epochs: list[dict[str, Any
     path.write(_checksum(content) + b"\n" + content)
 
 
-def load_state(path: Place) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+def load_state(path: StoragePath) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """Return what ``save_state`` wrote: the state and the epochs; None if there is no file.
 
     Raises:
@@ -53,7 +53,7 @@ def load_state(path: Place) -> tuple[dict[str, Any], list[dict[str, Any]]] | Non
     return torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True), json.loads(epochs)
 
 
-def load_epochs(path: Place) -> list[dict[str, Any]]:
+def load_epochs(path: StoragePath) -> list[dict[str, Any]]:
     """Return what was reported of each epoch so far; nothing if there is no file.
 
     Raises:
@@ -63,7 +63,7 @@ def load_epochs(path: Place) -> list[dict[str, Any]]:
     return [] if content is None else json.loads(content.partition(b"\n")[0])
 
 
-def _read(path: Place) -> bytes | None:
+def _read(path: StoragePath) -> bytes | None:
     found = path.read()
     if found is None:
         return None

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuning.system.atomic_files import whole
+from tuning.system.atomic_files import atomic_write
 
 
-def notice_on(console: Console) -> Callable[[str], None]:
-    """Return what shows a sentence as a notice."""
+def notify(console: Console, sentence: str) -> None:
+    """Print a sentence as a notice: what was replaced, cut, repeated or left for later."""
+    console.print(Text(f"Notice: {sentence}", style="bold yellow"), soft_wrap=True)
 
-    def tell(sentence: str) -> None:
-        console.print(Text(f"Notice: {sentence}", style="bold yellow"), soft_wrap=True)
 
-    return tell
+def print_rows(console: Console, rows: Mapping[str, str]) -> None:
+    """Print a plan: a name and what is said of it in each row."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(value))
+    console.print(table)
 
 
 def make_console() -> Console:
@@ -33,5 +37,5 @@ def save_picture(tables: Iterable[Table], path: Path, command: str) -> None:
     console = Console(record=True, width=120, file=io.StringIO())
     for table in tables:
         console.print(table)
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         console.save_svg(str(beside), title=command)

@@ -19,12 +19,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class _Pending:
     """Whether an interrupt has to wait, and whether one does."""
 
-    held = 0
+    depth = 0
     came = False
 
 
 @contextmanager
-def interruptible() -> Iterator[Callable[[], None]]:
+def handle_signals() -> Iterator[Callable[[], None]]:
     """Raise KeyboardInterrupt at the first signal; end all processes of ours at the second.
 
     What it gives takes the signals again from a library that took them for itself.
@@ -39,17 +39,17 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def defer_interrupts() -> Iterator[None]:
     """Let an interrupt wait until what is done inside is whole; other threads get none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _Pending.held += 1
+    _Pending.depth += 1
     try:
         yield
     finally:
-        _Pending.held -= 1
-    if _Pending.came and not _Pending.held:
+        _Pending.depth -= 1
+    if _Pending.came and not _Pending.depth:
         _Pending.came = False
         raise KeyboardInterrupt
 
@@ -64,7 +64,7 @@ def _first(number: int, frame: FrameType | None) -> None:
         signal.signal(each, _at_once)
     text = "\nInterrupted: what was reached is being kept; Ctrl-C again stops at once\n"
     os.write(sys.stderr.fileno(), text.encode())
-    if _Pending.held:
+    if _Pending.depth:
         _Pending.came = True
         return
     raise KeyboardInterrupt

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from measures.passwords import hide_passwords
-from tuning.system.atomic_files import DiskError, write_whole
+from measures.passwords import first_line, hide_passwords
+from tuning.system.atomic_files import DiskError, atomic_write_bytes
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -19,7 +18,7 @@ _WITHOUT_FOLDERS = ("s3", "gcs", "abfs")  # a path there is no more than a name
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoragePath:
     """A file or a folder: an absolute path, or a URI that pyarrow opens (s3, gs, hdfs ...).
 
     Settings of a file system stand after a question mark in the URI:
@@ -28,13 +27,13 @@ class Place:
 
     uri: str
 
-    def __truediv__(self, name: str) -> Place:
+    def __truediv__(self, name: str) -> StoragePath:
         """Return what bears this name in this folder."""
         if self.is_local:
-            return Place(str(Path(self.uri) / name))
+            return StoragePath(str(Path(self.uri) / name))
         parts = urlsplit(self.uri)
         path = f"{parts.path.rstrip('/')}/{name}"
-        return Place(urlunsplit(parts._replace(path=path)))
+        return StoragePath(urlunsplit(parts._replace(path=path)))
 
     def __str__(self) -> str:
         """Return it as the user may see it."""
@@ -67,7 +66,7 @@ class Place:
             DiskError: If it cannot be written.
         """
         if self.is_local:
-            write_whole(Path(self.uri), content)
+            atomic_write_bytes(Path(self.uri), content)
             return
         try:
             system, path = _open(self.uri)
@@ -115,12 +114,6 @@ def is_uri(text: str) -> bool:
     return "://" in text
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of what a file system said, without passwords."""
-    return hide_passwords(str(error).strip().split("\n")[0])
-
-
-@cache
 def _connect(folder: str) -> tuple[FileSystem, str]:
     from pyarrow.fs import FileSystem  # a fifth of a second, and a path needs none
 

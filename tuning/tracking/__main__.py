@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from measures.passwords import first_line
 from tuning.system.project import ROOT
 from tuning.tracking.delivery import deliver, undelivered
-from tuning.tracking.launch_folder import tracking_uri
+from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.mlflow_writer import STORE_ERRORS, describe, is_away
+from tuning.tracking.mlflow_writer import STORE_ERRORS, is_away
 
 
 def main() -> int:
@@ -20,13 +21,13 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "results", help="of the launches")
     parser.add_argument("--tracking-uri", help="MLflow store; default: mlflow.db of the project")
     args = parser.parse_args()
-    uri = tracking_uri(args)
+    uri = choose_store(args.tracking_uri)
     folders = undelivered(args.output.resolve(), uri)
     for folder in folders:
         try:
             print(f"{folder.name}: {deliver(folder, uri)} entries delivered")
         except (*STORE_ERRORS, TrackingError) as error:
-            print(f"{folder.name}: not delivered: {describe(error)}", file=sys.stderr)
+            print(f"{folder.name}: not delivered: {first_line(error)}", file=sys.stderr)
             return 1 if is_away(error, uri) else 2
     if not folders:
         print(f"nothing to deliver from {args.output}")

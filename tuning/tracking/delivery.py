@@ -9,10 +9,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 from tuning.tracking.journal import JOURNAL, Journal, JournalError, read_delivered, write_delivered
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.mlflow_writer import STORE_ERRORS, Store, describe, is_away
+from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, is_away
 
 _LOCK = "delivery.lock"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -31,7 +31,7 @@ class Delivery(threading.Thread):
     def __init__(self, journal: Journal, uri: str, older: Sequence[Path] = ()) -> None:
         super().__init__(daemon=True, name="delivery")
         self.journal, self.uri, self.older = journal, uri, older
-        self.store: Store | None = None
+        self.store: MlflowWriter | None = None
         self.problem: Exception | None = None
         self.delivered = read_delivered(journal.folder)
         self.opened = threading.Event()  # or failed to open for good
@@ -56,7 +56,7 @@ class Delivery(threading.Thread):
     def _step(self) -> bool:
         """Open the store, or deliver an entry, or wait for one; return whether all is done."""
         if self.store is None:
-            self.store = Store(self.uri, self.journal.entries[0], self.journal.folder)
+            self.store = MlflowWriter(self.uri, self.journal.entries[0], self.journal.folder)
             self.opened.set()
             for folder in self.older:
                 deliver(folder, self.uri)
@@ -90,7 +90,7 @@ class Delivery(threading.Thread):
             return None
         if self.store is None and not is_away(problem, self.uri):
             raise TrackingError(
-                f"tracking: the MLflow store cannot be used: {describe(problem)}"
+                f"tracking: the MLflow store cannot be used: {first_line(problem)}"
             ) from problem
         return f"{self.reason}; training does not wait for it"
 
@@ -113,7 +113,7 @@ class Delivery(threading.Thread):
     @property
     def reason(self) -> str:
         """Return why not all was delivered."""
-        said = f": {describe(self.problem)}" if self.problem is not None else ""
+        said = f": {first_line(self.problem)}" if self.problem is not None else ""
         return f"the MLflow store does not answer{said}"
 
 
@@ -145,7 +145,7 @@ def deliver(folder: Path, uri: str) -> int:
             entries, first = Journal(folder).entries, read_delivered(folder)
             if first >= len(entries):
                 return 0
-            store = Store(uri, entries[0], folder)
+            store = MlflowWriter(uri, entries[0], folder)
             for number, entry in enumerate(entries[first:], first + 1):
                 store.write(entry)
                 write_delivered(folder, number)

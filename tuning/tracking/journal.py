@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning.system.atomic_files import space_error, write_whole
-from tuning.system.signals import uninterrupted
+from tuning.system.atomic_files import atomic_write_bytes, space_error
+from tuning.system.signals import defer_interrupts
 
 JOURNAL, DELIVERED = "journal.jsonl", "delivered.json"
 Entry = dict[str, Any]
@@ -61,7 +61,7 @@ class Journal:
         Raises:
             JournalError: If the disk is full or cannot be written.
         """
-        with uninterrupted(), self._turn:
+        with defer_interrupts(), self._turn:
             self.raise_problem()
             numbered = {"n": len(self.entries), "time": time.time_ns() // 1_000_000, **entry}
             self._write(_COPIES * _line(numbered))
@@ -131,4 +131,4 @@ def read_delivered(folder: Path) -> int:
 
 def write_delivered(folder: Path, count: int) -> None:
     """Note how many entries MLflow has."""
-    write_whole(folder / DELIVERED, json.dumps({"delivered": count}).encode())
+    atomic_write_bytes(folder / DELIVERED, json.dumps({"delivered": count}).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from time import localtime, strftime
 from filelock import FileLock, Timeout
 
 from tuning.system.project import ROOT, git_commit
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 _LOCK = "running.lock"
 
@@ -22,16 +21,16 @@ class LaunchError(OSError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """Where a launch runs and writes; every path absolute. ``resumed``: it was begun before.
+class LaunchSettings:
+    """Where a launch runs and writes; every path is absolute.
 
-    ``output`` is the driver's own; in ``shared``, which may be the same, all machines keep what
-    trials do.
+    ``output`` is the driver's own folder; in ``shared_output``, which may be the same, trials on
+    all machines write. ``resumed`` says that the launch was begun before.
     """
 
     run_name: str
     output: Path
-    shared: Place
+    shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
     address: str | None = None
@@ -44,21 +43,41 @@ class Settings:
         return self.output / self.run_name
 
     @property
-    def place(self) -> Place:
+    def storage(self) -> StoragePath:
         """Return where its trials keep theirs."""
-        return self.shared / self.run_name
+        return self.shared_output / self.run_name
 
 
-def make_settings(args: argparse.Namespace, experiment: str, resumed: Path | None) -> Settings:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchOptions:
+    """What the command line says of a launch: where it writes and runs, and whether it resumes.
+
+    ``output``, ``shared_output``, ``tracking_uri`` and ``artifacts`` are as in LaunchSettings;
+    ``own_store`` says that MLflow's store is the project's own, ``study_storage`` is the URL of
+    Optuna's database. At most one of ``resume``, ``launch`` and ``overwrite`` is given.
+    """
+
+    output: Path
+    shared_output: StoragePath
+    tracking_uri: str
+    artifacts: Path
+    own_store: bool
+    study_storage: str = ""
+    address: str | None = None
+    resume: bool = False
+    launch: str | None = None
+    overwrite: bool = False
+
+
+def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None) -> LaunchSettings:
     """Return where a launch writes: into a new folder of its own, or that of the resumed one."""
-    output = local_output(args)
-    return Settings(
-        run_name=(resumed or _new_folder(output, experiment)).name,
-        output=output,
-        shared=args.output if isinstance(args.output, Place) else Place(str(output)),
-        tracking_uri=tracking_uri(args),
-        artifacts=(ROOT if args.tracking_uri is None else output) / "mlartifacts",
-        address=args.address,
+    return LaunchSettings(
+        run_name=(resumed or _new_folder(options.output, experiment)).name,
+        output=options.output,
+        shared_output=options.shared_output,
+        tracking_uri=options.tracking_uri,
+        artifacts=options.artifacts,
+        address=options.address,
         git_commit=git_commit(),
         resumed=resumed is not None,
     )
@@ -74,7 +93,7 @@ def is_running(folder: Path) -> bool:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_launch(folder: Path) -> Iterator[None]:
     """Let no other program work in the launch's folder; a program that dies holds nothing.
 
     Raises:
@@ -101,14 +120,14 @@ def _new_folder(output: Path, experiment: str) -> Path:
     raise LaunchError(f"{output / name}: 999 launches began in one second")
 
 
-def local_output(args: argparse.Namespace) -> Path:
-    """Return the folder in which the driver keeps its launches."""
-    return (args.local if isinstance(args.output, Place) else args.output).resolve()
+def choose_store(given: str | None) -> str:
+    """Return the URI of the MLflow store: the given one, else a SQLite file of the project."""
+    return given or f"sqlite:///{ROOT / 'mlflow.db'}"
 
 
-def tracking_uri(args: argparse.Namespace) -> str:
-    """Return the MLflow store: the one given, or a SQLite file at the project's root."""
-    return args.tracking_uri or f"sqlite:///{ROOT / 'mlflow.db'}"
+def choose_artifacts(given: str | None, output: Path) -> Path:
+    """Return the folder of MLflow's artifacts: beside the project's store, else in ``output``."""
+    return (ROOT if given is None else output) / "mlartifacts"
 
 
 def run_name(experiment: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from measures.objective import flags_of
 from tuning.tracking.journal import Entry, Journal
 from tuning.tracking.mlflow_pages import champion_title
 
@@ -19,7 +20,7 @@ SERVED = "served"  # the folder, among the champion's files, with the model that
 
 
 @dataclass(kw_only=True, slots=True)
-class Recorded:
+class RunRecord:
     """A run as the journal has it; ``metrics`` are the final ones, ``epochs`` the last epoch's.
 
     ``seen`` are the epochs that were recorded. ``status`` is RUNNING, FINISHED, FAILED or KILLED.
@@ -49,7 +50,7 @@ class LaunchLog:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.runs: dict[str, Recorded] = {}
+        self.runs: dict[str, RunRecord] = {}
         self.kept: set[str] = set()  # files of the parent run
         for entry in journal.entries:
             self._take(entry)
@@ -71,7 +72,7 @@ class LaunchLog:
     def _take(self, entry: Entry) -> None:
         match entry:
             case {"do": "run", "run": key, "name": name, "params": params, "tags": tags}:
-                self.runs[key] = Recorded(key=key, name=name, params=params, tags=dict(tags))
+                self.runs[key] = RunRecord(key=key, name=name, params=params, tags=dict(tags))
             case {"do": "metrics", "run": key, "prefix": "", "values": values}:
                 self.runs[key].metrics |= values
             case {"do": "metrics", "run": key, "prefix": "epoch/" | "step/", "step": step,
@@ -102,9 +103,9 @@ class LaunchLog:
             identity: What must be the same when it is resumed, as JSON values.
             note: What the page of the experiment says, unless it says something.
         """
-        places = {"experiment": experiment, "artifacts": str(artifacts), "uri": uri}
+        targets = {"experiment": experiment, "artifacts": str(artifacts), "uri": uri}
         launch = uuid.uuid4().hex
-        self._record(do="open", launch=launch, **places, note=note, identity=dict(identity))
+        self._record(do="open", launch=launch, **targets, note=note, identity=dict(identity))
 
     def start_parent(
         self,
@@ -172,8 +173,7 @@ class LaunchLog:
             return
         if folder is not None:
             self._files(key, folder, "")
-        flags = [name for name in ("collapsed", "diverged") if metrics.get(name)]
-        self.tag(key, {"flags": ", ".join(flags) or "none"})
+        self.tag(key, {"flags": ", ".join(flags_of(metrics)) or "none"})
         self._metrics(key, metrics, "", 0)
 
     def _files(self, key: str, path: Path, to: str) -> None:
@@ -193,7 +193,7 @@ class LaunchLog:
     def _end(self, key: str, status: str) -> None:
         self._record(do="end", run=key, status=status)
 
-    def children(self, stage: str) -> list[Recorded]:
+    def children(self, stage: str) -> list[RunRecord]:
         """Return the trials of a stage, in the order in which they were begun."""
         return [run for run in self.runs.values() if run.tags.get("stage") == stage]
 

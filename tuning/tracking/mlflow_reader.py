@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line
 from tuning.tracking.launch_log import EPOCH_PREFIX
 
 
@@ -27,7 +27,7 @@ class TrackingError(OSError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Logged:
+class LoggedRun:
     """A run as the log has it; ``metrics`` are the final ones, without those by epoch."""
 
     run_id: str
@@ -45,7 +45,7 @@ class Logged:
         return self.tags.get("launch")
 
 
-def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[Logged]:
+def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[LoggedRun]:
     """Return all runs that a query finds, newest first."""
     found, token = [], None
     while True:
@@ -56,9 +56,9 @@ def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[Logg
             return found
 
 
-def _logged(run: Run) -> Logged:
+def _logged(run: Run) -> LoggedRun:
     metrics = run.data.metrics
-    return Logged(
+    return LoggedRun(
         run_id=run.info.run_id,
         name=str(run.info.run_name),
         finished=run.info.status == "FINISHED",
@@ -90,7 +90,7 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         model = client.download_artifacts(run_id, "model", str(folder))
         encoder = client.download_artifacts(parent, "encoder", str(folder))
     except (MlflowException, OSError) as error:
-        reason = hide_passwords(str(error).strip().split("\n")[0])
+        reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
     metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
     return Path(model), Path(encoder), metrics
@@ -111,7 +111,7 @@ def finished_trials(uri: str, experiment: str) -> list[str]:
     return [run.info.run_id for run in runs]
 
 
-def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logged]:
+def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[LoggedRun]:
     """Return the finished trials of an experiment whose launch has these tags, newest first.
 
     None if there is no such experiment. Trials that were retrained, and not drawn, do not count.
@@ -131,11 +131,11 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     ]
 
 
-def _runs_of(uri: str, experiment: str, query: str) -> list[Logged]:
+def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun]:
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
         return read_runs(client, found.experiment_id, query) if found else []
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = hide_passwords(str(error).strip().split("\n")[0])
+        reason = first_line(error)
         raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from sqlalchemy.exc import SQLAlchemyError
 
-from measures.passwords import hide_passwords
+from tuning.system.sqlite_lock import lock_sqlite, sqlite_file
 from tuning.tracking.journal import Entry
 from tuning.tracking.launch_log import PARENT, SERVED
 from tuning.tracking.mlflow_pages import NOTE
 from tuning.tracking.mlflow_reader import TrackingError
 
-# it tells of each new table, and of each error with a traceback: those are told by us
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try
-
-
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)  # or no driver for it
 _REQUEST_ERRORS = range(400, 500)
 
 
-class Store:
+class MlflowWriter:
     """Writes the entries of one launch's journal; each may be written again and changes nothing.
 
     Args:
@@ -45,8 +38,9 @@ class Store:
     def __init__(self, uri: str, opened: Entry, folder: Path) -> None:
         self.folder = folder
         self.launch = str(opened["launch"])
-        with _turn(uri):
-            _make_whole(uri)
+        _quiet_libraries()
+        with lock_sqlite(uri):
+            _create_store(uri)
             self.client = MlflowClient(tracking_uri=uri)
             name, artifacts = opened["experiment"], Path(opened["artifacts"])
             self.experiment_id = self._find_or_create(uri, name, artifacts)
@@ -145,20 +139,13 @@ class Store:
         self.client.set_registered_model_alias(name, "champion", version)
 
 
-def _turn(uri: str) -> AbstractContextManager[object]:
-    """Return a lock beside a SQLite file, whose tables only one may make; else nothing."""
-    file = Path(uri.removeprefix("sqlite:///"))
-    local = uri.startswith("sqlite:///") and file.parent.is_dir()
-    return FileLock(f"{file}.lock") if local else nullcontext()
+def _create_store(uri: str) -> None:
+    """Create a SQLite store that does not exist: whole, or not at all if the program is killed.
 
-
-def _make_whole(uri: str) -> None:
-    """Make a SQLite store that is not there: whole, or not at all if the program is killed.
-
-    MLflow makes its tables one by one, and cannot go on with a file that has some of them.
+    MLflow creates its tables one by one, and cannot use a file that has only some of them.
     """
-    file = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or file.exists() or not file.parent.is_dir():
+    file = sqlite_file(uri)
+    if file is None or file.exists():
         return
     beside = file.with_name(f"{file.name}.new")
     beside.unlink(missing_ok=True)
@@ -166,13 +153,14 @@ def _make_whole(uri: str) -> None:
     beside.rename(file)
 
 
+def _quiet_libraries() -> None:
+    """Let MLflow's own libraries say less: each error is reported by this program."""
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # each new table
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try
+
+
 def is_away(error: Exception, uri: str) -> bool:
     """Return whether a store that raised this may answer later: it is away, slow or locked."""
     if isinstance(error, MlflowException) and uri.startswith("http"):
         return error.get_http_status_code() not in _REQUEST_ERRORS
     return "database is locked" in str(error)
-
-
-def describe(error: Exception) -> str:
-    """Return the first line of what a store said, without passwords."""
-    return hide_passwords(str(error).strip().split("\n")[0])

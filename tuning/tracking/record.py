@@ -6,8 +6,8 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,32 +17,43 @@ from models.encoder_files import FILES
 from models.precision import choose_precision
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
-from tuning.system.atomic_files import copy_whole
+from tuning.system.atomic_files import atomic_copy
+from tuning.system.console import notify
 from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
 from tuning.tracking.journal import Journal
-from tuning.tracking.launch_folder import LaunchError, Settings, held
+from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.resume import differences, plain
+from tuning.tracking.resume import plain, refuse_changes
 
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Launch:
+    """A launch that has begun: what it runs, where it writes, its log, and the terminal."""
+
+    prepared: Prepared
+    settings: LaunchSettings
+    log: LaunchLog
+    console: Console
+
+
 @contextmanager
-def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterator[LaunchLog]:
-    """Open the launch's log, and bring it to MLflow beside what is done inside, and at the end.
+def recording(prepared: Prepared, settings: LaunchSettings, console: Console) -> Iterator[Launch]:
+    """Begin a launch, and bring its log to MLflow beside what is done inside, and at the end.
 
     Raises:
         LaunchError: If another program is at work in the folder, or it is resumed as another one.
         TrackingError: If the store can never be used; nothing of a new launch is left then.
         JournalError: If the journal cannot be read or written.
     """
-    with held(settings.folder):
+    with lock_launch(settings.folder):
         log = open_log(prepared, settings)
-        with delivered(log, settings, console):
+        with delivering(log, settings, console):
             try:
-                yield log
+                yield Launch(prepared=prepared, settings=settings, log=log, console=console)
             except BaseException:
                 if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
                     log.give_up("ended before its first trial")
@@ -50,7 +61,7 @@ def recorded(prepared: Prepared, settings: Settings, console: Console) -> Iterat
 
 
 @contextmanager
-def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[None]:
+def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[None]:
     """Bring the log to MLflow beside what is done inside, and at the end.
 
     Raises:
@@ -60,7 +71,9 @@ def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[
     delivery = Delivery(log.journal, settings.tracking_uri, older)
     delivery.start()
     try:
-        _tell(console, delivery.check(_FIRST_ANSWER))
+        reason = delivery.check(_FIRST_ANSWER)
+        if reason is not None:
+            notify(console, reason)
     except TrackingError:
         delivery.close(0)
         if not settings.resumed:
@@ -73,15 +86,12 @@ def delivered(log: LaunchLog, settings: Settings, console: Console) -> Iterator[
         patience = _FIRST_ANSWER  # the user waits for the end
         raise
     finally:
-        _tell(console, _left(delivery, settings, patience))
+        left = _left(delivery, settings, patience)
+        if left is not None:
+            notify(console, left)
 
 
-def _tell(console: Console, notice: str | None) -> None:
-    if notice is not None:
-        console.print(f"Notice: {notice}", style="bold yellow", soft_wrap=True, markup=False)
-
-
-def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None:
+def _left(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
     """Return what to do about what the store has not taken; None if it has all."""
     left = delivery.close(patience)
     if not left:
@@ -93,7 +103,7 @@ def _left(delivery: Delivery, settings: Settings, patience: float) -> str | None
     )
 
 
-def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
+def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
     """Return the log with the parent run of this launch, or of the one that is resumed.
 
     Raises:
@@ -102,14 +112,8 @@ def open_log(prepared: Prepared, settings: Settings) -> LaunchLog:
     precision = choose_precision(prepared.experiment.precision)
     log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(prepared, precision))
-    if log.journal.entries:
-        found = list(differences(log.journal.entries[0]["identity"], wanted))
-        if found:
-            raise LaunchError(
-                f"{settings.run_name}: was begun with something else: {'; '.join(found)}; go back "
-                "to what it was begun with, or start another with --overwrite"
-            )
-    else:
+    refuse_changes(log, wanted, "start another with --overwrite")
+    if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(prepared.experiment.name, settings.artifacts, uri, wanted, EXPERIMENT)
     if PARENT not in log.runs:
@@ -130,19 +134,20 @@ def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
     }
 
 
-def keep_inputs(prepared: Prepared, folder: Path, log: LaunchLog) -> None:
+def keep_inputs(launch: Launch) -> None:
     """Keep the encoder's files and the pairs beside the trials and in the log.
 
     Saved models outlive a cache that way, and the report needs nothing but the log.
     """
+    folder = launch.settings.folder
     encoder, data = folder / "encoder", folder / "data"
     for name in (*FILES, "tokenizer_config.json"):
-        source = prepared.encoder.folder / name
+        source = launch.prepared.encoder.folder / name
         if source.is_file():
-            copy_whole(source, encoder / name)
-    write_pairs(data / "pairs.parquet", prepared)
+            atomic_copy(source, encoder / name)
+    write_pairs(data / "pairs.parquet", launch.prepared)
     for file in (*encoder.glob("[!.]*"), *data.glob("[!.]*")):
-        log.keep(file, file.parent.name)
+        launch.log.keep(file, file.parent.name)
 
 
 def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
@@ -168,7 +173,7 @@ def _search_params(prepared: Prepared) -> dict[str, Any]:
     return {"search": "optuna", **settings, **space, "trials": search.num_samples}
 
 
-def _tags(prepared: Prepared, settings: Settings) -> dict[str, str]:
+def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
     packages = ("mlflow", "optuna", "ray", "torch", "transformers")
     return {
         "data": prepared.data_source.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -14,39 +13,39 @@ from measures.passwords import hide_passwords
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.tracking.launch_folder import (
     LaunchError,
-    held,
+    LaunchOptions,
     is_running,
-    local_output,
+    lock_launch,
 )
 from tuning.tracking.launch_log import LaunchLog
 
 
-def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
+def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
     """Return the folder of the interrupted launch to go on with; None to begin one.
 
     Args:
-        args: Of the command line: ``resume``, ``launch``, ``overwrite``, ``output``, ``local``.
-        experiment: Its name.
+        options: The command line's.
+        experiment: Name of the experiment.
 
     Raises:
         LaunchError: If there is an interrupted one and the user has not said what to do, or none
             to resume.
         JournalError: If the one that is named is damaged.
     """
-    output = local_output(args)
-    if args.launch is not None:
-        return _named(output, args.launch, experiment)
+    output = options.output
+    if options.launch is not None:
+        return _named(output, options.launch, experiment)
     found = find_interrupted(output, experiment)
-    if args.resume and not found:
+    if options.resume and not found:
         raise LaunchError(
             f"--resume: {output} has no interrupted launch of '{experiment}'; start without it"
         )
-    if found and args.overwrite:
+    if found and options.overwrite:
         for folder in found:
-            with held(folder):
+            with lock_launch(folder):
                 LaunchLog(Journal(folder)).give_up("interrupted, and not resumed")
         return None
-    if found and not args.resume:
+    if found and not options.resume:
         raise LaunchError(
             f"'{experiment}' was interrupted ({found[-1].name}): --resume goes on with it, "
             "--overwrite leaves it as it is and starts another"
@@ -54,9 +53,9 @@ def choose_launch(args: argparse.Namespace, experiment: str) -> Path | None:
     return found[-1] if found else None
 
 
-def how_to_go_on(args: argparse.Namespace, experiment: str) -> str:
+def resume_hint(options: LaunchOptions, experiment: str) -> str:
     """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
-    if not find_interrupted(local_output(args), experiment):
+    if not find_interrupted(options.output, experiment):
         return "Interrupted before the first trial: there is nothing to resume"
     return f"Interrupted; to go on: {resume_command()}"
 
@@ -74,9 +73,9 @@ def _named(output: Path, name: str, experiment: str) -> Path:
         LaunchError: If there is none of that name, or it has come to its end.
     """
     known = [path.parent for path in output.glob(f"*/{JOURNAL}")]
-    folder = next((place for place in known if place.name == name), None)
+    folder = next((folder for folder in known if folder.name == name), None)
     if folder is None:
-        others = ", ".join(place.name for place in find_interrupted(output, experiment))
+        others = ", ".join(folder.name for folder in find_interrupted(output, experiment))
         raise LaunchError(
             f"--launch: {output} has no launch {name!r}; interrupted are: {others or 'none'}"
         )
@@ -118,3 +117,24 @@ def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator
                 yield f"{part}.{phrase}"
         elif one != other:
             yield f"{part} was {one}, is now {other}"
+
+
+def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> None:
+    """Compare what a launch was begun with, if it was, and what it would be resumed with.
+
+    Args:
+        log: Log of the launch.
+        wanted: What it would be resumed with, as JSON values.
+        way_out: What to do if that is another thing on purpose.
+
+    Raises:
+        LaunchError: If they differ; with every difference.
+    """
+    if not log.journal.entries:
+        return
+    found = list(differences(log.journal.entries[0]["identity"], wanted))
+    if found:
+        raise LaunchError(
+            f"{log.journal.folder.name}: was begun with something else: {'; '.join(found)}; go "
+            f"back to what it was begun with, or {way_out}"
+        )

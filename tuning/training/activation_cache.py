@@ -23,7 +23,7 @@ from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
 from models.segments import PADDING
 from models.tokens import TokenTable
-from tuning.system.atomic_files import whole
+from tuning.system.atomic_files import atomic_write
 
 logger = logging.getLogger(__name__)
 States = dict[str, np.ndarray]
@@ -32,7 +32,7 @@ _FORMAT = "1"  # part of every fingerprint: raise it when the computation change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frozen:
+class FrozenEncoder:
     """What the states depend on: the frozen layers, their number, precision and device.
 
     ``lower`` gives the layers; it is called only if states are to be computed.
@@ -45,7 +45,7 @@ class Frozen:
     device: torch.device
 
 
-def fingerprint(frozen: Frozen, tables: dict[str, TokenTable]) -> str:
+def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
     """Return a hash of everything that the states depend on."""
     parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
     digest = hashlib.sha256("|".join([*parts, frozen.device.type]).encode())
@@ -56,7 +56,7 @@ def fingerprint(frozen: Frozen, tables: dict[str, TokenTable]) -> str:
 
 
 def load_or_compute(
-    frozen: Frozen,
+    frozen: FrozenEncoder,
     tables: dict[str, TokenTable],
     folder: Path,
     advance: Callable[[int], None] = lambda rows: None,
@@ -84,7 +84,7 @@ def load_or_compute(
 
 
 def _load_or_compute(
-    frozen: Frozen,
+    frozen: FrozenEncoder,
     tables: dict[str, TokenTable],
     path: Path,
     advance: Callable[[int], None],
@@ -103,7 +103,7 @@ def _load_or_compute(
 
 
 def encode(
-    frozen: Frozen, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
+    frozen: FrozenEncoder, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
 ) -> np.ndarray:
     """Return the states (S, D) of every token of the table, in length-sorted batches."""
     lower = frozen.lower().to(frozen.device).eval()
@@ -138,7 +138,7 @@ def save_states(path: Path, states: States) -> None:
         OSError: If the disk is full or not writable.
     """
     size = sum(array.nbytes for array in states.values())
-    with whole(path, size) as beside:
+    with atomic_write(path, size) as beside:
         try:
             save_file(states, beside, metadata={"sha256": _checksum(states)})
         except SafetensorError as error:  # it tells of a full disk in words only

@@ -14,7 +14,7 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.segments import FIRST, SECOND
 from tuning.training.evaluation import Evaluation
-from tuning.training.inputs import LoadedSplit, Material
+from tuning.training.inputs import LoadedSplit, SharedInputs
 
 MAPS_PER_KIND = 5  # of false positives, and of false negatives
 
@@ -71,7 +71,7 @@ def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:
 def map_errors(
     model: Classifier,
     splits: Mapping[str, LoadedSplit],
-    material: Material,
+    inputs: SharedInputs,
     evaluation: Evaluation,
 ) -> list[dict[str, Any]]:
     """Return what the head attended to in its surest errors on test.
@@ -80,11 +80,11 @@ def map_errors(
     """
     if "test" not in splits or not hasattr(model.head, "attend"):
         return []
-    lines, groups = material.index["test"]
-    arrays = material.splits["test"]
+    lines, groups = inputs.index["test"]
+    arrays = inputs.splits["test"]
     pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
     return [
         {"line": int(lines[pair])}
-        | attention_map(model, splits["test"], arrays, pair, material.vocabulary)
+        | attention_map(model, splits["test"], arrays, pair, inputs.vocabulary)
         for pair in pairs
     ]

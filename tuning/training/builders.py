@@ -1,4 +1,4 @@
-"""What a configuration says of optimizing: groups of weights, their rates, warm-up and decay."""
+"""What a configuration builds: the classifier, its optimizer, its schedule, its order of pairs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.heads import FeatureBranch, build_head
 from tuning.config.experiment import TrialConfig
-from tuning.training.inputs import Material
+from tuning.training.inputs import SharedInputs
 
 
-def build_classifier(trial: TrialConfig, material: Material) -> Classifier:
-    """Return a classifier with the encoder's weights and a head drawn from the trial's seed."""
+def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
+    """Seed torch's generator, and return a classifier with a head that is drawn from it."""
     torch.manual_seed(trial.seed)
-    head = build_head(**head_arguments(trial, material.width))
-    branch = build_branch(trial, material.splits["train"]) if trial.overlap_features else None
-    precision = getattr(torch, material.precision)
-    upper = copy.deepcopy(material.upper)  # trained in place, and one material serves many trials
-    return Classifier(material.lower, upper, head, branch=branch, precision=precision)
+    head = build_head(**head_arguments(trial, inputs.width))
+    branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
+    precision = getattr(torch, inputs.precision)
+    upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
+    return Classifier(inputs.lower, upper, head, branch=branch, precision=precision)
 
 
 def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
@@ -51,7 +51,7 @@ def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
 
 
 def start_order(config: TrialConfig) -> np.random.Generator:
-    """Return what draws the order of the pairs; with ``order_seed`` torch's dropout starts anew.
+    """Return what draws the order of the pairs; seed torch's dropout where ``order_seed`` is set.
 
     Without it dropout goes on from where drawing the initial weights left torch's generator.
     """
@@ -84,8 +84,8 @@ def parameter_groups(model: Classifier, config: TrialConfig) -> list[dict[str, A
     else:
         parts = [list(part.parameters()) for part in model.upper.from_the_top()]
     encoder = [
-        {"params": part, "lr": rate * config.layer_decay**place}
-        for place, part in enumerate(parts)
+        {"params": part, "lr": rate * config.layer_decay**position}
+        for position, part in enumerate(parts)
     ]
     return [group for group in (head, *encoder) if group["params"]]
 

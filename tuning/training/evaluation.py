@@ -34,12 +34,12 @@ def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
 def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
     """Return logits, float32 (..., N, C), of what gives logits (..., B, C) for a batch."""
     rows = split.pairs * split.orders
-    outputs, places = [], []
+    outputs, positions = [], []
     for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
         batch = split.reader.read(chosen)
         outputs.append(forward(batch.inputs, batch.segments, batch.features))
-        places.append(batch.rows)
-    logits = torch.cat(outputs, dim=-2)[..., torch.cat(places).argsort(), :]
+        positions.append(batch.rows)
+    logits = torch.cat(outputs, dim=-2)[..., torch.cat(positions).argsort(), :]
     return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
 
 

@@ -10,24 +10,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, SplitArrays
 from models.encoder import EncoderPart, load_encoder, no_layers
 from models.encoder_files import EncoderInfo
-from models.precision import choose_precision
+from models.precision import choose_device, choose_precision
 from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared
-from tuning.training.activation_cache import Frozen, States, load_or_compute
+from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
+
+
+def ignore(rows: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class SharedInputs:
     """What all trials of one freezing depth share; lives in Ray's object store.
 
     ``lower`` is None when the splits hold its states; ``index`` gives the lines and the groups of
@@ -45,12 +47,20 @@ class Material:
     card: Mapping[str, Any]
 
 
-def build_material(prepared: Prepared, depth: int, output: Path, console: Console) -> Material:
+def build_inputs(
+    prepared: Prepared, depth: int, output: Path, advance: Callable[[int], None] = ignore
+) -> SharedInputs:
     """Return what the trials of one depth share; the frozen layers run here, once.
 
     They do not run where the experiment does not cache their states.
+
+    Args:
+        prepared: The experiment.
+        depth: Number of frozen layers.
+        output: Folder with the cache of states.
+        advance: Is given the number of rows that were encoded since the last call.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     precision = choose_precision(prepared.experiment.precision)
     overlap = any(trial.overlap_features for trial in prepared.trials)
     encoder = prepared.encoder
@@ -58,8 +68,8 @@ def build_material(prepared: Prepared, depth: int, output: Path, console: Consol
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision), device, load)
-        states = _encode(frozen, prepared, output / "activations", console)
-    return Material(
+        states = load_or_compute(frozen, prepared.tokens.splits, output / "activations", advance)
+    return SharedInputs(
         splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),
         index={
             split: (np.array(table.lines), table.groups)
@@ -91,9 +101,9 @@ def frozen_part(
     precision: torch.dtype,
     device: torch.device,
     load: Callable[[], tuple[EncoderPart, EncoderPart]],
-) -> Frozen:
+) -> FrozenEncoder:
     """Return the lower ``depth`` layers as they are run to cache their states."""
-    return Frozen(
+    return FrozenEncoder(
         lower=lambda: load()[0],
         encoder_fingerprint=encoder.fingerprint,
         depth=depth,
@@ -102,12 +112,12 @@ def frozen_part(
     )
 
 
-def without_test(material: Material) -> Material:
+def without_test(inputs: SharedInputs) -> SharedInputs:
     """Return the material that trials of a search get: no test split, in no form."""
     return replace(
-        material,
-        splits={name: s for name, s in material.splits.items() if name != "test"},
-        index={name: i for name, i in material.index.items() if name != "test"},
+        inputs,
+        splits={name: s for name, s in inputs.splits.items() if name != "test"},
+        index={name: i for name, i in inputs.index.items() if name != "test"},
     )
 
 
@@ -115,40 +125,23 @@ def split_arrays(
     data: PairData, tables: Mapping[str, TokenTable], states: States, *, overlap: bool
 ) -> dict[str, SplitArrays]:
     """Return what trials share of each split that has a table, with overlap features if asked."""
-    return {
-        split: SplitArrays(
+    found = {}
+    for split, table in tables.items():
+        pairs = data.splits[split]
+        found[split] = SplitArrays(
             table=table,
             states=states.get(split),
             labels=pairs.labels,
             votes=pairs.votes,
             overlap=overlap_features(pairs.first, pairs.second) if overlap else None,
         )
-        for split, table in tables.items()
-        for pairs in [data.splits[split]]
-    }
+    return found
 
 
 def _vocabulary(folder: Path) -> list[str]:
     tokenizer, _ = load_tokenizer(folder)
     highest = max(tokenizer.get_vocab().values())
     return [tokenizer.id_to_token(number) or "" for number in range(highest + 1)]
-
-
-def _encode(frozen: Frozen, prepared: Prepared, folder: Path, console: Console) -> States:
-    tables = prepared.tokens.splits
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total} rows"),
-        TextColumn("{task.speed:.0f} pairs/s" if console.is_terminal else ""),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with bars:
-        total = sum(table.rows for table in tables.values())
-        task = bars.add_task(f"{frozen.depth} frozen layers", total=total, speed=0)
-        return load_or_compute(frozen, tables, folder, lambda rows: bars.advance(task, rows))
 
 
 def _card(prepared: Prepared, depth: int) -> dict[str, Any]:

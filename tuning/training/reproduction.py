@@ -1,14 +1,11 @@
-"""From saved files alone to the scores again, and both side by side."""
+"""From the files of a saved classifier to its scores again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
-from rich.console import Console
-from rich.table import Table
 
 from models.batches import SplitArrays
 from models.checkpoint import (
@@ -21,18 +18,36 @@ from models.checkpoint import (
 from models.classifier import Classifier
 from models.encoder_files import read_encoder_info
 from models.ensemble import ENSEMBLE
+from models.precision import choose_device, single_thread
 from models.tokens import TokenTable
 from tuning.config.experiment import Cleaning, TrialConfig
 from tuning.data.pairs import DataError, PairData, read_pairs
-from tuning.data.sources import Places, find_data
+from tuning.data.sources import DataLocations, find_data
 from tuning.data.tokenization import tokenise
 from tuning.system.project import EMBEDDED
-from tuning.training.activation_cache import Frozen, encode
+from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
 from tuning.training.inputs import LoadedSplit, split_arrays
 
 TOLERANCE = 1e-4
 _NOT_SCORES = ("best_epoch", "diverged", "seconds")  # of the training, not of the classifier
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Logged and recomputed metrics of one classifier, by name."""
+
+    logged: Mapping[str, float]
+    recomputed: Mapping[str, float]
+
+    @property
+    def differing(self) -> list[str]:
+        """Return the names of the metrics that differ by more than the tolerance, or are NaN."""
+        return [
+            name
+            for name, value in self.logged.items()
+            if not abs(self.recomputed[name] - value) <= TOLERANCE
+        ]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,47 +57,25 @@ class Reproducer:
     ``data`` is the folder of the data set if it has moved since.
     """
 
-    places: Places
-    console: Console
+    locations: DataLocations
     data: str | None = None
     _splits: dict[tuple[Any, ...], dict[str, SplitArrays]] = field(default_factory=dict)
 
-    def check_folder(self, saved: Path) -> bool:
-        """Print saved against recomputed scores of a folder; return whether all agree.
+    def check(self, folder: Path, encoder: Path, metrics: Mapping[str, float]) -> Comparison:
+        """Return a classifier's logged metrics beside those of its recomputed predictions.
 
         Args:
-            saved: A folder at or below which classifiers are.
+            folder: Folder of the saved classifier.
+            encoder: Folder of its encoder.
+            metrics: The logged metrics.
 
         Raises:
-            CheckpointError: If there is no whole classifier there.
+            CheckpointError: If there is no whole classifier in the folder.
             DataError, SourceError: If the data set is unavailable or is another one.
         """
-        found = find_saved(saved.resolve())
-        agreeing = []
-        for folder, encoder in found:
-            name = folder.relative_to(saved.resolve()) if len(found) > 1 else saved
-            metrics = read_card(folder)["metrics"]
-            agreeing.append(self.check(str(name), folder, encoder, metrics))
-        return self.sum_up(agreeing)
-
-    def check(self, name: str, folder: Path, encoder: Path, metrics: dict[str, float]) -> bool:
-        """Print one classifier's logged and recomputed metrics; return whether all agree.
-
-        Raises:
-            CheckpointError, DataError, SourceError: As ``check_folder``.
-        """
         recomputed = self._recompute(folder, encoder, read_card(folder))
-        logged = {name: v for name, v in metrics.items() if name not in _NOT_SCORES}
-        differing = [n for n, v in logged.items() if not abs(recomputed[n] - v) <= TOLERANCE]
-        self.console.print(compare(name, logged, recomputed, differing))
-        return not differing
-
-    def sum_up(self, agreeing: list[bool]) -> bool:
-        """Print how many of several classifiers agree; return whether there are any and all do."""
-        if len(agreeing) != 1:
-            agreed = f"{sum(agreeing)} of {len(agreeing)} runs reproduce their scores"
-            self.console.print(agreed)
-        return bool(agreeing) and all(agreeing)
+        logged = {name: value for name, value in metrics.items() if name not in _NOT_SCORES}
+        return Comparison(logged=logged, recomputed=recomputed)
 
     def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> dict[str, float]:
         model = load_classifier(folder, encoder)
@@ -95,18 +88,18 @@ class Reproducer:
             tables = _read_tokens(pairs, encoder, data)
             self._splits[key] = _build_splits(pairs, tables, model, card)
         trial = TrialConfig(**card["trial"])
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = choose_device()
         if card["cached"]:
             model.lower = None
-        torch.set_num_threads(1)  # as in a trial: the order of additions stays the same
         loaded = {k: LoadedSplit(s, trial, device) for k, s in self._splits[key].items()}
-        return evaluate(model.to(device), loaded).metrics
+        with single_thread():
+            return evaluate(model.to(device), loaded).metrics
 
     def _read_data(self, data: dict[str, Any]) -> PairData:
         there = data["name"] not in ("parade", "embedded") or Path(data["folder"]).is_dir()
         folder = Path(data["folder"]) if there else None
         if self.data or folder is None or data["name"] == "embedded":
-            folder = find_data(self.data or data["name"], self.places, strict=True).folder
+            folder = find_data(self.data or data["name"], self.locations, strict=True).folder
         pairs = read_pairs(folder, Cleaning(**data["cleaning"]))
         if pairs.fingerprint != data["fingerprint"]:
             raise DataError(
@@ -143,25 +136,12 @@ def _build_splits(
     states = {}
     lower = model.lower
     if card["cached"] and lower is not None:
-        frozen = Frozen(
+        frozen = FrozenEncoder(
             lower=lambda: lower,
             encoder_fingerprint=card["encoder"]["fingerprint"],
             depth=card["encoder"]["depth"],
             precision=model.precision,
-            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            device=choose_device(),
         )
         states = {split: encode(frozen, table) for split, table in tables.items()}
     return split_arrays(pairs, tables, states, overlap=model.branch is not None)
-
-
-def compare(
-    saved: str, logged: dict[str, float], recomputed: dict[str, float], differing: list[str]
-) -> Table:
-    """Return the table of logged and recomputed metrics, with a mark where they differ."""
-    table = Table(title=saved, title_justify="left", header_style="bold")
-    for name in ("metric", "logged", "recomputed", ""):
-        table.add_column(name, justify="left" if name in ("metric", "") else "right")
-    for name, value in logged.items():
-        mark = "[red]differs[/]" if name in differing else "[green]equal[/]"
-        table.add_row(name, f"{value:.6f}", f"{recomputed[name]:.6f}", mark)
-    return table

@@ -13,8 +13,8 @@ from models.classifier import Classifier
 from models.heads import BiLstmAttentionHead
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import LoadedSplit
-from tuning.training.stacked import Stack
-from tuning.training.trainer import EpochResult, Training
+from tuning.training.stacked import StackedTrainer
+from tuning.training.trainer import EpochResult, Trainer
 
 
 def train_seeds(
@@ -24,7 +24,7 @@ def train_seeds(
     config: TrialConfig,
     *,
     stacked: bool | None = None,
-) -> Stack | Turns:
+) -> StackedTrainer | SequentialTrainer:
     """Return the training of all models, in place, an epoch at a time.
 
     A seed that diverged keeps its last result while the others go on.
@@ -45,8 +45,8 @@ def train_seeds(
     if stacked is None:
         stacked = next(models[0].head_parameters()).is_cuda
     if stacked and can_stack(models):
-        return Stack(models, train, validation, config)
-    return Turns([Training(model, train, validation, config) for model in models])
+        return StackedTrainer(models, train, validation, config)
+    return SequentialTrainer([Trainer(model, train, validation, config) for model in models])
 
 
 def fit_seeds(
@@ -69,10 +69,10 @@ def can_stack(models: list[Classifier]) -> bool:
     return not encoder and not any(isinstance(m.head, BiLstmAttentionHead) for m in models)
 
 
-class Turns:
+class SequentialTrainer:
     """Trainings that run an epoch each in turn, every one with random numbers of its own."""
 
-    def __init__(self, trainings: list[Training]) -> None:
+    def __init__(self, trainings: list[Trainer]) -> None:
         self.trainings = trainings
 
     @property

@@ -49,7 +49,7 @@ def _advance(
     return replace(result, train_loss=loss, val_loss=val_loss, scores=scores)
 
 
-class Stack:
+class StackedTrainer:
     """Models of one configuration as a single one, every weight with a leading dimension S.
 
     Args:

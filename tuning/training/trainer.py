@@ -50,8 +50,13 @@ class EpochResult:
         """Return whether the classifier says the same of every validation pair at 0.5."""
         return self.scores["positive_rate"] in (0.0, 1.0)
 
+    @property
+    def sound(self) -> bool:
+        """Return whether the scores may be believed: neither collapsed nor diverged."""
+        return not self.collapsed and not self.diverged
 
-class Training:
+
+class Trainer:
     """A training under way: an epoch at a time, to be left and taken up again at any of them.
 
     What it draws is its own: between two epochs torch's generator may be used by others.
@@ -89,7 +94,7 @@ class Training:
         set_random_states(self.drawn)
         started, before = time.perf_counter(), self.result
         untrained = None if before else self._weights()
-        loss, diverged = self._train()
+        loss, diverged = self.train_epoch()
         logits = None if diverged else predict(self.model, self.validation)
         if logits is not None and np.isfinite(logits).all():
             val_loss, scores = score_logits(self.validation.labels, logits)
@@ -116,10 +121,31 @@ class Training:
         self.model.load_state_dict(self.model.state_dict() | (untrained or {}))
         return validate(self.model, self.validation)
 
-    def _train(self) -> tuple[float, bool]:
-        return train_one_epoch(
-            self.model, self.train, self.optimizer, self.schedule, self.generator, self.config
-        )
+    def train_epoch(self) -> tuple[float, bool]:
+        """Pass once over the training split, without scoring it.
+
+        Returns:
+            The mean loss in nats per pair, and whether training diverged and was left.
+        """
+        self.model.train()
+        groups, config = self.optimizer.param_groups, self.config
+        weights = [parameter for group in groups for parameter in group["params"]]
+        total, seen = 0.0, 0
+        rows, lengths = draw_rows(self.train, self.generator), self.train.reader.lengths
+        for chosen in shuffled_batches(rows, lengths, config.batch_size, self.generator):
+            batch = self.train.reader.read(chosen)
+            targets = self.train.targets_of(batch)
+            loss = batch_loss(self.model, batch, targets, config.r_drop)
+            value = loss.item()
+            if not math.isfinite(value):
+                return total / max(seen, 1), True
+            total, seen = total + value * len(chosen), seen + len(chosen)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(weights, config.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+        return total / seen, False
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
@@ -162,37 +188,9 @@ def fit(
 
     Each epoch sees every pair once, in a random one of its orders.
     """
-    training = Training(model, train, validation, config)
+    training = Trainer(model, train, validation, config)
     while not training.finished:
         yield training.run_epoch()
-
-
-def train_one_epoch(
-    model: Classifier,
-    train: LoadedSplit,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    generator: np.random.Generator,
-    config: TrialConfig,
-) -> tuple[float, bool]:
-    """Return the mean loss in nats per pair, and whether training diverged and was left."""
-    model.train()
-    weights = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    total, seen = 0.0, 0
-    rows = draw_rows(train, generator)
-    for chosen in shuffled_batches(rows, train.reader.lengths, config.batch_size, generator):
-        batch = train.reader.read(chosen)
-        loss = batch_loss(model, batch, train.targets_of(batch), config.r_drop)
-        value = loss.item()
-        if not math.isfinite(value):
-            return total / max(seen, 1), True
-        total, seen = total + value * len(chosen), seen + len(chosen)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, config.clip_norm)
-        optimizer.step()
-        schedule.step()
-    return total / seen, False
 
 
 def draw_rows(train: LoadedSplit, generator: np.random.Generator) -> np.ndarray:

@@ -35,9 +35,9 @@ def test_every_draw_is_a_configuration_that_lies_in_the_space(seed: int) -> None
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     trial = study.ask()
     config = TrialConfig(**draw(SPACE, trial, FIXED))
-    place, reasons = locate(SPACE, config.model_dump(), FIXED)
+    coordinates, reasons = locate(SPACE, config.model_dump(), FIXED)
     assert reasons == []
-    assert place == trial.params
+    assert coordinates == trial.params
     assert ("momentum" in trial.params) == (config.optimizer == "sgd")
     assert ("layer_decay" in trial.params) == (config.freezing != "all")
     if config.optimizer == "adamw":
@@ -65,9 +65,9 @@ def test_what_lies_outside_is_named(change: dict[str, Any], reason: str) -> None
 
 
 def test_a_value_that_does_not_count_is_not_compared() -> None:
-    place, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
+    coordinates, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
     assert reasons == []
-    assert "momentum" not in place
+    assert "momentum" not in coordinates
 
 
 def test_true_is_not_the_same_as_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from models.encoder_files import EncoderError
 from tuning.config.experiment import ConfigError, Experiment, varied_fields
 from tuning.data.prepared import prepare
-from tuning.data.sources import Places
+from tuning.data.sources import DataLocations
 
 
 def experiment(**changes: Any) -> Experiment:  # noqa: ANN401 - values of any field
@@ -18,9 +18,11 @@ def experiment(**changes: Any) -> Experiment:  # noqa: ANN401 - values of any fi
 
 
 def test_both_orders_are_tokenised_only_if_a_trial_uses_them(tmp_path: Path) -> None:
-    places = Places(cache=tmp_path)
-    single = prepare(experiment(trial={"both_orders": False}), places).tokens.splits["test"]
-    double = prepare(experiment(grid={"both_orders": [True, False]}), places).tokens.splits["test"]
+    locations = DataLocations(cache=tmp_path)
+    single = prepare(experiment(trial={"both_orders": False}), locations).tokens.splits["test"]
+    double = prepare(experiment(grid={"both_orders": [True, False]}), locations).tokens.splits[
+        "test"
+    ]
     assert (single.rows, double.rows) == (450, 900)
 
 
@@ -28,30 +30,30 @@ def test_freezing_more_layers_than_there_are_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         EncoderError, match="freezing: must be at most the encoder's 4 layers, got 7"
     ):
-        prepare(experiment(grid={"freezing": ["all", 7]}), Places(cache=tmp_path))
+        prepare(experiment(grid={"freezing": ["all", 7]}), DataLocations(cache=tmp_path))
 
 
 def test_votes_are_refused_as_targets_where_there_are_none(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match="targets: must be labels or auto: the data set has no votes"
     ):
-        prepare(experiment(trial={"targets": "votes"}), Places(cache=tmp_path))
+        prepare(experiment(trial={"targets": "votes"}), DataLocations(cache=tmp_path))
 
 
 def test_auto_targets_become_what_the_data_has(tmp_path: Path) -> None:
-    prepared = prepare(experiment(), Places(cache=tmp_path))
+    prepared = prepare(experiment(), DataLocations(cache=tmp_path))
     assert [trial.targets for trial in prepared.trials] == ["labels"]
 
 
 def test_pairs_cut_to_a_limit_are_told(tmp_path: Path) -> None:
-    prepared = prepare(experiment(max_tokens=30), Places(cache=tmp_path))
+    prepared = prepare(experiment(max_tokens=30), DataLocations(cache=tmp_path))
     assert any("train: " in n and "were cut to 30 word pieces" in n for n in prepared.notices)
     assert prepared.tokens.splits["train"].lengths.max() == 30
 
 
 def test_depths_are_counted_once_each(tmp_path: Path) -> None:
     prepared = prepare(
-        experiment(grid={"freezing": ["all", 4, "none", "some"]}), Places(cache=tmp_path)
+        experiment(grid={"freezing": ["all", 4, "none", "some"]}), DataLocations(cache=tmp_path)
     )
     assert prepared.depths == [0, 3, 4]
 
@@ -63,5 +65,7 @@ def test_varied_fields_are_those_in_which_trials_differ() -> None:
 
 def test_small_data_gets_the_epochs_that_its_steps_need(tmp_path: Path) -> None:
     grid = {"min_steps": [0, 100, 500], "batch_size": [32, 200]}  # 1500 pairs: 47 or 8 steps
-    trials = prepare(experiment(trial={"epochs": 2}, grid=grid), Places(cache=tmp_path)).trials
+    trials = prepare(
+        experiment(trial={"epochs": 2}, grid=grid), DataLocations(cache=tmp_path)
+    ).trials
     assert [trial.epochs for trial in trials] == [2, 2, 3, 13, 11, 63]

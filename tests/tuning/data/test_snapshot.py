@@ -7,13 +7,13 @@ import pandas as pd
 from tests.tuning.data.test_prepared import experiment
 from tuning.data.prepared import prepare
 from tuning.data.snapshot import write_pairs
-from tuning.data.sources import Places
+from tuning.data.sources import DataLocations
 
 
 def test_the_record_holds_what_was_read_what_was_cleaned_and_what_the_encoder_sees(
     tmp_path: Path,
 ) -> None:
-    prepared = prepare(experiment(), Places(cache=tmp_path))
+    prepared = prepare(experiment(), DataLocations(cache=tmp_path))
     write_pairs(tmp_path / "pairs.parquet", prepared)
     record = pd.read_parquet(tmp_path / "pairs.parquet")
     assert len(record) == 1500 + 300 + 450
@@ -31,7 +31,7 @@ def test_the_record_names_the_steps_that_changed_a_text(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         rows = "first\tsecond\tlabel\n- a  b\tc\t1\nd\te\t0\n"
         (tmp_path / f"{split}.tsv").write_text(rows)
-    prepared = prepare(experiment(data=str(tmp_path)), Places(cache=tmp_path))
+    prepared = prepare(experiment(data=str(tmp_path)), DataLocations(cache=tmp_path))
     write_pairs(tmp_path / "pairs.parquet", prepared)
     row = pd.read_parquet(tmp_path / "pairs.parquet").iloc[0]
     assert (row["raw_first"], row["first"]) == ("- a  b", "a b")

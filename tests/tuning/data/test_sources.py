@@ -9,7 +9,7 @@ from tests.tuning.data.conftest import Host, body, status
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
 from tuning.data.pairs import read_pairs
-from tuning.data.sources import Places, SourceError, find_data, find_encoder
+from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder
 from tuning.system.project import EMBEDDED
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"
@@ -30,8 +30,8 @@ def test_parade_is_downloaded_once_and_then_found_in_the_cache(
 ) -> None:
     for name, content in small_parade.items():
         host.answers[f"/{name}"] = body(content)
-    places = Places(cache=tmp_path, parade_url=host.url)
-    found = [find_data(requested, places, strict=True) for _ in range(2)]
+    locations = DataLocations(cache=tmp_path, parade_url=host.url)
+    found = [find_data(requested, locations, strict=True) for _ in range(2)]
     assert found[0] == found[1]
     assert (found[0].name, found[0].revision, found[0].notice) == ("parade", parade.COMMIT, None)
     assert len(host.requests) == 3
@@ -42,16 +42,16 @@ def test_a_damaged_cache_is_mended(
 ) -> None:
     for name, content in small_parade.items():
         host.answers[f"/{name}"] = body(content)
-    places = Places(cache=tmp_path, parade_url=host.url)
-    folder = find_data("parade", places).folder
+    locations = DataLocations(cache=tmp_path, parade_url=host.url)
+    folder = find_data("parade", locations).folder
     (folder / "PARADE_test.txt").write_bytes(b"damaged")
-    find_data("parade", places)
+    find_data("parade", locations)
     assert (folder / "PARADE_test.txt").read_bytes() == small_parade["PARADE_test.txt"]
 
 
 def test_auto_steps_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path: Path) -> None:
     host.answers["/PARADE_train.txt"] = status(500)
-    found = find_data("auto", Places(cache=tmp_path, parade_url=host.url))
+    found = find_data("auto", DataLocations(cache=tmp_path, parade_url=host.url))
     assert found.folder == EMBEDDED / "pairs"
     assert found.notice is not None
     assert "PARADE_train.txt: HTTP 500 Internal Server Error" in found.notice
@@ -61,30 +61,30 @@ def test_auto_steps_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path
 def test_what_must_be_real_is_an_error_if_it_cannot_be_had(
     host: Host, tmp_path: Path, requested: str, strict: bool
 ) -> None:
-    places = Places(cache=tmp_path, parade_url=host.url)
+    locations = DataLocations(cache=tmp_path, parade_url=host.url)
     with pytest.raises(SourceError, match="HTTP 404 Not Found; with its three files in a folder"):
-        find_data(requested, places, strict=strict)
+        find_data(requested, locations, strict=strict)
 
 
 def test_a_folder_of_parade_wins_over_cache_and_network(tmp_path: Path) -> None:
     (tmp_path / "PARADE_test.txt").write_text("x")
-    found = find_data("auto", Places(cache=tmp_path / "none", parade_folder=tmp_path))
+    found = find_data("auto", DataLocations(cache=tmp_path / "none", parade_folder=tmp_path))
     assert (found.name, found.folder) == ("parade", tmp_path)
 
 
 def test_a_folder_named_by_the_environment_must_exist(tmp_path: Path) -> None:
-    places = Places(cache=tmp_path, parade_folder=tmp_path / "absent")
+    locations = DataLocations(cache=tmp_path, parade_folder=tmp_path / "absent")
     with pytest.raises(SourceError, match=r"PARADE_DIR: .*absent: no such folder"):
-        find_data("auto", places)
+        find_data("auto", locations)
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="data: nowhere: no such folder; or name parade"):
-        find_data("nowhere", Places(cache=tmp_path))
+        find_data("nowhere", DataLocations(cache=tmp_path))
 
 
 def test_a_folder_bears_its_own_name(tmp_path: Path) -> None:
-    assert find_data(str(tmp_path), Places(cache=tmp_path)).name == tmp_path.name
+    assert find_data(str(tmp_path), DataLocations(cache=tmp_path)).name == tmp_path.name
     assert find_encoder(str(tmp_path)).name == tmp_path.name
 
 
@@ -126,7 +126,7 @@ def test_the_published_files_pass_from_the_host_to_verified_pairs(
 ) -> None:
     for name in parade.SHA256:
         host.answers[f"/{name}"] = body((PUBLISHED / name).read_bytes())
-    found = find_data("parade", Places(cache=tmp_path, parade_url=host.url))
+    found = find_data("parade", DataLocations(cache=tmp_path, parade_url=host.url))
     data = read_pairs(found.folder, Cleaning())
     assert [len(table.first) for table in data.splits.values()] == [7550, 1275, 1357]
     for table in data.splits.values():

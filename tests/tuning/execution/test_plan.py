@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import Places
+from tuning.data.sources import DataLocations
 from tuning.execution.grid import result_table, table_title
 from tuning.execution.plan import estimate_seconds, print_plan
 
@@ -22,7 +22,7 @@ def prepared(folder: Path, *, data: str = "embedded", epochs: int = 2) -> Prepar
             "grid": {"learning_rate": [0.001, 0.1]},
         }
     )
-    return prepare(experiment, Places(cache=folder, parade_url="http://127.0.0.1:1"))
+    return prepare(experiment, DataLocations(cache=folder, parade_url="http://127.0.0.1:1"))
 
 
 def text_of(*things: object) -> str:

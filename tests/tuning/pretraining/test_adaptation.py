@@ -38,9 +38,9 @@ def test_a_pair_stands_in_both_orders_and_each_once(tmp_path: Path) -> None:
 def test_held_out_groups_are_not_trained_on(tmp_path: Path) -> None:
     found = read_pair_text(pair_folder(tmp_path, ROWS), 0.25, seed=3)
     groups = {text: term for term, a, b in ROWS for text in (a, b)}
-    trained, held = ({groups[t] for t in texts} for texts in (found.training, found.heldout))
-    assert len(held) == 1
-    assert not trained & held
+    trained, held_out = ({groups[t] for t in texts} for texts in (found.training, found.heldout))
+    assert len(held_out) == 1
+    assert not trained & held_out
 
 
 def test_the_order_is_the_seeds(tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def opened_files(folder: Path) -> list[str]:
         "    if event == 'open' and isinstance(args[0], (str, os.PathLike)):\n"
         "        opened.append(os.fspath(args[0]))\n"
         "sys.addaudithook(hook)\n"
-        "from tuning.cli import build_pretraining_parser\n"
+        "from tuning.cli import build_pretraining_parser, pretraining_options\n"
         "from tuning.pretraining.plan import make_plan\n"
         f"words = ['--init', 'embedded', '--adapt', {str(folder)!r}, '--output', 'none']\n"
-        "make_plan(build_pretraining_parser().parse_args(words))\n"
+        "make_plan(pretraining_options(build_pretraining_parser().parse_args(words)))\n"
         f"found = [os.path.basename(p) for p in opened if p.startswith({str(folder)!r})]\n"
         "print(*sorted(set(found)))\n"
     )

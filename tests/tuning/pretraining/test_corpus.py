@@ -25,9 +25,9 @@ def test_every_nth_paragraph_is_held_out_and_the_others_are_trained_on(tmp_path:
     file = tmp_path / "a.txt"
     file.write_text(lines_of(23), encoding="utf-8")
     corpus = open_corpus([file], [], 0.1)
-    held, trained = list(corpus.heldout()), list(corpus.training())
-    assert held == ["paragraph 0", "paragraph 10", "paragraph 20"]
-    assert sorted(held + trained) == sorted(lines_of(23).splitlines())
+    held_out, trained = list(corpus.heldout()), list(corpus.training())
+    assert held_out == ["paragraph 0", "paragraph 10", "paragraph 20"]
+    assert sorted(held_out + trained) == sorted(lines_of(23).splitlines())
 
 
 def test_held_out_files_leave_the_others_whole(tmp_path: Path) -> None:

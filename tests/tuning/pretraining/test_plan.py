@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.encoder_files import EncoderError
-from tuning.cli import build_pretraining_parser
+from tuning.cli import build_pretraining_parser, pretraining_options
 from tuning.config.experiment import ConfigError
 from tuning.pretraining.plan import Plan, make_plan
 from tuning.system.project import ROOT
@@ -15,9 +15,8 @@ def plan_of(folder: Path, *words: str) -> Plan:
     text = folder / "text.txt"
     text.write_text("a line of text\n" * 40, encoding="utf-8")
     given = [word.replace("TEXT", str(text)) for word in words]
-    return make_plan(
-        build_pretraining_parser().parse_args(["--output", str(folder / "made"), *given])
-    )
+    args = build_pretraining_parser().parse_args(["--output", str(folder / "made"), *given])
+    return make_plan(pretraining_options(args))
 
 
 def test_a_sequence_must_fit_the_encoder_that_is_made_or_begun_with(tmp_path: Path) -> None:

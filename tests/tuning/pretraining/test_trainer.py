@@ -10,7 +10,7 @@ import torch
 from models.masked_language_model import MaskedLanguageModel, build_model
 from tuning.pretraining.masking import PackedText, Vocabulary
 from tuning.pretraining.recipe import DivergedError, Phase
-from tuning.pretraining.trainer import Pretraining, mean_loss, split
+from tuning.pretraining.trainer import MlmTrainer, mean_loss, split
 
 V, T = 30, 10
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "inner_width": 24, "positions": 14}
@@ -39,8 +39,8 @@ def make_text(seed: int = 0) -> PackedText:
     )
 
 
-def make_training(phase: Phase, model: MaskedLanguageModel | None = None) -> Pretraining:
-    return Pretraining(
+def make_training(phase: Phase, model: MaskedLanguageModel | None = None) -> MlmTrainer:
+    return MlmTrainer(
         model or build_model(V, SHAPE, seed=0),
         make_text(),
         phase,

@@ -13,10 +13,10 @@ from tuning.search.confirmation import (
     Retrained,
     SearchError,
     best_configurations,
-    choose,
+    choose_champion,
     fresh_seeds,
+    search_value,
     seed_values,
-    value_of,
 )
 
 FLOOR = 0.65
@@ -37,7 +37,7 @@ def retrained(*values: float, **changes: object) -> Retrained:
 
 def test_the_champion_has_the_best_mean_on_validation() -> None:
     candidates = {"a": retrained(0.70, 0.78), "b": retrained(0.75, 0.75), "c": retrained(0.7, 0.7)}
-    assert choose(candidates, FLOOR) == "b"
+    assert choose_champion(candidates, FLOOR) == "b"
 
 
 def test_a_collapsed_or_failed_seed_is_worth_all_positive() -> None:
@@ -45,15 +45,15 @@ def test_a_collapsed_or_failed_seed_is_worth_all_positive() -> None:
     failed = Outcome(name="x", config=config(), cause="killed")
     pair = Retrained(config=config(), outcomes=[flagged, failed])
     assert seed_values(pair, FLOOR) == [FLOOR, FLOOR]
-    assert value_of({"val_f1_at_threshold": 0.9, "diverged": 1.0}, FLOOR) == FLOOR
+    assert search_value({"val_f1_at_threshold": 0.9, "diverged": 1.0}, FLOOR) == FLOOR
     mixed = {"val_f1_at_threshold": 0.8, "collapsed": 1.0, "objective": 0.7}  # one seed of two
-    assert value_of(mixed, FLOOR) == 0.7
+    assert search_value(mixed, FLOOR) == 0.7
 
 
 def test_without_any_fresh_seed_there_is_no_champion() -> None:
     failed = Outcome(name="x", config=config(), cause="killed")
     with pytest.raises(SearchError, match="every fresh seed failed"):
-        choose({"a": Retrained(config=config(), outcomes=[failed])}, FLOOR)
+        choose_champion({"a": Retrained(config=config(), outcomes=[failed])}, FLOOR)
 
 
 def test_the_best_configurations_are_sound_different_and_in_order() -> None:

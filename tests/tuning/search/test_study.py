@@ -11,13 +11,13 @@ from optuna.trial import TrialState
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
-from tuning.search.sampling import NumberedSampler, Proposer
+from tuning.search.sampling import ConfigSampler, ResumableTPESampler
 from tuning.search.study import (
     StudyError,
     close_stale,
     enqueue_first,
+    load_study,
     open_storage,
-    open_study,
     trials_of,
     waiting,
 )
@@ -34,11 +34,11 @@ def storage(tmp_path: Path) -> optuna.storages.RDBStorage:
 
 @pytest.fixture
 def study(storage: optuna.storages.RDBStorage) -> optuna.Study:
-    return open_study(storage, "x", IDENTITY)
+    return load_study(storage, "x", IDENTITY)
 
 
-def proposer(launch: str = "one") -> Proposer:
-    return Proposer(
+def proposer(launch: str = "one") -> ConfigSampler:
+    return ConfigSampler(
         space=SPACE, fixed=FIXED, settings=SETTINGS, launch=launch, train_pairs=100, votes=True
     )
 
@@ -47,8 +47,8 @@ def test_a_study_is_found_again_by_its_name(
     storage: optuna.storages.RDBStorage, study: optuna.Study
 ) -> None:
     study.add_trial(optuna.trial.create_trial(value=0.5))
-    assert len(open_study(storage, "x", IDENTITY).trials) == 1
-    assert len(open_study(storage, "y", IDENTITY).trials) == 0
+    assert len(load_study(storage, "x", IDENTITY).trials) == 1
+    assert len(load_study(storage, "y", IDENTITY).trials) == 0
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_another_search_under_the_same_name_is_refused(
 ) -> None:
     study.add_trial(optuna.trial.create_trial(value=0.5))
     with pytest.raises(StudyError, match=f"'x' holds trials of another search: .*{difference}"):
-        open_study(storage, "x", {**IDENTITY, **change})
+        load_study(storage, "x", {**IDENTITY, **change})
     assert len(study.trials) == 1
 
 
@@ -75,7 +75,7 @@ def test_several_may_open_a_new_storage_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     with ThreadPoolExecutor(4) as opening:
         storages = list(opening.map(open_storage, [url] * 4))
-    open_study(storages[0], "x", IDENTITY)
+    load_study(storages[0], "x", IDENTITY)
     assert [s.get_all_studies()[0].study_name for s in storages] == ["x"] * 4
 
 
@@ -100,7 +100,7 @@ def test_a_point_has_all_that_its_trial_needs(study: optuna.Study) -> None:
 
 
 def draw(study: optuna.Study, count: int) -> None:
-    study.sampler = NumberedSampler(SETTINGS.seed, startup_trials=4)
+    study.sampler = ResumableTPESampler(SETTINGS.seed, startup_trials=4)
     for _ in range(count):
         trial = study.ask()
         proposer()(trial)
@@ -110,7 +110,7 @@ def draw(study: optuna.Study, count: int) -> None:
 def test_the_same_seed_draws_the_same_trials_also_after_a_crash(
     storage: optuna.storages.RDBStorage,
 ) -> None:
-    studies = [open_study(storage, name, IDENTITY) for name in ("a", "b")]
+    studies = [load_study(storage, name, IDENTITY) for name in ("a", "b")]
     draw(studies[0], 12)
     for count in (3, 4, 5):  # each time with a sampler that knows of nothing before
         draw(studies[1], count)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tuning.execution.trial_checkpoint import OBJECTIVE
-from tuning.search.trial import Standing, report_of
+from tuning.search.trial import SeedScores, report_of
 from tuning.training.trainer import EpochResult
 
 FLOOR = 0.65
@@ -25,7 +25,7 @@ def scored(f1: float, rate: float = 0.4, **changes: object) -> EpochResult:
 
 
 def objective(*epochs: list[EpochResult]) -> float:
-    standing = Standing(FLOOR, len(epochs[0]))
+    standing = SeedScores(FLOOR, len(epochs[0]))
     for results in epochs:
         standing.update(results)
     return standing.metrics()["objective"]
@@ -43,7 +43,7 @@ def test_an_epoch_that_says_one_class_is_worth_all_positive(rate: float) -> None
 
 
 def test_a_seed_that_diverges_counts_as_all_positive_even_after_a_good_epoch() -> None:
-    standing = Standing(FLOOR, 2)
+    standing = SeedScores(FLOOR, 2)
     standing.update([scored(0.74), scored(0.72)])
     standing.update([scored(0.74, diverged=True), scored(0.70)])
     found = standing.metrics()
@@ -53,7 +53,7 @@ def test_a_seed_that_diverges_counts_as_all_positive_even_after_a_good_epoch() -
 
 
 def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
-    standing = Standing(FLOOR, 1)
+    standing = SeedScores(FLOOR, 1)
     standing.update([scored(0.9, 1.0)])
     assert standing.metrics()["collapsed"] == 1.0
     standing.update([scored(0.7)])
@@ -61,7 +61,7 @@ def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
 
 
 def test_a_report_holds_no_test_score() -> None:
-    standing = Standing(FLOOR, 1)
+    standing = SeedScores(FLOOR, 1)
     standing.update([GOOD])
     report = report_of([GOOD], standing.metrics())
     assert report[OBJECTIVE] == 0.7

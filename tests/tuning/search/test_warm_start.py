@@ -11,7 +11,7 @@ from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import Places
+from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity
 from tuning.search.warm_start import find_finished, locate
 from tuning.system.project import ROOT
@@ -24,7 +24,7 @@ SEARCH = SearchSettings(warm_start="grid")  # pyright: ignore[reportCallIssue] -
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     overrides = ["data=embedded", "encoder=embedded"]
     experiment = load_experiment(ROOT / "experiments/bonus_f1.yaml", overrides)
-    return prepare(experiment, Places(cache=tmp_path_factory.mktemp("cache")))
+    return prepare(experiment, DataLocations(cache=tmp_path_factory.mktemp("cache")))
 
 
 def grid_trial(prepared: Prepared, **changes: object) -> TrialConfig:
@@ -59,10 +59,10 @@ def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(
     assert sorted(value for _, _, value in found) == sorted([floor, 0.7])
     fixed = comparable(fixed_fields(prepared))
     for _, values, _ in found:
-        place, reasons = locate(prepared.experiment.space, values, fixed)
+        coordinates, reasons = locate(prepared.experiment.space, values, fixed)
         assert reasons == []
-        assert place["targets"] == "auto"  # logged as labels: these pairs have no votes
-        assert place["epochs"] == 5  # 13 epochs were run: more than the space has
+        assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
+        assert coordinates["epochs"] == 5  # 13 epochs were run: more than the space has
 
 
 def test_a_grid_of_other_data_is_not_learned_from_and_that_is_said(

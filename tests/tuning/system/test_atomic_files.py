@@ -8,19 +8,19 @@ import pytest
 from tuning.system.atomic_files import (
     SUMS,
     DamagedError,
-    check_sealed,
-    copy_whole,
-    seal,
+    atomic_copy,
+    atomic_write,
+    atomic_write_bytes,
     space_error,
-    whole,
-    write_whole,
+    verify_checksums,
+    write_checksums,
 )
 
 
 def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "made" / "x"
-    write_whole(path, b"old")
-    with whole(path) as beside:
+    atomic_write_bytes(path, b"old")
+    with atomic_write(path) as beside:
         beside.write_bytes(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
@@ -29,10 +29,10 @@ def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> Non
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    write_whole(path, b"old")
+    atomic_write_bytes(path, b"old")
 
     def work() -> None:
-        with whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_bytes(b"half")
             raise ValueError("stop")
 
@@ -46,9 +46,9 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "x"
     with pytest.raises(OSError, match=f"{path}: cannot be written"):
-        write_whole(path, b"1")
+        atomic_write_bytes(path, b"1")
     with pytest.raises(OSError, match=f"{path}: cannot be written"):
-        copy_whole(tmp_path / "file", path)
+        atomic_copy(tmp_path / "file", path)
 
 
 def test_a_full_disk_is_told_with_what_is_needed_and_what_there_is(tmp_path: Path) -> None:
@@ -63,13 +63,13 @@ def sealed(folder: Path) -> Path:
     (folder / "model").mkdir(parents=True)
     (folder / "model/weights").write_bytes(b"weights")
     (folder / "result.json").write_text("{}")
-    seal(folder)
+    write_checksums(folder)
     return folder
 
 
 def test_a_sealed_folder_is_as_it_was_wherever_it_goes(tmp_path: Path) -> None:
     sealed(tmp_path / "a").rename(tmp_path / "b")
-    check_sealed(tmp_path / "b")
+    verify_checksums(tmp_path / "b")
 
 
 @pytest.mark.parametrize("name", ["model/weights", "result.json"])
@@ -82,7 +82,7 @@ def test_a_folder_with_another_or_a_missing_file_is_refused(
     if content is not None:
         (folder / name).write_bytes(content)
     with pytest.raises(DamagedError, match=f"{folder / name}: is missing or was altered"):
-        check_sealed(folder)
+        verify_checksums(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"3", b'{"a": 1}'])
@@ -90,4 +90,4 @@ def test_sums_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
     folder = sealed(tmp_path / "a")
     (folder / SUMS).write_bytes(content)
     with pytest.raises(DamagedError, match=r"sha256.json: cannot be read|is missing"):
-        check_sealed(folder)
+        verify_checksums(folder)

@@ -8,17 +8,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import state_file
+from tuning.execution.trial_spec import TrialSpec
 from tuning.system.atomic_files import DamagedError
 from tuning.system.checkpoint_file import load_epochs, load_state, save_state
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 EPOCHS = [{"epoch": 1, "val_f1": 0.5}, {"epoch": 2, "val_f1": 0.25}]
-POINT = {"trial": {"seed": 1, "learning_rate": 0.1}, "tags": {"stage": "search"}}
+CONFIG = TrialConfig.model_validate({"seed": 1, "learning_rate": 0.1})
+SPEC = TrialSpec(trial=CONFIG, tags={"stage": "search"})
 
 
-def saved(folder: Path) -> Place:
-    path = state_file(Place(str(folder)), POINT)
+def saved(folder: Path) -> StoragePath:
+    path = state_file(StoragePath(str(folder)), SPEC)
     save_state(path, {"training": {"weights": torch.arange(5.0), "epoch": 2}}, EPOCHS)
     return path
 
@@ -29,22 +32,13 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
     state, epochs = found
     assert torch.equal(state["training"]["weights"], torch.arange(5.0))
     assert (state["training"]["epoch"], epochs) == (2, EPOCHS)
-    assert load_epochs(state_file(Place(str(tmp_path)), POINT)) == EPOCHS
+    assert load_epochs(state_file(StoragePath(str(tmp_path)), SPEC)) == EPOCHS
 
 
 def test_without_a_file_there_is_no_state(tmp_path: Path) -> None:
-    absent = Place(str(tmp_path)) / "x"
+    absent = StoragePath(str(tmp_path)) / "x"
     assert load_state(absent) is None
     assert load_epochs(absent) == []
-
-
-@pytest.mark.parametrize(
-    "other", [{"trial": {**POINT["trial"], "seed": 2}}, {"seeds": [1, 2]}, {"tags": {}}]
-)
-def test_another_point_has_another_file(tmp_path: Path, other: dict[str, object]) -> None:
-    place = Place(str(tmp_path))
-    assert state_file(place, {**POINT, **other}) != state_file(place, POINT)
-    assert state_file(place, dict(reversed(POINT.items()))) == state_file(place, POINT)
 
 
 @given(place=st.floats(0, 1), bit=st.integers(0, 7))
@@ -62,7 +56,7 @@ def test_one_damaged_byte_is_noticed(place: float, bit: int) -> None:
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused(content: bytes) -> None:
     with TemporaryDirectory() as folder:
-        path = Place(folder) / "x"
+        path = StoragePath(folder) / "x"
         path.write(content)
         with pytest.raises(DamagedError, match="was altered"):
             load_state(path)
@@ -78,7 +72,7 @@ class Harmful:
 def test_a_pickle_that_runs_code_is_not_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = Place(str(tmp_path / "x"))
+    path = StoragePath(str(tmp_path / "x"))
     save_state(path, {"training": Harmful()}, EPOCHS)
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
         load_state(path)

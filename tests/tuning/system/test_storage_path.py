@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.servers import s3
 from tuning.system.atomic_files import DiskError
-from tuning.system.storage_path import Place
+from tuning.system.storage_path import StoragePath
 
 
 @pytest.fixture(scope="module")
@@ -23,33 +23,35 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["path", "strange path", "file", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePath:
     if request.param == "s3":
-        return Place(request.getfixturevalue("bucket")) / tmp_path.name / "inner"
+        return StoragePath(request.getfixturevalue("bucket")) / tmp_path.name / "inner"
     if request.param == "file":
-        return Place(f"file://{tmp_path}/inner")
-    return Place(str(tmp_path / ("a b%20?c=d" if request.param == "strange path" else "inner")))
+        return StoragePath(f"file://{tmp_path}/inner")
+    return StoragePath(
+        str(tmp_path / ("a b%20?c=d" if request.param == "strange path" else "inner"))
+    )
 
 
-def test_a_file_is_read_as_written_replaced_and_removed(place: Place) -> None:
-    file = place / "folder" / "x.state"
+def test_a_file_is_read_as_written_replaced_and_removed(storage: StoragePath) -> None:
+    file = storage / "folder" / "x.state"
     assert file.read() is None
     for content in (b"one", b"", b"another" * 1000):
         file.write(content)
         assert file.read() == content
-    assert not (place / "folder").is_empty()
+    assert not (storage / "folder").is_empty()
     file.remove()
     assert file.read() is None
     file.remove()
 
 
-def test_a_folder_is_removed_with_all_that_is_in_it(place: Place) -> None:
-    assert place.is_empty()
+def test_a_folder_is_removed_with_all_that_is_in_it(storage: StoragePath) -> None:
+    assert storage.is_empty()
     for name in ("x", "y"):
-        (place / "folder" / name / "file").write(b"1")
-    (place / "folder").remove()
-    assert (place / "folder").is_empty()
-    assert (place / "folder/x/file").read() is None
+        (storage / "folder" / name / "file").write(b"1")
+    (storage / "folder").remove()
+    assert (storage / "folder").is_empty()
+    assert (storage / "folder/x/file").read() is None
 
 
 @pytest.mark.parametrize(
@@ -61,11 +63,11 @@ def test_a_folder_is_removed_with_all_that_is_in_it(place: Place) -> None:
     ],
 )
 def test_settings_of_a_file_system_stay_behind_the_path(uri: str, inside: str) -> None:
-    assert (Place(uri) / "c").uri == inside
+    assert (StoragePath(uri) / "c").uri == inside
 
 
 def test_a_password_is_not_shown() -> None:
-    assert str(Place("s3://me:secret@bucket/x")) == "s3://me:***@bucket/x"
+    assert str(StoragePath("s3://me:secret@bucket/x")) == "s3://me:***@bucket/x"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_a_password_is_not_shown() -> None:
 )
 def test_what_cannot_be_written_is_said_in_a_line(bucket: str, uri: str, message: str) -> None:
     with pytest.raises(OSError, match=message) as told:
-        (Place(uri) / "f").write(b"1")
+        (StoragePath(uri) / "f").write(b"1")
     assert "\n" not in str(told.value)
 
 
@@ -89,4 +91,4 @@ def test_a_bucket_without_permission_is_said(
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(DiskError, match=r"s3://guarded/x/f: cannot be written: .* Access"):
-            (Place("s3://guarded/x") / "f").write(b"1")
+            (StoragePath("s3://guarded/x") / "f").write(b"1")

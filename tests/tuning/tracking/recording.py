@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.mlflow_writer import Store
+from tuning.tracking.mlflow_writer import MlflowWriter
 
 CHAMPIONS = {"optimizer": "sgd", "learning_rate": 0.1, "freezing": "all"}  # configuration
 
@@ -17,10 +17,10 @@ def open_log(folder: Path, uri: str, experiment: str, **tags: str) -> LaunchLog:
     return log
 
 
-def deliver_all(log: LaunchLog, uri: str) -> Store:
+def deliver_all(log: LaunchLog, uri: str) -> MlflowWriter:
     """Return the store after writing every entry to it."""
     entries = log.journal.entries
-    store = Store(uri, entries[0], log.journal.folder)
+    store = MlflowWriter(uri, entries[0], log.journal.folder)
     for entry in entries:
         store.write(entry)
     return store

@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
 from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
 from tuning.tracking.mlflow_reader import TrackingError, fetch_run, finished_trials, read_trials
-from tuning.tracking.mlflow_writer import Store, is_away
+from tuning.tracking.mlflow_writer import MlflowWriter, is_away
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_store_that_is_none_is_not_away(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'log.db'}"
     log = open_log(tmp_path, uri, "x")
     with pytest.raises(Exception, match="not a database") as caught:
-        Store(uri, log.journal.entries[0], tmp_path)
+        MlflowWriter(uri, log.journal.entries[0], tmp_path)
     assert not is_away(caught.value, uri)
 
 

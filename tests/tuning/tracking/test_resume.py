@@ -1,6 +1,5 @@
 """Guards which launch is begun, gone on with, or refused."""
 
-import argparse
 import re
 import sys
 import time
@@ -9,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.tuning.tracking.recording import open_log
-from tuning.cli import build_parser
+from tuning.cli import build_parser, launch_options
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
-from tuning.tracking.launch_folder import LaunchError, held, make_settings
+from tuning.tracking.launch_folder import LaunchError, LaunchOptions, lock_launch, make_settings
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.resume import choose_launch, find_interrupted, how_to_go_on
+from tuning.tracking.resume import choose_launch, find_interrupted, resume_hint
 
 
-def asked(output: Path, *words: str) -> argparse.Namespace:
-    return build_parser("x", "grid.yaml").parse_args(["--output", str(output), *words])
+def asked(output: Path, *words: str) -> LaunchOptions:
+    args = build_parser("x", "grid.yaml").parse_args(["--output", str(output), *words])
+    return launch_options(args)
 
 
 def interrupted(output: Path, name: str, experiment: str = "x") -> Path:
@@ -69,11 +69,11 @@ def test_what_cannot_go_on_is_said(tmp_path: Path, words: list[str], message: st
 
 def test_a_launch_at_work_is_none_that_was_interrupted_and_is_left_alone(tmp_path: Path) -> None:
     folder = interrupted(tmp_path, "a")
-    with held(folder):
+    with lock_launch(folder):
         assert choose_launch(asked(tmp_path), "x") is None
         with (
             pytest.raises(LaunchError, match=f"{folder}: another program is at work"),
-            held(folder),
+            lock_launch(folder),
         ):
             pass
     assert find_interrupted(tmp_path, "x") == [folder]
@@ -100,7 +100,7 @@ def test_the_user_is_told_how_to_go_on_without_a_password(
 ) -> None:
     words = ["run_grid.py", "--overwrite", "--tracking-uri", "postgresql://me:secret@h/x"]
     monkeypatch.setattr(sys, "argv", words)
-    assert "nothing to resume" in how_to_go_on(asked(tmp_path), "x")
+    assert "nothing to resume" in resume_hint(asked(tmp_path), "x")
     interrupted(tmp_path, "a")
-    told = how_to_go_on(asked(tmp_path), "x")
+    told = resume_hint(asked(tmp_path), "x")
     assert told.endswith("python run_grid.py --tracking-uri 'postgresql://me:***@h/x' --resume")

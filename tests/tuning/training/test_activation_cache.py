@@ -11,7 +11,7 @@ import torch
 from models.encoder import load_encoder
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import TokenTable
-from tuning.training.activation_cache import Frozen, encode, fingerprint, load_or_compute
+from tuning.training.activation_cache import FrozenEncoder, encode, fingerprint, load_or_compute
 
 
 def table(seed: int, rows: int) -> TokenTable:
@@ -34,9 +34,9 @@ TABLES = {"train": table(0, 9), "test": table(1, 4)}
 
 
 @pytest.fixture
-def frozen(distilbert: Path) -> Frozen:
+def frozen(distilbert: Path) -> FrozenEncoder:
     lower, _ = load_encoder(distilbert, 2, attention="eager")
-    return Frozen(
+    return FrozenEncoder(
         lower=lambda: lower,
         encoder_fingerprint="f",
         depth=2,
@@ -50,7 +50,7 @@ def cache_file(folder: Path) -> Path:
     return path
 
 
-def test_states_stand_where_their_tokens_do(frozen: Frozen) -> None:
+def test_states_stand_where_their_tokens_do(frozen: FrozenEncoder) -> None:
     whole = encode(frozen, TABLES["train"])
     start, end = TABLES["train"].offsets[5:7]
     alone = TokenTable(
@@ -63,7 +63,7 @@ def test_states_stand_where_their_tokens_do(frozen: Frozen) -> None:
 
 
 def test_the_cache_gives_what_was_computed_and_counts_its_rows(
-    frozen: Frozen, tmp_path: Path
+    frozen: FrozenEncoder, tmp_path: Path
 ) -> None:
     computed = load_or_compute(frozen, TABLES, tmp_path)
     counted: list[int] = []
@@ -79,7 +79,7 @@ def test_the_cache_gives_what_was_computed_and_counts_its_rows(
 
 @pytest.mark.parametrize("position", [-3, 4, 200])
 def test_a_damaged_file_is_computed_again_with_a_notice(
-    frozen: Frozen, tmp_path: Path, position: int, caplog: pytest.LogCaptureFixture
+    frozen: FrozenEncoder, tmp_path: Path, position: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     computed = load_or_compute(frozen, TABLES, tmp_path)
     content = bytearray(cache_file(tmp_path).read_bytes())
@@ -91,7 +91,7 @@ def test_a_damaged_file_is_computed_again_with_a_notice(
 
 
 def test_a_file_cut_off_is_computed_again_and_mended(
-    frozen: Frozen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     load_or_compute(frozen, TABLES, tmp_path)
     size = cache_file(tmp_path).stat().st_size
@@ -102,7 +102,7 @@ def test_a_file_cut_off_is_computed_again_and_mended(
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(
-    frozen: Frozen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     states = load_or_compute(frozen, TABLES, tmp_path / "file")
@@ -111,7 +111,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(
 
 
 def test_a_full_disk_is_told_with_the_space_needed(
-    frozen: Frozen,
+    frozen: FrozenEncoder,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_with_the_space_needed(
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
 
 
-def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: Frozen) -> None:
+def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: FrozenEncoder) -> None:
     others = [
         fingerprint(replace(frozen, depth=1), TABLES),
         fingerprint(replace(frozen, precision=torch.bfloat16), TABLES),
@@ -138,7 +138,7 @@ def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: Frozen) -
     assert len({fingerprint(frozen, TABLES), *others}) == 5
 
 
-def test_two_at_the_same_time_compute_once(frozen: Frozen, tmp_path: Path) -> None:
+def test_two_at_the_same_time_compute_once(frozen: FrozenEncoder, tmp_path: Path) -> None:
     counted: list[int] = []
     threads = [
         threading.Thread(target=load_or_compute, args=(frozen, TABLES, tmp_path, counted.append))
@@ -151,7 +151,7 @@ def test_two_at_the_same_time_compute_once(frozen: Frozen, tmp_path: Path) -> No
     assert sorted(counted) == [4, 9, 13]  # one pass over both tables, one reading of the file
 
 
-def test_bfloat16_keeps_states_in_two_bytes(frozen: Frozen) -> None:
+def test_bfloat16_keeps_states_in_two_bytes(frozen: FrozenEncoder) -> None:
     states = encode(replace(frozen, precision=torch.bfloat16), TABLES["test"])
     assert states.dtype == np.float16
     np.testing.assert_allclose(states, encode(frozen, TABLES["test"]), atol=0.05)

@@ -16,8 +16,8 @@ from tests.tuning.training.test_trainer import CPU, PAIRS, config, numbers, toy
 from tuning.config.experiment import TrialConfig
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
-from tuning.training.seeds import Turns, can_stack, fit_seeds, train_seeds
-from tuning.training.stacked import Stack
+from tuning.training.seeds import SequentialTrainer, can_stack, fit_seeds, train_seeds
+from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import EpochResult, fit
 
 SEEDS = (5, 6, 8)
@@ -80,12 +80,12 @@ def test_stacked_seeds_equal_seeds_trained_one_by_one(
     models, epochs = together(trial, distilbert)
     assert can_stack(models)
     _, validation = loaded(trial)
-    for place, seed in enumerate(SEEDS):
+    for position, seed in enumerate(SEEDS):
         model, expected = alone(trial, seed, distilbert)
-        found = [results[place] for results in epochs]
+        found = [results[position] for results in epochs]
         for one, other in zip(numbers(found), numbers(expected), strict=True):
             assert one[:2] == pytest.approx(other[:2], abs=1e-4)  # losses
-        stacked, single = predict(models[place], validation), predict(model, validation)
+        stacked, single = predict(models[position], validation), predict(model, validation)
         np.testing.assert_allclose(stacked, single, atol=1e-3)
 
 
@@ -94,9 +94,9 @@ def test_on_a_cpu_seeds_take_turns_unless_asked(distilbert: Path) -> None:
     models = [build(trial, seed, distilbert) for seed in SEEDS]
     assert can_stack(models)
     epochs = list(fit_seeds(models, *loaded(trial), trial))
-    for place, seed in enumerate(SEEDS):
+    for position, seed in enumerate(SEEDS):
         _, expected = alone(trial, seed, distilbert)
-        assert numbers([results[place] for results in epochs]) == numbers(expected)
+        assert numbers([results[position] for results in epochs]) == numbers(expected)
 
 
 def test_seeds_differ_from_each_other(distilbert: Path) -> None:
@@ -111,10 +111,10 @@ def test_what_cannot_be_stacked_takes_turns_with_the_same_numbers(
     trial = config(head=head, order_seed=4, dropout=0.2)
     models, epochs = together(trial, distilbert, depth)
     assert not can_stack(models)
-    for place, seed in enumerate(SEEDS):
+    for position, seed in enumerate(SEEDS):
         model = build(trial, seed, distilbert, depth)
         expected = list(fit(model, *loaded(trial), trial))
-        assert numbers([results[place] for results in epochs]) == numbers(expected)
+        assert numbers([results[position] for results in epochs]) == numbers(expected)
 
 
 def test_a_seed_that_diverges_does_not_disturb_the_others(distilbert: Path) -> None:
@@ -143,7 +143,7 @@ def test_seeds_that_are_taken_up_again_are_as_those_that_were_not_left(
 ) -> None:
     trial = config(epochs=4, order_seed=11, dropout=0.3)
 
-    def begin(seeds: tuple[int, ...]) -> Stack | Turns:
+    def begin(seeds: tuple[int, ...]) -> StackedTrainer | SequentialTrainer:
         models = [build(trial, seed, distilbert) for seed in seeds]
         return train_seeds(models, *loaded(trial), trial, stacked=stacked)
 

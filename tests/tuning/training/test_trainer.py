@@ -26,7 +26,7 @@ from tuning.training.builders import (
 )
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
-from tuning.training.trainer import EpochResult, Training, batch_loss, fit
+from tuning.training.trainer import EpochResult, Trainer, batch_loss, fit
 
 CPU = torch.device("cpu")
 PAIRS = 60
@@ -118,15 +118,15 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
     arrays = toy(0)
     rows = 2 * PAIRS
     order = np.concatenate([np.arange(PAIRS, rows), np.arange(PAIRS)])
-    places = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
+    positions = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
     swapped = SplitArrays(
         table=TokenTable(
-            tokens=arrays.table.tokens[places],
-            segments=arrays.table.segments[places],
+            tokens=arrays.table.tokens[positions],
+            segments=arrays.table.segments[positions],
             offsets=arrays.table.offsets,
             pairs=PAIRS,
         ),
-        states=None if arrays.states is None else arrays.states[places],
+        states=None if arrays.states is None else arrays.states[positions],
         labels=arrays.labels,
         votes=arrays.votes,
     )
@@ -233,13 +233,13 @@ def test_a_training_that_is_taken_up_again_is_as_one_that_was_not_left(
 ) -> None:
     trial = config(epochs=4, dropout=0.3, r_drop=0.2, optimizer=optimizer)
     first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
-    training = Training(build(trial, distilbert), first, second, trial)
+    training = Trainer(build(trial, distilbert), first, second, trial)
     results = [training.run_epoch() for _ in range(left_after)]
     buffer = io.BytesIO()
     torch.save(training.state_dict(), buffer)
     buffer.seek(0)
     other = build(trial.model_copy(update={"seed": 99}), distilbert)
-    again = Training(other, first, second, trial)
+    again = Trainer(other, first, second, trial)
     again.load_state_dict(torch.load(buffer, weights_only=True))
     while not again.finished:
         results.append(again.run_epoch())

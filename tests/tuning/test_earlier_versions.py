@@ -1,0 +1,120 @@
+"""Guards that this version reads what the version before the rooms of ``tuning`` wrote.
+
+``tests/earlier`` holds the journal of a launch that was interrupted then, and a state.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuning.config.experiment import TrialConfig
+from tuning.config.loader import load_experiment
+from tuning.data.prepared import prepare
+from tuning.data.sources import DataLocations
+from tuning.execution.trial_checkpoint import state_file
+from tuning.execution.trial_spec import TrialSpec
+from tuning.search.context import fixed_fields, identity
+from tuning.system.checkpoint_file import load_state
+from tuning.system.project import ROOT
+from tuning.system.storage_path import StoragePath
+from tuning.tracking.journal import Journal
+from tuning.tracking.launch_folder import LaunchError
+from tuning.tracking.launch_log import LaunchLog
+from tuning.tracking.resume import find_interrupted, plain, refuse_changes
+
+EARLIER = ROOT / "tests/earlier"
+STATES = {  # of the two trials of the smoke experiment with 40 epochs
+    ("01-0.001", 0.001): "c5bb53aafea6de98.state",
+    ("02-0.1", 0.1): "2888410aa165e6c3.state",
+}
+SEARCHED = {  # the identity of the study of the smoke search with 20 epochs
+    "space": {
+        "overlap_features": {"choices": [True, False]},
+        "optimizer": {"choices": ["adamw", "sgd"]},
+        "learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "momentum": {"low": 0.8, "high": 0.95, "when": {"optimizer": ["sgd"]}},
+    },
+    "fixed": {
+        "freezing": "all",
+        "head": "attention_pooling",
+        "head_width": 32,
+        "dropout": 0.2,
+        "encoder_learning_rate": 5e-05,
+        "weight_decay": 0.01,
+        "warmup_fraction": 0.1,
+        "clip_norm": 1.0,
+        "batch_size": 32,
+        "epochs": 20,
+        "min_steps": 0,
+        "targets": "auto",
+        "both_orders": True,
+        "layer_decay": 1.0,
+        "r_drop": 0.0,
+        "seed": 0,
+        "order_seed": None,
+    },
+    "seeds": 2,
+}
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Path:
+    """Return the folder of the interrupted launch, in an output folder of its own."""
+    folder = tmp_path / "smoke-20261126-163601"
+    folder.mkdir()
+    shutil.copy(EARLIER / "journal.jsonl", folder)
+    return folder
+
+
+def identity_now(epochs: int) -> dict[str, object]:
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}"])
+    dump = experiment.model_dump(exclude={"data", "encoder", "precision"})
+    return plain({"experiment": dump})
+
+
+def test_a_launch_begun_before_is_found_and_can_be_resumed(launch: Path) -> None:
+    assert find_interrupted(launch.parent, "smoke") == [launch]
+    log = LaunchLog(Journal(launch))
+    assert sorted(log.runs) == ["grid/01-0.001", "grid/02-0.1", "launch"]
+    begun_with = log.journal.entries[0]["identity"]
+    same = {name: begun_with[name] for name in ("data", "encoder", "precision")}
+    refuse_changes(log, {**identity_now(40), **same}, "start another")
+
+
+def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launch: Path) -> None:
+    log = LaunchLog(Journal(launch))
+    begun_with = log.journal.entries[0]["identity"]
+    with pytest.raises(
+        LaunchError, match=r"was begun with something else: .*epochs.* 40"
+    ) as error:
+        refuse_changes(log, {**begun_with, **identity_now(41)}, "start another with --overwrite")
+    assert "start another with --overwrite" in str(error.value)
+
+
+def test_a_state_written_before_is_read(tmp_path: Path) -> None:
+    found = load_state(StoragePath(str(EARLIER / "trial.state")))
+    assert found is not None
+    state, epochs = found
+    assert torch.equal(state["training"]["weights"], torch.arange(6.0).reshape(2, 3))
+    assert (state["training"]["order"], state["best"]) == ("text", {"epoch": 1, "sound": True})
+    assert [epoch["val_f1"] for epoch in epochs] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize(("trial", "expected"), STATES.items())
+def test_a_trials_state_has_the_name_that_it_had(
+    tmp_path: Path, trial: tuple[str, float], expected: str
+) -> None:
+    name, rate = trial
+    config = TrialConfig.model_validate({"learning_rate": rate, "epochs": 40, "targets": "labels"})
+    spec = TrialSpec(name=name, trial=config)
+    assert state_file(StoragePath(str(tmp_path)), spec).uri.endswith(f"/states/{expected}")
+
+
+def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:
+    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20"])
+    assert experiment.search is not None
+    prepared = prepare(experiment, DataLocations(cache=tmp_path))
+    now = plain(identity(prepared, experiment.search, fixed_fields(prepared)))
+    assert {name: now[name] for name in SEARCHED} == SEARCHED
