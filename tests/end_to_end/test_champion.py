@@ -142,7 +142,7 @@ def test_the_command_answers_with_what_it_looked_at(searched: Ran) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "models:/nothing@champion"], "nothing@champion cannot be had: Registered"),
+        (["--model", "models:/nothing@champion"], "nothing@champion is unavailable: Registered"),
         (["--tracking-uri", "sqlite:///absent.db"], "absent.db: no such MLflow store"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from measures.objective import OBJECTIVE, SEED_MEAN
+from measures.objective import OBJECTIVE, SEED_MEAN, floored_value
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -63,7 +63,7 @@ class SeedScores:
 
     def value(self, result: EpochResult) -> float:
         """Return what an epoch is worth."""
-        return max(result.objective, self.floor) if result.sound else self.floor
+        return floored_value(result.objective, self.floor, sound=result.sound)
 
     def metrics(self) -> dict[str, float]:
         """Return means over seeds at each seed's best epoch, and whether any seed is flagged.
