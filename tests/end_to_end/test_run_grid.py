@@ -131,7 +131,7 @@ def test_an_interrupted_launch_is_neither_begun_anew_nor_gone_on_with_as_another
         wait_for(lambda: bool(list(tmp_path.glob("out/smoke-*/states/*.state"))), driver)
     refused = run_smoke(tmp_path, *few)
     assert refused.ended.returncode == 2
-    assert re.search(r"interrupted .*--resume goes on .*--overwrite", refused.ended.stderr)
+    assert re.search(r"interrupted .*--resume continues it, --overwrite", refused.ended.stderr)
     other = run_smoke(tmp_path, *few, "--set", "dropout=0.3", "--resume")
     assert other.ended.returncode == 2
     assert "experiment.trial.dropout was 0.2, is now 0.3" in other.ended.stderr

@@ -38,7 +38,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_search_is_not_started_over_unasked(killed: Path, call: Call) -> None:
     refused = call(main, words_for(killed, *LONGER, pairs=FEWER))
     assert refused.returncode == 2
-    assert re.search(r"was interrupted .*--resume goes on .*--overwrite", refused.stderr)
+    assert re.search(r"was interrupted .*--resume continues it, --overwrite", refused.stderr)
 
 
 def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path) -> None:
