@@ -24,7 +24,7 @@ from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
 from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
-from tuning.tracking.record import recording
+from tuning.tracking.record import Launch, recording
 
 
 def run(
@@ -57,17 +57,13 @@ def run(
             begun = open_search(launch, search, study)
             result = find_champion(begun)
             tables = result_tables(result, begun.floor)
-            picture = settings.folder / "champion.svg"
-            save_picture(tables, picture, "python tuning/run_search.py")
-            launch.log.keep(picture, FIGURES)
+            _keep_picture(tables, launch)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
-    for table in tables:
-        console.print(table)
-    console.print(Text(summarize(result, begun.floor)), soft_wrap=True)
+    _print_result(tables, summarize(result, begun.floor), console)
     _print_next(settings, options, console)
     return print_failed(result.tried, settings.storage, console)
 
@@ -175,6 +171,19 @@ def summarize(result: SearchResult, floor: float) -> str:
         f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
         f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
     )
+
+
+def _keep_picture(tables: list[Table], launch: Launch) -> None:
+    """Write the tables as a picture into the launch's folder, and log it."""
+    picture = launch.settings.folder / "champion.svg"
+    save_picture(tables, picture, "python tuning/run_search.py")
+    launch.log.keep(picture, FIGURES)
+
+
+def _print_result(tables: list[Table], summary: str, console: Console) -> None:
+    for table in tables:
+        console.print(table)
+    console.print(Text(summary), soft_wrap=True)
 
 
 def _print_next(settings: LaunchSettings, options: LaunchOptions, console: Console) -> None:
