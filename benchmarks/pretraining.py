@@ -36,7 +36,7 @@ from models.encoder_files import TOKENIZER
 from models.masked_language_model import MaskedLanguageModel, build_model
 from models.precision import choose_precision
 from tuning.pretraining.corpus import read_paragraphs
-from tuning.pretraining.masking import PackedText
+from tuning.pretraining.masking import PackedText, SequenceOptions
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
 from tuning.pretraining.trainer import MlmTrainer
 from tuning.pretraining.wordpiece import encode_stream, vocabulary_of
@@ -134,7 +134,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
             args=arguments,
             train_dataset=_sequences(text, phase.batch_size, phase.steps),  # pyright: ignore[reportArgumentType] - a list will do
             data_collator=DataCollatorForLanguageModeling(
-                tokenizer, mlm_probability=text.mask_fraction
+                tokenizer, mlm_probability=text.options.mask_fraction
             ),
             callbacks=[watch],
         )
@@ -146,9 +146,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
 def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
     """Return the text as sequences of the embedded encoder's word pieces."""
     tokenizer = Tokenizer.from_file(str(EMBEDDED / "encoder" / TOKENIZER))
-    return PackedText(
-        encode_stream(read_paragraphs(files), tokenizer, folder / "text.pieces"),
-        vocabulary_of(tokenizer),
+    options = SequenceOptions(
         length=recipe.sequence_length,
         positions=recipe.shape.positions,
         even_starts=recipe.starts == "even",
@@ -156,6 +154,8 @@ def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
         whole_words=False,
         seed=0,
     )
+    stream = encode_stream(read_paragraphs(files), tokenizer, folder / "text.pieces")
+    return PackedText(stream, vocabulary_of(tokenizer), options)
 
 
 def show(ours: Side, theirs: Side) -> Table:

@@ -143,7 +143,7 @@ def test_a_killed_training_resumes_to_the_equal_encoder(
     kill_when_there_is("state", inputs, "killed")
     assert not (inputs / "killed").exists()  # nothing half-written
     said = refused(inputs, "killed", *more)
-    assert "was cut off there; --resume goes on with it" in said
+    assert "has an interrupted training; --resume continues it" in said
     said = refused(inputs, "killed", "--set", "corpus.steps=300", "--resume")
     assert "recipe.corpus.steps was 400, is now 300" in said
     resumed = pretrain(inputs, "killed", *more, "--resume")
@@ -173,7 +173,7 @@ def test_one_killed_before_it_trained_goes_on_as_what_it_was_and_as_nothing_else
 
 
 BAD = {
-    "empty": ("", (), "must have text, a paragraph a line, got none"),
+    "empty": ("", (), "must have text, one paragraph per line, got none"),
     "binary": ("a\0b\n", (), "must be text, got a zero byte"),
     "vocabulary": (text_of(400), ("--set", "vocabulary=5000"), "the text has no more"),
     "short": (text_of(400), ("--set", "corpus.batch_size=5000"), "must fill 5000 sequences"),
@@ -211,5 +211,5 @@ def test_an_output_in_use_or_another_architecture_is_refused(
     assert "made is in use; name another folder, or remove it" in said
     shutil.rmtree(inputs / "made")
     said = refused(inputs, "made", "--init", str(bert))
-    assert "--init must be a distilbert, which is what this trains, got a bert" in said
+    assert "--init must be a distilbert, the one architecture that is trained, got a bert" in said
     assert not left_in(inputs)

@@ -1,4 +1,4 @@
-"""Guards what a search learns from: finished trials of the same data, as it would draw them."""
+"""Guards warm starts: a search learns from finished trials of the same data and encoder."""
 
 import io
 from pathlib import Path
@@ -50,7 +50,7 @@ def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
     deliver_all(log, store)
 
 
-def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(
+def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
     prepared: Prepared, store: str, tmp_path: Path
 ) -> None:
     log_grid(store, prepared, tmp_path, prepared.pairs.fingerprint)
@@ -62,10 +62,10 @@ def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(
         coordinates, reasons = locate(prepared.experiment.space, values, fixed)
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
-        assert coordinates["epochs"] == 5  # 13 epochs were run: more than the space has
+        assert coordinates["epochs"] == 5  # 13 epochs were run, more than the space has
 
 
-def test_a_grid_of_other_data_is_not_learned_from_and_that_is_said(
+def test_a_grid_on_other_data_is_ignored_with_a_notice(
     prepared: Prepared, store: str, tmp_path: Path
 ) -> None:
     log_grid(store, prepared, tmp_path, "other")
@@ -85,7 +85,7 @@ def test_a_logged_configuration_is_read_back_as_it_was(prepared: Prepared) -> No
         assert config_from_params(params) == config
 
 
-def test_a_study_is_told_apart_by_what_is_not_searched(prepared: Prepared) -> None:
+def test_the_identity_of_a_study_holds_what_is_not_searched(prepared: Prepared) -> None:
     fixed = fixed_fields(prepared)
     known = identity(prepared, SEARCH, fixed)
     assert "head" in known["space"]
