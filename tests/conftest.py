@@ -1,4 +1,4 @@
-"""Tiny encoders with random weights, in the folders that users give."""
+"""Fixtures for all tests: tiny encoders with random weights, each in a folder."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-# A busy machine is no reason to fail, and the same commit gives the same result.
+# No deadline, since a busy machine is slow; and the same commit has the same examples.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
 
-# Tests run two at a time: more threads than cores wait for each other, many times as long.
-# OpenMP reads this when torch is imported, here and in the commands that tests start.
+# Tests run two at a time, and more threads than cores slow each other down. OpenMP reads this
+# when torch is imported, here and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(45))]

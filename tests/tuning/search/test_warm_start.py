@@ -2,10 +2,12 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.loader import load_experiment
@@ -92,3 +94,23 @@ def test_the_identity_of_a_study_holds_what_is_not_searched(prepared: Prepared) 
     assert "head" not in known["fixed"]
     assert known["fixed"]["clip_norm"] == 1.0
     assert known["data"] == prepared.pairs.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"learning_rate": 0.5}, "learning_rate 0.5 is outside of 0.0001 to 0.1"),
+        ({"epochs": 9}, "epochs 9 is outside of 2 to 5"),
+        ({"freezing": "none"}, "freezing none is outside of all, some, 2"),
+        ({"head_width": 64}, "head_width is 64, here always 128"),
+        ({"optimizer": "sgd", "momentum": 0.1}, "momentum 0.1 is outside of 0.8 to 0.95"),
+    ],
+)
+def test_a_value_outside_of_the_space_is_named(change: dict[str, Any], reason: str) -> None:
+    assert locate(SPACE, {**FIXED, **change}, FIXED)[1] == [reason]
+
+
+def test_a_value_of_an_inactive_field_is_not_compared() -> None:
+    coordinates, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
+    assert reasons == []
+    assert "momentum" not in coordinates
