@@ -37,7 +37,8 @@ FIGURES = {
     "overlap, length and entity size in quartiles of the test pairs.",
     "attention": "Attention of the head ({mode}) in a {kind}, entity “{group}”; in a map between "
     "the definitions, each cell is the mean of the weights in both directions.",
-    "search_history": "Validation F1 of each trial of the search, and the best so far.",
+    "search_history": "Validation F1 of each trial of the search at its best threshold, and the "
+    "best so far.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by validation F1.",
     "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",

@@ -162,7 +162,7 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     cell += ["test_accuracy", "test_auc"]
     book.add_table("grid", grid, [*cell, "flag"])
     book.add_table("best_of_optimizer", best, [*cell, "edge"])
-    book.add_table("optimism", optimism)
+    book.add_table("optimism", optimism.rename(columns={"test_f1": "test_f1_at_threshold"}))
     book.add_figure("grid", figures.plot_grid(grid))
     book.add_figure("optimism", figures.plot_optimism(optimism))
     book.add_text("grid", findings.about_grid(grid, best))

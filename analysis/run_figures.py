@@ -112,9 +112,10 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
             value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
             dark = (value - limits[0]) < 0.6 * (limits[1] - limits[0])
             text = f"{value:.3f}\n{flag}" if flag else f"{value:.3f}"
-            colour = "white" if dark else "black"
-            axis.text(column, row, text, ha="center", va="center", color=colour)
+            colour = "white" if dark and not flag else "black"
+            label = axis.text(column, row, text, ha="center", va="center", color=colour)
             if flag:
+                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
                 _hatch(axis, column, row)
     axis.set_xticks(range(len(values.columns)), [f"{rate:g}" for rate in values.columns])
     names = [optimizer_name(str(name)) for name in values.index]

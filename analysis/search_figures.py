@@ -17,7 +17,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
     figure, (axis,) = panels(1, 1, height=2.2)
     axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
     axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
-    axis.set(xlabel="trial", ylabel="validation F1 at its best threshold")
+    axis.set(xlabel="trial", ylabel="validation F1")
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend()
     return figure
