@@ -88,7 +88,8 @@ audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; ne
 	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
 
 schema: $(READY) ## write experiments/*schema.json from what the models allow, for editors
-	$(BIN)/python tuning/make_schema.py
+	$(BIN)/python -m tuning.config.schema experiments/schema.json
+	$(BIN)/python -m tuning.pretraining.schema experiments/recipe.schema.json
 
 lowest: ## check the lower bounds in pyproject.toml: install them, run the fast tests and ONNX's
 	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest

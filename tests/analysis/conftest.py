@@ -1,4 +1,4 @@
-"""Small predictions, pairs and stores, with numbers that can be worked out by hand."""
+"""Fixtures of the analysis tests: small predictions, pairs and stores to check by hand."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Runs:
-    """Writes runs as the tuner does, without training anything."""
+    """Writer of runs as the tuner logs them, without training."""
 
     def __init__(self, path: Path, experiment: str) -> None:
         self.uri = f"sqlite:///{path}"

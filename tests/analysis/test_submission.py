@@ -1,4 +1,4 @@
-"""Guards the archive: it can be installed, and no run's name decides where its files lie."""
+"""Guards the archive: it can be installed, and a run's name cannot move its files out of it."""
 
 import tomllib
 from pathlib import Path
@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("name", ["../../etc", "..", ".", "/abs/x", "a/../b", "a\\b", "..\\x"])
-def test_the_name_of_a_run_is_that_of_a_folder_in_its_parent(name: str) -> None:
+def test_a_runs_name_becomes_a_folder_inside_its_parent(name: str) -> None:
     safe = safe_name(name)
     assert not {"/", "\\"} & set(safe)
     assert not safe.startswith(".")
 
 
-def test_the_names_that_runs_have_stay() -> None:
+def test_ordinary_names_of_runs_stay_as_they_are() -> None:
     assert safe_name("02-some-0.001-adamw") == "02-some-0.001-adamw"
 
 

@@ -94,8 +94,8 @@ def test_scores_in_the_comparison_are_the_logged_ones(smoke: Ran, report: Path) 
         )
         for metric in ("accuracy", "f1", "precision", "recall"):
             logged = best[f"test_{metric}_at_threshold"]
-            assert shown[f"{mode} frozen", metric] == pytest.approx(logged, abs=1e-12)
-        assert shown[f"{mode} frozen", "auc"] == pytest.approx(best["test_auc"], abs=1e-12)
+            assert shown[f"{mode} layers frozen", metric] == pytest.approx(logged, abs=1e-12)
+        assert shown[f"{mode} layers frozen", "auc"] == pytest.approx(best["test_auc"], abs=1e-12)
     assert sound
 
 
@@ -137,7 +137,7 @@ def test_a_store_with_failed_runs_only_still_shows_the_data(smoke: Ran, tmp_path
     words = ["--tracking-uri", store, "--output", str(tmp_path / "report"), "--grid", "smoke"]
     ended = analyse("make_report.py", *words, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert "4 trials did not finish" in ended.stdout
+    assert "4 of 4 trials did not finish" in ended.stdout
     made = contents(tmp_path / "report")
     assert "class_balance" in made["tables"]
     assert "grid" not in made["tables"]
