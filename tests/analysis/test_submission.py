@@ -1,8 +1,12 @@
 """Guards the archive: a run's name cannot move its files out of the archive's folder."""
 
+from pathlib import Path
+
 import pytest
 
-from analysis.submission import safe_name
+from analysis.load_runs import Store
+from analysis.stores import StoreError
+from analysis.submission import pack, safe_name
 
 
 @pytest.mark.parametrize("name", ["../../etc", "..", ".", "/abs/x", "a/../b", "a\\b", "..\\x"])
@@ -14,3 +18,23 @@ def test_a_runs_name_becomes_a_folder_inside_its_parent(name: str) -> None:
 
 def test_ordinary_names_of_runs_stay_as_they_are() -> None:
     assert safe_name("02-some-0.001-adamw") == "02-some-0.001-adamw"
+
+
+@pytest.mark.parametrize(("members", "got"), [([], "none"), (["Ada", "a/b"], "'a/b'")])
+def test_wrong_names_of_members_are_refused(
+    empty_store: Path, tmp_path: Path, members: list[str], got: str
+) -> None:
+    store = Store(f"sqlite:///{empty_store}")
+    with pytest.raises(StoreError, match=rf"MEMBERS: must be names of letters, .*, got {got}"):
+        pack(store, ["grid"], members, tmp_path, tmp_path / "Report.pdf")
+
+
+def test_a_missing_report_and_a_missing_trial_are_reported(
+    empty_store: Path, tmp_path: Path
+) -> None:
+    store, report = Store(f"sqlite:///{empty_store}"), tmp_path / "Report.pdf"
+    with pytest.raises(StoreError, match=r"Report\.pdf: does not exist; make report writes it"):
+        pack(store, ["grid"], ["Ada"], tmp_path, report)
+    report.write_bytes(b"%PDF")
+    with pytest.raises(StoreError, match=r"must have a finished trial of experiment grid"):
+        pack(store, ["grid"], ["Ada"], tmp_path, report)
