@@ -114,18 +114,7 @@ def _compare(
             "The comparison shows the best trial of each freezing mode in the grid, with one seed;"
             " python tuning/run_grid.py experiments/freezing.yaml runs several seeds."
         )
-    modes = run_tables.freezing_order(trials["freezing"])
-    for mode in ("all", "some", "none"):
-        if mode not in modes:
-            store.notes.append(
-                f"No trial with freezing '{mode}' finished and learned: this mode is not compared."
-            )
-    for mode in modes:
-        if (trials["freezing"].astype(str) == mode).sum() == 1:
-            store.notes.append(
-                f"Freezing '{mode}' has a single seed: there is no standard deviation, and its "
-                "interval covers the variation over entities only."
-            )
+    store.notes += _notes_on_modes(trials)
     test = pairs[pairs["split"] == "test"].sort_values("line").reset_index(drop=True)
     overlap = data_tables.overlap(test)
     test = test.assign(
@@ -141,6 +130,23 @@ def _compare(
         test=test,
         predictions=store.predictions(launch),
     )
+
+
+def _notes_on_modes(trials: pd.DataFrame) -> list[str]:
+    """Return notes on the freezing modes that have no trial, or a single seed."""
+    modes = run_tables.freezing_order(trials["freezing"])
+    missing = [
+        f"No trial with freezing '{mode}' finished and learned: this mode is not compared."
+        for mode in ("all", "some", "none")
+        if mode not in modes
+    ]
+    single = [
+        f"Freezing '{mode}' has a single seed: there is no standard deviation, and its interval "
+        "covers the variation over entities only."
+        for mode in modes
+        if (trials["freezing"].astype(str) == mode).sum() == 1
+    ]
+    return missing + single
 
 
 def _facts(store: Store, launches: list[Launch], launch: Launch) -> dict[str, object]:

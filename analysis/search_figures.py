@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.search_tables import is_wide
 from analysis.theme import SEQUENTIAL, colour_of, panels
@@ -18,7 +19,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
     axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
     axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
     axis.set(xlabel="trial", ylabel="validation F1")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return figure
 

@@ -64,12 +64,7 @@ def pack(
         StoreError: If a name cannot be part of a file's name, the report is missing, or no trial
             has a saved model.
     """
-    wrong = [name for name in members if not _NAME.fullmatch(name)]
-    if wrong or not members:
-        got = ", ".join(map(repr, wrong)) or "none"
-        raise StoreError(f"MEMBERS: must be names of letters, digits, _ and -, got {got}")
-    if not report.is_file():
-        raise StoreError(f"{report}: does not exist; make report writes it")
+    _check(members, report)
     launches = [found for name in experiments if (found := store.latest(name))]
     count = sum(len(launch.trials) for launch in launches)
     if not count:
@@ -90,6 +85,16 @@ def pack(
             _add_models(archive, f"{title}/saved_models/{launch.experiment}", store, launch)
     unfinished.replace(path)
     return path
+
+
+def _check(members: list[str], report: Path) -> None:
+    """Raise StoreError if a name cannot be part of a file's name, or the report is missing."""
+    wrong = [name for name in members if not _NAME.fullmatch(name)]
+    if wrong or not members:
+        got = ", ".join(map(repr, wrong)) or "none"
+        raise StoreError(f"MEMBERS: must be names of letters, digits, _ and -, got {got}")
+    if not report.is_file():
+        raise StoreError(f"{report}: does not exist; make report writes it")
 
 
 def code_files(root: Path) -> Iterator[Path]:
