@@ -135,7 +135,9 @@ def test_numbers_in_the_readme_are_among_the_measured_results() -> None:
     assert not [number for number in numbers if number not in GUIDES["results.md"]]
 
 
-@pytest.mark.parametrize(("page", "head", "options"), TABLES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("page", "head", "options"), TABLES, ids=[f"{page}-{head}" for page, head, _ in TABLES]
+)
 def test_a_table_of_options_is_complete(page: str, head: str, options: set[str]) -> None:
     (rows,) = rows_of(page, head)
     named = [option for row in rows for option in code_spans(row[0])]
