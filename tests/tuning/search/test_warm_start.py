@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.empty_store import put_store
 from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.loader import load_experiment
@@ -35,7 +36,7 @@ def grid_trial(prepared: Prepared, **changes: object) -> TrialConfig:
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'log.db'}"
+    return put_store(tmp_path / "log.db")
 
 
 def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
