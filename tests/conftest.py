@@ -1,6 +1,7 @@
 """Fixtures for all tests: tiny encoders with random weights, each in a folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def make_encoder(folder: Path, architecture: str) -> Path:
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+@pytest.fixture
+def in_turn() -> Iterator[None]:
+    """Let the trials of launches take turns in one worker."""
+    from tests.end_to_end.running import one_core
+
+    with one_core():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 from analysis.load_runs import PARENT_TAG
 from analysis.run_rows import METRICS
 from measures.intervals import Predictions
+from tests.empty_store import put_store
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def pairs() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of a store without runs; tests copy it, since making one takes seconds."""
+    """Return the file of a store without runs."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    put_store(path)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tests.empty_store import put_store
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.config.experiment import TrialConfig, config_from_params
@@ -37,7 +38,7 @@ def grid_trial(prepared: Prepared, **changes: object) -> TrialConfig:
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'log.db'}"
+    return put_store(tmp_path / "log.db")
 
 
 def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:

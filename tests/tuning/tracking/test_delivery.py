@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.empty_store import put_store
 from tests.tuning.tracking.recording import open_log
 from tuning.tracking.__main__ import main
 from tuning.tracking.delivery import Delivery, deliver, undelivered
@@ -18,7 +19,7 @@ from tuning.tracking.mlflow_reader import TrackingError, read_trials
 
 
 def uri_in(folder: Path) -> str:
-    return f"sqlite:///{folder / 'log.db'}"
+    return put_store(folder / "log.db")
 
 
 def run_trials(log: LaunchLog, *names: str) -> None:
@@ -102,7 +103,7 @@ def test_a_locked_store_is_waited_for_and_reported(tmp_path: Path) -> None:
         other.execute("begin exclusive")
         delivery = Delivery(log.journal, uri)
         delivery.start()
-        notice = delivery.check(20)
+        notice = delivery.check(1)
         assert notice is not None
         assert "the MLflow store" in notice
         assert "training does not wait for it" in notice

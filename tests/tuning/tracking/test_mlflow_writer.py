@@ -6,6 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from tests.empty_store import put_store
 from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
 from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
 from tuning.tracking.mlflow_reader import TrackingError, fetch_run, finished_trials, read_trials
@@ -14,7 +15,7 @@ from tuning.tracking.mlflow_writer import MlflowWriter, is_away
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
+    return put_store(tmp_path_factory.mktemp("store") / "log.db")
 
 
 @pytest.fixture
