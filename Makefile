@@ -22,7 +22,8 @@ help: ## list the targets
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes minutes"
-	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores; pip takes one; not all is Python 3
 	touch $(READY)
 
 programs: ## install what some tests run against, where apt-get and root allow it
@@ -88,7 +89,8 @@ audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; ne
 	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps
 
 schema: $(READY) ## write experiments/*schema.json from what the models allow, for editors
-	$(BIN)/python tuning/make_schema.py
+	$(BIN)/python -m tuning.config.schema experiments/schema.json
+	$(BIN)/python -m tuning.pretraining.schema experiments/recipe.schema.json
 
 lowest: ## check the lower bounds in pyproject.toml: install them, run the fast tests and ONNX's
 	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest

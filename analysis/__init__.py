@@ -1,8 +1,8 @@
-"""From the MLflow store to tables and figures; imports neither the search nor torch."""
+"""Turn the MLflow store into tables, figures and the report; imports neither tuner nor torch."""
 
 import os
 
-# before a module here imports MLflow, which reads them then
+# MLflow reads these when it is imported, which every module here does after this file.
 os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 wait minutes for no server
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 take minutes without a server

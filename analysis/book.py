@@ -1,4 +1,4 @@
-"""Collects what the report shows; every table and figure is also kept as a file of its own."""
+"""The contents of the report; each of its tables and figures is also saved as a file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from analysis.captions import FIGURES, TABLES, heading, written
 class Book:
     """The contents of a report, in a folder with ``figures/`` and ``tables/``.
 
-    ``facts`` are what the page says outside of tables, figures and texts.
+    ``facts`` hold what the page shows besides tables, figures and sentences.
 
     Args:
-        folder: Made if it does not exist.
+        folder: Folder of the report; created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,19 +31,19 @@ class Book:
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def keep_numbers(self, name: str, frame: pd.DataFrame) -> None:
-        """Keep a table as CSV with every digit, without showing it."""
+        """Save a table as ``tables/NAME.csv`` with every digit, without showing it."""
         frame.to_csv(self.folder / "tables" / f"{name}.csv", index=False)
 
     def add_table(
         self, name: str, frame: pd.DataFrame, columns: list[str] | None = None, **words: object
     ) -> None:
-        """Keep a table as CSV, and some of its columns written out for the report.
+        """Save a table as CSV, and show some of its columns, formatted, in the report.
 
         Args:
-            name: Of the file, the caption and the place in the report.
-            frame: The numbers.
-            columns: What to show and in which order; all if None.
-            words: For the placeholders of the caption.
+            name: Name of the file, of the caption and of the table in ``report.typ``.
+            frame: Numbers of the table.
+            columns: Columns to show, in this order; all if None.
+            words: Values for the placeholders of the caption.
         """
         self.keep_numbers(name, frame)
         shown = list(frame.columns) if columns is None else columns
@@ -57,13 +57,13 @@ class Book:
     def add_figure(
         self, name: str, figure: Figure, caption: str | None = None, **words: object
     ) -> None:
-        """Keep a figure as PDF (vectors, for the report) and as PNG.
+        """Save a figure as PDF (vectors, shown in the report) and as PNG.
 
         Args:
-            name: Of the files and of the place in the report.
-            figure: What is drawn.
-            caption: Name of the caption, if it is not the figure's own.
-            words: For the placeholders of the caption.
+            name: Name of the files and of the figure in ``report.typ``.
+            figure: Figure to save.
+            caption: Name of the caption; ``name`` if None.
+            words: Values for the placeholders of the caption.
         """
         path = self.folder / "figures" / name
         undated = {"CreationDate": None}  # the same numbers give the same file
@@ -76,11 +76,11 @@ class Book:
         }
 
     def add_text(self, name: str, sentences: list[str]) -> None:
-        """Keep sentences for a place in the report."""
+        """Keep sentences, which ``report.typ`` shows by this name."""
         self._texts[name] = sentences
 
     def write(self) -> Path:
-        """Write everything that the page needs as JSON and return the file."""
+        """Write everything that ``report.typ`` reads to report.json and return the file."""
         path = self.folder / "report.json"
         content = {
             "facts": self.facts,

@@ -1,4 +1,4 @@
-"""The words under figures and tables, and how each column is headed and written."""
+"""Captions of figures and tables, and the heading and number format of each column."""
 
 from __future__ import annotations
 
@@ -10,68 +10,78 @@ DASH = "–"
 
 FIGURES = {
     "class_balance": "Class balance (left) and votes of the three experts (right) by split.",
-    "lengths": "Words (left) and word pieces (right) per pair; the encoder takes {limit}.",
-    "overlap": "Word overlap of the two definitions by label (left) and by votes (right).",
-    "entities": "Pairs per entity, by falling size; the largest of each split is named.",
+    "class_balance_without_votes": "Class balance by split.",
+    "lengths": "Words (left) and word pieces (right) per pair; the encoder takes at most {limit} "
+    "word pieces.",
+    "overlap": "Word overlap (Jaccard index) of the two definitions by label (left) and by votes "
+    "(right).",
+    "overlap_without_votes": "Word overlap (Jaccard index) of the two definitions by label.",
+    "entities": "Pairs per entity, largest first; the largest entity of each split is named.",
     "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
     "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
     "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
-    "mean over seeds, band one standard deviation (none for a single seed). Train loss is "
-    "measured with dropout on and towards what is learned (votes, if there are any), validation "
-    "loss towards hard labels: their levels do not compare.",
-    "scores_at_half": "Test scores at 0.5 with 95 % intervals over seeds and entities; baselines "
-    "in grey.",
+    "mean over seeds, with a band of one standard deviation (none for a single seed). Train loss "
+    "is measured with dropout and against the training targets (soft ones if votes are used), "
+    "validation loss without dropout and against hard labels: their levels are not comparable.",
+    "scores_at_half": "Test scores at the threshold 0.5 with 95 % intervals over seeds and "
+    "entities; baselines in grey.",
     "scores_at_threshold": "Test scores at the threshold with the best validation F1, with 95 % "
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities.",
     "grid": "Test accuracy and F1 at 0.5 by learning rate, optimizer and frozen layers; hatched "
-    "cells collapsed or diverged.",
-    "optimism": "F1 of the trial chosen by validation, on validation and on test.",
-    "confusion": "Test pairs by true class (rows) and decision at 0.5 (columns): counts, mean "
-    "over seeds, and shares of the true class.",
-    "error_rates": "Error rate on test at 0.5, mean over seeds, by what a pair is like; overlap, "
-    "length and entity size in quarters of the test pairs.",
-    "attention": "What the head with {mode} attended to in a {kind}, entity “{group}”: each cell "
-    "is the mean of both directions' weights.",
-    "search_history": "Validation F1 of each trial of the search, and the best so far.",
+    "cells collapsed (one class for every pair) or diverged (weights that are not finite).",
+    "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
+    "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
+    "mean over seeds, and shares of the true class.",
+    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair; "
+    "overlap, length and entity size in quartiles of the test pairs.",
+    "attention": "Attention of the head ({mode}) in a {kind}, entity “{group}”; in a map between "
+    "the definitions, each cell is the mean of the weights in both directions.",
+    "search_history": "Validation F1 of each trial of the search at its best threshold, and the "
+    "best so far.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by validation F1.",
     "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",
 }
 
 _INTERVAL = (
-    "mean ± standard deviation over seeds, and below it the 95 % interval that resamples seeds "
-    "and whole entities together. A single seed has no standard deviation."
+    "mean ± standard deviation over seeds, and below it the 95 % bootstrap interval, which "
+    "resamples seeds and whole entities together. A single seed has no standard deviation."
 )
 TABLES = {
-    "class_balance": "Pairs by split: how many are paraphrases, and how many experts said so.",
-    "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces a pair.",
-    "overlap_auc": "How well the share of common words alone ranks paraphrases above other pairs.",
-    "leaks": "What could make a test score too good; ideally every count is 0.",
+    "class_balance": "Pairs by split: how many are paraphrases, and how many have 0 to 3 votes "
+    "for paraphrase.",
+    "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces per pair.",
+    "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
+    "paraphrases above other pairs.",
+    "leaks": "Duplicates, and leaks between splits, which would inflate test scores; ideally "
+    "every count is 0.",
     "cleaning": "What cleaning changed, over all splits, with the shortest example of each step.",
     "scores_at_half": f"Test scores at 0.5: {_INTERVAL}",
     "scores_at_threshold": "Test scores at the threshold with the best validation F1: "
     f"{_INTERVAL}",
-    "differences": "Differences in test scores at 0.5, in points. p of F1: paired permutation of "
-    "whole entities; p of accuracy: McNemar's exact test on seed-averaged predictions, which "
-    "takes pairs as independent. Holm corrects over all p-values of this table.",
+    "differences": "Differences in test scores at 0.5, in percentage points. p of F1: paired "
+    "permutation test of whole entities; p of accuracy: McNemar's exact test on seed-averaged "
+    "predictions, which treats pairs as independent. Holm: corrected over all p-values of this "
+    "table.",
     "grid": "Every cell of the grid; * at the threshold with the best validation F1, others at "
     "0.5.",
-    "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * as "
-    "above.",
-    "champion": "The champion on test, scored once after it was frozen: at 0.5 and at the "
-    f"threshold with the best validation F1. {_INTERVAL[0].upper()}{_INTERVAL[1:]}",
-    "ablations": "Each lever with and without, all else as in the champion: validation F1 at its "
-    "best threshold, mean ± standard deviation over fresh seeds; the gain in points with the 95 % "
-    "interval of the paired difference over seeds (Student's t), uncorrected for the number of "
-    "levers and for the champion having been chosen on these seeds.",
-    "optimism": "What choosing by validation F1 costs: F1 of the chosen trial, at the threshold "
+    "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
+    "the threshold with the best validation F1, others at 0.5.",
+    "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
+    f"and at the threshold with the best validation F1: {_INTERVAL}",
+    "ablations": "Ablations: the champion with and without each option, all else equal. "
+    "Validation F1 at its best threshold, mean ± standard deviation over fresh seeds; the gain in "
+    "percentage points with the 95 % interval of the paired difference over seeds (Student's t), "
+    "not corrected for the number of ablations, nor for the champion having been chosen on these "
+    "seeds.",
+    "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
     "with the best validation F1, on validation and on test.",
 }
 
 
 def score(value: float) -> str:
-    """Return a score in [0, 1] with three digits and without its leading zero."""
+    """Return a score in [0, 1] with three digits after the point and no leading zero."""
     return f"{value:.3f}".replace("0.", ".", 1)
 
 
@@ -82,12 +92,12 @@ def score_cell(cell: Mapping[Hashable, Any]) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share in [0, 1] as percent with one digit."""
+    """Return a share in [0, 1] as a percentage with one digit after the point."""
     return f"{100 * value:.1f} %"
 
 
 def whole(value: float) -> str:
-    """Return a whole number."""
+    """Return a number without digits after the point."""
     return f"{value:.0f}"
 
 
@@ -97,12 +107,12 @@ def decimal(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p-value with three digits, or that it is below the last of them."""
+    """Return a p-value with three digits after the point, or "< .001"."""
     return "< .001" if value < 0.001 else score(value)
 
 
 def points(value: float) -> str:
-    """Return a difference of scores in signed points of a hundred, with a true minus sign."""
+    """Return a difference of scores in percentage points, signed, with a true minus sign."""
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
@@ -138,10 +148,13 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "trials": ("chosen from", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
-    "other": ("against", str),
+    "other": ("compared with", str),
     "cut": ("threshold", str),
+    "lever": ("ablation", str),
     "with_it": ("with", str),
     "without_it": ("without", str),
+    "verdict": ("effect", str),
+    "champion": ("in champion", str),
     "accuracy_points": ("accuracy", points),
     "f1_points": ("F1", points),
     "f1_interval": ("95 % of F1", str),
@@ -157,12 +170,12 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def heading(column: str) -> str:
-    """Return what stands above a column: its own name if nothing better is known."""
+    """Return the heading of a column: the column's own name if it has no entry above."""
     return COLUMNS[column][0] if column in COLUMNS else column
 
 
 def written(column: str, value: object) -> str:
-    """Return how a value of a column is written; a dash if it is missing."""
+    """Return a value as text in the format of its column; a dash if it is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return DASH
     return COLUMNS[column][1](value) if column in COLUMNS else str(value)

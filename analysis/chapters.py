@@ -1,4 +1,4 @@
-"""The chapters of the report: each computes its tables, draws them and says what they show."""
+"""Chapters of the report: each computes tables, draws figures and adds sentences about them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ from measures.baselines import baseline_predictions
 from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
 from measures.comparison import differences as compare_models
 from measures.intervals import METRICS, Predictions
+from measures.objective import SEED_MEAN
 
 REFERENCE = "logistic regression on overlap"  # the baseline that modes are tested against
-_LEARNED = (REFERENCE, "gradient boosting on overlap and topics")  # 0.5 means something to them
+# Baselines that predict probabilities, so that 0.5 is a meaningful threshold.
+_LEARNED = (REFERENCE, "gradient boosting on overlap and topics")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """What the chapters about trials work on.
+    """Inputs of the chapters that compare trials.
 
-    ``trials`` are those that are compared, one a freezing mode and seed; ``test`` are the test
-    pairs with ``overlap``, ``votes`` (0 to 3) and ``pieces``, in the order of predictions.
+    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``pairs`` all
+    pairs; ``test`` the test pairs with ``overlap``, ``votes`` (0 to 3) and ``pieces``, in the
+    order of the ``predictions``.
     """
 
     store: Store
@@ -48,7 +51,13 @@ class Compared:
 
 
 def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
-    """Fill in what is known about the data set."""
+    """Add what is known about the data set.
+
+    Args:
+        book: Contents of the report, which receives the chapter.
+        pairs: ``Store.pairs``.
+        limit: Largest number of word pieces per pair that the encoder takes.
+    """
     balance = data_tables.class_balance(pairs)
     overlap = data_tables.overlap(pairs)
     auc = data_tables.overlap_auc(overlap)
@@ -63,9 +72,11 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
     book.add_table("cleaning", data_tables.cleaning(pairs))
     book.keep_numbers("entity_sizes", sizes)
     book.keep_numbers("telling_words", telling)
-    book.add_figure("class_balance", data_figures.plot_class_balance(balance))
+    ending = "_without_votes" if pairs["votes"].isna().any() else ""
+    balance_figure = data_figures.plot_class_balance(balance)
+    book.add_figure("class_balance", balance_figure, f"class_balance{ending}")
     book.add_figure("lengths", data_figures.plot_lengths(lengths, limit), limit=limit)
-    book.add_figure("overlap", data_figures.plot_overlap(overlap, auc))
+    book.add_figure("overlap", data_figures.plot_overlap(overlap, auc), f"overlap{ending}")
     if len(sizes):
         book.add_figure("entities", data_figures.plot_entities(sizes))
     book.add_figure("telling_words", data_figures.plot_telling_words(telling))
@@ -73,7 +84,7 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
 
 
 def training_chapter(book: Book, compared: Compared) -> None:
-    """Fill in losses and validation F1 by epoch."""
+    """Add losses and validation F1 by epoch."""
     curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
     modes = tables.freezing_order(curves["freezing"])
     book.keep_numbers("curves", curves)
@@ -82,7 +93,7 @@ def training_chapter(book: Book, compared: Compared) -> None:
 
 
 def comparison_chapter(book: Book, compared: Compared) -> None:
-    """Fill in the scores of freezing modes and baselines, and their differences."""
+    """Add the test scores of freezing modes and baselines, and their differences."""
     entities = entity_codes(compared.test["group"])
     baselines = baseline_predictions(compared.pairs, entities)
     learned = {name: baselines[name].at(0.5) for name in _LEARNED}
@@ -99,11 +110,13 @@ def comparison_chapter(book: Book, compared: Compared) -> None:
 
 
 def _models(compared: Compared, threshold: float | None) -> dict[str, Predictions]:
+    """Return the test predictions of each freezing mode, by its name in words."""
     found = tables.model_predictions(compared.predictions, compared.trials, threshold=threshold)
     return {mode_name(mode): predictions for mode, predictions in found.items()}
 
 
 def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
+    """Add a table and a figure of the models' scores with intervals."""
     long = scores_with_intervals(models)
     book.keep_numbers(f"{name}_long", long)
     book.add_figure(name, figures.plot_comparison(long))
@@ -113,14 +126,12 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
         for cell in part.to_dict("records"):
             row[f"{cell['metric']}_cell"] = score_cell(cell)
         rows.append(row)
-    book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *_cells()]))
-
-
-def _cells() -> list[str]:
-    return [f"{metric}_cell" for metric in METRICS]
+    cells = [f"{metric}_cell" for metric in METRICS]
+    book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *cells]))
 
 
 def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``differences`` that the report shows, the interval as text."""
     interval = [
         f"{points(row['f1_low'])} to {points(row['f1_high'])}"
         for row in differences.to_dict("records")
@@ -143,7 +154,7 @@ def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def grid_chapter(book: Book, launch: Launch) -> None:
-    """Fill in learning rate by optimizer, the best of each, and what choosing costs."""
+    """Add scores by learning rate and optimizer, the best of each, and the chosen trials."""
     grid = tables.grid_scores(launch.trials)
     best = tables.best_of_each_optimizer(grid)
     optimism = tables.selection_optimism(launch.trials)
@@ -151,7 +162,7 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     cell += ["test_accuracy", "test_auc"]
     book.add_table("grid", grid, [*cell, "flag"])
     book.add_table("best_of_optimizer", best, [*cell, "edge"])
-    book.add_table("optimism", optimism)
+    book.add_table("optimism", optimism.rename(columns={"test_f1": "test_f1_at_threshold"}))
     book.add_figure("grid", figures.plot_grid(grid))
     book.add_figure("optimism", figures.plot_optimism(optimism))
     book.add_text("grid", findings.about_grid(grid, best))
@@ -159,7 +170,7 @@ def grid_chapter(book: Book, launch: Launch) -> None:
 
 
 def errors_chapter(book: Book, compared: Compared) -> None:
-    """Fill in confusion, error rates, and misclassified examples with their attention."""
+    """Add confusion, error rates, and misclassified examples with their attention maps."""
     models = tables.model_predictions(compared.predictions, compared.trials, threshold=0.5)
     confusion = error_tables.confusion(models)
     rates = error_tables.error_rates(compared.test, models)
@@ -178,6 +189,7 @@ def errors_chapter(book: Book, compared: Compared) -> None:
 def _examples(
     book: Book, compared: Compared, mode: str, trial: pd.Series, before: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
+    """Return the examples of a trial, none of an entity shown before, and add their figures."""
     own = compared.predictions[compared.predictions["run_id"] == trial["run_id"]]
     probability = own[own["split"] == "test"].set_index("line")["probability"]
     try:
@@ -191,8 +203,8 @@ def _examples(
     shown = {str(example["group"]) for example in before}
     rows = []
     for found in error_tables.choose_examples(maps, compared.test, shown):
-        surely = float(probability[found["line"]])
-        row = error_tables.describe_example(found, surely, compared.test, seen)
+        predicted = float(probability[found["line"]])
+        row = error_tables.describe_example(found, predicted, compared.test, seen)
         name = f"attention_{mode}_{found['line']}"
         words = {"mode": mode_name(mode), "kind": row["kind"], "group": row["group"]}
         book.add_figure(name, error_figures.plot_attention(found), "attention", **words)
@@ -201,7 +213,13 @@ def _examples(
 
 
 def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]) -> None:
-    """Fill in an Optuna search: its history, its trials, what mattered, its champion."""
+    """Add an Optuna search: its history, its trials, what mattered, its champion.
+
+    Args:
+        book: Contents of the report, which receives the chapter.
+        launch: Search with at least one finished trial.
+        champion: ``Store.champion``.
+    """
     history = search_tables.search_history(launch.trials)
     importance = search_tables.parameter_importance(launch.trials)
     book.keep_numbers("search_history", history)
@@ -209,20 +227,17 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.add_figure("search_history", search_figures.plot_history(history))
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
-        values = launch.trials[[*names, search_tables.OBJECTIVE]]
+        values = launch.trials[[*names, SEED_MEAN]]
         book.add_figure("search_parallel", search_figures.plot_parallel(values))
     if len(importance):
         figure = search_figures.plot_importance(importance)
         book.add_figure("search_importance", figure, evaluator=search_tables.IMPORTANCE)
     book.add_text("search", findings.about_search(history, importance))
-    for name, written in (
-        ("scores", search_tables.champion_scores),
-        ("ablations", search_tables.ablation_scores),
-    ):
-        if name in champion:
-            shown = "champion" if name == "scores" else name
-            book.keep_numbers(f"search_{name}", champion[name])
-            book.add_table(shown, written(champion[name]))
+    for name, table in champion.items():
+        book.keep_numbers(f"search_{name}", table)
+    if "scores" in champion:
+        book.add_table("champion", search_tables.champion_scores(champion["scores"]))
+    if "ablations" in champion:
+        book.add_table("ablations", search_tables.ablation_scores(champion["ablations"]))
     if "difference" in champion:
-        book.keep_numbers("search_difference", champion["difference"])
         book.add_text("champion", findings.about_champion(champion["difference"]))

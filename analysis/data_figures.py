@@ -1,4 +1,4 @@
-"""Figures about the data set; each draws one table of ``data_tables``."""
+"""Figures about the data set, each drawn from one table of ``data_tables``."""
 
 from __future__ import annotations
 
@@ -62,17 +62,16 @@ def plot_lengths(lengths: pd.DataFrame, limit: int) -> Figure:
                 color=colour,
                 label=split,
             )
-    axes[0].set(xlabel="words per pair", ylabel="share of pairs per word")
+    axes[0].set(xlabel="words per pair", ylabel="density")
     axes[0].legend()
-    axes[1].set(
-        xlabel="word pieces per pair, with 3 special tokens", ylabel="share of pairs per piece"
-    )
+    axes[1].set(xlabel="word pieces per pair, with 3 special tokens", ylabel="density")
     longest = int(lengths["pieces"].max())
     if limit < 1.5 * longest:
         axes[1].axvline(limit, color=RED, linestyle="--", linewidth=1)
         axes[1].annotate(f"limit {limit}", (limit, 0), rotation=90, color=RED, ha="right")
     else:
         text = f"longest {longest}\nencoder's limit {limit}, off the scale →"
+        axes[1].set_ylim(0, 1.3 * axes[1].get_ylim()[1])  # room for the text
         axes[1].text(
             0.97, 0.95, text, transform=axes[1].transAxes, ha="right", va="top", color=RED
         )
@@ -80,7 +79,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int) -> Figure:
 
 
 def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
-    """Draw ``overlap`` by label and by votes; the AUC of overlap alone stands in the title."""
+    """Draw ``overlap`` by label and by votes, with the AUC of overlap alone."""
     with_votes = not overlap["votes"].isna().any()
     figure, axes = panels(1, 2 if with_votes else 1, height=2.2)
     for label in (0, 1):
@@ -115,7 +114,7 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
 
 
 def plot_entities(sizes: pd.DataFrame) -> Figure:
-    """Draw ``entity_sizes``: how unevenly the pairs spread over entities, the largest named."""
+    """Draw ``entity_sizes``: pairs per entity of each split, the largest entity named."""
     figure, axes = panels(1, 3, height=2.0, share_y=True)
     for axis, split, colour in zip(axes, SPLITS, map(colour_of, range(3)), strict=True):
         part = sizes[sizes["split"] == split].reset_index(drop=True)
@@ -143,7 +142,7 @@ def plot_telling_words(telling: pd.DataFrame) -> Figure:
         axis.barh(part["word"], part["z"].abs(), color=CLASS_COLOURS[label])
         axis.set(
             xlabel="|z| of the log-odds ratio",
-            title=f"typical of a {CLASS_NAMES[label]}" if label else "typical of no paraphrase",
+            title="typical of paraphrases" if label else "typical of other pairs",
         )
         axis.grid(axis="y", visible=False)
     return figure

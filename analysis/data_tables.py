@@ -1,7 +1,8 @@
-"""Numbers about the data set: one function, one table.
+"""Tables about the data set, each computed by one function.
 
-``pairs`` is always the record of the pairs in the log (``Store.pairs``): a row a pair with
-``split``, ``line``, ``group``, ``label``, ``votes``, and each definition's text and word pieces.
+``pairs`` is always the table of pairs in the store (``Store.pairs``): one row per pair with
+``split``, ``line``, ``group`` (its entity, or ""), ``label``, ``votes`` (a share in [0, 1]), and
+the text and the word pieces of both definitions.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from measures.overlap import word_overlap, words
 SPLITS = ("train", "validation", "test")
 VOTERS = 3
 _CLEANED = ["before", "after", "by"]
-_PRIOR_WORDS = 500.0  # weight of the prior in words: as strong as a class of this size
+_PRIOR_WORDS = 500.0  # weight of the prior: that of a class with so many words
 
 
 def class_balance(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a split: ``pairs``, ``positives``, ``positive_share``, and the number of
+    """Return one row per split: ``pairs``, ``positives``, ``positive_share``, and the number of
     pairs with 0 to 3 votes (``votes_0`` ...; NaN without votes).
     """
     rows = []
@@ -41,7 +42,7 @@ def class_balance(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def vote_counts(part: pd.DataFrame) -> dict[int, float]:
-    """Return how many pairs have 0 to 3 votes; NaN if the data set has no votes."""
+    """Return the number of pairs with 0 to 3 votes; NaN if the data set has no votes."""
     if part["votes"].isna().any():
         return dict.fromkeys(range(VOTERS + 1), float("nan"))
     votes = (part["votes"] * VOTERS).round().astype(int)
@@ -49,8 +50,8 @@ def vote_counts(part: pd.DataFrame) -> dict[int, float]:
 
 
 def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a pair: ``split``, ``label``, ``words`` and ``pieces`` of both definitions,
-    ``longest_words`` of the longer one; pieces with the three special tokens.
+    """Return one row per pair: ``split``, ``label``, ``words`` and ``pieces`` of both definitions
+    together, and ``longest_words`` of the longer one; pieces include the three special tokens.
     """
     counts = {side: word_counts(pairs[side]) for side in ("first", "second")}
     pieces = [word_counts(pairs[f"{side}_pieces"]) for side in ("first", "second")]
@@ -66,13 +67,15 @@ def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def word_counts(texts: pd.Series) -> pd.Series:
-    """Return the number of words, between spaces, of each text."""
+    """Return the number of words, separated by spaces, of each text."""
     return pd.Series([len(str(text).split()) for text in texts], index=texts.index)
 
 
 def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Return a row for words a definition, words and pieces a pair: mean, median, 95 %, maximum,
-    and the share above the encoder's ``limit`` of pieces.
+    """Return a row each for words per definition, words per pair and word pieces per pair.
+
+    The columns are mean, median, 95th percentile, maximum, and the share of pairs above the
+    encoder's ``limit`` of word pieces (NaN for words).
     """
     found = lengths(pairs)
     both = word_counts(pd.concat([pairs["first"], pairs["second"]]))
@@ -97,7 +100,10 @@ def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def overlap(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a pair: ``split``, ``label``, ``votes`` (0 to 3, NaN without), ``overlap``."""
+    """Return one row per pair: ``split``, ``label``, ``votes`` (0 to 3 or NaN), ``overlap``.
+
+    ``overlap`` is the Jaccard index of the two sets of words, in [0, 1].
+    """
     return pd.DataFrame(
         {
             "split": pairs["split"],
@@ -109,18 +115,17 @@ def overlap(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def overlap_auc(found: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each split of ``overlap``, how well overlap alone ranks the pairs (``auc``)."""
-    rows = [
-        {"split": split, "auc": roc_auc_score(part["label"], part["overlap"])}
-        for split in SPLITS
-        for part in [found[found["split"] == split]]
-    ]
+    """Return for each split of table ``overlap`` how well overlap alone ranks pairs (``auc``)."""
+    rows = []
+    for split in SPLITS:
+        part = found[found["split"] == split]
+        rows.append({"split": split, "auc": roc_auc_score(part["label"], part["overlap"])})
     return pd.DataFrame(rows)
 
 
 def entity_sizes(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row an entity, largest first: ``split``, ``group``, ``pairs``, ``share`` of the
-    split and ``positive_share``; no row where the data set names no groups.
+    """Return one row per entity, largest first: ``split``, ``group``, ``pairs``, ``share`` of the
+    split's pairs and ``positive_share``; no rows if the data set has no groups.
     """
     named = pairs[pairs["group"] != ""]
     sizes = named.groupby(["split", "group"], as_index=False).agg(
@@ -132,14 +137,15 @@ def entity_sizes(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaks(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return what could make a score too good: ``check`` and ``count``, each of which should be 0.
+    """Return counts of duplicates and leaks, which would inflate scores: ``check``, ``count``.
 
-    Exact and swapped duplicates are counted over all splits, shared things by pair of splits.
+    Exact and swapped duplicates are counted over all splits; shared entities and definitions for
+    each two splits. Every count should be 0.
     """
     first, second = pairs["first"], pairs["second"]
     seen = Counter(zip(first, second, strict=True))
     exact = sum(count - 1 for count in seen.values())
-    swapped = sum((b, a) in seen for a, b in seen if a < b)
+    swapped = sum((right, left) in seen for left, right in seen if left < right)
     rows = [("pairs that occur twice", exact), ("pairs that occur swapped", swapped)]
     for one, other in combinations(SPLITS, 2):
         parts = [pairs[pairs["split"] == split] for split in (one, other)]
@@ -177,11 +183,18 @@ def cleaning(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def telling_words(pairs: pd.DataFrame, count: int = 12) -> pd.DataFrame:
-    """Return the words that tell the classes of the train split apart.
+    """Return the words that are most typical of each class of the train split.
 
-    Log-odds ratios with an informative Dirichlet prior, the whole split, as z-scores (Monroe,
-    Colaresi and Quinn, 2008). ``word``, ``z`` (above 0: paraphrases), ``paraphrase`` and
-    ``other`` counts; the ``count`` strongest of each side.
+    They are ranked by z-scores of log-odds ratios with an informative Dirichlet prior, which is
+    the whole split (Monroe, Colaresi and Quinn, 2008).
+
+    Args:
+        pairs: Table of all pairs.
+        count: Number of words for each class.
+
+    Returns:
+        ``word``, ``z`` (above 0: typical of paraphrases), and the number of pairs with the word
+        in each class: ``paraphrase`` and ``other``; highest ``z`` first.
     """
     train = pairs[pairs["split"] == "train"]
     counts = {0: Counter[str](), 1: Counter[str]()}

@@ -1,4 +1,4 @@
-"""Figures about errors; each draws one table of ``error_tables``."""
+"""Figures about errors, each drawn from one table or example of ``error_tables``."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from analysis.theme import FULL_WIDTH, SEQUENTIAL, colour_of, mode_name, panels
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
-    """Draw ``confusion``: a matrix for each model, shares of the true class in the cells."""
+    """Draw ``confusion``: a matrix per model, with counts and shares of the true class."""
     figure, axes = panels(1, len(table), height=2.0, width=2.2 * len(table))
     for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
         counts = np.array([[row["tn"], row["fp"]], [row["fn"], row["tp"]]], dtype=float)
         shares = counts / counts.sum(axis=1, keepdims=True)
         axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
-        for (y, x), share in np.ndenumerate(shares):
-            axis.text(x, y, f"{counts[y, x]:.0f}\n{share:.0%}", ha="center", va="center",
+        for (row_index, column), share in np.ndenumerate(shares):
+            text = f"{counts[row_index, column]:.0f}\n{share:.0%}"
+            axis.text(column, row_index, text, ha="center", va="center",
                       color="white" if share < 0.6 else "black")  # fmt: skip
         axis.set_xticks([0, 1], ["no", "yes"])
         axis.set_yticks([0, 1], ["no", "yes"])
-        axis.set(title=mode_name(row["model"]), xlabel="predicted paraphrase", ylabel="paraphrase")
+        axis.set(
+            title=mode_name(row["model"]), xlabel="predicted paraphrase", ylabel="true paraphrase"
+        )
         axis.grid(visible=False)
     return figure
 
 
 def plot_error_rates(table: pd.DataFrame) -> Figure:
-    """Draw ``error_rates``: a panel for each property of a pair, a line for each model."""
+    """Draw ``error_rates``: a panel per property of a pair, a line per model."""
     kinds = list(dict.fromkeys(table["by"]))
     figure, axes = panels(2, 2, height=4.2, share_y=True)
     for axis, by in zip(axes, kinds, strict=False):
@@ -48,7 +51,11 @@ def plot_error_rates(table: pd.DataFrame) -> Figure:
 
 
 def plot_attention(found: dict[str, Any]) -> Figure:
-    """Draw an attention map: a matrix between the definitions, or a bar a token."""
+    """Draw an attention map: a matrix between the definitions, or a bar per token.
+
+    Args:
+        found: Example with ``tokens`` and ``weights``, as ``Store.attention`` returns it.
+    """
     weights = np.array(found["weights"])
     if weights.ndim == 1:
         figure, (axis,) = panels(1, 1, height=2.0)
@@ -58,7 +65,7 @@ def plot_attention(found: dict[str, Any]) -> Figure:
         return figure
     names = ["first definition", "second definition"]
     down, across = sides(found)
-    if len(down) > len(across):  # the longer one lies flat
+    if len(down) > len(across):  # the longer one along the x axis
         down, across, weights, names = across, down, weights.T, names[::-1]
     height = max(1.7, 0.9 + 0.13 * len(down))
     figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.6 + 0.15 * len(across)))

@@ -1,4 +1,4 @@
-"""What the classifiers get wrong: confusion, error rates, and single examples with evidence."""
+"""Tables of the classifiers' errors: confusion, error rates, and misclassified examples."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from analysis.data_tables import VOTERS
 from analysis.run_tables import freezing_order
 from measures.intervals import Predictions, entity_counts
+from measures.objective import FLAGS, VALIDATION_F1
 from measures.overlap import content_words, jaccard, words
 
-EXAMPLES_PER_KIND = 1  # of false positives, and of false negatives, for each freezing mode
+EXAMPLES_PER_KIND = 1  # for each freezing mode
 _NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
 _NUMBER = re.compile(r"\d")
 _ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
@@ -24,31 +25,25 @@ _KINDS = {0: "false positive", 1: "false negative"}
 
 
 def confusion(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return the mean counts over seeds: ``model``, ``tn``, ``fp``, ``fn``, ``tp``."""
+    """Return each model's counts on test, mean over seeds: ``tn``, ``fp``, ``fn``, ``tp``."""
     rows = [
-        {"model": model}
-        | dict(
-            zip(
-                ("tn", "fp", "fn", "tp"),
-                entity_counts(predictions).sum(axis=1).mean(axis=0).tolist(),
-                strict=True,
-            )
-        )
+        [model, *entity_counts(predictions).sum(axis=1).mean(axis=0)]
         for model, predictions in models.items()
     ]
     return pd.DataFrame(rows, columns=["model", "tn", "fp", "fn", "tp"])
 
 
 def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return the error rate at 0.5, mean over seeds, by what a pair is like.
+    """Return the error rate, mean over seeds, in bins of four properties of a pair.
 
     Args:
-        test: The test pairs with ``overlap``, ``votes`` (0 to 3), ``pieces`` and ``group``, in
-            the order of the predictions.
-        models: Of each freezing mode.
+        test: Test pairs with ``overlap``, ``votes`` (0 to 3), ``pieces`` and ``group``, in the
+            order of the predictions.
+        models: Predictions of each freezing mode, with threshold 0.5.
 
     Returns:
-        ``model``, ``by``, ``bin`` (in their order), ``pairs``, ``error_rate``.
+        ``model``, ``by`` (the property), ``bin`` (ascending), ``pairs`` (their number) and
+        ``error_rate`` in [0, 1].
     """
     bins = {
         "word overlap": _quartiles(test["overlap"], ".2f"),
@@ -78,7 +73,7 @@ def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.Dat
 
 
 def _quartiles(values: pd.Series, style: str) -> pd.Series:
-    """Return the quarter each value lies in, as 'number|low to high'; equal values together."""
+    """Return each value's quartile as 'number|low to high'; equal values share one."""
     if values.nunique() == 1:
         return pd.Series([f"0|all {values.iloc[0]:{style}}"] * len(values))
     codes, edges = pd.qcut(values, 4, labels=False, retbins=True, duplicates="drop")
@@ -87,12 +82,15 @@ def _quartiles(values: pd.Series, style: str) -> pd.Series:
 
 
 def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return for each freezing mode the trial with the best validation F1, if not collapsed."""
-    sound = trials[(trials["collapsed"] == 0) & (trials["diverged"] == 0)]
+    """Return for each freezing mode the trial with the best validation F1.
+
+    Trials that collapsed or diverged are left out, and modes that have no others.
+    """
+    sound = trials[(trials[list(FLAGS)] == 0).all(axis="columns")]
     found = {}
     for mode in freezing_order(sound["freezing"]) if len(sound) else []:
         part = sound[sound["freezing"].astype(str) == mode]
-        found[mode] = part.sort_values("val_f1_at_threshold").iloc[-1]
+        found[mode] = part.sort_values(VALIDATION_F1).iloc[-1]
     return found
 
 
@@ -102,12 +100,12 @@ def choose_examples(
     """Return the most confident false positive and false negative, of different entities.
 
     Args:
-        maps: ``Store.attention``: confident errors, false positives first, the surest first.
-        test: The test pairs with ``line``, ``label`` and ``group``.
-        shown: Entities that are passed over, since an example of theirs is shown already.
+        maps: ``Store.attention``: errors of each kind, the most confident first.
+        test: Test pairs with ``line``, ``label`` and ``group``.
+        shown: Entities of which an example is shown already; they are skipped.
 
     Returns:
-        Those of ``maps`` that are chosen, with the pair's row under ``pair``.
+        The chosen ones of ``maps``, each with the pair's row of ``test`` as ``pair``.
     """
     rows = {int(row["line"]): row for _, row in test.iterrows()}
     chosen: list[dict[str, Any]] = []
@@ -125,13 +123,13 @@ def choose_examples(
 def describe_example(
     found: dict[str, Any], probability: float, test: pd.DataFrame, seen: set[str]
 ) -> dict[str, Any]:
-    """Return an example as a row, with a ``comment`` drawn from evidence alone.
+    """Return an example as a row, with a ``comment`` that states only what can be counted.
 
     Args:
-        found: One of ``choose_examples``.
-        probability: What the classifier gave it.
-        test: The test pairs, with ``overlap`` and ``label``.
-        seen: Every word piece of the train split.
+        found: Example from ``choose_examples``.
+        probability: Predicted probability of a paraphrase.
+        test: Test pairs with ``overlap`` and ``label``.
+        seen: Word pieces that occur in the train split.
     """
     pair = found["pair"]
     evidence = [
@@ -155,9 +153,9 @@ def describe_example(
 def _overlap_evidence(pair: pd.Series, test: pd.DataFrame) -> str:
     own = test[test["label"] == pair["label"]]["overlap"]
     below = float((own < pair["overlap"]).mean())
-    kind = "paraphrases" if pair["label"] else "pairs that are none"
+    kind = "paraphrases" if pair["label"] else "other pairs that are no paraphrases"
     share = f"{pair['overlap']:.0%}"
-    return f"The definitions share {share} of their words, more than {below:.0%} of the {kind} do."
+    return f"The definitions share {share} of their words, more than in {below:.0%} of {kind}."
 
 
 def _vote_evidence(pair: pd.Series) -> str:
@@ -169,31 +167,31 @@ def _vote_evidence(pair: pd.Series) -> str:
 
 
 def _one_sided(first: str, second: str) -> list[str]:
-    """Return a sentence for each thing that one definition has and the other has not."""
+    """Return a sentence on what only one of the definitions contains, if there is such a thing."""
     checks = {
         "a negation": lambda text: bool(set(words(text)) & _NEGATIONS),
         "a number": lambda text: bool(_NUMBER.search(text)),
         "an abbreviation": lambda text: bool(_ABBREVIATION.search(text)),
     }
     names = [name for name, has in checks.items() if has(first) != has(second)]
-    return [f"Only one of them has {' and '.join(names)}."] if names else []
+    return [f"Only one of the definitions has {' and '.join(names)}."] if names else []
 
 
 def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
     pieces = f"{pair['first_pieces']} {pair['second_pieces']}".split()
     unseen = [piece for piece in dict.fromkeys(pieces) if piece not in seen]
     if not unseen:
-        return "Every word piece occurs in the training split."
-    return f"Not in the training split: {', '.join(unseen[:5])}."
+        return "Every word piece occurs in the train split."
+    return f"Word pieces that the train split does not have: {', '.join(unseen[:5])}."
 
 
 def _attention_evidence(found: dict[str, Any]) -> str:
     weights = np.array(found["weights"])
     if weights.ndim == 2:
         return _alignment_evidence(found, weights)
-    order = [n for n in np.argsort(-weights) if _tells(found["tokens"][n])][:3]
-    names = ", ".join(f"“{found['tokens'][n]}”" for n in order)
-    return f"The attention rests most on {names}."
+    order = [index for index in np.argsort(-weights) if _is_content(found["tokens"][index])]
+    names = ", ".join(f"“{found['tokens'][index]}”" for index in order[:3])
+    return f"The attention weights are highest on {names}."
 
 
 def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
@@ -202,25 +200,29 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
     positions = [
         (int(row), int(column))
         for row, column in zip(*falling, strict=True)
-        if _tells(first[row]) and _tells(second[column])
+        if _is_content(first[row]) and _is_content(second[column])
     ]
     matched: dict[int, int] = {}
     for row, column in positions:
         if row not in matched and column not in matched.values():
             matched[row] = column
     best = list(matched.items())[:3]
-    names = ", ".join(f"“{first[r]}” to “{second[c]}” ({weights[r, c]:.2f})" for r, c in best)
+    names = ", ".join(
+        f"“{first[row]}” with “{second[column]}” ({weights[row, column]:.2f})"
+        for row, column in best
+    )
     shared = content_words(" ".join(first)), content_words(" ".join(second))
-    alone = "" if jaccard(*shared) else " No content word piece stands on both sides."
+    alone = "" if jaccard(*shared) else " The definitions have no content word piece in common."
     return f"The attention matched {names} most strongly.{alone}" if best else alone.strip()
 
 
-def _tells(piece: str) -> bool:
-    """Return whether a word piece says anything: a word or its ending, and no stop word."""
+def _is_content(piece: str) -> bool:
+    """Return whether a word piece is part of a word that is no stop word."""
     return piece.removeprefix("##").isalnum() and piece not in ENGLISH_STOP_WORDS
 
 
 def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the word pieces of the first and of the second definition."""
-    inner = [n for n, token in enumerate(found["tokens"]) if token == "[SEP]"]
-    return found["tokens"][1 : inner[0]], found["tokens"][inner[0] + 1 : inner[1]]
+    separators = [index for index, token in enumerate(found["tokens"]) if token == "[SEP]"]
+    first_end, second_end = separators[:2]
+    return found["tokens"][1:first_end], found["tokens"][first_end + 1 : second_end]

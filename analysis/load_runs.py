@@ -1,4 +1,4 @@
-"""The only reader of MLflow: launches, their trials, and the files the trials left."""
+"""Reader of launches, of their trials, and of the files that trials saved, in an MLflow store."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _KINDS = ("experiment", "trial", "champion")
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One launch of an experiment.
+    """One launch of an experiment: its parent run and its trials.
 
-    ``trials`` has a row for each finished trial: ``run_id``, ``name``, every parameter (numbers
-    as numbers) and every final metric; ``failed`` names the others. ``tags`` and ``params`` are
-    those of the parent run.
+    ``trials`` has one row per finished trial, in the order of the trials' numbers: ``run_id``,
+    ``name``, every parameter (numbers as numbers) and every final metric. ``failed`` lists the
+    names of the other trials. ``run_id``, ``tags`` and ``params`` are those of the parent run.
     """
 
     experiment: str
@@ -40,71 +40,75 @@ class Launch:
 
 
 class Store:
-    """An MLflow store, read once; ``notes`` gathers what was left out, a sentence each.
+    """An MLflow store, open for reading; ``notes`` lists what was left out, a sentence each.
 
     Args:
-        uri: An MLflow tracking URI.
+        uri: MLflow tracking URI.
 
     Raises:
-        StoreError: If there is no such store, or it cannot be read.
+        StoreError: If the store does not exist or cannot be read.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = hide_passwords(uri)
         self.notes: list[str] = []
-        self.client, self._experiments = open_store(uri)
+        self.client, experiments = open_store(uri)
+        self._experiments = {experiment.name: experiment for experiment in experiments}
 
-    def latest(self, experiment: str) -> Launch | None:
-        """Return the newest launch with a finished trial, or the newest if none has one.
+    def names(self) -> list[str]:
+        """Return the names of all experiments."""
+        return list(self._experiments)
+
+    def latest(self, name: str) -> Launch | None:
+        """Return an experiment's newest launch with a finished trial, else its newest launch.
 
         None, with a note, if the store has no launch of that experiment.
         """
-        found = next((e for e in self._experiments if e.name == experiment), None)
-        if found is None:
-            self.notes.append(f"The store has no experiment '{experiment}'.")
+        experiment = self._experiments.get(name)
+        if experiment is None:
+            self.notes.append(f"The store has no experiment '{name}'.")
             return None
-        runs = self._runs(found)
+        runs = self._runs(experiment)
         parents = [run for run in runs if run.data.tags.get("kind") == "experiment"]
         foreign = [run for run in runs if run.data.tags.get("kind") not in _KINDS]
         if foreign:
             self.notes.append(
-                f"{len(foreign)} runs of experiment '{experiment}' were logged by other code and "
-                "are left out."
+                f"Experiment '{name}': runs that other code logged are left out ({len(foreign)})."
             )
         launches = []
         for parent in parents:
-            launches.append(self._launch(found, parent, runs))
+            launches.append(self._launch(experiment, parent, runs))
             if len(launches[-1].trials):
                 return launches[-1]
             self.notes.append(
-                f"Launch '{parent.info.run_name}' of experiment '{experiment}' has no finished "
-                "trial and is left out."
+                f"Launch '{parent.info.run_name}' of experiment '{name}' has no finished trial: "
+                "none of its scores are shown."
             )
         if not launches:
-            self.notes.append(f"Experiment '{experiment}' has no launch of this program.")
+            self.notes.append(f"Experiment '{name}' has no launch of this program.")
         return launches[0] if launches else None
 
-    def names(self) -> list[str]:
-        """Return the names of all experiments."""
-        return [experiment.name for experiment in self._experiments]
-
     def search(self) -> Launch | None:
-        """Return the newest Optuna search with a finished trial: its parent says ``search``."""
-        for experiment in self._experiments:
+        """Return the newest launch of an Optuna search with a finished trial; None without one.
+
+        The parent run of a search has the parameter ``search`` with the value ``optuna``.
+        """
+        for experiment in self._experiments.values():
             parents = self.client.search_runs(
                 [experiment.experiment_id], "params.search = 'optuna'", max_results=1
             )
-            if parents:
-                return self.latest(experiment.name)
+            launch = self.latest(experiment.name) if parents else None
+            if launch is not None and len(launch.trials):
+                return launch
         return None
 
     def champion(self, launch: Launch) -> dict[str, pd.DataFrame]:
         """Return the tables of a search's champion: ``scores``, ``difference``, ``ablations``.
 
-        Empty, with a note, if the search has no champion.
+        A table without rows is left out; without a champion there are none, and a note.
         """
+        experiment = self._experiments[launch.experiment]
         query = f"tags.kind = 'champion' and tags.`{PARENT_TAG}` = '{launch.run_id}'"
-        (experiment,) = [e for e in self._experiments if e.name == launch.experiment]
         runs = self.client.search_runs([experiment.experiment_id], query, max_results=1)
         if not runs:
             self.notes.append(f"The search '{launch.experiment}' has no champion yet.")
@@ -116,8 +120,64 @@ class Store:
                     tables[name] = pd.read_csv(path)
         return tables
 
+    def epochs(self, launch: Launch) -> pd.DataFrame:
+        """Return one row per trial and epoch: ``run_id``, ``epoch``, losses, validation scores."""
+        rows = []
+        for run_id in launch.trials["run_id"]:
+            for name in ("train_loss", "val_loss", "val_f1", "val_f1_at_threshold", "val_auc"):
+                rows += [
+                    {"run_id": run_id, "epoch": point.step, "metric": name, "value": point.value}
+                    for point in self.client.get_metric_history(run_id, f"epoch/{name}")
+                ]
+        frame = pd.DataFrame(rows, columns=["run_id", "epoch", "metric", "value"])
+        wide = frame.pivot_table(index=["run_id", "epoch"], columns="metric", values="value")
+        return wide.reset_index().rename_axis(columns=None)
+
+    def predictions(self, launch: Launch) -> pd.DataFrame:
+        """Return the predictions of all trials, one row per trial and pair.
+
+        The columns are ``run_id``, ``split``, ``line`` (of the data file), ``group``, ``label``
+        and ``probability`` (of a paraphrase).
+        """
+        frames = []
+        for run_id in launch.trials["run_id"]:
+            with self._artifact(run_id, "predictions.csv") as path:
+                types = {"group": str, "split": str}
+                frame = pd.read_csv(path, dtype=types, keep_default_na=False)
+            frames.append(frame.assign(run_id=run_id))
+        return pd.concat(frames, ignore_index=True)
+
+    def pairs(self, launch: Launch) -> pd.DataFrame:
+        """Return the data set that the trials used: one row per pair, with its word pieces."""
+        with self._artifact(launch.run_id, "data/pairs.parquet") as path:
+            return pd.read_parquet(path)
+
+    def attention(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the attention maps of a trial's most confident errors on test."""
+        with self._artifact(run_id, "attention.json") as path:
+            return json.loads(path.read_bytes())
+
+    def save_artifacts(self, run_id: str, name: str, folder: Path) -> Path:
+        """Copy an artifact, a file or a folder, into ``folder`` and return the path of the copy.
+
+        Raises:
+            StoreError: If the run has no such artifact, or it cannot be read.
+        """
+        try:
+            return Path(self.client.download_artifacts(run_id, name, str(folder)))
+        except (MlflowException, OSError) as error:
+            raise StoreError(
+                f"{self.uri}: run {run_id} has no {name}: {first_line(error)}"
+            ) from error
+
+    @contextmanager
+    def _artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        """Yield the path of an artifact in a temporary folder, removed at the end of the block."""
+        with TemporaryDirectory() as folder:
+            yield self.save_artifacts(run_id, name, Path(folder))
+
     def _runs(self, experiment: Experiment) -> list[Run]:
-        """Return all runs, newest first."""
+        """Return all runs of an experiment, newest first."""
         runs: list[Run] = []
         token = None
         while True:
@@ -133,16 +193,11 @@ class Store:
                 return runs
 
     def _launch(self, experiment: Experiment, parent: Run, runs: list[Run]) -> Launch:
-        children = [
-            run
-            for run in runs
-            if run.data.tags.get(PARENT_TAG) == parent.info.run_id
-            and run.data.tags.get("stage", "search") == "search"
-            and run.data.tags.get("kind") == "trial"
-        ]
+        """Return the launch of a parent run; trials without the needed columns get a note."""
         wanted = METRICS if parent.data.params.get("search") is None else SEARCHED
+        children = sorted(_trials_of(parent, runs), key=_folder_name)
         rows, failed = [], []
-        for run in sorted(children, key=lambda run: _trial_of(run)):
+        for run in children:
             row = trial_row(run)
             missing = missing_columns(row, wanted)
             if run.info.status != "FINISHED":
@@ -156,8 +211,8 @@ class Store:
                 rows.append(row)
         if failed:
             self.notes.append(
-                f"Of '{experiment.name}', {len(failed)} trials did not finish and are left out: "
-                f"{', '.join(failed)}."
+                f"Experiment '{experiment.name}': {len(failed)} of {len(children)} trials did not "
+                f"finish; left out: {', '.join(failed)}."
             )
         return Launch(
             experiment=experiment.name,
@@ -168,57 +223,18 @@ class Store:
             failed=failed,
         )
 
-    def epochs(self, launch: Launch) -> pd.DataFrame:
-        """Return a row for each trial and epoch: ``run_id``, ``epoch``, losses and val scores."""
-        rows = []
-        for run_id in launch.trials["run_id"]:
-            for name in ("train_loss", "val_loss", "val_f1", "val_f1_at_threshold", "val_auc"):
-                rows += [
-                    {"run_id": run_id, "epoch": point.step, "metric": name, "value": point.value}
-                    for point in self.client.get_metric_history(run_id, f"epoch/{name}")
-                ]
-        frame = pd.DataFrame(rows, columns=["run_id", "epoch", "metric", "value"])
-        wide = frame.pivot_table(index=["run_id", "epoch"], columns="metric", values="value")
-        return wide.reset_index().rename_axis(columns=None)
 
-    def predictions(self, launch: Launch) -> pd.DataFrame:
-        """Return all predictions: ``run_id``, ``split``, ``line``, ``group``, ``label``,
-        ``probability``.
-        """
-        frames = []
-        for run_id in launch.trials["run_id"]:
-            with self._artifact(run_id, "predictions.csv") as path:
-                types = {"group": str, "split": str}
-                frame = pd.read_csv(path, dtype=types, keep_default_na=False)
-            frames.append(frame.assign(run_id=run_id))
-        return pd.concat(frames, ignore_index=True)
-
-    def pairs(self, launch: Launch) -> pd.DataFrame:
-        """Return the data set that the trials saw, a row a pair, with its word pieces."""
-        with self._artifact(launch.run_id, "data/pairs.parquet") as path:
-            return pd.read_parquet(path)
-
-    def attention(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the attention maps of a trial's most confident errors."""
-        with self._artifact(run_id, "attention.json") as path:
-            return json.loads(path.read_bytes())
-
-    def save_artifacts(self, run_id: str, name: str, folder: Path) -> Path:
-        """Copy an artifact, a file or a folder, into ``folder`` and return where it is."""
-        try:
-            return Path(self.client.download_artifacts(run_id, name, str(folder)))
-        except (MlflowException, OSError) as error:
-            raise StoreError(
-                f"{self.uri}: run {run_id} has no {name}: {first_line(error)}"
-            ) from error
-
-    @contextmanager
-    def _artifact(self, run_id: str, name: str) -> Iterator[Path]:
-        """Give an artifact's place in a temporary folder, for as long as the block lasts."""
-        with TemporaryDirectory() as folder:
-            yield self.save_artifacts(run_id, name, Path(folder))
+def _trials_of(parent: Run, runs: list[Run]) -> list[Run]:
+    """Return the trials of a launch; of a search those it drew, not the confirmations."""
+    return [
+        run
+        for run in runs
+        if run.data.tags.get(PARENT_TAG) == parent.info.run_id
+        and run.data.tags.get("stage", "search") == "search"
+        and run.data.tags.get("kind") == "trial"
+    ]
 
 
-def _trial_of(run: Run) -> str:
-    """Return the name of a trial as a folder, which has its number in front."""
+def _folder_name(run: Run) -> str:
+    """Return the name of a trial's folder, which begins with the trial's number."""
     return run.data.tags.get("trial") or run.info.run_name or ""

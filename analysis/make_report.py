@@ -1,4 +1,4 @@
-"""Make the report from the log: python analysis/make_report.py [--tracking-uri URI]"""
+"""Build the report from the MLflow store: python analysis/make_report.py [--tracking-uri URI]"""
 
 import argparse
 import sys
@@ -8,17 +8,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Return 0 when the report is made, 2 if the store has nothing to report."""
-    parser = argparse.ArgumentParser(description="Turn the MLflow log into Report.pdf.")
+    """Return 0 when the report is written, 2 if the store has nothing to report."""
+    parser = argparse.ArgumentParser(description="Turn the MLflow store into Report.pdf.")
     parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
-                        help="the MLflow store; default mlflow.db of the project")  # fmt: skip
+                        help="MLflow store; default: the project's mlflow.db")  # fmt: skip
     parser.add_argument("--output", type=Path, default=ROOT / "report",
-                        help="folder of the report, its figures and tables")  # fmt: skip
+                        help="folder for the report, its figures and tables")  # fmt: skip
     parser.add_argument("--grid", default="grid", help="MLflow experiment with the grid")
-    parser.add_argument("--freezing", default="freezing", help="MLflow experiment with the seeds")
+    parser.add_argument("--freezing", default="freezing",
+                        help="MLflow experiment with seeds of each freezing mode")  # fmt: skip
     args = parser.parse_args()
 
-    from analysis.load_runs import Store, StoreError  # heavy: not for --help
+    from analysis.load_runs import Store, StoreError  # imported here to keep --help fast
     from analysis.report import Sources, publish
 
     try:

@@ -1,4 +1,4 @@
-"""Pack report, code and saved models: python analysis/make_submission.py NAME [NAME ...]"""
+"""Pack report, code and models into a ZIP: python analysis/make_submission.py NAME [NAME ...]"""
 
 import argparse
 import sys
@@ -10,13 +10,16 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     """Return 0 when the archive is written, 2 if something that goes into it is missing."""
     parser = argparse.ArgumentParser(description="Pack report, code and saved models.")
-    parser.add_argument("members", nargs="*", help="who hands in: Name1 Name2 ...")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}")
-    parser.add_argument("--report", type=Path, default=ROOT / "report/Report.pdf")
-    parser.add_argument("--experiments", nargs="+", default=["grid", "freezing"])
+    parser.add_argument("members", nargs="*", help="names of the group's members: Name1 Name2 ...")
+    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
+                        help="MLflow store; default: the project's mlflow.db")  # fmt: skip
+    parser.add_argument("--report", type=Path, default=ROOT / "report/Report.pdf",
+                        help="the PDF; the archive is written beside it")  # fmt: skip
+    parser.add_argument("--experiments", nargs="+", default=["grid", "freezing"],
+                        help="MLflow experiments whose newest launches go in")  # fmt: skip
     args = parser.parse_args()
 
-    from analysis.load_runs import Store, StoreError  # heavy: not for --help
+    from analysis.load_runs import Store, StoreError  # imported here to keep --help fast
     from analysis.submission import pack
 
     try:

@@ -1,4 +1,4 @@
-"""Build the report: read the store, fill the chapters that have their runs, typeset the page."""
+"""Construction of Report.pdf: read the store, fill the chapters, typeset the pages."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Which MLflow experiments the report is about."""
+    """Names of the MLflow experiments that the report shows."""
 
     grid: str = "grid"
     freezing: str = "freezing"
 
 
 def publish(store: Store, folder: Path, sources: Sources) -> Path:
-    """Build the report beside its folder, move it there when it is whole, and return it.
+    """Build the report beside ``folder``, move it there when it is complete, and return its path.
+
+    Args:
+        store: MLflow store.
+        folder: Folder of the report; created if it does not exist.
+        sources: Names of the experiments to show.
 
     Raises:
         StoreError: If the store has nothing to report.
-        OSError: If the disk is full or cannot be written; the report that was there stays.
+        OSError: If the disk is full or not writable; an earlier report then stays as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder.parent).free
@@ -50,9 +55,9 @@ def publish(store: Store, folder: Path, sources: Sources) -> Path:
 
 
 def build_report(store: Store, folder: Path, sources: Sources) -> Path:
-    """Return the finished Report.pdf in ``folder``, with its figures and tables beside it.
+    """Write the report, its figures and its tables to ``folder``; return the path of the PDF.
 
-    What the store lacks is left out, and named on the page.
+    What the store lacks is left out and named in the report's last chapter.
 
     Raises:
         StoreError: If the store has no launch of either experiment.
@@ -63,7 +68,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         raise StoreError(
             f"{store.uri}: must have a launch of experiment '{sources.grid}' or "
             f"'{sources.freezing}', got experiments {', '.join(store.names()) or 'none'}; "
-            "python tuning/run_grid.py makes one"
+            "python tuning/run_grid.py runs the grid"
         )
     launch = next((found for found in launches if len(found.trials)), launches[0])
     book = Book(folder)
@@ -79,12 +84,13 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     search = store.search()
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
+        launches.append(search)
     book.facts |= _facts(store, launches, launch)
     return typeset(book)
 
 
 def typeset(book: Book) -> Path:
-    """Return the page set from what the book holds."""
+    """Write the contents as Report.pdf and return its path."""
     book.write()
     page = book.folder / PAGE.name
     shutil.copyfile(PAGE, page)
@@ -96,27 +102,19 @@ def typeset(book: Book) -> Path:
 def _compare(
     store: Store, launch: Launch, from_grid: bool, pairs: pd.DataFrame
 ) -> chapters.Compared:
-    """Return what is compared: all sound seeds, or the best cell a mode if there is but a grid."""
+    """Return the trials to compare, with pairs and predictions; note what is missing.
+
+    They are all trials of ``freezing``; if there is only a grid, its best trial of each mode.
+    """
     trials = launch.trials
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
         store.notes.append(
-            "The comparison shows the best trial of each freezing mode in the grid, one seed each;"
+            "The comparison shows the best trial of each freezing mode in the grid, with one seed;"
             " python tuning/run_grid.py experiments/freezing.yaml runs several seeds."
         )
-    modes = run_tables.freezing_order(trials["freezing"])
-    for mode in ("all", "some", "none"):
-        if mode not in modes:
-            store.notes.append(
-                f"No trial with freezing '{mode}' finished and learned: it is not compared."
-            )
-    for mode in modes:
-        if (trials["freezing"].astype(str) == mode).sum() == 1:
-            store.notes.append(
-                f"Freezing '{mode}' has a single seed: no standard deviation, and its interval "
-                "covers entities alone."
-            )
+    store.notes += _notes_on_modes(trials)
     test = pairs[pairs["split"] == "test"].sort_values("line").reset_index(drop=True)
     overlap = data_tables.overlap(test)
     test = test.assign(
@@ -134,8 +132,25 @@ def _compare(
     )
 
 
+def _notes_on_modes(trials: pd.DataFrame) -> list[str]:
+    """Return notes on the freezing modes that have no trial, or a single seed."""
+    modes = run_tables.freezing_order(trials["freezing"])
+    missing = [
+        f"No trial with freezing '{mode}' finished and learned: this mode is not compared."
+        for mode in ("all", "some", "none")
+        if mode not in modes
+    ]
+    single = [
+        f"Freezing '{mode}' has a single seed: there is no standard deviation, and its interval "
+        "covers the variation over entities only."
+        for mode in modes
+        if (trials["freezing"].astype(str) == mode).sum() == 1
+    ]
+    return missing + single
+
+
 def _facts(store: Store, launches: list[Launch], launch: Launch) -> dict[str, object]:
-    """Return what the page says of encoder, data, training and the runs it shows."""
+    """Return what the report states about encoder, data, training, launches and missing runs."""
     trials = launch.trials
     fixed = {name: str(trials[name].iloc[0]) for name in trials if trials[name].nunique() == 1}
     return {

@@ -1,4 +1,4 @@
-"""Figures about the trials; each draws one table of ``run_tables`` or ``search_tables``."""
+"""Figures about the trials, each drawn from one table of ``run_tables`` or ``comparison``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.run_tables import freezing_order
-from analysis.theme import GREY, RED, SEQUENTIAL, colour_of, mode_name, panels
-
-_OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
+from analysis.theme import (
+    GREY,
+    RED,
+    SEQUENTIAL,
+    colour_of,
+    mode_name,
+    optimizer_name,
+    panels,
+)
 
 
 def plot_curves(curves: pd.DataFrame) -> Figure:
-    """Draw ``curves``: losses, and validation F1, by epoch; the band is one standard deviation."""
+    """Draw ``curves``: losses and validation F1 by epoch, bands one standard deviation."""
     modes = freezing_order(curves["freezing"])
     figure, axes = panels(1, len(modes) + 1, height=2.2)
     losses = curves[curves["metric"].isin(["train_loss", "val_loss"])]
@@ -37,6 +43,7 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
 
 
 def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:
+    """Draw the mean by epoch as a line in the colour of that number, with its band."""
     colour = colour_of(number)
     axis.plot(part["epoch"], part["mean"], marker="o", markersize=3, color=colour, label=label)
     axis.fill_between(part["epoch"], part["low"], part["high"], alpha=0.2, color=colour)
@@ -44,7 +51,7 @@ def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:
 
 
 def plot_comparison(scores: pd.DataFrame) -> Figure:
-    """Draw ``scores_with_intervals``: accuracy, F1 and AUC with 95 % intervals; ours in blue."""
+    """Draw ``scores_with_intervals``: accuracy, F1 and AUC, 95 % intervals, baselines in grey."""
     metrics = {"accuracy": "test accuracy", "f1": "test F1", "auc": "test AUC"}
     models = list(dict.fromkeys(scores["model"]))
     figure, axes = panels(1, 3, height=0.8 + 0.24 * len(models), share_y=True)
@@ -61,7 +68,7 @@ def plot_comparison(scores: pd.DataFrame) -> Figure:
 
 
 def plot_differences(differences: pd.DataFrame) -> Figure:
-    """Draw ``differences``: of F1 in points, with 95 % intervals; zero is no difference."""
+    """Draw ``differences``: in test F1, in percentage points, with 95 % intervals."""
     names = [f"{row.model} − {row.other}" for row in differences.itertuples()]
     figure, (axis,) = panels(1, 1, height=0.7 + 0.26 * len(names))
     positions = np.arange(len(names))
@@ -79,9 +86,9 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
 
 
 def plot_grid(grid: pd.DataFrame) -> Figure:
-    """Draw ``grid_scores``: learning rate by optimizer, a panel for each freezing and metric.
+    """Draw ``grid_scores``: learning rate by optimizer, a panel for each metric and freezing mode.
 
-    Cells that collapsed or diverged are hatched and say so.
+    Cells that collapsed or diverged are hatched and labelled.
     """
     modes = freezing_order(grid["freezing"])
     metrics = {"test_accuracy": "test accuracy", "test_f1": "test F1"}
@@ -96,29 +103,32 @@ def plot_grid(grid: pd.DataFrame) -> Figure:
 
 
 def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, float]) -> None:
+    """Draw a heat map of a metric; the colours span ``limits``."""
     values = part.pivot_table(index="optimizer", columns="learning_rate", values=metric)
     flags = part.set_index(["optimizer", "learning_rate"])["flag"]
     axis.imshow(values, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], aspect="auto")
-    for y, optimizer in enumerate(values.index):
-        for x, rate in enumerate(values.columns):
+    for row, optimizer in enumerate(values.index):
+        for column, rate in enumerate(values.columns):
             value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
             dark = (value - limits[0]) < 0.6 * (limits[1] - limits[0])
             text = f"{value:.3f}\n{flag}" if flag else f"{value:.3f}"
-            axis.text(x, y, text, ha="center", va="center", color="white" if dark else "black")
+            colour = "white" if dark and not flag else "black"
+            label = axis.text(column, row, text, ha="center", va="center", color=colour)
             if flag:
-                _hatch(axis, x, y)
+                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
+                _hatch(axis, column, row)
     axis.set_xticks(range(len(values.columns)), [f"{rate:g}" for rate in values.columns])
-    names = [_OPTIMIZERS.get(str(name), str(name)) for name in values.index]
+    names = [optimizer_name(str(name)) for name in values.index]
     axis.set_yticks(range(len(names)), names)
     axis.grid(visible=False)
 
 
-def _hatch(axis: Axes, x: int, y: int) -> None:
-    """Shade a cell of a heat map, so that it stands out without its colour."""
+def _hatch(axis: Axes, column: int, row: int) -> None:
+    """Hatch a cell of a heat map."""
     axis.fill_between(
-        [x - 0.48, x + 0.48],
-        y - 0.48,
-        y + 0.48,
+        [column - 0.48, column + 0.48],
+        row - 0.48,
+        row + 0.48,
         facecolor="none",
         hatch="///",
         edgecolor="white",
@@ -128,7 +138,7 @@ def _hatch(axis: Axes, x: int, y: int) -> None:
 
 
 def plot_optimism(optimism: pd.DataFrame) -> Figure:
-    """Draw ``selection_optimism``: validation-best F1 against its test F1, by freezing mode."""
+    """Draw ``selection_optimism``: the chosen trial's F1 on validation and test, by mode."""
     figure, (axis,) = panels(1, 1, height=0.8 + 0.35 * len(optimism), width=4.5)
     positions = np.arange(len(optimism))
     axis.hlines(positions, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)

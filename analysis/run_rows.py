@@ -1,9 +1,11 @@
-"""A logged run as a row: what the report needs of it, and its parameters as numbers."""
+"""Conversion of a logged MLflow run to a table row, and the columns that the report needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from measures.objective import FLAGS, SEED_MEAN, VALIDATION_F1
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -12,29 +14,28 @@ SCORES = ("accuracy", "f1", "precision", "recall", "auc", "mcc", "positive_rate"
 PARAMS = ("freezing", "optimizer", "learning_rate", "seed", "head", "epochs")
 METRICS = (
     "threshold",
-    "collapsed",
-    "diverged",
-    "val_f1_at_threshold",
+    *FLAGS,
+    VALIDATION_F1,
     *(f"test_{score}" for score in SCORES),
     *(f"test_{score}_at_threshold" for score in SCORES if score != "auc"),
 )
-SEARCHED = ("threshold", "collapsed", "diverged", "val_f1_at_threshold", "objective")
+SEARCHED = ("threshold", *FLAGS, VALIDATION_F1, SEED_MEAN)  # a search does not score test
 
 
 def trial_row(run: Run) -> dict[str, Any]:
     """Return a run as a row: id, name, parameters, final metrics (without those by epoch)."""
-    metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
+    metrics = {name: value for name, value in run.data.metrics.items() if "/" not in name}
     params = {name: to_number(value) for name, value in run.data.params.items()}
     return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics}
 
 
 def missing_columns(row: dict[str, Any], metrics: Iterable[str] = METRICS) -> list[str]:
-    """Return the parameters and metrics that the report needs and the run does not have."""
+    """Return the names of the parameters and metrics that the report needs and the row lacks."""
     return [name for name in (*PARAMS, *metrics) if name not in row]
 
 
 def to_number(text: str) -> float | int | str:
-    """Return a logged parameter, which MLflow keeps as text, as a number if it is one."""
+    """Return a logged parameter, which MLflow stores as text, as a number if it is one."""
     for kind in (int, float):
         try:
             return kind(text)

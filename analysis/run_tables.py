@@ -1,6 +1,6 @@
-"""Numbers about the trials: curves, the comparison of freezing modes, the grid.
+"""Tables about the trials: learning curves, test predictions by freezing mode, and the grid.
 
-``trials`` is ``Launch.trials``: a row a finished trial with its parameters and final metrics.
+``trials`` is ``Launch.trials``: one row per finished trial with parameters and final metrics.
 """
 
 from __future__ import annotations
@@ -10,18 +10,23 @@ import pandas as pd
 
 from measures.comparison import entity_codes
 from measures.intervals import Predictions
+from measures.objective import FLAGS, VALIDATION_F1
 
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
 
 def freezing_order(modes: pd.Series) -> list[str]:
-    """Return the different freezing modes from all frozen to none."""
+    """Return the distinct freezing modes, from all layers frozen to none."""
     return sorted({str(mode) for mode in modes}, key=lambda mode: _ORDER.get(mode, f"2{mode}"))
 
 
 def curves(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each freezing mode, epoch and metric: ``mean``, ``low``, ``high`` (one
-    standard deviation over seeds, equal to the mean for one seed) and ``seeds``.
+    """Return a row for each freezing mode, epoch and metric: ``mean`` over seeds, ``seeds``, and
+    ``low`` and ``high``, one standard deviation around it (the mean itself for a single seed).
+
+    Args:
+        epochs: ``Store.epochs``.
+        trials: Trials to use.
     """
     joined = epochs.merge(trials[["run_id", "freezing"]], on="run_id")
     metrics = [name for name in ("train_loss", "val_loss", "val_f1", "val_auc") if name in joined]
@@ -36,12 +41,13 @@ def curves(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 def model_predictions(
     predictions: pd.DataFrame, trials: pd.DataFrame, *, threshold: float | None
 ) -> dict[str, Predictions]:
-    """Return the test predictions of each freezing mode, its trials as seeds.
+    """Return the test predictions of each freezing mode, with one seed per trial.
 
     Args:
         predictions: ``Store.predictions``.
-        trials: Those to use.
-        threshold: The same for all, or None for the one each trial chose on validation.
+        trials: Trials to use.
+        threshold: Decision threshold of all trials; None for the one that each trial chose on
+            validation.
     """
     test = predictions[predictions["split"] == "test"]
     found = {}
@@ -63,8 +69,11 @@ def model_predictions(
 
 
 def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each freezing, optimizer and learning rate: means over seeds of test
-    accuracy and F1 at 0.5 and of validation F1 at its threshold, and ``flag``.
+    """Return a row for each freezing mode, optimizer and learning rate: means over seeds.
+
+    ``test_accuracy`` and ``test_f1`` are at 0.5, ``test_f1_at_threshold`` and ``val_f1`` at the
+    threshold with the best validation F1. ``flag`` is ``diverged`` or ``collapsed`` if any seed
+    did, else "".
     """
     keys = ["freezing", "optimizer", "learning_rate"]
     table = trials.groupby(keys, as_index=False).agg(
@@ -72,22 +81,22 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
         test_f1=("test_f1", "mean"),
         test_f1_at_threshold=("test_f1_at_threshold", "mean"),
         test_auc=("test_auc", "mean"),
-        val_f1=("val_f1_at_threshold", "mean"),
-        collapsed=("collapsed", "max"),
-        diverged=("diverged", "max"),
+        val_f1=(VALIDATION_F1, "mean"),
         seeds=("seed", "count"),
+        **{flag: (flag, "max") for flag in FLAGS},
     )
-    flag = np.where(
-        table["diverged"] > 0, "diverged", np.where(table["collapsed"] > 0, "collapsed", "")
+    flag = np.select(
+        [table["diverged"] > 0, table["collapsed"] > 0], ["diverged", "collapsed"], ""
     )
-    return table.drop(columns=["collapsed", "diverged"]).assign(flag=flag)
+    return table.drop(columns=list(FLAGS)).assign(flag=flag)
 
 
 def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
-    """Return for each freezing and optimizer the cell of ``grid_scores`` best by validation.
+    """Return for each freezing mode and optimizer the cell of ``grid_scores`` best by validation.
 
-    Cells that collapsed or diverged are passed over where another exists. ``edge`` says whether
-    the best rate is the lowest or the highest tried: the true best may lie outside.
+    A cell that collapsed or diverged is chosen only if there is no other. ``edge`` is ``lowest``
+    or ``highest`` if the best rate is at that end of the rates tried, so that the true best may
+    lie outside them, else "".
     """
     order = grid.assign(bad=grid["flag"] != "").sort_values(
         ["bad", "val_f1"], ascending=[True, False]
@@ -103,16 +112,17 @@ def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return what choosing costs: for each freezing mode the trial best by validation.
+    """Return for each freezing mode the trial with the best validation F1, and its test F1.
 
-    ``trials`` chosen from, ``val_f1`` (at its own threshold) and ``test_f1`` at that same
-    threshold, and ``gap``, the first minus the second.
+    The columns are ``freezing``, the number of ``trials`` chosen from, the chosen trial's
+    ``name``, its ``val_f1`` at its best threshold, its ``test_f1`` at the same threshold, and
+    ``gap``, the first minus the second.
     """
     rows = []
     for mode in freezing_order(trials["freezing"]):
         part = trials[trials["freezing"].astype(str) == mode]
-        best = part.sort_values("val_f1_at_threshold").iloc[-1]
-        val, test = best["val_f1_at_threshold"], best["test_f1_at_threshold"]
+        best = part.sort_values(VALIDATION_F1).iloc[-1]
+        val, test = best[VALIDATION_F1], best["test_f1_at_threshold"]
         rows.append(
             {
                 "freezing": mode,

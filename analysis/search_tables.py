@@ -1,4 +1,4 @@
-"""Numbers about an Optuna search, from its trials in the log: history and importance."""
+"""Tables about an Optuna search: history, importance of parameters, champion, ablations."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.captions import points, score, score_cell
+from measures.objective import FLAGS, SEED_MEAN
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-OBJECTIVE = "objective"
 IMPORTANCE = "fANOVA (Hutter et al., 2014)"
+PARALLEL = 8  # parameters that the figure has room for
+WIDE = 30  # a range whose ends have at least this ratio is treated as logarithmic
 _FIXED = {"run_id", "name", "seed", "order_seed", "seeds"}
 _METRICS = {
-    OBJECTIVE,
+    SEED_MEAN,
     "objective_std",
     "threshold",
     "best_epoch",
-    "collapsed",
-    "diverged",
+    *FLAGS,
     "seconds",
 }
-PARALLEL = 8  # parameters that a picture has room for
+_VERDICTS = {"cannot be told": "not clear"}  # how the search logs an interval that includes 0
 
 
 def searched_parameters(trials: pd.DataFrame) -> list[str]:
-    """Return the parameters in which the trials differ: what is neither a metric nor a seed."""
+    """Return the columns in which the trials differ and that are neither a metric nor a seed."""
     return [
         name
         for name in trials.columns
@@ -38,8 +39,12 @@ def searched_parameters(trials: pd.DataFrame) -> list[str]:
 
 
 def search_history(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a trial in the order of their names: ``number``, ``value``, ``best`` so far."""
-    values = trials.sort_values("name")[OBJECTIVE].reset_index(drop=True)
+    """Return one row per trial: its ``number`` from 1, its ``value``, and the ``best`` so far.
+
+    Args:
+        trials: ``Launch.trials``, in the order in which they were drawn.
+    """
+    values = trials[SEED_MEAN].reset_index(drop=True)
     return pd.DataFrame(
         {"number": range(1, len(values) + 1), "value": values, "best": values.cummax()}
     )
@@ -49,7 +54,7 @@ def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each model and threshold, with a text cell for each metric.
 
     Args:
-        scores: As the search logged them: a row a model, threshold and metric.
+        scores: Table that the search logged: one row per model, threshold and metric.
     """
     rows = []
     for (model, threshold), part in scores.groupby(["model", "threshold"], sort=False):
@@ -61,7 +66,11 @@ def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a lever: validation F1* with and without it, the gain, and what follows."""
+    """Return one row per ablation as text: F1 with and without the option, gain, verdict.
+
+    Args:
+        ablations: Table that the search logged; its column ``lever`` names the option.
+    """
     records = ablations.to_dict("records")
     return pd.DataFrame(
         {
@@ -74,20 +83,21 @@ def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
                 f"{points(row['gain'])} [{points(row['low'])}, {points(row['high'])}]"
                 for row in records
             ],
-            "verdict": [row["verdict"] for row in records],
+            "verdict": [_VERDICTS.get(row["verdict"], row["verdict"]) for row in records],
             "champion": ["on" if row["used"] else "off" for row in records],
         }
     )
 
 
 def parameter_importance(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return ``parameter`` and ``importance`` (they sum to 1) by fANOVA, largest first.
+    """Return each ``parameter`` and its ``importance`` by fANOVA, largest first; they sum to 1.
 
-    Without rows if fewer than 4 trials finished or no parameter differs: nothing to learn from.
+    No rows if fewer than 4 trials finished, if no parameter differs between trials, or if the
+    trials' values do not vary with any parameter.
     """
     names = searched_parameters(trials)
     if len(trials) < 4 or not names:
-        return pd.DataFrame(columns=["parameter", "importance"])
+        return _importance_table({})
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
@@ -99,10 +109,17 @@ def parameter_importance(trials: pd.DataFrame) -> pd.DataFrame:
             optuna.trial.create_trial(
                 params={name: _value(row[name], spaces[name]) for name in names},
                 distributions=spaces,
-                value=float(row[OBJECTIVE]),
+                value=float(row[SEED_MEAN]),
             )
         )
-    found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    try:
+        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    except RuntimeError:  # Optuna's word for values without variance, as of collapsed trials
+        found = {}
+    return _importance_table(found)
+
+
+def _importance_table(found: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame(list(found.items()), columns=["parameter", "importance"])
 
 
@@ -112,7 +129,12 @@ def _distribution(values: pd.Series) -> BaseDistribution:
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         return CategoricalDistribution(sorted(set(values.astype(str))))
     low, high = float(values.min()), float(values.max())
-    return FloatDistribution(low, high, log=low > 0 and high / low >= 30)
+    return FloatDistribution(low, high, log=is_wide(low, high))
+
+
+def is_wide(low: float, high: float) -> bool:
+    """Return whether a range is so wide that it is treated as logarithmic."""
+    return low > 0 and high / low >= WIDE
 
 
 def _value(value: object, space: BaseDistribution) -> object:

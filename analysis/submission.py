@@ -1,4 +1,4 @@
-"""Pack what is handed in: the report, the code, the saved models, and how to recompute them."""
+"""Packing of the submission: the report, the code, the saved models, and a README."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NAME = re.compile(r"[\w-]+")
 
 README = """# {title}
 
-`Report.pdf` is the report, `code/` the program, `saved_models/` every classifier whose scores the
-report shows ({count} of them), each at its best epoch, with the encoder beside them.
+`Report.pdf` is the report, `code/` the program, and `saved_models/` holds every classifier whose
+scores the report shows ({count} of them), each from its best epoch, together with the encoder.
 
 One command sets everything up and recomputes every score from the saved models:
 
@@ -33,47 +33,45 @@ One command sets everything up and recomputes every score from the saved models:
 make -C code reproduce SAVED=../saved_models
 ```
 
-It needs Python 3.11 or newer and make, prints logged against recomputed for every metric, and ends
-with the number of classifiers that agree. {data}
+It needs Python 3.11 or newer and make, prints the logged and the recomputed value of every metric,
+and ends with the number of classifiers whose values agree. {data}
 
-A classifier is `classifier.safetensors` with its card, `classifier.json`. The best of each
-freezing mode is there as a pickle as well, `classifier.pt`, to be loaded with
-`torch.load(path, weights_only=True)`.
+Each classifier is stored as `classifier.safetensors` with a description, `classifier.json`. The
+best classifier of each freezing mode is also stored as a pickle, `classifier.pt`, which
+`torch.load(path, weights_only=True)` loads.
 """
 _DATA = {
     "embedded": "The data set is part of the code.",
     "parade": "PARADE is not part of this archive; it is downloaded from its published commit, or "
-    "taken from a folder with its three files: `PARADE_DIR=FOLDER make -C code ...`.",
+    "read from a folder with its three files: `PARADE_DIR=FOLDER make -C code ...`.",
 }
-_OTHER_DATA = "The data set is not part of this archive; `ARGS=--data=FOLDER` says where it is."
+_OTHER_DATA = "The data set is not part of this archive; `ARGS=--data=FOLDER` names its folder."
 
 
 def pack(
     store: Store, experiments: list[str], members: list[str], root: Path, report: Path
 ) -> Path:
-    """Return the finished ``A3_Name1_Name2.zip`` in the folder of ``report``.
+    """Write ``A3_Name1_Name2.zip`` to the folder of ``report`` and return its path.
 
     Args:
-        store: The log.
-        experiments: Names of those whose newest launch goes in.
-        members: Who hands in.
-        root: The project's folder.
-        report: Report.pdf.
+        store: MLflow store with the saved models.
+        experiments: Names of the experiments whose newest launches go in.
+        members: Names of the group's members, at least one.
+        root: Folder of the project.
+        report: Path of Report.pdf.
 
     Raises:
         StoreError: If a name cannot be part of a file's name, the report is missing, or no trial
             has a saved model.
     """
-    wrong = [name for name in members if not _NAME.fullmatch(name)]
-    if wrong or not members:
-        got = ", ".join(map(repr, wrong)) or "none"
-        raise StoreError(f"MEMBERS: must be names of letters, digits, _ and -, got {got}")
-    if not report.is_file():
-        raise StoreError(f"{report}: is missing; make report writes it")
+    _check(members, report)
     launches = [found for name in experiments if (found := store.latest(name))]
     count = sum(len(launch.trials) for launch in launches)
     if not count:
-        raise StoreError(f"{store.uri}: no finished trial of {', '.join(experiments)}")
+        raise StoreError(
+            f"{store.uri}: must have a finished trial of experiment {' or '.join(experiments)}; "
+            "--experiments names others"
+        )
     title = "A3_" + "_".join(members)
     data = _DATA.get(launches[0].tags["data"], _OTHER_DATA)
     path = report.with_name(f"{title}.zip")
@@ -89,8 +87,18 @@ def pack(
     return path
 
 
+def _check(members: list[str], report: Path) -> None:
+    """Raise StoreError if a name cannot be part of a file's name, or the report is missing."""
+    wrong = [name for name in members if not _NAME.fullmatch(name)]
+    if wrong or not members:
+        got = ", ".join(map(repr, wrong)) or "none"
+        raise StoreError(f"MEMBERS: must be names of letters, digits, _ and -, got {got}")
+    if not report.is_file():
+        raise StoreError(f"{report}: does not exist; make report writes it")
+
+
 def code_files(root: Path) -> Iterator[Path]:
-    """Yield every file of the program, without what runs and installs left behind."""
+    """Yield every file of the program, without the files that runs and installs created."""
     for name in CODE:
         found = root / name
         for path in sorted(found.rglob("*")) if found.is_dir() else [found]:
@@ -98,25 +106,27 @@ def code_files(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _add_models(archive: zipfile.ZipFile, place: str, store: Store, launch: Launch) -> None:
+def _add_models(archive: zipfile.ZipFile, target: str, store: Store, launch: Launch) -> None:
+    """Add the encoder and every trial's model; pickles only of each mode's best trial."""
     best = {trial["run_id"] for trial in best_trials(launch.trials).values()}
     with TemporaryDirectory() as scratch:
         encoder = store.save_artifacts(launch.run_id, "encoder", Path(scratch))
-        _add_folder(archive, encoder, f"{place}/encoder", set())
+        _add_folder(archive, encoder, f"{target}/encoder", set())
         for trial in launch.trials.to_dict("records"):
             folder = Path(scratch) / str(trial["run_id"])
             folder.mkdir()
             model = store.save_artifacts(str(trial["run_id"]), "model", folder)
             left_out = set() if trial["run_id"] in best else {_PICKLE}
-            _add_folder(archive, model, f"{place}/{safe_name(str(trial['name']))}", left_out)
+            _add_folder(archive, model, f"{target}/{safe_name(str(trial['name']))}", left_out)
 
 
 def safe_name(name: str) -> str:
-    """Return the name of a run as that of a folder, which lies nowhere but in its parent."""
+    """Return the name of a run as a folder name that cannot point outside its parent folder."""
     return re.sub(r"[^\w.-]|^\.+", "_", name)
 
 
-def _add_folder(archive: zipfile.ZipFile, folder: Path, place: str, left_out: set[str]) -> None:
+def _add_folder(archive: zipfile.ZipFile, folder: Path, target: str, left_out: set[str]) -> None:
+    """Add the files of a folder as ``target/NAME``."""
     for file in sorted(folder.iterdir()):
         if file.name not in left_out:
-            archive.write(file, f"{place}/{file.name}")
+            archive.write(file, f"{target}/{file.name}")

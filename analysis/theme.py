@@ -1,4 +1,4 @@
-"""One look for all figures: colours a colour-blind reader can tell apart, sizes for A4."""
+"""Colours, sizes and names that all figures and sentences of the report share."""
 
 from __future__ import annotations
 
@@ -40,12 +40,22 @@ RULES: dict[Any, Any] = {
     "svg.fonttype": "none",
     "figure.dpi": 160,
 }
+_MODES = {
+    "all": "all layers frozen",
+    "some": "some layers frozen",
+    "none": "no layers frozen",
+    "1": "1 layer frozen",
+}
+_OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
 
 
 def panels(
     rows: int, columns: int, *, height: float, width: float = FULL_WIDTH, share_y: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure in the theme and its panels in reading order; sizes in inches."""
+    """Return a figure in the theme and its panels in reading order; sizes in inches.
+
+    It sets matplotlib's settings for the whole process.
+    """
     rcParams.update(RULES)
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
@@ -53,10 +63,15 @@ def panels(
 
 
 def mode_name(mode: str) -> str:
-    """Return a freezing mode in words."""
-    return f"{mode} layers frozen" if mode.isdigit() else f"{mode} frozen"
+    """Return a freezing mode in words: ``all``, ``some``, ``none`` or a number of layers."""
+    return _MODES.get(mode, f"{mode} layers frozen")
+
+
+def optimizer_name(name: str) -> str:
+    """Return the name of an optimizer as it is usually spelled."""
+    return _OPTIMIZERS.get(name, name)
 
 
 def colour_of(index: int) -> str:
-    """Return the colour of the mode, model or optimizer with this number."""
+    """Return the colour of the mode, model or optimizer with this number, counted from 0."""
     return MODE_COLOURS[index % len(MODE_COLOURS)]

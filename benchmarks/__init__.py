@@ -1,1 +1,1 @@
-"""Measured claims, and the commands that measure them."""
+"""Scripts that measure what the program claims about its speed and its scores."""

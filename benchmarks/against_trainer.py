@@ -1,8 +1,9 @@
-"""This program against Trainer in Ray Tune: python benchmarks/against_trainer.py --quick.
+"""Compare with Trainer in Ray Tune: python benchmarks/against_trainer.py --quick.
 
-The same six-cell grid, data, head, epochs, batch size and precision on a DistilBERT of full size,
-in turns; prints medians, their ratio, and the validation F1 of both. ``trainer_grid.py`` is the
-other side. ``--quick`` takes about two hours on 2 cores, the full size most of a working day.
+Both sides alternately run the same six-cell grid with the same data, head, epochs, batch size and
+precision on a DistilBERT of full size; ``trainer_grid.py`` is the other side. The script prints
+median seconds, their ratio, and the validation F1 of both. ``--quick`` takes about two hours on 2
+cores, the full size most of a working day.
 """
 
 from __future__ import annotations
@@ -28,22 +29,23 @@ LAYERS = 6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """How much is run with so many layers frozen: pairs of training and validation, epochs."""
+    """Size of one case: pairs of the train and of the validation split, and epochs."""
 
     train: int
     validation: int
     epochs: int = 10
 
 
-# Where all layers are frozen this program is done so soon that its start-up weighs most: that
-# case has more pairs. Trained layers take the time of both sides, whatever the number of pairs.
+# Sizes by the number of frozen layers. With all layers frozen this program needs so little time
+# that its start-up dominates, so that case has more pairs. With trained layers, training dominates
+# on both sides, whatever the number of pairs.
 QUICK = {LAYERS: Size(train=600, validation=300), 4: Size(train=400, validation=200)}
 FULL = {frozen: Size(train=800, validation=400) for frozen in (LAYERS, 4)}
 
 
 @dataclass(kw_only=True, slots=True)
 class Compared:
-    """Seconds and best F1 of both sides with so many layers frozen, one entry a repeat."""
+    """Seconds and best F1 of both sides with ``frozen`` layers frozen, one entry per repeat."""
 
     frozen: int
     size: Size
@@ -54,12 +56,12 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """Return how many times faster this program is: a ratio of medians."""
+        """Return how many times faster this program is, as a ratio of median seconds."""
         return statistics.median(self.theirs) / statistics.median(self.ours)
 
 
 def run_ours(compared: Compared, data: Path, encoder: Path, folder: Path) -> None:
-    """Add one run of this program, with nothing cached."""
+    """Run this program, with nothing cached, and add its seconds and its best F1."""
     trial: dict[str, object] = {
         "freezing": compared.frozen,
         "epochs": compared.size.epochs,
@@ -74,7 +76,7 @@ def run_ours(compared: Compared, data: Path, encoder: Path, folder: Path) -> Non
 def run_theirs(
     compared: Compared, data: Path, encoder: Path, folder: Path, attention: str
 ) -> None:
-    """Add one run of the other side."""
+    """Run ``trainer_grid.py`` and add its seconds and its best F1."""
     folder.mkdir(parents=True)
     script = str(Path(__file__).with_name("trainer_grid.py"))
     words = ["--data", str(data), "--encoder", str(encoder), "--frozen", str(compared.frozen)]
@@ -85,15 +87,22 @@ def run_theirs(
 
 
 def compare(compared: list[Compared], repeats: int, data: str, attention: str, name: str) -> None:
-    """Run both sides of each case in turns; keep the numbers after each run.
+    """Run both sides of each case alternately and save the numbers after each run.
 
-    What the record says of cases that are not run stays.
+    Numbers of other cases in an existing record are kept.
+
+    Args:
+        compared: Cases to run; their numbers are added to them.
+        repeats: Number of runs of each side and case.
+        data: Data set, as for ``run_grid.py``.
+        attention: Attention implementation of the other side.
+        name: Name of the record in benchmarks/results.
     """
     depths = [case.frozen for case in compared]
     before = (read_record(name) or {"numbers": {"cases": []}})["numbers"]["cases"]
     others = [case for case in before if case["frozen"] not in depths]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
         encoder = random_distilbert(folder / "encoder")
         for repeat in range(repeats):
             for case in compared:
@@ -103,16 +112,16 @@ def compare(compared: list[Compared], repeats: int, data: str, attention: str, n
                 run_ours(case, pairs, encoder, folder / f"ours-{run}")
                 run_theirs(case, pairs, encoder, folder / f"theirs-{run}", attention)
                 print(f"{run}: {case.ours[-1]:.0f} s against {case.theirs[-1]:.0f} s", flush=True)
-                measured = [c for c in compared if c.theirs]
-                kept = [*others, *({**asdict(c), "ratio": c.ratio} for c in measured)]
+                measured = [each for each in compared if each.theirs]
+                kept = [*others, *({**asdict(each), "ratio": each.ratio} for each in measured)]
                 save_record(name, {"data": Path(data).name, "cases": kept, "attention": attention})
 
 
 def show(compared: list[Compared]) -> Table:
-    """Return the table of both sides: medians of the repeats."""
+    """Return a table of both sides with medians of the repeats, a row per case."""
     table = Table(title="Six cells on DistilBERT (66M), medians")
-    what = ("frozen", "pairs", "epochs", "repeats")
-    for name in (*what, "this program", "Trainer", "ratio", "F1", "Trainer's F1"):
+    sizes = ("frozen", "pairs", "epochs", "repeats")
+    for name in (*sizes, "this program", "Trainer", "ratio", "F1", "Trainer's F1"):
         table.add_column(name, justify="right")
     for case in compared:
         seconds = statistics.median(case.ours), statistics.median(case.theirs)
@@ -130,14 +139,16 @@ def show(compared: list[Compared]) -> Table:
 
 
 def main() -> int:
-    """Return 0 after printing the table and keeping its numbers."""
+    """Return 0 after printing the table and saving its numbers."""
     parser = argparse.ArgumentParser(description="Compare with Trainer and Ray Tune.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--quick", action="store_true", help="fewer pairs and repeats")
     parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa",
-                        help="of the other side; sdpa is its default")  # fmt: skip
+                        help="attention of the other side; sdpa is its default")  # fmt: skip
     parser.add_argument("--frozen", type=int, choices=list(QUICK), help="run this case only")
-    parser.add_argument("--name", default="against_trainer", help="of the file in results")
+    parser.add_argument(
+        "--name", default="against_trainer", help="name of the file in benchmarks/results"
+    )
     args = parser.parse_args()
     sizes, repeats = (QUICK, 2) if args.quick else (FULL, 3)
     depths = [frozen for frozen in sizes if args.frozen in (None, frozen)]

@@ -1,8 +1,8 @@
-"""Find how much one driver takes: python benchmarks/driver_limit.py [--trials 1000].
+"""Measure the load that one driver can handle: python benchmarks/driver_limit.py [--trials 1000].
 
 Trials that compute nothing report epochs and save files through the real trial code, Ray Tune, the
-callback, the journal, and from there to the real store. What the driver's process needs of a core
-for each of them bounds how many a second it can take, whatever the number of GPUs.
+callback, the journal and MLflow. The time that the driver's process computes for each trial limits
+how many trials per second one driver can handle, whatever the number of GPUs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.records import save_record
+from measures.objective import OBJECTIVE, VALIDATION_F1
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
 from tuning.execution.context import ExecutionContext
 from tuning.execution.ray_session import ray_session
 from tuning.execution.trial import RESULT, TrialContext
-from tuning.execution.trial_checkpoint import OBJECTIVE, TrialCheckpoint, state_file
+from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.project import ROOT
@@ -37,21 +38,22 @@ from tuning.tracking.record import Launch, open_log
 
 _SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
            "val_recall", "val_mcc", "val_positive_rate", "val_threshold",
-           "val_f1_at_threshold")  # fmt: skip
-_FINAL = 37  # metrics at the end of a trial
+           VALIDATION_F1)  # fmt: skip
+_FINAL = 37  # number of metrics at the end of a trial
 _FILES = {
     "model/classifier.safetensors": 350_000,
     "model/classifier.pt": 350_000,
     "predictions.csv": 120_000,
-}  # fmt: skip - bytes, of a head on a frozen encoder
+}  # fmt: skip - bytes, as of a head on a frozen encoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
-    """What a run took: seconds until the last trial ended, and until the store had all of it.
+    """Costs of a run of synthetic trials.
 
-    ``busy`` are the seconds of a core that the driver's process used until the last trial ended,
-    ``delivery`` those after it.
+    ``seconds`` passed until the last trial ended, ``until_stored`` until the store had all
+    ``entries`` of the log. ``busy`` are the CPU seconds of the driver's process until the last
+    trial ended, ``delivery`` those after it. ``epochs`` are those of each trial.
     """
 
     trials: int
@@ -64,14 +66,14 @@ class Taken:
 
 
 def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
-    """Report as many epochs as the configuration says, and save files, without computing."""
+    """Report the epochs of the configuration and save files, without computing anything."""
     spec = TrialSpec.from_point(config["point"])
     checkpoint = TrialCheckpoint(state_file(context.storage, spec), {})
     for epoch in range(1, spec.trial.epochs + 1):
         scores = {name: 1 / (epoch + number) for number, name in enumerate(_SCORES, 1)}
         checkpoint.report({"epoch": epoch, **scores, "seconds": 0.0, OBJECTIVE: 0.5})
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
         (folder / "model").mkdir()
         for file, size in _FILES.items():
             (folder / file).write_bytes(bytes(size))
@@ -83,15 +85,18 @@ def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
 def measure(
     prepared: Prepared, folder: Path, uri: str, trials: int, epochs: int, share: float
 ) -> Taken:
-    """Return what so many synthetic trials took; needs a Ray session.
+    """Run synthetic trials in a launch of their own and return their costs; needs a Ray session.
 
     Args:
-        prepared: Any experiment: it gives the launch an identity.
-        folder: Gets the launch.
-        uri: Of the MLflow store.
-        trials: How many.
-        epochs: That each reports.
-        share: Of a core, for each: a small one lets many run at a time.
+        prepared: Experiment whose name and first trial the launch uses.
+        folder: Parent of the launch's folder.
+        uri: Tracking URI of the MLflow store.
+        trials: Number of trials.
+        epochs: Number of epochs that each trial reports.
+        share: Fraction of a core per trial; a small one lets many run at a time.
+
+    Raises:
+        RuntimeError: If the store did not accept the whole log.
     """
     settings = LaunchSettings(
         run_name=f"limit-{trials}-{epochs}", output=folder, shared_output=StoragePath(str(folder)),
@@ -109,8 +114,8 @@ def measure(
     )  # fmt: skip
     config = prepared.trials[0].model_copy(update={"epochs": epochs})
     specs = [
-        TrialSpec(name=f"{n:05d}", trial=config.model_copy(update={"seed": n}))
-        for n in range(trials)
+        TrialSpec(name=f"{seed:05d}", trial=config.model_copy(update={"seed": seed}))
+        for seed in range(trials)
     ]
     began, before = time.monotonic(), _cpu_seconds()
     run_specs(context, specs, function=run_synthetic_trial)
@@ -118,7 +123,7 @@ def measure(
     log.end_parent(failed=0, summary={})
     left = delivery.close(600)
     if left:
-        raise RuntimeError(f"{uri}: {left} entries were not taken: {delivery.reason}")
+        raise RuntimeError(f"{uri}: {left} log entries were not delivered: {delivery.reason}")
     return Taken(
         trials=trials,
         epochs=epochs,
@@ -131,16 +136,17 @@ def measure(
 
 
 def _cpu_seconds() -> float:
+    """Return the CPU seconds that this process has used so far."""
     times = psutil.Process().cpu_times()
     return times.user + times.system
 
 
 def costs(short: Taken, long: Taken) -> dict[str, float]:
-    """Return what the driver needs of a core for a trial and for an epoch, and the rates of both.
+    """Return the driver's CPU milliseconds per trial and per epoch, and the measured rates.
 
     Args:
-        short: A run of trials with few epochs.
-        long: One of as many trials with more.
+        short: Run of trials with few epochs.
+        long: Run of as many trials with more epochs.
     """
     busy = {run.epochs: (run.busy + run.delivery) / run.trials for run in (short, long)}
     epoch = (busy[long.epochs] - busy[short.epochs]) / (long.epochs - short.epochs)
@@ -156,31 +162,37 @@ def costs(short: Taken, long: Taken) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure few and many epochs a trial, print both, keep the numbers."""
+    """Measure trials with few and with many epochs, print both, save the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/driver_limit.py")
-    parser.add_argument("--trials", type=int, default=1000, help="of each of two runs")
-    parser.add_argument("--epochs", type=int, nargs=2, default=[1, 10], help="of their trials")
+    parser.add_argument(
+        "--trials", type=int, default=1000, help="number of trials of each of the two runs"
+    )
+    parser.add_argument(
+        "--epochs", type=int, nargs=2, default=[1, 10], help="epochs per trial of the two runs"
+    )
     parser.add_argument("--at-once", type=int, default=16, help="trials that run at a time")
     parser.add_argument("--tracking-uri", help="MLflow store; default: a new SQLite file")
-    parser.add_argument("--name", default="driver_limit", help="of the record")
+    parser.add_argument(
+        "--name", default="driver_limit", help="name of the file in benchmarks/results"
+    )
     args = parser.parse_args()
     experiment = load_experiment(ROOT / "experiments/smoke.yaml", [])
     prepared = prepare(experiment, read_locations())
-    with tempfile.TemporaryDirectory() as name, ray_session(None):
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as directory, ray_session(None):
+        folder = Path(directory)
         uri = args.tracking_uri or f"sqlite:///{folder / 'log.db'}"
         share = ray.cluster_resources()["CPU"] / args.at_once
         runs = [measure(prepared, folder, uri, args.trials, count, share) for count in args.epochs]
     found = costs(*runs)
-    table = Table("epochs", "trials", "seconds", "driver's core", "until stored", "entries")
+    table = Table("epochs", "trials", "seconds", "driver's CPU s", "until stored", "entries")
     for run in runs:
-        columns = (run.seconds, run.busy + run.delivery, run.until_stored, run.entries)
-        table.add_row(str(run.epochs), str(run.trials), *(f"{value:.0f}" for value in columns))
+        cells = (run.seconds, run.busy + run.delivery, run.until_stored, run.entries)
+        table.add_row(str(run.epochs), str(run.trials), *(f"{value:.0f}" for value in cells))
     Console().print(table)
     for key, value in found.items():
         print(f"{key.replace('_', ' ')}: {value:.1f}")
-    columns = [{field: getattr(run, field) for field in Taken.__slots__} for run in runs]
-    print(save_record(args.name, {**found, "at_once": args.at_once, "runs": columns}))
+    numbers = {**found, "at_once": args.at_once, "runs": [asdict(run) for run in runs]}
+    print(save_record(args.name, numbers))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""How close to the machine: python benchmarks/floor.py [--data FOLDER] [--encoder FOLDER].
+"""Compare with what the machine allows: python benchmarks/floor.py [--data ...] [--encoder ...].
 
-Measures the rate of matrix products and the memory's bandwidth, counts what a pass or an epoch
-must do at least, and prints the fraction of that floor that is reached.
+The script measures the rate of matrix products and the memory's bandwidth, counts the operations
+and bytes that a pass or an epoch needs at least, and prints the least possible time (the floor) as
+a fraction of the measured time.
 """
 
 from __future__ import annotations
@@ -29,20 +30,18 @@ from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
 from tuning.training.activation_cache import encode
-from tuning.training.builders import (
-    build_classifier,
-    start_order,
-)
+from tuning.training.builders import build_classifier, start_order
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 from tuning.training.trainer import Trainer, draw_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One piece of work: what it must do at least, and the seconds that it took.
+    """One piece of work: its least operations and bytes, its floor, and the seconds it took.
 
-    Operations are those of tokens, not of padding; ``half`` of them in bfloat16 if the machine
-    has it, ``single`` in float32. Bytes are the states, read or written once.
+    Operations are those on tokens, not on padding: ``half`` in the encoder's precision, ``single``
+    in float32. ``bytes`` are the states, read or written once; ``padding`` is the fraction of
+    padded positions, ``floor`` the least seconds possible.
     """
 
     name: str
@@ -56,12 +55,12 @@ class Case:
 
     @property
     def reached(self) -> float:
-        """Return the fraction of the floor that is reached."""
+        """Return the floor as a fraction of the measured seconds, in (0, 1]."""
         return self.floor / self.seconds
 
 
 def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
-    """Return the pass of all layers over the train split, as it fills the cache."""
+    """Measure the pass of all layers over the train split, as it fills the cache."""
     frozen = whole_encoder(prepared, machine.precision, CPU)
     table = prepared.tokens.splits["train"]
     torch.set_num_threads(threads)
@@ -76,7 +75,14 @@ def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
 
 
 def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: TrialConfig) -> Case:
-    """Return an epoch of training on one core, without its validation."""
+    """Measure an epoch of training on one core, without its validation.
+
+    Args:
+        machine: Machine whose rates give the floor.
+        name: Name of the case in the table.
+        inputs: Splits and trained layers that the trial works on.
+        trial: Configuration; its ``epochs`` must be 1.
+    """
     train = LoadedSplit(inputs.splits["train"], trial, CPU)
     torch.set_num_threads(1)
     with FlopCounterMode(display=False, depth=2) as counter:
@@ -100,17 +106,21 @@ def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: Tri
 
 
 def epoch_of(model: Classifier, train: LoadedSplit, trial: TrialConfig) -> Callable[[], object]:
-    """Return what trains the model for one epoch, with its optimizer made before."""
+    """Return a function that trains the model for one epoch; its optimizer exists already."""
     return Trainer(model, train, train, trial).train_epoch
 
 
 def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float, float]:
-    """Return operations in bfloat16 and in float32: the head always uses float32."""
+    """Return the operations in half precision and in float32, which the head always uses."""
     return (0.0, encoder + head) if machine.precision == torch.float32 else (encoder, head)
 
 
 def _real_share(batches: list[np.ndarray]) -> float:
-    """Return the share of positions that hold tokens, when each batch is padded."""
+    """Return the fraction of positions that hold tokens, with batches padded to their longest row.
+
+    Args:
+        batches: Lengths of the rows of each batch, in tokens.
+    """
     real = sum(int(lengths.sum()) for lengths in batches)
     return real / sum(len(lengths) * int(lengths.max()) for lengths in batches)
 
@@ -125,6 +135,7 @@ def _case(
     real: float,
     seconds: list[float],
 ) -> Case:
+    """Return a case from its counts, the share of positions with tokens, and its timings."""
     return Case(
         name=name,
         threads=threads,
@@ -138,14 +149,14 @@ def _case(
 
 
 def prepare_for(data: str, encoder: str) -> Prepared:
-    """Return data and encoder ready, for trials with all layers frozen and one order of a pair."""
+    """Return data and encoder for trials with all layers frozen and one order of each pair."""
     trial = {"both_orders": False, "targets": "labels"}
     content = {"name": "floor", "data": data, "encoder": encoder, "trial": trial}
     return prepare(Experiment.model_validate(content), read_locations())
 
 
 def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
-    """Return the three cases: cached pass, epoch of the head, epoch of two trained layers."""
+    """Measure three cases: cached pass, epoch of the head, epoch of two trained layers."""
     cases = [frozen_pass(machine, prepared, threads)]
     layers = prepared.encoder.layers
     with tempfile.TemporaryDirectory() as folder:
@@ -158,7 +169,7 @@ def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
 
 
 def show(cases: list[Case], title: str) -> Table:
-    """Return the table of the cases."""
+    """Return a table with a row per case."""
     table = Table(title=title)
     for name in ("", "threads", "GFLOP", "MB", "padding", "floor", "measured", "reached"):
         table.add_column(name, justify="right" if name else "left")
@@ -172,12 +183,12 @@ def show(cases: list[Case], title: str) -> Table:
 
 
 def main() -> int:
-    """Return 0 after printing the table and keeping its numbers."""
+    """Return 0 after printing the table and saving its numbers."""
     parser = argparse.ArgumentParser(description="Compare passes and epochs with their floor.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--name", default="floor", help="of the file in benchmarks/results")
+    parser.add_argument("--name", default="floor", help="name of the file in benchmarks/results")
     args = parser.parse_args()
     threads = torch.get_num_threads()
     machine = Machine(args.repeats)

@@ -1,6 +1,6 @@
-"""What was measured last against what is asked: python benchmarks/goals.py [--markdown].
+"""Compare the latest measurements with the goals: python benchmarks/goals.py [--markdown].
 
-Reads benchmarks/results/; a row that was never measured says so.
+The measurements are the records in benchmarks/results/; a goal without one is "not measured".
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ Numbers = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """A number from a record that should be at least, or at most, ``bound``."""
+    """A goal: a number from a record should be at least, or at most, ``bound``.
+
+    ``record`` is the name of the record, ``read`` returns the number from it, and ``unit`` is
+    written behind it (``%`` for a fraction).
+    """
 
     name: str
     record: str
@@ -32,7 +36,7 @@ class Goal:
     read: Callable[[Numbers], float]
 
     def reached(self, value: float) -> bool:
-        """Return whether the value is good enough."""
+        """Return whether the value reaches the goal."""
         return value >= self.bound if self.at_least else value <= self.bound
 
     def written(self, value: float) -> str:
@@ -41,8 +45,10 @@ class Goal:
 
 
 def against(frozen: int) -> Callable[[Numbers], float]:
-    """Return what reads the ratio to Trainer with so many frozen layers."""
-    return lambda numbers: next(c["ratio"] for c in numbers["cases"] if c["frozen"] == frozen)
+    """Return a function that reads the ratio to Trainer with ``frozen`` layers frozen."""
+    return lambda numbers: next(
+        case["ratio"] for case in numbers["cases"] if case["frozen"] == frozen
+    )
 
 
 def start_up(numbers: Numbers) -> float:
@@ -51,12 +57,12 @@ def start_up(numbers: Numbers) -> float:
 
 
 def driver_memory(numbers: Numbers) -> float:
-    """Return the most megabytes that the driver allocates: mapped and shared states are none."""
+    """Return the peak megabytes that the driver allocates, without mapped and shared states."""
     return max(row["driver_mb"] for row in numbers["pairs"])
 
 
 def copied_states(numbers: Numbers) -> float:
-    """Return by how much a worker grows where the states grow, as a share of them."""
+    """Return the growth of a worker's memory as a fraction of the growth of the states."""
     first, last = numbers["pairs"][0], numbers["pairs"][-1]
     grown = last["worker_mb"] - first["worker_mb"]
     return max(0.0, grown / (last["states_mb"] - first["states_mb"]))
@@ -68,33 +74,40 @@ GOALS = [
     Goal(name="six cells, four of six layers frozen, against the same", unit="x",
          record="against_trainer", bound=2.5, at_least=True, read=against(4)),
     Goal(name="frozen pass of the embedded encoder, share of the matrix rate", unit="%",
-         record="floor", bound=0.55, at_least=True, read=lambda n: n["cases"][0]["reached"]),
+         record="floor", bound=0.55, at_least=True,
+         read=lambda numbers: numbers["cases"][0]["reached"]),
     Goal(name="start-up to the first training step, states cached", unit=" s",
          record="scaling", bound=12, at_least=False, read=start_up),
     Goal(name="--help", record="scaling", bound=0.5, at_least=False, unit=" s",
-         read=lambda n: n["commands"]["help"]),
+         read=lambda numbers: numbers["commands"]["help"]),
     Goal(name="--dry-run", record="scaling", bound=3, at_least=False, unit=" s",
-         read=lambda n: n["commands"]["dry_run"]),
+         read=lambda numbers: numbers["commands"]["dry_run"]),
     Goal(name="one more head-only trial, against its own training", unit="x",
-         record="scaling", bound=1.3, at_least=False, read=lambda n: n["one_more_trial"]["ratio"]),
-    Goal(name="driver's memory above the states", unit=" MB",
+         record="scaling", bound=1.3, at_least=False,
+         read=lambda numbers: numbers["one_more_trial"]["ratio"]),
+    Goal(name="driver's memory without the states", unit=" MB",
          record="scaling", bound=700, at_least=False, read=driver_memory),
     Goal(name="states copied into each worker", unit="%",
          record="scaling", bound=0.1, at_least=False, read=copied_states),
     Goal(name="MLflow, share of the grid's time", unit="%",
-         record="scaling", bound=0.03, at_least=False, read=lambda n: n["log"]["share"]),
+         record="scaling", bound=0.03, at_least=False,
+         read=lambda numbers: numbers["log"]["share"]),
 ]  # fmt: skip
 
 
 def rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str]]:
-    """Return name, value, goal and verdict of each goal, in words."""
+    """Return name, measured value, bound and verdict of each goal as text.
+
+    Args:
+        folder: Folder with the records.
+    """
     found = []
     for goal in GOALS:
         record = read_record(goal.record, folder)
         bound = f"{'at least' if goal.at_least else 'at most'} {goal.written(goal.bound)}"
         try:
             value = goal.read(record["numbers"]) if record else None
-        except (KeyError, StopIteration):  # a record of part of the benchmark
+        except (KeyError, StopIteration):  # the record covers a part of the benchmark
             value = None
         if value is None:
             found.append((goal.name, "-", bound, "not measured"))
@@ -105,16 +118,16 @@ def rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str]]:
 
 
 def main() -> int:
-    """Return 0 after printing the table, whatever it says."""
+    """Return 0 after printing the table, even if goals are missed."""
     parser = argparse.ArgumentParser(description="Compare what was measured with the goals.")
-    parser.add_argument("--markdown", action="store_true", help="for a README")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     args = parser.parse_args()
-    head = ("measure", "measured", "goal", "")
+    header = ("measure", "measured", "goal", "")
     if args.markdown:
-        lines = [head, ("---",) * len(head), *rows()]
+        lines = [header, ("---",) * len(header), *rows()]
         print("\n".join(f"| {' | '.join(line)} |" for line in lines))
         return 0
-    table = Table(*head, title="Measured against asked")
+    table = Table(*header, title="Measurements and goals")
     for row in rows():
         table.add_row(*row, style="" if row[-1] == "reached" else "red")
     console = Console()

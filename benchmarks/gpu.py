@@ -1,8 +1,8 @@
-"""What a GPU reaches, without Ray: python benchmarks/gpu.py [--data FOLDER] [--encoder FOLDER].
+"""Measure a GPU without Ray: python benchmarks/gpu.py [--data FOLDER] [--encoder FOLDER].
 
-The frozen pass of the data in both orders against the measured rate of matrix products, and the
-twelve-cell grid at three seeds and five epochs, seeds stacked and one by one. ``--device cpu``
-with few pairs tries the script itself.
+The script compares the frozen pass over the data in both orders with the measured rate of matrix
+products, and times the twelve-cell grid with three seeds and five epochs, seeds stacked and one by
+one. ``--device cpu`` with few pairs tests the script itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SEEDS, EPOCHS = 3, 5
 
 
 def frozen_pass(prepared: Prepared, device: torch.device, precision: torch.dtype) -> float:
-    """Return the operations per second of the whole encoder over all splits, in both orders."""
+    """Return the operations per second of the encoder's pass over all splits, in both orders."""
     frozen = whole_encoder(prepared, precision, device)
     tables = list(prepared.tokens.splits.values())
 
@@ -43,22 +43,20 @@ def frozen_pass(prepared: Prepared, device: torch.device, precision: torch.dtype
         for table in tables:
             encode(frozen, table)
 
-    with FlopCounterMode(display=False) as counter:  # also the first, slower pass
+    with FlopCounterMode(display=False) as counter:  # the first pass is slower: it is not timed
         work()
     return counter.get_total_flops() / seconds_of(work, device)
 
 
 def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> dict[str, float]:
-    """Return the seconds that sharing the states and then training the grid takes."""
+    """Return the seconds for computing the states (``shared``) and for training the grid."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        materials = {
-            depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths
-        }
+        inputs = {depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths}
         shared = time.perf_counter() - started
     started = time.perf_counter()
     for trial in prepared.trials:
-        train_seeds(trial, materials[prepared.depth_of(trial)], device, stacked=stacked)
+        train_seeds(trial, inputs[prepared.depth_of(trial)], device, stacked=stacked)
     if device.type == "cuda":
         torch.cuda.synchronize()
     return {"shared": shared, "trained": time.perf_counter() - started}
@@ -67,7 +65,7 @@ def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> 
 def train_seeds(
     trial: TrialConfig, inputs: SharedInputs, device: torch.device, *, stacked: bool
 ) -> None:
-    """Train all seeds of a cell: stacked where that applies and is asked for."""
+    """Train all seeds of a cell, as one stacked model if ``stacked`` and possible."""
     train, validation = (
         LoadedSplit(inputs.splits[name], trial, device) for name in ("train", "validation")
     )
@@ -83,7 +81,7 @@ def train_seeds(
 
 
 def grid(data: str, encoder: str, epochs: int) -> Prepared:
-    """Return the assigned grid, ready to run."""
+    """Return the grid of experiments/grid.yaml, prepared for this data, encoder and epochs."""
     overrides = [f"epochs={epochs}", "min_steps=0"]
     assigned = load_experiment(ROOT / "experiments/grid.yaml", overrides)
     chosen = assigned.model_copy(update={"data": data, "encoder": encoder})
@@ -91,12 +89,13 @@ def grid(data: str, encoder: str, epochs: int) -> Prepared:
 
 
 def main() -> int:
-    """Return 0 after printing the numbers and keeping them; 2 if there is no such device."""
+    """Return 0 after printing the numbers (and saving those of a GPU), 2 without the device."""
     parser = argparse.ArgumentParser(description="Measure what a GPU reaches.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
-    parser.add_argument("--encoder", help="a folder; default: DistilBERT's size, random weights")
-    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--encoder", help="a folder; default: random weights of DistilBERT's size")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda",
+                        help="device to measure")  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs per trial")
     args = parser.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
         print("gpu.py: error: torch finds no CUDA device; --device cpu tries the script itself",
@@ -111,9 +110,9 @@ def main() -> int:
         rate, reached = matrix_rate(precision, 5, device), frozen_pass(prepared, device, precision)
         numbers: dict[str, object] = {"device": name, "rate": rate, "frozen": reached / rate}
         print(f"{name}: {rate / 1e12:.2f} TFLOP/s, the frozen pass {reached / rate:.0%} of it")
-        for way, stacked in (("plain", False), ("stacked", True)):
-            numbers[way] = seconds = grid_seconds(prepared, device, stacked=stacked)
-            print(f"12 cells x {SEEDS} seeds, {way}: {seconds['shared']:.1f} s for the states, "
+        for method, stacked in (("plain", False), ("stacked", True)):
+            numbers[method] = seconds = grid_seconds(prepared, device, stacked=stacked)
+            print(f"12 cells x {SEEDS} seeds, {method}: {seconds['shared']:.1f} s for the states, "
                   f"{seconds['trained']:.1f} s of training")  # fmt: skip
     if args.device == "cuda":
         save_record("gpu", numbers)

@@ -1,4 +1,4 @@
-"""Encoders and data sets of the size that a benchmark asks for."""
+"""Encoders and data sets of a chosen size, as inputs of the benchmarks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tuning.training.inputs import encoder_loader, frozen_part
 
 
 def random_distilbert(folder: Path) -> Path:
-    """Write a DistilBERT of the published size (66M weights) with random weights; return it.
+    """Write a DistilBERT of the published size (66M weights, random) and return its folder.
 
-    Time does not depend on the weights. The tokenizer is the embedded one, whose 8,192 pieces are
-    the first of the 30,522 that the model knows.
+    The time of a pass does not depend on the weights. The tokenizer is the embedded one, with
+    8,192 of the 30,522 word pieces that the model has embeddings for. It reseeds torch.
     """
     from transformers import DistilBertConfig, DistilBertModel
     from transformers.utils.logging import disable_progress_bar
@@ -38,7 +38,7 @@ def random_distilbert(folder: Path) -> Path:
 def whole_encoder(
     prepared: Prepared, precision: torch.dtype, device: torch.device
 ) -> FrozenEncoder:
-    """Return all layers of the encoder as they are run to cache their states, loaded already."""
+    """Return all layers of the encoder, loaded, as they compute the states for the cache."""
     encoder = prepared.encoder
     load = encoder_loader(encoder.folder, encoder.layers, device)
     load()
@@ -46,13 +46,13 @@ def whole_encoder(
 
 
 def sample_pairs(data: str, folder: Path, *, train: int, others: int) -> Path:
-    """Write a data folder with so many random pairs of each split; return it.
+    """Write a data folder with a random sample of the pairs of each split; return it.
 
     Args:
-        data: As for ``run_grid.py``.
-        folder: Made, with a Parquet file a split.
-        train: Pairs of the training split; all if there are fewer.
-        others: Pairs of validation, and of test.
+        data: Data set, as for ``run_grid.py``.
+        folder: Folder to create, with one Parquet file per split.
+        train: Number of pairs of the train split; all if there are fewer.
+        others: Number of pairs of the validation and of the test split.
     """
     generator = np.random.default_rng(0)
     folder.mkdir(parents=True)
@@ -65,7 +65,13 @@ def sample_pairs(data: str, folder: Path, *, train: int, others: int) -> Path:
 
 
 def repeat_pairs(data: str, folder: Path, times: int) -> Path:
-    """Write a data folder with each pair so many times, numbered to differ; return it."""
+    """Write a data folder with every pair repeated and numbered, so that all differ; return it.
+
+    Args:
+        data: Data set, as for ``run_grid.py``.
+        folder: Folder to create, with one Parquet file per split.
+        times: Number of copies of each pair.
+    """
     folder.mkdir(parents=True)
     for split, table in _read(data).items():
         frames = [_frame(table) for _ in range(times)]

@@ -1,4 +1,4 @@
-"""Run a command as a user does, and watch what it takes: time, memory, bytes on disk."""
+"""Runs of commands in processes of their own, and the time, memory and disk that they take."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ import yaml
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
+from measures.objective import VALIDATION_F1
 from tuning.system.project import ROOT
 
-_PAUSE = 0.25  # seconds between two looks at the memory
-_WORKER = "ray::ImplicitFu"  # what Ray calls a trial's process; the system cuts it here
+_PAUSE = 0.25  # seconds between two readings of the memory
+_WORKER = "ray::ImplicitFu"  # Ray's name of a trial's process, as the system truncates it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watched:
-    """What a command took: seconds to its end, peak private bytes of it and of its largest worker.
+    """Costs of a command: its seconds, and the peak private bytes of it and of its largest worker.
 
-    Private is what a process allocated for itself: states in Ray's store and files that are mapped
-    into memory are not counted.
+    Private bytes are those that a process allocated for itself: states in Ray's object store and
+    files that are mapped into memory are not counted.
     """
 
     seconds: float
@@ -37,10 +38,11 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
-    """A grid that ran: what it took, seconds from start to first step, what its trials logged.
+    """Costs of a grid: those of its command, and what its trials logged.
 
-    ``training`` are the seconds that each trial's epochs took, ``scores`` its validation F1 at the
-    best threshold.
+    ``first_step`` are the seconds from the start to the first training step, ``training`` those of
+    each trial's epochs, ``scores`` each trial's validation F1 at its best threshold, and
+    ``disk_bytes`` the size of the files that the grid wrote.
     """
 
     watched: Watched
@@ -51,21 +53,26 @@ class Launch:
 
 
 class CommandError(RuntimeError):
-    """A command that was to be measured failed; the message ends with what it printed."""
+    """A measured command failed; the message ends with its output."""
 
 
 def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
-    """Return what a command took that runs in ``folder``, on these cores alone if any are given.
+    """Run a command and return its costs.
+
+    Args:
+        words: Command and its arguments.
+        folder: Working directory; the command's output goes to its output.txt.
+        cores: Numbers of the cores that the command may use; all if none are given.
 
     Raises:
-        CommandError: If it ends with another exit code than 0.
+        CommandError: If the exit code is not 0.
     """
     started = time.monotonic()
     log = folder / "output.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         if cores:
-            os.sched_setaffinity(process.pid, cores)  # what it starts inherits it
+            os.sched_setaffinity(process.pid, cores)  # its child processes inherit it
         driver = worker = 0
         while process.poll() is None:
             driver = max(driver, _private_bytes(process.pid))
@@ -79,15 +86,17 @@ def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
 
 
 def _private_bytes(pid: int) -> int:
+    """Return the private bytes of a process, 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:  # it has ended
+    except OSError:
         return 0
     found = re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE)
     return 1024 * int(found[1]) if found else 0
 
 
 def _workers(pid: int) -> list[int]:
+    """Return the ids of the trials' processes that a driver started."""
     try:
         children = psutil.Process(pid).children(recursive=True)
         return [child.pid for child in children if child.name().startswith(_WORKER)]
@@ -96,7 +105,7 @@ def _workers(pid: int) -> list[int]:
 
 
 def grid_file(folder: Path, trial: dict[str, object], grid: dict[str, list[object]]) -> Path:
-    """Return a YAML file with an experiment called ``bench``."""
+    """Write bench.yaml, an experiment called ``bench``, to ``folder`` and return its path."""
     path = folder / "bench.yaml"
     path.write_text(yaml.safe_dump({"name": "bench", "trial": trial, "grid": grid}), "utf-8")
     return path
@@ -111,26 +120,31 @@ def run_grid(
     output: Path | None = None,
     cores: Sequence[int] = (),
 ) -> Launch:
-    """Return what running a grid in a process of its own took.
+    """Run a grid in a process of its own and return its costs.
 
     Args:
-        folder: An empty folder for its log and results.
-        trial: What its trials have in common.
-        grid: What varies.
+        folder: Folder to create, for the log and the results.
+        trial: Options that all trials share.
+        grid: Options that vary, with their values.
         words: Further arguments of ``run_grid.py``.
         python: Arguments of Python itself.
-        output: Where results and cached states go, to find those of a launch before.
-        cores: That it may use; all if none are given.
+        output: Folder for results and cached states, if another launch is to reuse the states.
+        cores: Numbers of the cores that the grid may use; all if none are given.
+
+    Raises:
+        CommandError: If the grid fails or logs nothing.
     """
     folder.mkdir(parents=True)
     store, output = f"sqlite:///{folder / 'log.db'}", output or folder / "out"
-    places = ["--output", str(output), "--tracking-uri", store]
+    targets = ["--output", str(output), "--tracking-uri", store]
     script = [sys.executable, *python, str(ROOT / "tuning/run_grid.py")]
     began = time.time()
-    watched = watch([*script, str(grid_file(folder, trial, grid)), *places, *words], folder, cores)
+    watched = watch(
+        [*script, str(grid_file(folder, trial, grid)), *targets, *words], folder, cores
+    )
     first_step, training, scores = _logged(store, began)
-    places_written = {path for place in (folder, output) for path in place.rglob("*")}
-    files = [path for path in places_written if path.is_file() and path.stat().st_mtime >= began]
+    paths = {path for parent in (folder, output) for path in parent.rglob("*")}
+    files = [path for path in paths if path.is_file() and path.stat().st_mtime >= began]
     return Launch(
         watched=watched,
         disk_bytes=sum(path.stat().st_size for path in files),
@@ -141,7 +155,7 @@ def run_grid(
 
 
 def _logged(store: str, began: float) -> tuple[float, list[float], list[float]]:
-    """Return the seconds to the first step, each trial's training, each trial's score."""
+    """Return the seconds to the first step, each trial's training seconds, each trial's score."""
     client = MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("bench")
     if experiment is None:
@@ -151,9 +165,10 @@ def _logged(store: str, began: float) -> tuple[float, list[float], list[float]]:
         epochs = _history(client, run.info.run_id, "epoch/seconds")
         starts.append(epochs[0].timestamp / 1000 - epochs[0].value - began)
         training.append(sum(epoch.value for epoch in epochs))
-        scores.append(run.data.metrics["val_f1_at_threshold"])
+        scores.append(run.data.metrics[VALIDATION_F1])
     return min(starts), training, scores
 
 
 def _history(client: MlflowClient, run_id: str, name: str) -> list[Metric]:
+    """Return all logged values of a metric, by step."""
     return sorted(client.get_metric_history(run_id, name), key=lambda metric: metric.step)

@@ -1,4 +1,4 @@
-"""What a machine can do at best: operations and bytes a second."""
+"""Measurement of a machine's limits: operations and bytes per second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZES = {"cpu": (1024, 2048, 4096), "cuda": (4096, 8192)}  # of square matrices
 
 
 def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
-    """Return the seconds that the work takes, until the device has done it."""
+    """Return the seconds that the work takes, until the device has finished it."""
     started = time.perf_counter()
     work()
     if device.type == "cuda":
@@ -24,7 +24,7 @@ def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
 
 
 def matrix_rate(precision: torch.dtype, repeats: int, device: torch.device = CPU) -> float:
-    """Return the best operations a second of a large matrix product."""
+    """Return the best operations per second of a large matrix product."""
     rates = []
     for size in _SIZES[device.type]:
         one, two = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
@@ -35,7 +35,7 @@ def matrix_rate(precision: torch.dtype, repeats: int, device: torch.device = CPU
 
 
 def bandwidth(repeats: int) -> float:
-    """Return the best bytes a second of a large copy on the CPU, read and written."""
+    """Return the best bytes per second of a large copy on the CPU, read and written."""
     source = torch.ones(64 * 2**20)  # 256 MB, more than any cache
     target = torch.empty_like(source)
     moved = 2 * source.nbytes
@@ -43,10 +43,12 @@ def bandwidth(repeats: int) -> float:
 
 
 class Machine:
-    """Measures, once for each number of threads, what this machine's cores can do.
+    """Limits of this machine's cores, each measured once for each number of threads.
+
+    ``precision`` is the one that the encoder uses on this machine.
 
     Args:
-        repeats: Of each measurement; the best counts.
+        repeats: Number of repeats of each measurement; the best counts.
     """
 
     def __init__(self, repeats: int) -> None:
@@ -55,21 +57,21 @@ class Machine:
         self._known: dict[tuple[torch.dtype | str, int], float] = {}
 
     def matrix_rate(self, precision: torch.dtype, threads: int) -> float:
-        """Return the best operations a second of a large matrix product."""
+        """Return the best operations per second of a large matrix product; set torch's threads."""
         return self._measure(precision, threads, lambda: matrix_rate(precision, self.repeats))
 
     def bandwidth(self, threads: int) -> float:
-        """Return bytes a second of a large copy, read and written."""
+        """Return bytes per second of a large copy, read and written; set torch's threads."""
         return self._measure("copy", threads, lambda: bandwidth(self.repeats))
 
     def floor(self, half: float, single: float, bytes_: float, threads: int) -> float:
-        """Return the least seconds: all operations, or all bytes, whichever takes longer.
+        """Return the least seconds for the work: of all operations or of all bytes, the longer.
 
         Args:
-            half: Operations in ``precision``.
-            single: Operations in float32.
-            bytes_: Read or written.
-            threads: Used by the work.
+            half: Number of operations in ``precision``.
+            single: Number of operations in float32.
+            bytes_: Number of bytes read or written.
+            threads: Number of threads that the work uses.
         """
         multiplying = half / self.matrix_rate(self.precision, threads)
         multiplying += single / self.matrix_rate(torch.float32, threads)

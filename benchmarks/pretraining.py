@@ -1,8 +1,8 @@
-"""Measure tokens a second of pretraining against Trainer: python benchmarks/pretraining.py FILES.
+"""Compare the speed of pretraining with Trainer's: python benchmarks/pretraining.py FILES.
 
-Both sides train the same DistilBERT from equal weights on the same sequences, in the same
-precision and schedule, without dropout, and take turns. Trainer masks with
-DataCollatorForLanguageModeling, as its documentation leads to.
+Both sides alternately train the same DistilBERT from equal weights on the same sequences, with the
+same precision and schedule, without dropout. Trainer masks with DataCollatorForLanguageModeling,
+as its documentation recommends.
 """
 
 from __future__ import annotations
@@ -36,26 +36,35 @@ from models.encoder_files import TOKENIZER
 from models.masked_language_model import MaskedLanguageModel, build_model
 from models.precision import choose_precision
 from tuning.pretraining.corpus import read_paragraphs
-from tuning.pretraining.masking import PackedText
+from tuning.pretraining.masking import PackedText, SequenceOptions
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
 from tuning.pretraining.trainer import MlmTrainer
 from tuning.pretraining.wordpiece import encode_stream, vocabulary_of
 from tuning.system.project import EMBEDDED, ROOT
 
-_LAST = 20  # steps whose mean loss is compared
+_LAST = 20  # final steps whose mean loss is compared
 Step = tuple[float, float, float]  # time, loss, resident megabytes
 
 
 @dataclass(kw_only=True, slots=True)
 class Side:
-    """What one side measured, a value a turn; ``memory_mb`` after a tenth and at the end."""
+    """Measurements of one side, one value per turn.
+
+    ``losses`` has the loss of every step, ``memory_mb`` the resident megabytes after a tenth of
+    the steps and at the end.
+    """
 
     tokens_per_second: list[float] = field(default_factory=list)
     losses: list[list[float]] = field(default_factory=list)
     memory_mb: list[tuple[float, float]] = field(default_factory=list)
 
     def note(self, steps: list[Step], tokens: int) -> None:
-        """Keep a turn: the median step counts, the first ones set up what others use."""
+        """Add a turn; its speed is that of the median step, since the first steps are slower.
+
+        Args:
+            steps: Time, loss and memory of each step.
+            tokens: Number of tokens per step.
+        """
         times, losses, memory = zip(*steps, strict=True)
         self.tokens_per_second.append(tokens / float(np.median(np.diff(times))))
         self.losses.append(list(losses))
@@ -68,32 +77,39 @@ class Side:
 
 
 class _Watch(TrainerCallback):
-    """Notes time, loss and memory of each step of Trainer."""
+    """Recorder of time, loss and memory of each step of Trainer."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
     def on_log(self, *args: object, logs: dict[str, float], **kwargs: object) -> None:
-        """Note a step; Trainer logs each one."""
+        """Record a step; Trainer is set to log each one."""
         if "loss" in logs:
             self.steps.append((time.perf_counter(), logs["loss"], _resident()))
 
 
 def _resident() -> float:
+    """Return the resident memory of this process in megabytes."""
     return psutil.Process().memory_info().rss / 1e6
 
 
 def run_ours(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
-    """Train with this program."""
-    training = MlmTrainer(
+    """Train with this program and add the turn to ``side``."""
+    trainer = MlmTrainer(
         model, text, phase, precision=choose_precision("auto"), device=torch.device("cpu")
     )
-    steps = [(time.perf_counter(), result.loss, _resident()) for result in training.run()]
+    steps = [(time.perf_counter(), result.loss, _resident()) for result in trainer.run()]
     side.note(steps, phase.batch_size * text.length)
 
 
 def _sequences(text: PackedText, size: int, steps: int) -> list[dict[str, list[int]]]:
-    """Return what our side trains on, as it was before masking."""
+    """Return the sequences that this program trains on, without masks, for Trainer.
+
+    Args:
+        text: Text as packed sequences.
+        size: Number of sequences per batch.
+        steps: Number of batches.
+    """
     found = []
     for number in range(steps):
         batch = text.batch(number, size)
@@ -103,8 +119,8 @@ def _sequences(text: PackedText, size: int, steps: int) -> list[dict[str, list[i
 
 
 def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
-    """Train with Trainer, on the same sequences in an order of its own."""
-    assert phase.steps is not None, "the benchmark sets them"
+    """Train with Trainer, on the same sequences in its own order, and add the turn to ``side``."""
+    assert phase.steps is not None, "main sets corpus.steps"
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -134,7 +150,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
             args=arguments,
             train_dataset=_sequences(text, phase.batch_size, phase.steps),  # pyright: ignore[reportArgumentType] - a list will do
             data_collator=DataCollatorForLanguageModeling(
-                tokenizer, mlm_probability=text.mask_fraction
+                tokenizer, mlm_probability=text.options.mask_fraction
             ),
             callbacks=[watch],
         )
@@ -144,11 +160,15 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
 
 
 def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
-    """Return the text as sequences of the embedded encoder's word pieces."""
+    """Return the text as sequences of the embedded encoder's word pieces.
+
+    Args:
+        files: Text files, one paragraph per line.
+        recipe: Pretraining recipe with the length of the sequences.
+        folder: Folder for the file of word pieces.
+    """
     tokenizer = Tokenizer.from_file(str(EMBEDDED / "encoder" / TOKENIZER))
-    return PackedText(
-        encode_stream(read_paragraphs(files), tokenizer, folder / "text.pieces"),
-        vocabulary_of(tokenizer),
+    options = SequenceOptions(
         length=recipe.sequence_length,
         positions=recipe.shape.positions,
         even_starts=recipe.starts == "even",
@@ -156,10 +176,12 @@ def prepare(files: list[Path], recipe: Recipe, folder: Path) -> PackedText:
         whole_words=False,
         seed=0,
     )
+    stream = encode_stream(read_paragraphs(files), tokenizer, folder / "text.pieces")
+    return PackedText(stream, vocabulary_of(tokenizer), options)
 
 
 def show(ours: Side, theirs: Side) -> Table:
-    """Return the table of both sides."""
+    """Return a table of both sides: speed, loss and memory."""
     table = Table(title="Masked-language-model training, medians of the turns")
     for name in ("", "tokens/s", "loss at the end", "memory after a tenth", "at the end"):
         table.add_column(name, justify="right")
@@ -173,11 +195,11 @@ def show(ours: Side, theirs: Side) -> Table:
 
 
 def main() -> int:
-    """Return 0 after printing the table and keeping its numbers."""
+    """Return 0 after printing the table and saving its numbers."""
     parser = argparse.ArgumentParser(description="Compare pretraining with Trainer.")
-    parser.add_argument("files", type=Path, nargs="+", help="text, a paragraph a line")
-    parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("files", type=Path, nargs="+", help="text, one paragraph per line")
+    parser.add_argument("--steps", type=int, default=120, help="optimizer steps per turn")
+    parser.add_argument("--turns", type=int, default=2, help="turns of each side")
     args = parser.parse_args()
     recipe = load_recipe(
         ROOT / "experiments/pretrain_embedded.yaml", [f"corpus.steps={args.steps}"]

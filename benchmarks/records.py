@@ -1,4 +1,4 @@
-"""Keep what was measured, with the machine and the date, in benchmarks/results/."""
+"""Records of measurements in benchmarks/results/, each with its machine and date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def save_record(name: str, numbers: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Write the numbers of one benchmark as ``name.json`` and return the file."""
+    """Write the numbers of one benchmark to ``NAME.json`` and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     content = {"machine": describe_machine(), "numbers": numbers}
@@ -23,7 +23,7 @@ def save_record(name: str, numbers: dict[str, Any], folder: Path = RESULTS) -> P
 
 
 def read_record(name: str, folder: Path = RESULTS) -> dict[str, Any] | None:
-    """Return what ``save_record`` wrote, or None if that was never measured."""
+    """Return what ``save_record`` wrote (``machine``, ``numbers``), or None without a record."""
     path = folder / f"{name}.json"
     return json.loads(path.read_bytes()) if path.is_file() else None
 
@@ -40,13 +40,13 @@ def describe_machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the model's name, and the wide instructions that matter to matrices."""
+    """Return the processor's name, and its instructions that speed up matrix products."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or "unknown"
     found = dict(line.split(":", 1) for line in lines if ":" in line)
     fields = {name.strip(): value.strip() for name, value in found.items()}
-    wide = [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-            if f in fields.get("flags", "").split()]  # fmt: skip
+    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+            if flag in fields.get("flags", "").split()]  # fmt: skip
     return f"{fields.get('model name', 'unknown')} ({', '.join(wide)})"

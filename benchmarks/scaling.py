@@ -1,8 +1,9 @@
-"""What more of everything costs: python benchmarks/scaling.py [--data FOLDER].
+"""Measure how costs grow with the work: python benchmarks/scaling.py [--data FOLDER].
 
-Runs grids of the embedded encoder, everything frozen, on the embedded pairs: more trials, more
-pairs, fewer cores; start-up and memory. MLflow's share of the assigned grid, one more trial and
-the plan are measured on ``--data``. The cost of more seeds is in ``seeds.py``.
+The script runs grids with the embedded encoder, all layers frozen, on the embedded pairs: with
+more trials, more pairs and fewer cores. It measures start-up and memory, and on ``--data``
+MLflow's share of the assigned grid, the cost of one more trial, and the plan. ``seeds.py``
+measures the cost of more seeds.
 """
 
 from __future__ import annotations
@@ -28,17 +29,20 @@ from tuning.system.project import ROOT
 
 TRIAL: dict[str, object] = {"both_orders": False, "targets": "labels", "freezing": "all"}
 TRIALS = (1, 2, 4, 8, 16)
-TIMES = (1, 4, 16)
+TIMES = (1, 4, 16)  # copies of each pair
 MEGA = 1e6
 GRID_PATH = str(ROOT / "tuning/run_grid.py")
+LOG = tuple(
+    f"tuning/tracking/{name}.py" for name in ("launch_log", "journal", "delivery", "mlflow_writer")
+)
 
 
 class Bench:
-    """Runs the grids in folders of its own and shares one cache of states between them.
+    """Grids, each in a folder of its own, that share one cache of states.
 
     Args:
-        folder: Empty.
-        data: As for ``run_grid.py``.
+        folder: Folder to create the grids' folders in.
+        data: Data set, as for ``run_grid.py``.
     """
 
     def __init__(self, folder: Path, data: str) -> None:
@@ -55,7 +59,15 @@ class Bench:
         python: tuple[str, ...] = (),
         cores: Sequence[int] = (),
     ) -> Launch:
-        """Return what a grid of so many trials that differ in their seed took, states cached."""
+        """Run a grid whose trials differ in their seed and return its costs.
+
+        Args:
+            trials: Number of trials.
+            epochs: Epochs of each trial.
+            data: Data set in place of the usual one.
+            python: Arguments of Python itself.
+            cores: Numbers of the cores that the grid may use; all if none are given.
+        """
         self._runs += 1
         words = ["--data", data or self.data, "--encoder", "embedded"]
         return run_grid(
@@ -75,13 +87,13 @@ class Bench:
 
 
 def by_trials(bench: Bench) -> list[dict[str, float]]:
-    """Return a row for each number of trials."""
+    """Return the costs for each number of trials, with cached states."""
     bench.run(1)  # fills the cache
     return [{"trials": trials, **_row(bench.run(trials))} for trials in TRIALS]
 
 
 def by_pairs(bench: Bench) -> list[dict[str, float]]:
-    """Return a row for each repetition of the data: two trials, first and cached."""
+    """Return the costs of two trials for each number of copies of the data, cached."""
     rows = []
     for times in TIMES:
         data = str(repeat_pairs(bench.data, bench.folder / f"x{times}", times))
@@ -93,7 +105,7 @@ def by_pairs(bench: Bench) -> list[dict[str, float]]:
 
 
 def by_cores(bench: Bench) -> list[dict[str, float]]:
-    """Return a row for one core and one for all of them: four trials."""
+    """Return the costs of four trials on one core and on all cores."""
     every = sorted(os.sched_getaffinity(0))
     return [
         {"cores": len(cores), **_row(bench.run(4, cores=cores))} for cores in (every[:1], every)
@@ -101,6 +113,7 @@ def by_cores(bench: Bench) -> list[dict[str, float]]:
 
 
 def _row(launch: Launch) -> dict[str, float]:
+    """Return the costs of a launch as a row: seconds and megabytes."""
     return {
         "seconds": launch.watched.seconds,
         "first_step": launch.first_step,
@@ -112,9 +125,9 @@ def _row(launch: Launch) -> dict[str, float]:
 
 
 def one_more_trial(bench: Bench) -> dict[str, float]:
-    """Return what a further trial of five epochs costs, against the time that its epochs take.
+    """Return the seconds of one more trial of five epochs (``further``) and of its epochs alone.
 
-    As many trials run at a time as there are cores: so many more take one trial's time longer.
+    As many trials run at a time as there are cores, so that many more trials add one trial's time.
     """
     cores = len(os.sched_getaffinity(0))
     bench.run(1)  # fills the cache
@@ -125,16 +138,11 @@ def one_more_trial(bench: Bench) -> dict[str, float]:
     return {"further": further, "pure": pure, "ratio": further / pure}
 
 
-LOG = tuple(
-    f"tuning/tracking/{name}.py" for name in ("launch_log", "journal", "delivery", "mlflow_writer")
-)
-
-
 def log_share(folder: Path, data: str) -> dict[str, float]:
-    """Return the seconds that the driver spends on its log during the assigned grid.
+    """Return the seconds that the driver spends on its log (``inside``) during the assigned grid.
 
-    That is what it records, and what it waits for MLflow at the start and at the end; what a
-    thread beside it writes to MLflow meanwhile is not counted.
+    They include recording, and waiting for MLflow at the start and at the end, but not what
+    another thread writes to MLflow at the same time.
     """
     profile = folder / "driver.prof"
     launch = run_grid(
@@ -164,12 +172,13 @@ def log_share(folder: Path, data: str) -> dict[str, float]:
 
 
 def commands(data: str) -> dict[str, float]:
-    """Return the median seconds of what runs nothing."""
+    """Return the median seconds of the commands that run no trial."""
     plan = ["--dry-run", "--data", data, "--encoder", "embedded"]
     return {"help": _median_seconds(["--help"]), "dry_run": _median_seconds(plan)}
 
 
 def _median_seconds(words: list[str]) -> float:
+    """Return the median seconds of five runs of run_grid.py with these arguments."""
     seconds = []
     for _ in range(5):
         started = time.perf_counter()
@@ -179,7 +188,7 @@ def _median_seconds(words: list[str]) -> float:
 
 
 def show(title: str, rows: list[dict[str, float]]) -> Table:
-    """Return a table with a column for each name."""
+    """Return a table of the rows, with a column for each name."""
     table = Table(title=title)
     for name in rows[0]:
         table.add_column(name.replace("_", " "), justify="right")
@@ -191,8 +200,8 @@ def show(title: str, rows: list[dict[str, float]]) -> Table:
 
 
 def main() -> int:
-    """Return 0 after printing the tables and keeping their numbers."""
-    parser = argparse.ArgumentParser(description="Measure what more of everything costs.")
+    """Return 0 after printing the tables and saving their numbers."""
+    parser = argparse.ArgumentParser(description="Measure how costs grow with the work.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()
     console = Console()
@@ -201,7 +210,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder) / "small", "embedded")
         numbers["commands"] = found = commands(data)
-        console.print(show("commands that run nothing, seconds", [found]))
+        console.print(show("commands that run no trial, seconds", [found]))
         for name, measure in (("trials", by_trials), ("cores", by_cores)):
             numbers[name] = rows = measure(bench)
             console.print(show(f"more {name}", rows))

@@ -1,7 +1,7 @@
-"""What more seeds of one configuration cost: python benchmarks/seeds.py [--data FOLDER].
+"""Measure the cost of more seeds of a configuration: python benchmarks/seeds.py [--data FOLDER].
 
-Trains the same head on cached states of a frozen encoder, on one core: each number of seeds as
-one stacked model, and the same seeds one after another, in turns; prints seconds an epoch.
+The script trains the same head on cached states of a frozen encoder, on one core: each number of
+seeds alternately as one stacked model and one after another. It prints seconds per epoch.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def main() -> int:
     """Return 0 after printing the table."""
     parser = argparse.ArgumentParser(description="Measure what more seeds of a trial cost.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
-    parser.add_argument("--head", default="cross_attention")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--head", default="cross_attention", help="head to train")
+    parser.add_argument("--repeats", type=int, default=3, help="repeats of each measurement")
     args = parser.parse_args()
     torch.set_num_threads(1)
     inputs = load(args.data)
@@ -43,10 +43,11 @@ def main() -> int:
     seconds: dict[tuple[int, str], list[float]] = {}
     for _ in range(args.repeats):
         for seeds in SEEDS:
-            for way in ("stacked", "one by one"):
-                seconds.setdefault((seeds, way), []).append(measure(inputs, trial, seeds, way))
-    table = Table(title=f"{args.head} on {args.data}: seconds an epoch, one core, medians")
-    for name in ("seeds", "stacked", "one by one", "ratio", "of one seed"):
+            for method in ("stacked", "one by one"):
+                found = measure(inputs, trial, seeds, stacked=method == "stacked")
+                seconds.setdefault((seeds, method), []).append(found)
+    table = Table(title=f"{args.head} on {args.data}: seconds per epoch, one core, medians")
+    for name in ("seeds", "stacked", "one by one", "ratio", "relative to one seed"):
         table.add_column(name, justify="right")
     one = statistics.median(seconds[1, "one by one"])
     for seeds in SEEDS:
@@ -64,22 +65,22 @@ def main() -> int:
 
 
 def load(data: str) -> SharedInputs:
-    """Return the material of a fully frozen embedded encoder."""
+    """Return the inputs of trials with all layers of the embedded encoder frozen."""
     content = {"name": "seeds", "data": data, "encoder": "embedded"}
     prepared = prepare(Experiment.model_validate(content), read_locations())
     with tempfile.TemporaryDirectory() as folder:
         return build_inputs(prepared, prepared.depths[0], Path(folder))
 
 
-def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, way: str) -> float:
-    """Return the seconds of one epoch of all seeds."""
+def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, *, stacked: bool) -> float:
+    """Return the seconds of one epoch of all seeds, stacked or one after another."""
     train, validation = (
         LoadedSplit(inputs.splits[name], trial, CPU) for name in ("train", "validation")
     )
     configs = [trial.model_copy(update={"seed": seed}) for seed in range(seeds)]
     models = [build_classifier(config, inputs) for config in configs]
     started = time.perf_counter()
-    if way == "stacked":
+    if stacked:
         consume(fit_seeds(models, train, validation, trial, stacked=True))
     else:
         for model in models:
@@ -88,7 +89,7 @@ def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, way: str) -> f
 
 
 def consume(results: Iterator[object]) -> None:
-    """Train to the end."""
+    """Train to the end, ignoring the results."""
     for _ in results:
         pass
 

@@ -1,7 +1,7 @@
-"""Texts in, probabilities out, against the layers alone: benchmarks/serving.py --model FOLDER.
+"""Measure the speed of prediction: python benchmarks/serving.py --model FOLDER.
 
-In turns, on the same pairs: the whole way of ``Predictor.predict`` (cleaning, word pieces,
-features, batches, layers, means), and the layers alone on token rows that are ready.
+The script alternately times, on the same pairs, all of ``Predictor.predict`` (cleaning, word
+pieces, features, batches, layers, means) and the layers alone on prepared batches.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from tuning.config.experiment import Cleaning
 from tuning.data.pairs import read_pairs
 from tuning.data.sources import find_data, read_locations
 
-_TOKENS = 4096  # of a batch, as the predictor has it on a CPU
+_TOKENS = 4096  # per batch, as in the predictor on a CPU
 
 
 def main() -> None:
-    """Measure both in turns, print pairs a second and their ratio, keep the numbers."""
+    """Measure both alternately, print pairs per second and their ratio, save the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/serving.py")
-    parser.add_argument("--model", type=Path, required=True, help="a champion's folder, served/")
+    parser.add_argument("--model", type=Path, required=True, help="folder served/ of a champion")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="repeats of each measurement")
     args = parser.parse_args()
     source = find_data(args.data, read_locations(), strict=True)
     tables = read_pairs(source.folder, Cleaning()).splits.values()
@@ -40,7 +40,7 @@ def main() -> None:
         predictor.predict(firsts, seconds)
         whole.append(time.perf_counter() - began)
         layers.append(_forward_alone(predictor, firsts, seconds))
-    rates = [len(firsts) / np.median(each) for each in (whole, layers)]
+    rates = [len(firsts) / np.median(timings) for timings in (whole, layers)]
     numbers = {
         "pairs": len(firsts),
         "members": len(predictor.members),
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _forward_alone(predictor: Predictor, firsts: list[str], seconds: list[str]) -> float:
-    """Return the seconds of the layers on rows that are ready."""
+    """Return the seconds of the layers alone on prepared batches."""
     table, features = predictor.prepare(firsts, seconds)
     reader = RowReader(table, None, predictor.device, features)
     batches = [reader.read(rows) for rows in sorted_batches(table.lengths, _TOKENS)]

@@ -1,7 +1,7 @@
-"""What a user would write instead: Hugging Face's Trainer inside a Ray Tune function.
+"""Alternative to compare with: Hugging Face's Trainer inside a Ray Tune function.
 
-As both projects' documentation shows it, and written well: dynamic padding, bfloat16, one
-evaluation an epoch, nothing saved, processes reused. Called by ``against_trainer.py``.
+It follows both projects' documentation and avoids needless work: dynamic padding, bfloat16, one
+evaluation per epoch, nothing saved, processes reused. ``against_trainer.py`` calls it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ _KIND = {None: SPECIAL, 0: FIRST, 1: SECOND}
 
 
 class PairModel(nn.Module):
-    """DistilBERT, its lower layers frozen, under the same head."""
+    """DistilBERT with its lowest layers frozen and this program's head.
+
+    Args:
+        folder: Folder of the encoder.
+        frozen: Number of frozen layers, counted from the embeddings.
+        attention: Attention implementation, ``eager`` or ``sdpa``.
+    """
 
     def __init__(self, folder: str, frozen: int, attention: str) -> None:
         super().__init__()
@@ -55,7 +61,13 @@ class PairModel(nn.Module):
         self.head = build_head("cross_attention", width=width, head_width=128, dropout=0.2)
 
     def forward(self, input_ids: Tensor, segments: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return loss and logits (B, C)."""
+        """Return the loss for labels (B,), and logits (B, C).
+
+        Args:
+            input_ids: Token ids (B, T).
+            segments: Kinds of position (B, T), as in ``models.segments``.
+            labels: Classes (B,).
+        """
         mask = (segments != PADDING).long()
         states = self.encoder(input_ids=input_ids, attention_mask=mask).last_hidden_state
         logits = self.head(states, segments)
@@ -63,7 +75,7 @@ class PairModel(nn.Module):
 
 
 class Report(TrainerCallback):
-    """Tells Ray Tune the best validation F1 after each epoch."""
+    """Callback that reports the best validation F1 to Ray Tune after each epoch."""
 
     def __init__(self) -> None:
         self.best = 0.0
@@ -97,7 +109,7 @@ def tokenise(folder: Path, encoder: str, split: str) -> Rows:
 
 
 def collate(rows: Rows) -> dict[str, Tensor]:
-    """Return a batch, padded to its longest row."""
+    """Return the rows as tensors (B, T), padded to the longest row, and labels (B,)."""
     batch = {
         name: pad_sequence([torch.tensor(row[name]) for row in rows], batch_first=True)
         for name in ("input_ids", "segments")
@@ -106,14 +118,14 @@ def collate(rows: Rows) -> dict[str, Tensor]:
 
 
 def scores(predicted: EvalPrediction) -> dict[str, float]:
-    """Return the F1 at its best threshold."""
+    """Return the validation F1 at its best threshold."""
     logits = torch.as_tensor(np.asarray(predicted.predictions)).float()
     probabilities = logits.softmax(dim=-1)[:, 1].double().numpy()
     return {"f1": best_f1_threshold(np.asarray(predicted.label_ids), probabilities)[1]}
 
 
 def build_optimizer(model: PairModel, config: dict[str, Any]) -> torch.optim.Optimizer:
-    """Return AdamW or SGD: the cell's rate for the head, 5e-5 for trained layers."""
+    """Return AdamW or SGD with the cell's learning rate for the head and 5e-5 for the encoder."""
     layers = [weight for weight in model.encoder.parameters() if weight.requires_grad]
     groups = [{"params": list(model.head.parameters())}, {"params": layers, "lr": 5e-5}]
     groups = [group for group in groups if group["params"]]
@@ -124,7 +136,13 @@ def build_optimizer(model: PairModel, config: dict[str, Any]) -> torch.optim.Opt
 
 
 def train(config: dict[str, Any], splits: dict[str, Rows], args: argparse.Namespace) -> None:
-    """Train one cell of the grid."""
+    """Train one cell of the grid, as a function of Ray Tune.
+
+    Args:
+        config: Optimizer and learning rate of the cell.
+        splits: Rows of the train and of the validation split.
+        args: Arguments of the script.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = PairModel(args.encoder, args.frozen, args.attention)
@@ -159,19 +177,19 @@ def train(config: dict[str, Any], splits: dict[str, Rows], args: argparse.Namesp
 
 
 def parse() -> argparse.Namespace:
-    """Return the arguments."""
+    """Return the arguments of the script."""
     parser = argparse.ArgumentParser(description="Run the grid with Trainer and Ray Tune.")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--encoder", required=True)
-    parser.add_argument("--frozen", type=int, required=True)
-    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with Parquet files")
+    parser.add_argument("--encoder", required=True, help="folder of a DistilBERT")
+    parser.add_argument("--frozen", type=int, required=True, help="frozen layers")
+    parser.add_argument("--epochs", type=int, required=True, help="epochs per cell")
     parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa")
     parser.add_argument("--output", type=Path, required=True, help="JSON file for the F1 scores")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Return 0 after writing the best validation F1 of each cell."""
+    """Return 0 after writing the best validation F1 of each cell as JSON."""
     args = parse()
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"

@@ -1,8 +1,7 @@
-"""Where the time of a trial goes: python benchmarks/where_time_goes.py [--data FOLDER].
+"""Profile a launch and a trial: python benchmarks/where_time_goes.py [--data FOLDER].
 
-Profiles the driver of a grid of two trials by stage, then one epoch of training on one core, with
-all layers frozen and with two trained, by kind of operation. What was learned from it stands in
-PROFILE.md.
+The script profiles the driver of a grid of two trials by stage, then one epoch of training on one
+core by operation, with all layers frozen and with two trained. PROFILE.md has the conclusions.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 
-_SHOWN = 12
-_STAGES = (  # what a driver waits for, in order: a function and the end of its file's path
+_SHOWN = 12  # operations in a table
+_STAGES = (  # name of each stage of a driver, its function, and the end of its file's path
     ("plan: data, word pieces", "prepare", "tuning/data/prepared.py"),
     ("open the log", "check", "tuning/tracking/delivery.py"),
     ("start Ray", "init", "ray/_private/worker.py"),
-    ("load and share the states", "open_workshop", "tuning/execution/context.py"),
-    ("run the trials", "run_points", "tuning/execution/tuner.py"),
+    ("load and share the states", "open_context", "tuning/execution/context.py"),
+    ("run the trials", "run_specs", "tuning/execution/tuner.py"),
     ("end Ray", "shutdown", "ray/_private/worker.py"),
 )
 
 
 def profile_driver(data: str, encoder: str) -> tuple[list[tuple[str, float]], float]:
-    """Return the seconds of each stage of a driver whose states are cached, and to its end."""
+    """Return the seconds of each stage of a driver with cached states, and those in total."""
     trial: dict[str, object] = {"both_orders": False, "targets": "labels", "epochs": 2}
     grid: dict[str, list[object]] = {"seed": [0, 1]}
-    with tempfile.TemporaryDirectory() as place:
-        folder, words = Path(place), ("--data", data, "--encoder", encoder)
+    with tempfile.TemporaryDirectory() as directory:
+        folder, words = Path(directory), ("--data", data, "--encoder", encoder)
         run_grid(folder / "first", trial, grid, *words, output=folder / "out")
         stats = folder / "driver.prof"
         launch = run_grid(
@@ -53,22 +52,27 @@ def profile_driver(data: str, encoder: str) -> tuple[list[tuple[str, float]], fl
             output=folder / "out",
         )
         found = read_profile(stats)
-    stages = [
-        (stage, sum(v for (file, name), v in found.items() if name == function
-                    and file.endswith(ending)))
-        for stage, function, ending in _STAGES
-    ]  # fmt: skip
+    stages = [(stage, _seconds_in(found, *function)) for stage, *function in _STAGES]
     return stages, launch.watched.seconds
 
 
 def read_profile(path: Path) -> dict[tuple[str, str], float]:
-    """Return the seconds in each function with what it calls, by file and name."""
+    """Return the seconds in each function and those it calls, by file and name."""
     stats = pstats.Stats(str(path)).stats  # pyright: ignore[reportAttributeAccessIssue]
     return {(file, name): values[3] for (file, _, name), values in stats.items()}
 
 
+def _seconds_in(profiled: dict[tuple[str, str], float], function: str, ending: str) -> float:
+    """Return the seconds in a function of the file whose path has this ending."""
+    return sum(
+        seconds
+        for (file, name), seconds in profiled.items()
+        if name == function and file.endswith(ending)
+    )
+
+
 def show_driver(stages: list[tuple[str, float]], seconds: float) -> Table:
-    """Return a table of the stages."""
+    """Return a table of the stages and their seconds."""
     table = Table(title=f"driver of two trials, states cached: {seconds:.1f} s")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
@@ -78,18 +82,20 @@ def show_driver(stages: list[tuple[str, float]], seconds: float) -> Table:
 
 
 def profile_epoch(inputs: SharedInputs, trial: TrialConfig) -> list[tuple[str, int, float]]:
-    """Return name, calls and seconds of each operation on its own, the longest first."""
+    """Return name, calls and own seconds of each operation of an epoch, longest first."""
     train = LoadedSplit(inputs.splits["train"], trial, CPU)
     work = epoch_of(build_classifier(trial, inputs), train, trial)
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
     events = profiler.key_averages()
-    found = [(str(e.key), int(e.count), e.self_cpu_time_total / 1e6) for e in events]
+    found = [
+        (str(event.key), int(event.count), event.self_cpu_time_total / 1e6) for event in events
+    ]
     return sorted(found, key=lambda event: -event[2])
 
 
 def show(events: list[tuple[str, int, float]], title: str) -> Table:
-    """Return a table of the longest operations and their share of all."""
+    """Return a table of the longest operations and their shares of the total time."""
     total = sum(seconds for _, _, seconds in events)
     table = Table(title=f"{title}: {total:.1f} s on one core")
     for name in ("operation", "calls", "seconds", "share"):
@@ -100,8 +106,8 @@ def show(events: list[tuple[str, int, float]], title: str) -> Table:
 
 
 def main() -> int:
-    """Return 0 after printing a table for each depth."""
-    parser = argparse.ArgumentParser(description="Profile an epoch of training.")
+    """Return 0 after printing the tables of the driver and of two trials."""
+    parser = argparse.ArgumentParser(description="Profile a launch and a trial.")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()

@@ -1,1 +1,1 @@
-"""What both the tuner and the analysis compute: overlap features, baselines, intervals."""
+"""Computations that tuner and analysis share: overlap, baselines, intervals, the objective."""

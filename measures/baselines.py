@@ -1,4 +1,4 @@
-"""What needs no encoder: all positive, word overlap, and two learners on overlap features."""
+"""Baselines without an encoder: all positive, word overlap, two learners on overlap features."""
 
 from __future__ import annotations
 
@@ -17,22 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from measures.intervals import Predictions
 from measures.overlap import overlap_features, word_overlap
 
-_TOPICS = 50
-
-
-def _overlap(pairs: pd.DataFrame) -> np.ndarray:
-    return overlap_features(pairs["first"], pairs["second"])
-
-
-def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
-    """Return overlap features beside |a-b| and a*b of tf-idf topics, fitted on train rows."""
-    texts = pd.concat([pairs.loc[train, "first"], pairs.loc[train, "second"]])
-    topics = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, min_df=2),
-        TruncatedSVD(_TOPICS, random_state=0),
-    ).fit(texts)
-    first, second = topics.transform(pairs["first"]), topics.transform(pairs["second"])
-    return np.hstack([_overlap(pairs), np.abs(first - second), first * second])
+_TOPICS = 50  # dimensions of the topic space
 
 
 def _all_positive(pairs: pd.DataFrame, _train: np.ndarray) -> np.ndarray:
@@ -68,14 +53,14 @@ BASELINES: dict[str, Callable[[pd.DataFrame, np.ndarray], np.ndarray]] = {
 def baseline_predictions(
     pairs: pd.DataFrame, entities: np.ndarray, names: Iterable[str] = tuple(BASELINES)
 ) -> dict[str, Predictions]:
-    """Return what each baseline, learned from the train split, says of the test split.
+    """Return the predictions of baselines on the test split, trained on the train split.
 
-    Each has the threshold with its best validation F1.
+    The threshold of each is the one with the best F1 on the validation split.
 
     Args:
         pairs: All pairs, with ``split``, ``label``, ``first``, ``second``; index from 0.
-        entities: Codes of the test pairs' entities, (N,), in the order of the rows.
-        names: Of the baselines.
+        entities: Codes of the test pairs' entities, int (N,), in the order of the rows.
+        names: Keys in ``BASELINES``.
     """
     split = pairs["split"].to_numpy()
     labels = pairs["label"].to_numpy()
@@ -95,9 +80,28 @@ def baseline_predictions(
 
 
 def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the best F1; the highest of equally good ones."""
+    """Return the threshold with the best F1; of equally good thresholds, the highest."""
     precision, recall, thresholds = precision_recall_curve(labels, scores)
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
     best = np.flatnonzero(f1[:-1] >= f1[:-1].max() - 1e-12)
     return float(thresholds[best[-1]])
+
+
+def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
+    """Return overlap features and, for both texts' topics a and b, |a-b| and a*b.
+
+    Topics are the leading singular directions of tf-idf weights, fitted on the train rows (latent
+    semantic analysis, Deerwester et al., 1990).
+    """
+    texts = pd.concat([pairs.loc[train, "first"], pairs.loc[train, "second"]])
+    topics = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, min_df=2),
+        TruncatedSVD(_TOPICS, random_state=0),
+    ).fit(texts)
+    first, second = topics.transform(pairs["first"]), topics.transform(pairs["second"])
+    return np.hstack([_overlap(pairs), np.abs(first - second), first * second])
+
+
+def _overlap(pairs: pd.DataFrame) -> np.ndarray:
+    return overlap_features(pairs["first"], pairs["second"])

@@ -1,4 +1,4 @@
-"""Models side by side: scores with intervals over seeds and entities, and their differences."""
+"""Comparison of models: scores with intervals over seeds and entities, and their differences."""
 
 from __future__ import annotations
 
@@ -25,14 +25,20 @@ PERMUTATIONS = 5000
 
 
 def entity_codes(groups: pd.Series) -> np.ndarray:
-    """Return a number from 0 for each pair's entity; a pair without one stands for itself."""
+    """Return the code of each pair's entity, int from 0; a pair without a group is its own entity.
+
+    Args:
+        groups: Names of the groups, "" where a pair has none.
+    """
     own = "\0" + pd.Series(np.arange(len(groups)), index=groups.index).astype(str)
     return pd.factorize(groups.where(groups != "", own))[0]
 
 
 def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return a row a model and metric: ``mean`` and ``std`` over seeds (NaN for one), ``seeds``,
-    and the 95 % interval ``low`` to ``high`` over seeds and whole entities together.
+    """Return one row for each ``model`` and ``metric``.
+
+    ``mean`` and ``std`` are over the ``seeds`` seeds (``std`` is NaN for one seed), ``low`` and
+    ``high`` bound the 95 % interval over seeds and whole entities together.
     """
     rows = []
     for model, predictions in models.items():
@@ -57,7 +63,11 @@ def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
 
 
 def declared_comparisons(modes: list[str], baseline: str | None) -> list[tuple[str, str]]:
-    """Return what is compared: each two freezing modes, and each mode against the baseline."""
+    """Return the comparisons to make, as (model, other).
+
+    They are each freezing mode with every earlier one, then each mode with the baseline if there
+    is one.
+    """
     pairs = [(later, earlier) for earlier, later in combinations(modes, 2)]
     return pairs + ([(mode, baseline) for mode in modes] if baseline else [])
 
@@ -65,11 +75,12 @@ def declared_comparisons(modes: list[str], baseline: str | None) -> list[tuple[s
 def differences(
     models: Mapping[str, Predictions], declared: list[tuple[str, str]]
 ) -> pd.DataFrame:
-    """Return a row a declared comparison, ``model`` minus ``other``.
+    """Return one row for each declared comparison, with the scores of ``model`` minus ``other``.
 
-    For accuracy, F1 and AUC the difference with its 95 % interval over seeds and entities
-    (``f1``, ``f1_low``, ``f1_high`` ...), the p-values of the permutation test of F1 and of
-    McNemar's test of accuracy, and both corrected over all of them (``..._holm``).
+    It has the differences in accuracy, F1 and AUC with 95 % intervals over seeds and entities
+    (``f1``, ``f1_low``, ``f1_high`` ...), the p-values of the permutation test of F1
+    (``permutation_p``) and of McNemar's test of accuracy (``mcnemar_p``), and all p-values
+    corrected together by Holm's method (``..._holm``).
     """
     rows = []
     for model, other in declared:

@@ -1,6 +1,7 @@
-"""Intervals and tests that respect how pairs cluster by entity and how runs vary by seed.
+"""Intervals and tests that take clusters of pairs by entity and differences by seed into account.
 
-Sizes: S seeds, N pairs of the test split, E entities, R resamples; counts are (tn, fp, fn, tp).
+Shapes: S seeds, N pairs of the test split, E entities, R resamples. The four counts are tn, fp,
+fn, tp: true and false negatives and positives in the order of a confusion matrix.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ METRICS = ("accuracy", "f1", "precision", "recall", "auc")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Predictions:
-    """What a model, in each of its seeds, says of the test pairs.
+    """A model's predictions for the test pairs, one row for each seed.
 
-    ``labels`` (N,), ``entities`` as codes from 0 (N,), ``probabilities`` of class 1 (S, N),
-    ``seeds`` (S,) and ``thresholds`` (S,) above or at which a pair counts as a paraphrase.
+    Attributes:
+        labels: Classes, 0 or 1, int (N,).
+        entities: Codes of the pairs' entities, int (N,), from 0.
+        probabilities: Probabilities of class 1, float (S, N).
+        seeds: Seeds, int (S,).
+        thresholds: Lowest probability that counts as a paraphrase, float (S,).
     """
 
     labels: np.ndarray
@@ -30,7 +35,7 @@ class Predictions:
 
     @property
     def decisions(self) -> np.ndarray:
-        """Return which pairs are called paraphrases, bool (S, N)."""
+        """Return which pairs are predicted to be paraphrases, bool (S, N)."""
         return self.probabilities >= self.thresholds[:, None]
 
     def at(self, threshold: float) -> Predictions:
@@ -48,7 +53,7 @@ def entity_counts(predictions: Predictions) -> np.ndarray:
 
 
 def count_scores(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return accuracy, precision, recall and F1 of counts (..., 4); 0 where undefined."""
+    """Return accuracy, precision, recall and F1 (...) of counts (..., 4); 0 where undefined."""
     tn, fp, fn, tp = np.moveaxis(counts.astype(float), -1, 0)
     return {
         "accuracy": (tn + tp) / (tn + fp + fn + tp),
@@ -63,10 +68,15 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def weighted_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve (R,) where pair n counts ``weights[r, n]`` times.
+    """Return the area under the ROC curve, float (R,): NaN where a class has no weight.
 
-    It is the chance that a positive pair scores above a negative one, ties counting a half; NaN
-    where one class has no weight.
+    It is the chance that a positive pair has a higher score than a negative one; ties count a half
+    (Mann and Whitney, 1947).
+
+    Args:
+        labels: Classes, 0 or 1, int (N,).
+        scores: Scores that rank the pairs, float (N,).
+        weights: Number of copies of each pair in each resample, (R, N).
     """
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
@@ -79,18 +89,18 @@ def weighted_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) ->
 
 
 def draw_entities(entities: int, resamples: int, seed: int) -> np.ndarray:
-    """Return how often each entity is drawn in each resample with replacement, (R, E)."""
+    """Return how often each entity is drawn in each resample with replacement, int (R, E)."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(entities, np.full(entities, 1 / entities), size=resamples)
 
 
 def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Return each metric (R,) over resampled entities and resampled seeds together.
+    """Return each metric, float (R,), over resampled entities and resampled seeds together.
 
     Args:
-        predictions: Of one model.
-        drawn: From ``draw_entities``; give two models the same to compare them.
-        seed: Of the draw of the model's seeds.
+        predictions: Predictions of one model.
+        drawn: Counts from ``draw_entities``, the same for models that are compared.
+        seed: Seed of the random choice of the model's seeds.
     """
     resamples, models = len(drawn), len(predictions.probabilities)
     counts = np.einsum("re,sec->src", drawn, entity_counts(predictions), optimize=True)
@@ -104,7 +114,7 @@ def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str
 
 
 def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
-    """Return each metric for each seed, (S,)."""
+    """Return each metric for each seed, float (S,)."""
     scores = count_scores(entity_counts(predictions).sum(axis=1))
     everything = np.ones((1, len(predictions.labels)))
     areas = [weighted_auc(predictions.labels, p, everything) for p in predictions.probabilities]
@@ -114,7 +124,7 @@ def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """Return the percentile interval of resampled values (Efron and Tibshirani, 1993).
 
-    Resamples in which the value is undefined (an AUC without one class) do not count.
+    Resamples in which the value is undefined (NaN: an AUC with one class) are left out.
     """
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
@@ -123,13 +133,14 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
 def permutation_p(one: Predictions, other: Predictions, permutations: int, seed: int) -> float:
     """Return the two-sided p-value of the difference in mean F1, entities swapped as a whole.
 
-    A paired permutation test: under the null hypothesis the two models' predictions for an
-    entity could be exchanged. Seeds are averaged within a model; a model with one seed meets each
-    seed of the other. The observed difference counts as one of the permutations, so that p is
-    never 0 (Phipson and Smyth, 2010).
+    This is a paired permutation test: under the null hypothesis the two models' predictions for
+    an entity can be exchanged. Scores are averaged over the seeds of a model. A model with one
+    seed is paired with each seed of the other; otherwise, if one model has more seeds, only as
+    many of its first seeds are used. The observed difference counts as one of the permutations,
+    so that p is never 0 (Phipson and Smyth, 2010).
     """
     first, second = entity_counts(one), entity_counts(other)
-    if 1 in (len(first), len(second)):  # a model without seeds meets each seed of the other
+    if 1 in (len(first), len(second)):
         first, second = np.broadcast_arrays(first, second)
     count = min(len(first), len(second))
     first, second = first[:count], second[:count]
@@ -145,7 +156,7 @@ def permutation_p(one: Predictions, other: Predictions, permutations: int, seed:
 def mcnemar_p(one: Predictions, other: Predictions) -> float:
     """Return the exact p-value of McNemar's test (1947) on the seed-averaged probabilities.
 
-    It takes pairs as independent, which they are not within an entity: read it beside the
+    The test assumes independent pairs, but pairs of an entity are not: read it together with the
     permutation test.
     """
     right = [
@@ -159,5 +170,5 @@ def mcnemar_p(one: Predictions, other: Predictions) -> float:
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Return the p-values corrected over all of them (Holm, 1979)."""
+    """Return the p-values corrected for multiple comparisons (Holm, 1979)."""
     return np.asarray(multipletests(p_values, method="holm")[1]).tolist() if p_values else []

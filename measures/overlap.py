@@ -1,4 +1,4 @@
-"""How much of one definition's wording stands in the other: numbers that need no encoder.
+"""Word overlap of two definitions, and the features of a pair that are made from it.
 
 Shapes: N pairs.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-FEATURES = 27  # what overlap_features returns of a pair
+FEATURES = 27  # number of features that overlap_features returns for a pair
 _WORD = re.compile(r"\w+")
 
 
@@ -20,31 +20,31 @@ def words(text: str) -> list[str]:
 
 
 def content_words(text: str) -> set[str]:
-    """Return the different words of a text without English stop words."""
-    # scikit-learn takes most of a second to import, and few trials use these features
+    """Return the set of a text's words without English stop words."""
+    # importing scikit-learn takes most of a second, and few trials use these features
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     return set(words(text)) - ENGLISH_STOP_WORDS
 
 
 def jaccard(first: set[str], second: set[str]) -> float:
-    """Return the share of all elements that both sets have; 0 if both are empty."""
+    """Return the Jaccard index: common elements over all elements; 0 if both sets are empty."""
     union = len(first | second)
     return len(first & second) / union if union else 0.0
 
 
 def word_overlap(firsts: Iterable[str], seconds: Iterable[str]) -> np.ndarray:
-    """Return the Jaccard index of the two definitions' words for each pair, (N,)."""
+    """Return the Jaccard index of the two definitions' words for each pair, float (N,)."""
     columns = zip(firsts, seconds, strict=True)
     return np.array([jaccard(set(words(a)), set(words(b))) for a, b in columns])
 
 
 def overlap_features(firsts: Iterable[str], seconds: Iterable[str]) -> np.ndarray:
-    """Return features of a pair that do not change if its definitions are swapped, (N, 27).
+    """Return features that do not change if a pair's definitions are swapped, float (N, 27).
 
-    Of words, content words, word pairs and triples, and character n-grams of 2 to 5: the Jaccard
-    index and what is shared of the smaller and of the larger set; then both lengths in words and
-    their difference.
+    For the sets of words, content words, word pairs and triples, and character n-grams of length
+    2 to 5: the Jaccard index, and the shared elements as a fraction of the smaller and of the
+    larger set. Then the shorter and the longer length in words, and their difference.
     """
     columns = zip(firsts, seconds, strict=True)
     return np.array([_pair_features(a, b) for a, b in columns])

@@ -1,4 +1,4 @@
-"""Errors and addresses as they are shown or kept: without the passwords of URLs."""
+"""Functions that hide the passwords of URLs in texts and errors before they are shown or kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token|key)[^=&\s]*)
 
 
 def hide_passwords(text: str) -> str:
-    """Return the text without the passwords of URLs in it: those of users and of queries."""
+    """Return the text with ``***`` for every password in a URL: a user's or a query's."""
     return _QUERY.sub(r"\1=***", _USER.sub(r"\1:***@", text))
 
 

@@ -1,4 +1,4 @@
-"""Which words a head attended to: weights of word pieces as weights of words.
+"""The words that a head attended to most, from the weights of their word pieces.
 
 Shapes: T word pieces of a pair with its special tokens.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from models.segments import FIRST, SECOND
 
-_INSIDE = "##"  # before a piece that goes on with a word
+_CONTINUATION = "##"  # the prefix of a piece that continues a word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,24 +28,27 @@ def attended_words(
 ) -> list[Attended]:
     """Return the words with the highest weights, the highest first.
 
-    Of a head that aligns, each word of the first definition with the word of the second that it
-    is most aligned with, in the mean of both directions; of one that pools, single words.
+    For a head that aligns, each word of the first definition comes with the word of the second
+    that it is most aligned with, in the mean of both directions; for one that pools, words come
+    alone.
 
     Args:
-        pieces: Word pieces (T,), a word's later ones marked as BERT does.
-        segments: Their kinds of position from ``models.segments``, (T,).
-        weights: From ``Predictor.attend``, (T,) or (T, T).
-        most: How many words at most.
+        pieces: T word pieces; those that continue a word begin with "##", as in BERT.
+        segments: Kinds of position from ``models.segments``, int (T,).
+        weights: Weights from ``Predictor.attend``, float (T,) or (T, T).
+        most: Largest number of words.
     """
     first, second = (_words(pieces, segments, kind) for kind in (FIRST, SECOND))
     found = []
     for word, positions in first:
         if weights.ndim == 2:
-            there = [
+            forward = [
                 weights[np.ix_(positions, other)].sum() / len(positions) for _, other in second
             ]
-            back = [weights[np.ix_(other, positions)].sum() / len(other) for _, other in second]
-            both = (np.array(there) + np.array(back)) / 2
+            backward = [
+                weights[np.ix_(other, positions)].sum() / len(other) for _, other in second
+            ]
+            both = (np.array(forward) + np.array(backward)) / 2
             best = int(both.argmax())
             found.append(Attended(word=word, to=second[best][0], weight=float(both[best])))
     if weights.ndim == 1:
@@ -57,13 +60,13 @@ def attended_words(
 
 
 def _words(pieces: list[str], segments: np.ndarray, kind: int) -> list[tuple[str, list[int]]]:
-    """Return the words of one definition, and where their pieces stand."""
+    """Return the words of one definition, each with the positions of its pieces."""
     words: list[tuple[str, list[int]]] = []
     for position in np.flatnonzero(segments == kind):
         piece = pieces[position]
-        if piece.startswith(_INSIDE) and words:
+        if piece.startswith(_CONTINUATION) and words:
             word, positions = words[-1]
-            words[-1] = (word + piece.removeprefix(_INSIDE), [*positions, int(position)])
+            words[-1] = (word + piece.removeprefix(_CONTINUATION), [*positions, int(position)])
         else:
             words.append((piece, [int(position)]))
     return words

@@ -1,6 +1,7 @@
-"""From flat arrays to padded batches of rows of like length.
+"""Padded batches of rows of similar length, gathered from the flat arrays of a split.
 
-Shapes: B rows in the batch, T tokens of its longest row, S tokens of all rows, D encoder width.
+Shapes: N pairs, B rows in the batch, T tokens of its longest row, S tokens of all rows, D encoder
+width, F overlap features.
 """
 
 from __future__ import annotations
@@ -21,9 +22,15 @@ _POOL = 32  # batches whose rows are sorted together: little padding, still well
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitArrays:
-    """A split as trials share it: tokens, cached states (S, D) or None, labels and votes.
+    """The arrays of a split that all trials share.
 
-    ``overlap`` are features of the pairs, float (N, F), or None if no trial uses them.
+    Attributes:
+        table: Token sequences.
+        states: Cached states of the frozen layers, float (S, D), or None.
+        labels: Classes, 0 or 1, int (N,).
+        votes: Share of the annotators who called each pair a paraphrase, float (N,) in [0, 1], NaN
+            where unknown.
+        overlap: Overlap features of the pairs, float (N, F), or None if no trial uses them.
     """
 
     table: TokenTable
@@ -35,9 +42,13 @@ class SplitArrays:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Rows padded to one length: token ids (B, T) or states (B, T, D), and segments (B, T).
+    """Rows of a split, padded to one length.
 
-    ``features`` are those of the rows' pairs, (B, F), or None.
+    Attributes:
+        rows: Indices of the rows in the token table, int (B,).
+        inputs: Token ids, int (B, T), or states, float (B, T, D).
+        segments: Kinds of position from ``models.segments``, int (B, T).
+        features: Overlap features of the rows' pairs, float (B, F), or None.
     """
 
     rows: Tensor
@@ -50,10 +61,10 @@ class RowReader:
     """Gathers padded batches from the flat arrays of one split.
 
     Args:
-        table: The token sequences.
-        states: Their cached states (S, D), or None to give token ids.
-        device: Where the arrays are put, once, and the batches are made.
-        overlap: Features of the pairs, float (N, F), or None.
+        table: Token sequences.
+        states: Cached states of their tokens, float (S, D), or None to read token ids.
+        device: Device to which the arrays are copied once, and on which batches are made.
+        overlap: Overlap features of the pairs, float (N, F), or None.
     """
 
     def __init__(
@@ -72,13 +83,17 @@ class RowReader:
         self._overlap = None if overlap is None else as_tensor(overlap).float().to(device)
 
     def read(self, rows: np.ndarray) -> Batch:
-        """Return the batch of these rows, states in float32."""
+        """Return the batch of these rows; states are converted to float32.
+
+        Args:
+            rows: Indices of rows in the token table, int (B,).
+        """
         longest = int(self.lengths[rows].max())
         chosen = torch.from_numpy(rows).to(self._flat.device)
         starts, ends = self._offsets[chosen], self._offsets[chosen + 1]
         positions = starts[:, None] + torch.arange(longest, device=starts.device)  # (B, T)
         padding = positions >= ends[:, None]
-        positions = positions.masked_fill(padding, 0)  # any token will do: the segments hide it
+        positions = positions.masked_fill(padding, 0)  # any token serves: the segments mask it
         inputs = self._flat[positions]  # (B, T) or (B, T, D)
         return Batch(
             rows=chosen,
@@ -89,14 +104,19 @@ class RowReader:
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """Return a tensor on the array's own memory, which may be read-only and is never written."""
+    """Return a tensor on the array's own memory, which may be read-only: never write to it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
 def sorted_batches(lengths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
-    """Yield all rows by falling length, as many at a time as fit in ``tokens`` when padded."""
+    """Yield the indices of all rows in batches, the longest rows first.
+
+    Args:
+        lengths: Numbers of tokens of the rows, int (rows,).
+        tokens: Largest number of tokens of a padded batch of more than one row.
+    """
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
@@ -108,7 +128,14 @@ def sorted_batches(lengths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
 def shuffled_batches(
     rows: np.ndarray, lengths: np.ndarray, size: int, generator: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Yield the given rows in random batches of ``size``, each of rows of like length."""
+    """Yield the given rows in random batches of rows of similar length.
+
+    Args:
+        rows: Indices of the rows, int (N,).
+        lengths: Numbers of tokens of all rows of the table, int.
+        size: Number of rows in a batch; one batch may have fewer.
+        generator: Source of the random order.
+    """
     rows = generator.permutation(rows)
     pools = [rows[i : i + size * _POOL] for i in range(0, len(rows), size * _POOL)]
     batches = []

@@ -1,7 +1,7 @@
-"""Save and load a trained classifier: safetensors, a pickle export of the same, and a card.
+"""Files of a trained classifier: weights as safetensors, the same as a pickle, and a card.
 
 The frozen layers are not in these files: the card names the encoder by its fingerprint, and the
-encoder's own files are kept once beside all the classifiers made from it.
+encoder's own files are kept once, beside all classifiers that were trained on it.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from models.heads import FeatureBranch, build_head
 
 WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
 _FORMAT = 1
-
-
-# what comes of a card that is whole JSON and says something else than was saved
+# the errors that a card raises if it is valid JSON with other content than was saved
 _UNREADABLE = (
     AttributeError, EncoderError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError
 )  # fmt: skip
 
 
 class CheckpointError(ValueError):
-    """A folder from which no classifier can be loaded; the message says why."""
+    """No classifier can be loaded from a folder; the message says why."""
 
 
 def save_classifier(folder: Path, model: Classifier, card: dict[str, Any]) -> None:
-    """Write the trained weights and their card into ``folder``, which is made.
+    """Write the trained weights and their card into ``folder``, which is made if absent.
 
     Args:
-        folder: Gets the safetensors file, the pickle export and the card.
-        model: Its trained weights are saved, from whatever device.
+        folder: Folder for the safetensors file, the pickle export and the card.
+        model: Classifier on any device.
         card: JSON values; ``encoder`` (with ``fingerprint`` and ``depth``), ``head`` (the
-            arguments of ``build_head``) and ``precision`` are needed to load it again.
+            arguments of ``build_head``) and ``precision`` are needed to load the classifier.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: w.detach().cpu().contiguous() for name, w in model.trained_state().items()}
+    weights = {
+        name: weight.detach().cpu().contiguous() for name, weight in model.trained_state().items()
+    }
     save_file(weights, folder / WEIGHTS)
     torch.save(weights, folder / EXPORT)
     sums = {name: _sha256(folder / name) for name in (WEIGHTS, EXPORT)}
@@ -55,10 +55,13 @@ def save_classifier(folder: Path, model: Classifier, card: dict[str, Any]) -> No
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """Return the card of the classifier in ``folder``; the pickle export may be left out.
+    """Return the card of the classifier in ``folder``, after comparing all files' checksums.
+
+    The pickle export may be absent.
 
     Raises:
-        CheckpointError: If it is missing or of another format, or a file was altered.
+        CheckpointError: If the card is missing, cannot be read, has another format or names no
+            encoder, or another file is missing or was altered.
     """
     try:
         card = json.loads((folder / CARD).read_bytes())
@@ -66,9 +69,12 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder / CARD}: cannot be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != _FORMAT:
         raise CheckpointError(f"{folder / CARD}: must be a classifier's card of format {_FORMAT}")
+    encoder = card.get("encoder")
+    if not isinstance(encoder, dict) or not isinstance(encoder.get("fingerprint"), str):
+        raise CheckpointError(f"{folder / CARD}: encoder: must have a fingerprint, got {encoder}")
     sums = card.get("sha256")
     if not isinstance(sums, dict) or set(sums) != {WEIGHTS, EXPORT}:
-        raise CheckpointError(f"{folder / CARD}: sha256 must have sums of {WEIGHTS} and {EXPORT}")
+        raise CheckpointError(f"{folder / CARD}: sha256: must name {WEIGHTS} and {EXPORT}")
     for name, expected in sums.items():
         if name == EXPORT and not (folder / name).exists():
             continue
@@ -81,33 +87,38 @@ def read_card(folder: Path) -> dict[str, Any]:
 def find_encoder(folder: Path, others: Iterable[Path] = ()) -> Path:
     """Return the folder of the encoder that the classifier in ``folder`` was trained on.
 
+    It is looked for in the folders called ``encoder`` beside ``folder`` and beside each folder
+    above it.
+
     Args:
-        folder: Where ``save_classifier`` wrote.
-        others: Where to look besides the folders called ``encoder`` beside and above it.
+        folder: Folder of a saved classifier.
+        others: Further folders that may hold the encoder.
 
     Raises:
         CheckpointError: If the classifier cannot be read, or its encoder is in none of them.
     """
     wanted = read_card(folder)["encoder"]["fingerprint"]
-    for place in (*(parent / "encoder" for parent in folder.absolute().parents), *others):
+    for candidate in (*(parent / "encoder" for parent in folder.absolute().parents), *others):
         try:
-            if read_encoder_info(place).fingerprint == wanted:
-                return place
+            if read_encoder_info(candidate).fingerprint == wanted:
+                return candidate
         except EncoderError:
             continue
-    raise CheckpointError(f"{folder}: no folder 'encoder' above it holds encoder {wanted}")
+    raise CheckpointError(
+        f"{folder}: its encoder {wanted} is in no folder 'encoder' beside it or above it"
+    )
 
 
 def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -> Classifier:
-    """Return the classifier saved in ``folder``, whole: it takes token ids; in eval mode.
+    """Return the classifier saved in ``folder``, with its frozen layers, in eval mode.
 
     Args:
-        folder: Where ``save_classifier`` wrote.
-        encoder: The folder of the encoder that it was trained on.
-        from_export: Read the pickle export (tensors only) in place of the safetensors file.
+        folder: Folder of a saved classifier.
+        encoder: Folder of the encoder that it was trained on.
+        from_export: Whether to read the pickle export (tensors only), not the safetensors file.
 
     Raises:
-        CheckpointError: If a file is missing or altered, or the encoder is another one.
+        CheckpointError: If a file is missing or altered, or the encoder is not the same.
     """
     card = read_card(folder)
     try:
@@ -136,7 +147,7 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
 
 
 def _build_branch(weights: dict[str, torch.Tensor], head: dict[str, Any]) -> nn.Module | None:
-    """Return a branch of the saved one's size; None if none was saved."""
+    """Return a branch of the saved size; None if no branch was saved."""
     if "branch.mean" not in weights:
         return None
     width, classes = head["head_width"], weights["branch.classify.bias"].numel()

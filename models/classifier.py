@@ -1,6 +1,7 @@
-"""The classifier: the layers of the encoder that are run per trial, and a head on top.
+"""The classifier: frozen and trained layers of the encoder, and a head on top.
 
-Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, C classes.
+Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, C classes, F
+overlap features.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ class Classifier(nn.Module):
     """Frozen lower layers (absent when their states come from a cache), trained layers, head.
 
     Args:
-        lower: The frozen part; None if ``forward`` is given its output in place of token ids.
-        upper: The trained part of the encoder; may have no layers.
-        head: From states (B, T, D) and segments (B, T) to logits (B, C).
-        branch: From features (B, F) of the pairs to logits that are added; None to use none.
-        precision: In which the encoder's layers compute; the head always uses float32.
+        lower: Frozen part of the encoder; None if ``forward`` gets its output, not token ids.
+        upper: Trained part of the encoder; may have no layers.
+        head: Module from states (B, T, D) and segments (B, T) to logits (B, C).
+        branch: Module from overlap features (B, F) to logits (B, C) that are added, or None.
+        precision: Type that the encoder's layers compute in; the head always uses float32.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Classifier(nn.Module):
             lower.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Classifier:
-        """Switch the trained parts' mode; the frozen part stays in eval mode, without dropout."""
+        """Set the mode of the trained parts; the frozen part stays in eval mode. Return self."""
         super().train(mode)
         if self.lower is not None:
             self.lower.eval()
@@ -56,10 +57,10 @@ class Classifier(nn.Module):
         Args:
             inputs: Token ids, int (B, T), or the cached states of the frozen part, (B, T, D).
             segments: Kinds of position from ``models.segments``, int (B, T).
-            features: Of each pair, (B, F); needed by a classifier with a branch, else unused.
+            features: Overlap features of each pair, float (B, F); unused without a branch.
 
         Raises:
-            ValueError: If there is a branch and no features are given.
+            ValueError: If there is a branch and ``features`` is None.
         """
         logits = self.head(self._encode(inputs, segments), segments)
         if self.branch is None:
@@ -69,7 +70,10 @@ class Classifier(nn.Module):
         return logits + self.branch(features)
 
     def attend(self, inputs: Tensor, segments: Tensor) -> Tensor:
-        """Return the head's attention weights, (B, T) or (B, T, T), for the same arguments."""
+        """Return the head's attention weights, (B, T) or (B, T, T), for the inputs of ``forward``.
+
+        The head must have a method ``attend``.
+        """
         attend = cast(Callable[[Tensor, Tensor], Tensor], self.head.attend)
         return attend(self._encode(inputs, segments), segments)
 
@@ -80,7 +84,7 @@ class Classifier(nn.Module):
             return self.upper(inputs, segments).float()
 
     def trained_state(self) -> dict[str, Tensor]:
-        """Return every weight but the frozen part's, by name, without a copy."""
+        """Return all weights except those of the frozen part, by name, not copied."""
         return {
             name: weight
             for name, weight in self.state_dict().items()
@@ -99,7 +103,7 @@ class Classifier(nn.Module):
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Return the context in which matrices multiply in ``precision``; off for float32."""
+    """Return a context in which matrix products use ``precision``; it is off for float32."""
     return torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
 
 
@@ -109,8 +113,8 @@ def run_frozen(
 ) -> Tensor:
     """Return the states (B, T, D) of the frozen part, as they are cached.
 
-    They are rounded to ``storage_type``, so that a cached and a plain pass differ by nothing
-    but the order of additions.
+    They are rounded to ``storage_type``, so that cached and directly computed states differ only
+    by the order of additions.
     """
     with autocast(tokens.device, precision):
         states = lower(tokens, segments)
@@ -118,9 +122,9 @@ def run_frozen(
 
 
 def storage_type(precision: torch.dtype) -> torch.dtype:
-    """Return the type in which states are kept: float16 if computed in bfloat16.
+    """Return the type in which states are stored: float16 if they were computed in bfloat16.
 
-    The states leave a layer norm in float32 and are of order 1: at the same size float16 keeps
-    three more bits of them than bfloat16, and NumPy knows it.
+    A layer norm returns the states in float32, with values of order 1: float16 has the same size
+    as bfloat16, keeps three more bits of them, and is a type of NumPy.
     """
     return torch.float32 if precision == torch.float32 else torch.float16

@@ -1,4 +1,4 @@
-"""Light repairs of a definition's text, each a function and each switchable in the YAML."""
+"""Cleaning of a definition's text, in steps that the YAML file can switch off one by one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ STEPS: dict[str, Callable[[str], str]] = {
 
 
 def clean(text: str, wanted: Mapping[str, bool]) -> str:
-    """Return the text after every step that is wanted, in the order of ``STEPS``."""
+    """Return the text after the steps that are wanted, in the order of ``STEPS``.
+
+    Args:
+        text: Text of a definition.
+        wanted: Whether to do a step, for each name in ``STEPS``.
+    """
     for name, step in STEPS.items():
         if wanted[name]:
             text = step(text)
@@ -46,7 +51,7 @@ def clean(text: str, wanted: Mapping[str, bool]) -> str:
 
 
 def changes(text: str, wanted: Mapping[str, bool]) -> list[str]:
-    """Return the names of the steps that change the text on its way through ``clean``."""
+    """Return the names of the steps of ``clean`` that change the text."""
     changed = []
     for name, step in STEPS.items():
         if wanted[name] and step(text) != text:

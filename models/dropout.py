@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost little on a CPU."""
+"""Dropout that draws few random bits for each feature, and so is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _LEVELS = 2**16
 
 
 class Dropout(nn.Module):
-    """Drop each feature with a chance, and scale what stays so that its mean is kept.
+    """Drop each feature with a given chance, and scale the others so that the mean is kept.
 
-    On a CPU torch draws a random number of 64 bits for each feature, which is a fifth of the time
-    of training a head on cached states; here one serves four features, with 16 bits each. The
-    chance is rounded to a multiple of 1 / 65,536, and the scale is that of the rounded chance.
+    On a CPU torch draws a random number of 64 bits for each feature, which takes a fifth of the
+    time of training a head on cached states; here one number serves four features, 16 bits each.
+    The chance is rounded to a multiple of 1 / 65,536, and the scale follows the rounded chance.
 
     Args:
-        chance: In [0, 1).
+        chance: Chance of dropping a feature while training, in [0, 1).
 
     Raises:
-        ValueError: If the chance is outside of that.
+        ValueError: If the chance is not in that range.
     """
 
     def __init__(self, chance: float) -> None:
@@ -29,12 +29,12 @@ class Dropout(nn.Module):
         self.chance = chance
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features, of any shape, as they are unless training."""
+        """Return the features, of any shape: with dropout in train mode, otherwise unchanged."""
         if not self.training or self.chance == 0:
             return features
         if features.device.type != "cpu":
             return nn.functional.dropout(features, self.chance, training=True)
-        dropped = min(round(self.chance * _LEVELS), _LEVELS - 1)  # of all levels
+        dropped = min(round(self.chance * _LEVELS), _LEVELS - 1)  # so many of the levels
         count = features.numel()
         drawn = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         levels = drawn.view(torch.int16)[:count].view(features.shape)  # from -32,768

@@ -1,4 +1,4 @@
-"""An encoder cut at the freezing boundary into a lower part and an upper part.
+"""An encoder cut at the freezing boundary into a lower (frozen) and an upper (trained) part.
 
 Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width.
 """
@@ -22,9 +22,9 @@ class EncoderPart(nn.Module):
     """Consecutive layers of an encoder, with the embeddings below them or without.
 
     Args:
-        embeddings: The encoder's embedding module; None if the part starts at a layer.
+        embeddings: Embedding module of the encoder; None if the part starts at a layer.
         layers: Transformer layers that take states and an additive mask; may be empty.
-        token_types: Whether the embeddings tell the definitions apart (BERT does).
+        token_types: Whether the embeddings take the number of the definition, as in BERT.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class EncoderPart(nn.Module):
         self.token_types = token_types
 
     def forward(self, inputs: Tensor, segments: Tensor) -> Tensor:
-        """Run the part.
+        """Return the states after the last layer of the part.
 
         Args:
             inputs: Token ids, int (B, T), if the part has embeddings; else states, (B, T, D).
@@ -45,7 +45,9 @@ class EncoderPart(nn.Module):
         Returns:
             States, float (B, T, D); arbitrary but finite on padding.
         """
-        states = inputs if self.embeddings is None else self._embed(inputs, segments)
+        states = inputs
+        if self.embeddings is not None:
+            states = self._embed(self.embeddings, inputs, segments)
         mask = _additive_mask(segments, states.dtype)
         for layer in self.layers:
             states = layer(states, mask)
@@ -56,24 +58,23 @@ class EncoderPart(nn.Module):
         parts = [*reversed(self.layers)]
         return parts if self.embeddings is None else [*parts, self.embeddings]
 
-    def _embed(self, tokens: Tensor, segments: Tensor) -> Tensor:
-        if self.embeddings is None:
-            raise ValueError("this part of the encoder has no embeddings")
+    def _embed(self, embeddings: nn.Module, tokens: Tensor, segments: Tensor) -> Tensor:
         if not self.token_types:
-            return self.embeddings(tokens)
-        second = ((segments == SECOND).cumsum(dim=1) > 0).long()  # 1 from there to the end
-        return self.embeddings(tokens, token_type_ids=second)
+            return embeddings(tokens)
+        # 1 from the first token of the second definition to the end of the row
+        second = ((segments == SECOND).cumsum(dim=1) > 0).long()
+        return embeddings(tokens, token_type_ids=second)
 
 
 def _additive_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return (B, 1, 1, T): 0 on tokens, the lowest number on padding, which no softmax sees."""
+    """Return a mask (B, 1, 1, T) to add to scores: 0 on tokens, the lowest number on padding."""
     mask = torch.zeros(segments.shape, dtype=dtype, device=segments.device)
     mask.masked_fill_(segments == PADDING, torch.finfo(dtype).min)
     return mask[:, None, None, :]
 
 
 def no_layers(architecture: str) -> EncoderPart:
-    """Return an empty part, which gives back its inputs: what lies above a frozen encoder."""
+    """Return an empty part, which returns its inputs: the upper part of a fully frozen encoder."""
     return EncoderPart(None, [], token_types=architecture == "bert")
 
 
@@ -85,12 +86,14 @@ def load_encoder(
     With ``depth`` 0 the lower part is empty and the embeddings are in the upper one.
 
     Args:
-        folder: A folder that ``read_encoder_info`` accepts.
-        depth: Layers in the lower part, from 0 to all.
-        attention: ``eager`` trains faster on a CPU for short pairs, ``sdpa`` infers faster.
+        folder: Folder with the three files that ``read_encoder_info`` needs.
+        depth: Number of layers in the lower part, from 0 to all.
+        attention: Implementation of attention: ``eager`` trains short pairs faster on a CPU,
+            ``sdpa`` predicts faster.
 
     Raises:
-        EncoderError: If the files do not hold all weights of the architecture.
+        EncoderError: If a file is missing or broken, the architecture is not supported, or a
+            weight of the architecture is missing.
     """
     info = read_encoder_info(folder)
     model = _load_model(folder, attention, pooled=info.architecture == "bert")
@@ -108,12 +111,12 @@ def load_encoder(
 
 def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
     """Return the encoder in float32 and eval mode, without BERT's unused pooling layer."""
-    # takes seconds to import, and a trial of a head alone needs none of it
+    # this import takes seconds, and a trial of a head on cached states does not need it
     from transformers import AutoModel
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     disable_progress_bar()
-    set_verbosity_error()  # it tells of a head that is not needed; missing weights are told below
+    set_verbosity_error()  # it warns of unused weights of a head; missing ones are an error below
     options = {"add_pooling_layer": False} if pooled else {}
     try:
         model, report = AutoModel.from_pretrained(

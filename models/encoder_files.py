@@ -1,4 +1,4 @@
-"""What an encoder's folder holds, read without torch: architecture, sizes, fingerprint."""
+"""Architecture, sizes and fingerprint of the encoder in a folder, read without torch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,23 @@ ARCHITECTURES = ("bert", "distilbert")
 
 
 class EncoderError(ValueError):
-    """A folder from which no encoder can be loaded; the message says what is missing."""
+    """No encoder can be loaded from a folder; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderInfo:
-    """The sizes that plans, heads and caches need; ``fingerprint`` changes with any file."""
+    """Architecture and sizes of an encoder, as plans, heads and caches need them.
+
+    Attributes:
+        folder: Folder with its files.
+        architecture: Name of the architecture, one of ``ARCHITECTURES``.
+        layers: Number of transformer layers.
+        width: Width D of the states.
+        inner_width: Width of the feed-forward layers' hidden states.
+        max_tokens: Largest number of tokens in a sequence, with special tokens.
+        vocabulary: Number of word pieces.
+        fingerprint: Hash of the three files, 16 hexadecimal digits.
+    """
 
     folder: Path
     architecture: str
@@ -32,12 +43,12 @@ class EncoderInfo:
 
     @property
     def layer_parameters(self) -> int:
-        """Return the weights in the matrices of one layer: attention (4 D²), feed-forward."""
+        """Return the number of weights in one layer's matrices: attention and feed-forward."""
         return 4 * self.width**2 + 2 * self.width * self.inner_width
 
 
 def read_encoder_info(folder: Path) -> EncoderInfo:
-    """Return the sizes of the encoder in ``folder``.
+    """Return architecture, sizes and fingerprint of the encoder in ``folder``.
 
     Raises:
         EncoderError: If a file is missing or broken, or the architecture is not supported.
@@ -46,7 +57,8 @@ def read_encoder_info(folder: Path) -> EncoderInfo:
     if missing:
         raise EncoderError(
             f"{folder}: no encoder here, {', '.join(missing)} missing; an encoder folder has "
-            f"{', '.join(FILES)}, as save_pretrained() of a model and of its fast tokenizer write"
+            f"{', '.join(FILES)}, as written by save_pretrained() of a model and of its fast "
+            "tokenizer"
         )
     config = _read_config(folder / CONFIG)
     architecture = config.get("model_type")
@@ -90,7 +102,7 @@ def _sizes(config: dict[str, Any], path: Path) -> dict[str, int]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return a hash of the three files' content; 265 MB take about 0.2 seconds."""
+    """Return a hash of the three files' content, which takes about 0.2 seconds for 265 MB."""
     digest = hashlib.sha256()
     for name in FILES:
         with (folder / name).open("rb") as file:
@@ -99,13 +111,17 @@ def _fingerprint(folder: Path) -> str:
 
 
 def frozen_layers(freezing: str | int, layers: int) -> int:
-    """Return how many lower layers ``freezing`` keeps frozen, of ``layers``.
+    """Return the number of lower layers that ``freezing`` keeps frozen.
 
-    ``some`` is two thirds, rounded to the nearest whole number but leaving at least one layer
-    on either side. 0 trains the embeddings too: they freeze with the first layer.
+    ``some`` is two thirds, rounded to the nearest whole number, with at least one layer frozen and
+    one trained. With 0 the embeddings are trained too; otherwise they are frozen.
+
+    Args:
+        freezing: Mode ``all``, ``some`` or ``none``, or a number of layers.
+        layers: Number of layers of the encoder.
 
     Raises:
-        EncoderError: If ``freezing`` asks for more layers than there are, or for some of one.
+        EncoderError: If ``freezing`` is more than ``layers``, or ``some`` of a single layer.
     """
     if freezing == "some":
         if layers < 2:

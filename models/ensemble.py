@@ -1,6 +1,6 @@
-"""The files of an ensemble: classifiers of one encoder, told apart by their seeds.
+"""Files of an ensemble: classifiers of one encoder that differ by their seeds.
 
-A folder with ``ensemble.json``, the encoder once, and a folder for each classifier.
+They are a folder with ``ensemble.json``, the encoder once, and a folder for each classifier.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Saved:
-    """Where the parts of a model lie, and the probability from which it says paraphrase."""
+    """The folders of a saved model's parts, and its threshold.
+
+    ``members`` are the classifiers' folders. A pair whose probability is at least ``threshold``
+    counts as a paraphrase.
+    """
 
     members: list[Path]
     encoder: Path
@@ -28,13 +32,16 @@ class Saved:
 
 
 def write_ensemble(folder: Path, members: Sequence[Path], encoder: Path, threshold: float) -> None:
-    """Write an ensemble into ``folder``, which is made: weights as safetensors alone.
+    """Write an ensemble into a new folder, with the weights as safetensors only.
 
     Args:
-        folder: Gets the files.
-        members: Folders of saved classifiers, of the same encoder.
-        encoder: Its folder.
-        threshold: Chosen on validation, for the mean of the members' probabilities.
+        folder: Folder of the ensemble; made if absent.
+        members: Folders of saved classifiers of the same encoder.
+        encoder: Folder of that encoder.
+        threshold: Threshold for the mean of the members' probabilities, chosen on validation.
+
+    Raises:
+        FileExistsError: If the folder holds an ensemble already.
     """
     for number, member in enumerate(members, 1):
         own = folder / f"member-{number}"
@@ -49,7 +56,7 @@ def write_ensemble(folder: Path, members: Sequence[Path], encoder: Path, thresho
 
 
 def find_saved(folder: Path) -> Saved:
-    """Return what is saved in a folder: an ensemble, at or below it, or one classifier.
+    """Return the model saved in a folder: one classifier, or an ensemble in or below it.
 
     Raises:
         CheckpointError: If there is neither, or it cannot be read.
@@ -66,8 +73,10 @@ def find_saved(folder: Path) -> Saved:
     try:
         content = json.loads(found[0].read_bytes())
         count, threshold = int(content["members"]), float(content["threshold"])
+        if count < 1:
+            raise ValueError(f"members: must be at least 1, got {count}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{found[0]}: cannot be read: {error}") from error
-    place = found[0].parent
-    members = [place / f"member-{number}" for number in range(1, count + 1)]
-    return Saved(members=members, encoder=place / "encoder", threshold=threshold)
+    ensemble = found[0].parent
+    members = [ensemble / f"member-{number}" for number in range(1, count + 1)]
+    return Saved(members=members, encoder=ensemble / "encoder", threshold=threshold)

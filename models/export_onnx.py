@@ -1,6 +1,7 @@
-"""A saved model as ONNX: python -m models.export_onnx --model FOLDER --output FILE.onnx.
+"""Export of a saved model to ONNX: python -m models.export_onnx --model FOLDER --output FILE.onnx.
 
-Token ids and kinds of position in, probabilities out. Needs the extra ``onnx``.
+Inputs are token ids and kinds of position, the output is probabilities. The extra ``onnx`` must be
+installed.
 
 Shapes: B pairs in the batch, T tokens of its longest row, F overlap features.
 """
@@ -26,10 +27,10 @@ from models.segments import FIRST, SECOND, SPECIAL
 
 
 class Probability(nn.Module):
-    """All of a predictor behind its word pieces, in float32.
+    """A predictor's layers in float32, from token ids to probabilities.
 
     Args:
-        predictor: Its layers are used, and not copied.
+        predictor: Predictor whose layers are used, not copied.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -43,7 +44,7 @@ class Probability(nn.Module):
         Args:
             tokens: Token ids, int (B, T).
             segments: Kinds of position from ``models.segments``, int (B, T).
-            features: Of each pair, float (B, F), if a member has a branch.
+            features: Overlap features of each pair, float (B, F); unused without a branch.
         """
         states = tokens if self.lower is None else self.lower(tokens, segments)
         found = []
@@ -59,14 +60,19 @@ class Probability(nn.Module):
 def export(predictor: Predictor, path: Path) -> None:
     """Write the model as ONNX, for batches of any size and length.
 
-    The order of a pair is the caller's: who wants the mean of both asks twice.
+    The exported model scores a pair in the given order of its texts; for the mean of both orders,
+    run it on both. The log level of ``torch.onnx`` is set to errors.
+
+    Args:
+        predictor: Saved model.
+        path: File to write.
 
     Raises:
-        CheckpointError: If a head reads packed sequences, which ONNX has not.
+        CheckpointError: If a head reads packed sequences, which ONNX does not support.
     """
     if any(isinstance(member.head, BiLstmAttentionHead) for member in predictor.members):
-        raise CheckpointError("head: must not be bilstm_attention, whose packing ONNX has not")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of packages that are not needed
+        raise CheckpointError("head: must not be bilstm_attention: ONNX has no packed sequences")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of unneeded packages
     model = Probability(predictor).eval()
     kinds = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL]
     segments = torch.tensor([kinds] * 3)
@@ -84,22 +90,22 @@ def export(predictor: Predictor, path: Path) -> None:
             output_names=["probability"], dynamic_shapes=tuple(shapes),
         )  # fmt: skip
     if program is None:
-        raise CheckpointError("torch.onnx gave no program")
+        raise CheckpointError("torch.onnx.export returned no program")
     program.save(path)
 
 
 def main() -> int:
-    """Return 0 if the file was written, 2 if not."""
+    """Write the file of the command line; return 0 if it was written, 2 if not."""
     parser = argparse.ArgumentParser(
         prog="python -m models.export_onnx", description="Write a saved model as ONNX."
     )
     parser.add_argument("--model", type=Path, required=True, help="folder of a saved model")
-    parser.add_argument("--output", type=Path, required=True, help="the file to write")
+    parser.add_argument("--output", type=Path, required=True, help="ONNX file to write")
     args = parser.parse_args()
     try:
         export(Predictor(args.model), args.output)
     except ModuleNotFoundError as error:
-        text = f"{error.name} is missing: pip install -e '.[onnx]'"
+        text = f"the package {error.name} is missing: pip install -e '.[onnx]'"
         print(f"export_onnx.py: error: {text}", file=sys.stderr)
         return 2
     except (CheckpointError, EncoderError, OSError) as error:

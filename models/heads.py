@@ -1,7 +1,7 @@
 """Heads: from the token states of a sentence pair to class logits.
 
 Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, W width of the
-first projection, C classes.
+first projection, C classes, F overlap features.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from models.dropout import Dropout
 from models.segments import FIRST, PADDING, SECOND
 
-_SHARPNESS = 10.0  # a plain dot product over the root of W costs 2 points of AUC on PARADE
+# factor of the cosines; dot products divided by the root of W lose 2 points of AUC on PARADE
+_SHARPNESS = 10.0
 
 
 class CrossAttentionHead(nn.Module):
@@ -21,12 +22,13 @@ class CrossAttentionHead(nn.Module):
 
     Decomposable attention (Parikh et al., 2016) with the comparison [a; b; |a-b|; a*b] and the
     mean and max pooling of ESIM (Chen et al., 2017). Swapping the definitions' roles changes
-    nothing: both share all weights, and only their sum and absolute difference go on. Attention
-    scores are cosines times 10: sharp enough to find a word's match, whatever the encoder's scale.
+    nothing: both share all weights, and only their sum and absolute difference are classified.
+    Attention scores are cosines times 10: sharp enough to find a word's match, whatever the scale
+    of the encoder's states.
 
     Args:
         width: Encoder width D.
-        head_width: Width W of the projection that comes before everything else.
+        head_width: Width W of the first projection.
         num_classes: Number of classes C.
         dropout: Chance of dropping a feature while training, in [0, 1).
     """
@@ -51,9 +53,9 @@ class CrossAttentionHead(nn.Module):
         return self.classify(self.dropout(self.combine(self.dropout(both)).relu()))
 
     def attend(self, states: Tensor, segments: Tensor) -> Tensor:
-        """Return weights (B, T, T): row i sums to 1 over the other definition's tokens.
+        """Return attention weights (B, T, T): row i sums to 1 over the other definition's tokens.
 
-        Rows of special tokens and padding are all zero.
+        Rows of special tokens and padding are all zero. Arguments are those of ``forward``.
         """
         return self._weights(self._project(states), segments)
 
@@ -136,7 +138,7 @@ class BiLstmAttentionHead(nn.Module):
 
 
 class MeanPoolingHead(nn.Module):
-    """Average all tokens and classify: the control without attention.
+    """Average all tokens and classify: the baseline without attention.
 
     Args:
         width: Encoder width D.
@@ -157,32 +159,12 @@ class MeanPoolingHead(nn.Module):
         return self.classify(self.dropout(masked_mean(projected, segments != PADDING)))
 
 
-def pooling_weights(scores: Tensor, segments: Tensor) -> Tensor:
-    """Return the softmax (B, T) of scores (B, T, 1) over all tokens but padding."""
-    lowest = torch.finfo(scores.dtype).min
-    return scores.squeeze(-1).masked_fill(segments == PADDING, lowest).softmax(dim=-1)
-
-
-def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean (B, W) of states (B, T, W) where the bool mask (B, T) is true."""
-    weights = mask.to(states.dtype)
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return torch.einsum("bt,btw->bw", weights, states)
-
-
-def mean_and_max(states: Tensor, mask: Tensor) -> Tensor:
-    """Return mean and maximum (B, 2W) of states (B, T, W) where the mask (B, T) is true."""
-    lowest = torch.finfo(states.dtype).min
-    largest = states.masked_fill(~mask[:, :, None], lowest).amax(dim=1)
-    return torch.cat([masked_mean(states, mask), largest], dim=-1)
-
-
 class FeatureBranch(nn.Module):
-    """Classify from given features of the pair; its logits are added to those of a head.
+    """Classify from overlap features of the pair; the logits are added to those of a head.
 
     Args:
-        mean: Of each feature over the training split, (F,).
-        scale: Standard deviation of each feature there, (F,); a constant feature's is taken as 1.
+        mean: Mean of each feature over the training split, (F,).
+        scale: Standard deviation of each feature there, (F,); 0 is replaced by 1.
         head_width: Width W of the hidden layer.
         num_classes: Number of classes C.
         dropout: Chance of dropping a hidden feature while training, in [0, 1).
@@ -202,7 +184,7 @@ class FeatureBranch(nn.Module):
         self.classify = nn.Linear(head_width, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return logits (B, C) for features (B, F) as they were computed, not standardised."""
+        """Return logits (B, C) for features (B, F), which are standardised here."""
         standard = (features - self.mean) / self.scale
         return self.classify(self.dropout(self.hide(standard).relu()))
 
@@ -218,7 +200,14 @@ HEADS = {
 def build_head(
     name: str, *, width: int, head_width: int = 128, num_classes: int = 2, dropout: float = 0.1
 ) -> nn.Module:
-    """Build the head called ``name``.
+    """Return a head with random weights from torch's generator.
+
+    Args:
+        name: Key in ``HEADS``.
+        width: Encoder width D.
+        head_width: Width W of the first projection.
+        num_classes: Number of classes C.
+        dropout: Chance of dropping a feature while training, in [0, 1).
 
     Raises:
         ValueError: If no head has that name; the message lists those that exist.
@@ -226,3 +215,23 @@ def build_head(
     if name not in HEADS:
         raise ValueError(f"unknown head {name!r}; choose one of {', '.join(sorted(HEADS))}")
     return HEADS[name](width, head_width, num_classes, dropout)
+
+
+def pooling_weights(scores: Tensor, segments: Tensor) -> Tensor:
+    """Return the softmax (B, T) of scores (B, T, 1) over all tokens but padding."""
+    lowest = torch.finfo(scores.dtype).min
+    return scores.squeeze(-1).masked_fill(segments == PADDING, lowest).softmax(dim=-1)
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean (B, W) of states (B, T, W) where the bool mask (B, T) is true."""
+    weights = mask.to(states.dtype)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("bt,btw->bw", weights, states)
+
+
+def mean_and_max(states: Tensor, mask: Tensor) -> Tensor:
+    """Return mean and maximum (B, 2W) of states (B, T, W) where the mask (B, T) is true."""
+    lowest = torch.finfo(states.dtype).min
+    largest = states.masked_fill(~mask[:, :, None], lowest).amax(dim=1)
+    return torch.cat([masked_mean(states, mask), largest], dim=-1)

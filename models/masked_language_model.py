@@ -1,6 +1,6 @@
-"""A DistilBERT encoder under the head that guesses masked word pieces: build, load, train, save.
+"""The model for masked-language-model training: DistilBERT with its head, loss and files.
 
-Shapes: B sequences in the batch, T tokens per sequence, M masked positions among all of them,
+Shapes: B sequences in the batch, T tokens per sequence, M masked positions in the whole batch,
 D encoder width, V word pieces of the vocabulary.
 """
 
@@ -19,21 +19,20 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from measures.passwords import first_line
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
 
-_ROWS = 128  # masked positions go through the head in multiples of this
-# sinusoids of positions: radians a token of the slowest (the fastest has 1), and their height,
-# which makes them twice as long as the embeddings of words
-_SLOWEST, _POSITION_SCALE = 0.01, 0.04 * 2**0.5
-_HEAD = ("vocab_transform", "vocab_layer_norm", "vocab_projector")  # what comes after the encoder
+_ROWS = 128  # the head computes a multiple of this number of positions
+_SLOWEST = 0.01  # radians per token of the slowest position sinusoid; the fastest has 1
+_POSITION_SCALE = 0.04 * 2**0.5  # amplitude: twice the norm of the initial word embeddings
+_HEAD = ("vocab_transform", "vocab_layer_norm", "vocab_projector")  # modules after the encoder
 
 
 class MaskedLanguageModel(nn.Module):
-    """An encoder whose states at masked positions, and there alone, become logits.
+    """An encoder with a head that computes logits at the masked positions only.
 
-    Sequences have no padding, so that no mask is needed; dropout is off (use ``eval`` mode), as
-    a small encoder on this much text underfits.
+    Sequences have no padding, so no attention mask is needed. Train it in ``eval`` mode, without
+    dropout: a small encoder underfits this much text.
 
     Args:
-        inner: The encoder with its head; input and output embeddings are one matrix.
+        inner: DistilBERT with its head; input and output embeddings are one matrix.
     """
 
     def __init__(self, inner: DistilBertForMaskedLM) -> None:
@@ -44,16 +43,16 @@ class MaskedLanguageModel(nn.Module):
         """Return logits of the word pieces at the chosen positions, (M, V).
 
         Args:
-            tokens: Ids after masking, int (B, T).
-            starts: Position of each sequence's first token, int (B,): all positions get trained
-                though sequences are shorter than the encoder takes.
-            chosen: True at M positions, bool (B, T).
+            tokens: Token ids after masking, int (B, T).
+            starts: Position of each sequence's first token, int (B,): sequences are shorter than
+                the encoder allows, and with different starts all positions are trained.
+            chosen: Mask that is true at M positions, bool (B, T).
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
         positions = chosen.flatten().nonzero().squeeze(-1)  # (M,)
         count = len(positions)
-        # products are prepared, and kept, for each number of rows: a few numbers are enough
+        # torch keeps what it prepares for each number of rows: use few different numbers
         positions = nn.functional.pad(positions, (0, -count % _ROWS))
         masked = self.inner.vocab_transform(states.flatten(0, 1)[positions])  # (M + padding, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
@@ -61,23 +60,23 @@ class MaskedLanguageModel(nn.Module):
 
 
 class _SummedLoss(torch.autograd.Function):
-    """Cross-entropy whose gradient is made in the forward pass, in place of the logits' copy.
+    """Cross-entropy that computes its gradient in the forward pass, in the memory of the logits.
 
-    A vocabulary's worth of numbers a position is most of what the head reads and writes: this
-    goes over them once where softmax, its loss and their gradients go over them five times.
+    The V logits of each position are most of the data that the head reads and writes: this passes
+    over them once, while softmax, its loss and their gradients pass over them five times.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:  # noqa: ANN401 - torch's
-        """Return the loss in nats, summed; keep its gradient by the logits (M, V)."""
+        """Return the summed loss in nats; keep its gradient with respect to the logits (M, V)."""
         work = logits.float()
         rows = torch.arange(len(targets), device=targets.device)
-        aimed = work[rows, targets]
+        target_logits = work[rows, targets]  # (M,)
         normaliser = work.logsumexp(dim=-1)  # (M,)
         gradient = work.sub_(normaliser[:, None]).exp_()
         gradient[rows, targets] -= 1
         ctx.save_for_backward(gradient.to(logits.dtype))
-        return (normaliser - aimed).sum()
+        return (normaliser - target_logits).sum()
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - torch's
@@ -89,8 +88,8 @@ def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the cross-entropy in nats, summed over the M positions.
 
     Args:
-        logits: (M, V); overwritten if they are float32.
-        targets: Ids of the word pieces that were there, int (M,).
+        logits: Logits of the word pieces, float (M, V); overwritten if they are float32.
+        targets: Ids of the word pieces before masking, int (M,).
     """
     return _SummedLoss.apply(logits, targets)
 
@@ -98,16 +97,16 @@ def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:
 def build_model(
     vocabulary: int, shape: dict[str, int], seed: int, *, near: bool = True
 ) -> MaskedLanguageModel:
-    """Return a model with random weights, the same for a seed.
+    """Seed torch's generator and return a model with random weights, the same for each seed.
 
     Args:
-        vocabulary: V.
-        shape: ``layers``, ``width``, ``heads``, ``inner_width`` and ``positions``.
-        seed: Of the weights.
-        near: Whether attention begins with a preference for near tokens, which it would spend
-            its first thousands of steps on: positions are sinusoids (Vaswani et al., 2017), whose
-            products fall with distance, and keys have the weights of queries (after Trockman and
-            Kolter, 2023: mimetic initialization), so that like finds like.
+        vocabulary: Number of word pieces V.
+        shape: Sizes ``layers``, ``width``, ``heads``, ``inner_width`` and ``positions``.
+        seed: Seed of the weights.
+        near: Whether attention prefers near tokens from the start, instead of learning it in
+            thousands of steps: positions are sinusoids (Vaswani et al., 2017), whose dot products
+            fall with distance, and keys start with the weights of queries (similar to mimetic
+            initialization, Trockman and Kolter, 2023), so that similar tokens match.
     """
     torch.manual_seed(seed)
     config = DistilBertConfig(
@@ -146,22 +145,26 @@ def _prefer_near(model: MaskedLanguageModel) -> None:
 
 
 def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
-    """Return the model in ``folder`` in float32, and whether its head had to be drawn anew.
+    """Return the model in ``folder`` in float32, and whether its head has new random weights.
+
+    Torch's generator is seeded.
 
     Args:
-        folder: Of a DistilBERT encoder; many are published without the head.
-        seed: Of the head's weights if there are none.
+        folder: Folder of a DistilBERT encoder; many are published without the head.
+        seed: Seed of the head's weights if the folder has none.
 
     Raises:
-        EncoderError: If it is of another architecture, or weights of the encoder are missing.
+        EncoderError: If the architecture is not DistilBERT, or the encoder cannot be loaded or
+            lacks weights.
     """
     info = read_encoder_info(folder)
     if info.architecture != "distilbert":
         raise EncoderError(
-            f"{folder}: must be a distilbert, which this trains, got a {info.architecture}"
+            f"{folder}: must be a distilbert, which is what pretraining trains, got a "
+            f"{info.architecture}"
         )
     disable_progress_bar()
-    set_verbosity_error()  # a missing head is told by the caller
+    set_verbosity_error()  # the caller reports a missing head
     torch.manual_seed(seed)
     try:
         inner, report = DistilBertForMaskedLM.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues] - two with output_loading_info
@@ -177,17 +180,22 @@ def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
             f"{folder}: the encoder cannot be loaded: {first_line(error)}"
         ) from error
     absent = sorted(report["missing_keys"])
+    _require_encoder_weights(folder, absent)
+    return MaskedLanguageModel(inner).eval(), bool(absent)
+
+
+def _require_encoder_weights(folder: Path, absent: list[str]) -> None:
+    """Raise an ``EncoderError`` if a missing weight is not one of the head."""
     of_encoder = [name for name in absent if not name.startswith(_HEAD)]
     if of_encoder:
         raise EncoderError(
             f"{folder}/model.safetensors: {len(of_encoder)} weights missing, the first is "
             f"{of_encoder[0]}"
         )
-    return MaskedLanguageModel(inner).eval(), bool(absent)
 
 
 def save_model(folder: Path, model: MaskedLanguageModel) -> None:
-    """Write config and weights into ``folder``, in float16: the head too, to go on from there."""
+    """Write config and weights, with the head, into ``folder`` in float16; training can resume."""
     disable_progress_bar()
     deepcopy(model.inner).half().save_pretrained(folder)
-    (folder / WEIGHTS).chmod(0o644)  # the library leaves it to its owner alone
+    (folder / WEIGHTS).chmod(0o644)  # the library lets only the owner read it

@@ -1,4 +1,4 @@
-"""How this machine computes: on which device, with how many threads, in which precision."""
+"""The device, the precision and the number of threads to compute with on this machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 
 
 def choose_precision(wanted: str) -> str:
-    """Return ``bfloat16`` or ``float32``; ``auto`` asks whether the machine multiplies bfloat16.
+    """Return ``bfloat16`` or ``float32``: as wanted, or for ``auto`` what suits this machine.
 
-    Without such instructions a CPU emulates them and is slower than in float32.
+    That is bfloat16 if it has instructions for it: a CPU without them is slower than in float32.
     """
     if wanted != "auto":
         return wanted
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # torch has no public name for these two questions
+    else:  # torch has no public functions for these two checks
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bfloat16" if native else "float32"
 
@@ -29,7 +29,10 @@ def choose_device() -> torch.device:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Compute with one thread, as a trial does: the order of additions stays the same."""
+    """Set torch to one thread, as in a trial, so that sums are added up in the same order.
+
+    The number of threads is restored at the end.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

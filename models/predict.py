@@ -1,4 +1,4 @@
-"""Do two texts say the same? python -m models.predict "text one" "text two" [--model MODEL]."""
+"""Predict whether two texts say the same: python -m models.predict "one" "two" [--model MODEL]."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"
 
 
 def main() -> int:
-    """Return 0 if there is an answer, 2 if there is no model or no pair."""
+    """Answer for the texts or the file; return 0, or 2 if the model or a pair cannot be used."""
     parser = build_parser()
     args = parser.parse_args()
     if (args.file is None) != (len(args.texts) == 2) or len(args.texts) not in (0, 2):
@@ -27,7 +27,7 @@ def main() -> int:
         parser.error("--file and --output belong together")
     from models.checkpoint import CheckpointError
     from models.encoder_files import EncoderError
-    from models.predictor import PairError, Predictor  # torch takes seconds
+    from models.predictor import PairError, Predictor  # imports torch, which takes seconds
 
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -45,15 +45,16 @@ def main() -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.predict", description="Say whether two texts say the same."
+        prog="python -m models.predict", description="Predict whether two texts say the same."
     )
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="two of them")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="the two texts to compare")
     text = "a folder of a saved model, or its name in MLflow, as models:/bonus_f1@champion"
     parser.add_argument("--model", help=f"{text}; default: the newest champion of the store")
     parser.add_argument("--tracking-uri", default=f"sqlite:///{_ROOT / 'mlflow.db'}")
     text = "pairs as .csv, .tsv or .parquet with the columns first and second"
     parser.add_argument("--file", type=Path, help=text)
-    parser.add_argument("--output", type=Path, help="gets the pairs with their probabilities")
+    text = "CSV file to write: the pairs with their probabilities"
+    parser.add_argument("--output", type=Path, help=text)
     return parser
 
 
@@ -72,10 +73,10 @@ def _answer(predictor: Predictor, first: str, second: str) -> None:
     from models.attended_words import attended_words
 
     probability = float(predictor.predict([first], [second])[0])
-    says = "say the same" if probability >= predictor.threshold else "do not say the same"
+    decision = "say the same" if probability >= predictor.threshold else "do not say the same"
     console = Console(highlight=False)
     console.print(
-        f"They {says}: probability {probability:.3f}, threshold {predictor.threshold:.3f}"
+        f"They {decision}: probability {probability:.3f}, threshold {predictor.threshold:.3f}"
     )
     attended = predictor.attend(first, second)
     if attended is None:
@@ -87,23 +88,25 @@ def _answer(predictor: Predictor, first: str, second: str) -> None:
 
 
 def _answer_file(predictor: Predictor, path: Path, output: Path) -> None:
-    """Write the file's columns, and a probability and a decision a row.
+    """Write a CSV file: the columns of ``path``, and each row's probability and decision.
 
     Raises:
-        OSError: If the file cannot be read as what its name says, or lacks a column.
+        OSError: If ``path`` has no known suffix, cannot be read, or lacks a column.
+        PairError: If a text is empty, or longer than the encoder takes.
     """
     import pandas as pd
     from rich.progress import Progress
 
     if path.suffix not in _READERS:
-        raise OSError(f"{path}: must be named {', '.join(_READERS)}, got {path.suffix!r}")
+        raise OSError(f"{path}: must end in {', '.join(_READERS)}, got {path.suffix!r}")
     try:
         frame = getattr(pd, _READERS[path.suffix])(path)
     except (ValueError, OSError) as error:
         raise OSError(f"{path}: cannot be read: {first_line(error)}") from error
     absent = [name for name in ("first", "second") if name not in frame]
     if absent:
-        raise OSError(f"{path}: no column {', '.join(absent)}, got {', '.join(frame.columns)}")
+        columns = ", ".join(map(str, frame.columns))
+        raise OSError(f"{path}: no column {', '.join(absent)}, got {columns}")
     firsts, seconds = (list(frame[name].fillna("").astype(str)) for name in ("first", "second"))
     with Progress(transient=True) as bars:
         task = bars.add_task("rows", total=None)

@@ -1,6 +1,6 @@
-"""From two texts to the probability that they say the same, by one classifier or several.
+"""The predictor: from two texts to the probability that they say the same, by one or more models.
 
-Shapes: N pairs, B rows in a batch, T tokens of its longest row, D encoder width, M members.
+Shapes: N pairs, B rows in a batch, T tokens of its longest row, F overlap features, M members.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from models.ensemble import find_saved
 from models.precision import choose_device
 from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
 
-_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as where the frozen layers run for a search
-_SAME = ("encoder", "precision")  # in the cards of all members
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
+_SAME = ("encoder", "precision")  # keys with equal values in the cards of all members
 
 
 class PairError(ValueError):
-    """A pair that is no input; the message says which, the rule and what was got."""
+    """A pair that the model cannot take; the message has its number, the rule and the value."""
 
 
 class Predictor:
-    """Gives the mean of its members' probabilities, as their scores were computed.
+    """Predicts by the mean of its members' probabilities, computed as their scores were.
 
-    Frozen layers, ``lower``, run once for all members; None if there are none.
+    ``lower`` is the frozen layers, which run once for all members; None if there are none. A pair
+    whose probability is at least ``threshold`` counts as a paraphrase.
 
     Args:
-        folder: Of an ensemble, or of one saved classifier.
+        folder: Folder of an ensemble, or of one saved classifier.
 
     Raises:
-        CheckpointError, EncoderError: If it cannot be loaded, or its members do not belong
-            together.
+        CheckpointError, EncoderError: If the model cannot be loaded, or its members were not
+            trained on the same encoder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +64,7 @@ class Predictor:
 
     @property
     def members(self) -> list[Classifier]:
-        """Return the classifiers; they take the states of the frozen layers, if there are any."""
+        """Return the classifiers; their inputs are the states of ``lower`` if there is one."""
         return self._members
 
     def predict(
@@ -75,9 +76,9 @@ class Predictor:
         """Return the probability that the texts of each pair say the same, float64 (N,).
 
         Args:
-            firsts: Texts as a user has them.
-            seconds: One for each of them.
-            advance: Called with the number of rows that became ready.
+            firsts: N texts, not cleaned.
+            seconds: N texts, one for each of ``firsts``.
+            advance: Called with the number of rows that are ready since its last call.
 
         Raises:
             PairError: If a text is empty, or longer than the encoder takes.
@@ -99,13 +100,17 @@ class Predictor:
     def prepare(
         self, firsts: Sequence[str], seconds: Sequence[str]
     ) -> tuple[TokenTable, np.ndarray | None]:
-        """Return the token rows of pairs, and the features (N, F) that a branch takes, if any.
+        """Return the token table of the pairs, and their overlap features (N, F) or None.
+
+        Features are computed only if a member has a branch for them.
 
         Raises:
             PairError: If a text is empty, or longer than the encoder takes.
         """
         data = self.card["data"]
-        cleaned = [[clean(t, data["cleaning"]) for t in texts] for texts in (firsts, seconds)]
+        cleaned = [
+            [clean(text, data["cleaning"]) for text in texts] for texts in (firsts, seconds)
+        ]
         ids = [encode_texts(self._tokenizer, texts) for texts in cleaned]
         for number, sides in enumerate(zip(*ids, strict=True), 1):
             self._check(number, sides)
@@ -124,7 +129,7 @@ class Predictor:
             if not 1 <= len(ids) <= limit:
                 raise PairError(
                     f"pair {number}: the {side} definition must have from 1 to {limit} word "
-                    f"pieces, which is what the encoder takes, got {len(ids)}"
+                    f"pieces, the most that the encoder takes, got {len(ids)}"
                 )
 
     @torch.no_grad()
@@ -142,10 +147,10 @@ class Predictor:
 
     @torch.no_grad()
     def attend(self, first: str, second: str) -> tuple[list[str], np.ndarray, np.ndarray] | None:
-        """Return word pieces (T,), their kinds of position (T,), and the head's weights.
+        """Return T word pieces, their kinds of position (T,), and the head's attention weights.
 
-        The weights are the mean over the members, (T,) for a head that pools, or (T, T) for one
-        that aligns. None if the head does not attend.
+        The weights are the mean over the members: (T,) for a head that pools, (T, T) for one that
+        aligns. Return None if a head does not attend.
 
         Raises:
             PairError: If a text is empty, or longer than the encoder takes.

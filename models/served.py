@@ -1,4 +1,4 @@
-"""The model as MLflow serves it, and as it is had from MLflow; no other file here knows MLflow."""
+"""The model that MLflow serves, and its download from MLflow, which no other file here imports."""
 
 from __future__ import annotations
 
@@ -13,29 +13,36 @@ if TYPE_CHECKING:
 
     from models.predictor import Predictor
 
-os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
+os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # no usage data is sent
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 wait minutes for no server
+# with 7 retries, the default, MLflow waits minutes for a server that does not answer
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 ALIAS = "champion"
 
 
 class ModelError(OSError):
-    """A model that cannot be had from MLflow; the message names it and the way out."""
+    """A model is unavailable in MLflow; the message names it and the reason."""
 
 
 class Served:
-    """What MLflow calls: a table of pairs in, a table of probabilities out."""
+    """The model that MLflow calls: from a table of pairs to a table of probabilities.
+
+    Args:
+        predictor: Predictor that computes the probabilities.
+    """
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - pandas is had where MLflow is
-        """Return a row a pair: ``probability``, and whether it reaches the threshold.
+    def predict(
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return one row for each pair: ``probability``, and the decision ``paraphrase``.
 
         Args:
-            model_input: With the columns ``first`` and ``second``.
-            params: Not used; MLflow gives them.
+            model_input: Pairs in the columns ``first`` and ``second``.
+            params: Parameters that MLflow passes; not used.
 
         Raises:
             MlflowException: If a text is empty or too long; the server answers 400.
@@ -56,25 +63,27 @@ class Served:
 
 
 def _load_pyfunc(path: str) -> Served:
-    """Return the model in a folder; MLflow looks for a function of this name."""
+    """Return the model in a folder; MLflow calls a function of this name."""
     from models.predictor import Predictor
 
     return Served(Predictor(Path(path)))
 
 
 def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
-    """Bring a model from MLflow into a folder, and return where it lies.
+    """Download a model from MLflow into a folder, and return the path of its files.
+
+    MLflow's tracking URI is set to the store.
 
     Args:
-        uri: As ``models:/NAME@champion`` or ``runs:/ID/served``; None for the newest champion.
+        uri: Name, ``models:/NAME@champion`` or ``runs:/ID/served``; None for the newest champion.
         store: MLflow tracking URI.
-        folder: Gets the files.
+        folder: Folder for the files.
 
     Raises:
         ModelError: If there is no such model, or the store cannot be used.
     """
     file = store.removeprefix("sqlite:///")
-    if file != store and not Path(file).is_file():  # MLflow would make an empty one
+    if file != store and not Path(file).is_file():  # MLflow would create an empty one
         raise ModelError(f"{file}: no such MLflow store; --tracking-uri names another")
     from mlflow import set_tracking_uri
     from mlflow.artifacts import download_artifacts
@@ -103,8 +112,8 @@ def _newest_champion() -> str:
     ]
     if not found:
         raise ModelError(
-            "model: the MLflow store has no champion: make search finds one, or --model names a "
-            "folder with a saved classifier"
+            "model: the MLflow store has no champion: run make search, or name the folder of a "
+            "saved model with --model"
         )
     newest = max(found, key=lambda version: version.creation_timestamp)
     return f"models:/{newest.name}/{newest.version}"

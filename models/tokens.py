@@ -1,4 +1,4 @@
-"""From cleaned text to flat token arrays with offsets: no padding is stored anywhere."""
+"""Token sequences of pairs as flat arrays without padding, and their making from cleaned text."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from models.segments import FIRST, SECOND, SPECIAL
 class TokenTable:
     """The token sequences of a split, one after another.
 
-    Row r is ``tokens[offsets[r] : offsets[r + 1]]``; ``segments`` holds the kinds of position
-    from ``models.segments``. Rows 0 to ``pairs`` are [CLS] first [SEP] second [SEP]; if there are
-    twice as many, the others are the same pairs with the definitions swapped.
+    Row r is ``tokens[offsets[r] : offsets[r + 1]]``; ``segments`` holds the tokens' kinds of
+    position from ``models.segments``. The first ``pairs`` rows are [CLS] first [SEP] second [SEP];
+    if there are twice as many rows, the others are the same pairs with the definitions swapped.
     """
 
     tokens: np.ndarray
@@ -34,15 +34,19 @@ class TokenTable:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Return the tokens of each row, int (rows,)."""
+        """Return the number of tokens in each row, int (rows,)."""
         return np.diff(self.offsets)
 
 
 def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, int]]:
-    """Return the tokenizer in ``folder`` and the ids of its [CLS] and [SEP]."""
+    """Return the tokenizer in ``folder`` and the ids of its [CLS] and [SEP].
+
+    Raises:
+        EncoderError: If the tokenizer cannot be read, or has no such tokens.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except Exception as error:  # the Rust library raises no narrower type
+    except Exception as error:  # the library raises no narrower type
         raise EncoderError(f"{folder / TOKENIZER}: cannot be read: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -54,11 +58,12 @@ def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, int]]:
 
 def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Return the ids of each text's word pieces, without special tokens."""
-    return [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    return [text.ids for text in encoded]
 
 
 def shorten(first: list[int], second: list[int], budget: int) -> tuple[list[int], list[int]]:
-    """Return both sequences, the longer one cut until they have ``budget`` tokens together."""
+    """Return both sequences, the longer one cut until together they have ``budget`` tokens."""
     half = budget // 2
     if len(first) + len(second) <= budget:
         return first, second
@@ -75,9 +80,9 @@ def build_table(
     """Return the table of these rows.
 
     Args:
-        rows: Ids of both definitions' word pieces.
+        rows: Ids of both definitions' word pieces, for each row.
         special: Ids of [CLS] and [SEP].
-        pairs: How many rows are pairs in their own order; the others are swapped ones.
+        pairs: Number of rows with the definitions in their own order; they come first.
     """
     start, end = special
     tokens: list[int] = []

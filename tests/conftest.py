@@ -1,6 +1,7 @@
-"""Tiny encoders with random weights, in the folders that users give."""
+"""Fixtures for all tests: tiny encoders with random weights, each in a folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,12 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-# A busy machine is no reason to fail, and the same commit gives the same result.
+# No deadline, since a busy machine is slow; and the same commit has the same examples.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
 
-# Tests run two at a time: more threads than cores wait for each other, many times as long.
-# OpenMP reads this when torch is imported, here and in the commands that tests start.
+# Tests run two at a time, and more threads than cores slow each other down. OpenMP reads this
+# when torch is imported, here and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(45))]
@@ -51,6 +52,15 @@ def make_encoder(folder: Path, architecture: str) -> Path:
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+@pytest.fixture
+def in_turn() -> Iterator[None]:
+    """Let the trials of launches take turns in one worker."""
+    from tests.end_to_end.running import one_core
+
+    with one_core():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""The search: configuration, data, shared activations, training, Ray Tune and the MLflow log."""
+"""Grids and searches of paraphrase classifiers: configuration, data, training, trials, log."""

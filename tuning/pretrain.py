@@ -12,7 +12,10 @@ from tuning.system.signals import INTERRUPTED
 
 
 def main() -> int:
-    """Return 0 when the encoder is written, 2 if what was asked cannot be done, 130 on Ctrl-C."""
+    """Return the exit code: 0 if the encoder is written, 2 if it cannot be trained.
+
+    130 is that of an interrupted training.
+    """
     args, console = build_pretraining_parser().parse_args(), make_console()
     options = pretraining_options(args)
     try:
@@ -20,7 +23,7 @@ def main() -> int:
         print_plan(plan, console)
         if args.dry_run:
             return 0
-        from tuning.pretraining import session  # torch and transformers take seconds
+        from tuning.pretraining import session  # torch and transformers take seconds to import
 
         try:
             return session.run(plan, options, console)

@@ -16,12 +16,15 @@ from tuning.cli import USER_ERRORS
 from tuning.data.sources import read_locations
 from tuning.system.project import ROOT
 
-if TYPE_CHECKING:  # torch takes seconds
+if TYPE_CHECKING:  # torch takes seconds to import
     from tuning.training.reproduction import Comparison, Reproducer
 
 
 def main() -> int:
-    """Return 0 if every metric agrees within 1e-4, 1 if one differs, 2 if it cannot be tried."""
+    """Return the exit code: 0 if every metric agrees within 1e-4, 1 if one differs.
+
+    2 is that of scores that cannot be recomputed.
+    """
     args = _parse()
     from models.checkpoint import CheckpointError
     from tuning.training.reproduction import Reproducer
@@ -42,18 +45,21 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Recompute a saved classifier's scores.")
-    parser.add_argument("saved", nargs="?", help="an MLflow run id, or a folder of saved models")
-    parser.add_argument("--all", metavar="NAME", help="every finished trial of this experiment")
+    parser.add_argument("saved", nargs="?", help="MLflow run id, or folder of saved models")
+    parser.add_argument(
+        "--all", metavar="NAME", help="compare every finished trial of this experiment"
+    )
     parser.add_argument("--data", help="folder of the data set, if it has moved")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}")
+    text = "MLflow store; default: mlflow.db in the project's folder"
+    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}", help=text)
     args = parser.parse_args()
     if (args.saved is None) == (args.all is None):
-        parser.error("name one run id or folder, or --all EXPERIMENT")
+        parser.error("give one run id or folder, or --all EXPERIMENT")
     return args
 
 
 def _compare(reproducer: Reproducer, args: argparse.Namespace) -> Iterator[tuple[str, Comparison]]:
-    """Give the name of each classifier that the arguments mean, and its comparison."""
+    """Yield the name and the comparison of each classifier that the arguments name."""
     saved = str(args.saved)
     if args.all is None and Path(saved).is_dir():
         yield from _compare_folder(reproducer, Path(saved).resolve())
@@ -66,6 +72,7 @@ def _compare(reproducer: Reproducer, args: argparse.Namespace) -> Iterator[tuple
 
 
 def _compare_folder(reproducer: Reproducer, saved: Path) -> Iterator[tuple[str, Comparison]]:
+    """Yield the name and the comparison of each classifier in a folder."""
     from models.checkpoint import read_card
     from tuning.training.reproduction import find_saved
 
@@ -75,7 +82,7 @@ def _compare_folder(reproducer: Reproducer, saved: Path) -> Iterator[tuple[str, 
 
 
 def comparison_table(name: str, comparison: Comparison) -> Table:
-    """Return the table of logged and recomputed metrics, with a mark where they differ."""
+    """Return the table of logged and recomputed metrics, each marked as equal or as different."""
     table = Table(title=name, title_justify="left", header_style="bold")
     for column in ("metric", "logged", "recomputed", ""):
         table.add_column(column, justify="left" if column in ("metric", "") else "right")

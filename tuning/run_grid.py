@@ -18,7 +18,10 @@ from tuning.tracking.resume import choose_launch, resume_hint
 
 
 def main() -> int:
-    """Return 0 if every trial finished, 1 if one failed, 2 if what was asked cannot run."""
+    """Return the exit code: 0 if every trial finished, 1 if one failed, 2 if nothing can run.
+
+    130 is that of an interrupted launch.
+    """
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
     console, options, name = make_console(), launch_options(args), args.config.stem
     try:

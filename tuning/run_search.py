@@ -20,8 +20,11 @@ from tuning.tracking.resume import choose_launch, resume_hint
 
 
 def main() -> int:
-    """Return 0 if the search has a champion and no failed trial, 1 if not, 2 if it cannot run."""
-    parser = build_parser("Search with Optuna, confirm the best, score it once.", "bonus_f1.yaml")
+    """Return the exit code: 0 if there is a champion and no trial failed, 1 otherwise.
+
+    2 is that of a search that cannot run, 130 that of an interrupted one.
+    """
+    parser = build_parser("Search with Optuna, confirm the best, test it once.", "bonus_f1.yaml")
     args = add_search_options(parser).parse_args()
     console, options, name = make_console(), launch_options(args), args.config.stem
     try:
@@ -35,7 +38,9 @@ def main() -> int:
         resumed = choose_launch(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
-        from tuning.search.session import run  # Ray and torch take seconds: not for a plan
+        from tuning.search.session import (
+            run,
+        )  # Ray and torch take seconds to import, and a plan needs neither
 
         return run(prepared, search, resumed, options, console)
     except KeyboardInterrupt:

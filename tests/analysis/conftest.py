@@ -1,4 +1,4 @@
-"""Small predictions, pairs and stores, with numbers that can be worked out by hand."""
+"""Fixtures of the analysis tests: small predictions, pairs and stores to check by hand."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 from analysis.load_runs import PARENT_TAG
 from analysis.run_rows import METRICS
 from measures.intervals import Predictions
+from tests.empty_store import put_store
 
 
 @pytest.fixture
@@ -55,14 +56,14 @@ def pairs() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of a store without runs; tests copy it, since making one takes seconds."""
+    """Return the file of a store without runs."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    put_store(path)
     return path
 
 
 class Runs:
-    """Writes runs as the tuner does, without training anything."""
+    """Writer of runs as the tuner logs them, without training."""
 
     def __init__(self, path: Path, experiment: str) -> None:
         self.uri = f"sqlite:///{path}"

@@ -1,4 +1,4 @@
-"""Guards what is kept of tables and figures: every digit in files, a dash for what is missing."""
+"""Guards tables and figures of the report: files keep every digit, missing values are dashes."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from analysis.book import Book
 from analysis.theme import panels
 
 
-def test_a_table_is_written_out_and_kept_with_every_digit(tmp_path: Path) -> None:
+def test_a_table_is_shown_rounded_and_saved_with_every_digit(tmp_path: Path) -> None:
     book = Book(tmp_path)
     frame = pd.DataFrame({"split": ["test", "train"], "auc": [1 / 3, np.nan]})
     book.add_table("overlap_auc", frame)

@@ -1,4 +1,4 @@
-"""Guards the numbers about the data: counted by hand on a handful of pairs."""
+"""Guards the tables about the data set against counts by hand on a few pairs."""
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def test_each_cleaning_step_shows_its_shortest_example(pairs: pd.DataFrame) -> N
     assert not len(data_tables.cleaning(pairs))
 
 
-def test_words_of_one_class_stand_at_its_end() -> None:
+def test_words_of_one_class_come_at_its_end_of_the_table() -> None:
     rows = [("train", f"yes thing {n}", "yes thing", 1, 1.0, "") for n in range(30)]
     rows += [("train", f"no thing {n}", "no thing", 0, 0.0, "") for n in range(30)]
     told = data_tables.telling_words(make_pairs(rows), count=3)

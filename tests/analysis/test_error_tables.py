@@ -1,4 +1,4 @@
-"""Guards the examples and their comments: chosen by rule, described by evidence alone."""
+"""Guards error rates and examples: chosen by rule, described only by what can be counted."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def scored() -> pd.DataFrame:
     )
 
 
-def test_one_error_of_each_kind_and_no_entity_twice(scored: pd.DataFrame) -> None:
+def test_one_error_of_each_kind_is_chosen_and_no_entity_twice(scored: pd.DataFrame) -> None:
     maps = [{"line": line} for line in (2, 5, 3, 4)]
     lines = [found["line"] for found in error_tables.choose_examples(maps, scored, set())]
     assert lines == [2, 4]
@@ -44,27 +44,31 @@ def test_one_error_of_each_kind_and_no_entity_twice(scored: pd.DataFrame) -> Non
     assert [found["line"] for found in shown] == [5, 4]
 
 
-def test_a_comment_says_what_can_be_counted(scored: pd.DataFrame) -> None:
+def test_a_comment_states_what_can_be_counted(scored: pd.DataFrame) -> None:
     found = {**MAP, "pair": scored.iloc[0]}
     row = error_tables.describe_example(found, 0.9, scored, {"the", "red", "one"})
     assert row["kind"] == "false positive"
-    assert "share 90% of their words, more than 50% of the pairs that are none" in row["comment"]
+    assert (
+        "share 90% of their words, more than in 50% of other pairs that are no" in row["comment"]
+    )
     assert "1 of 3 experts called it a paraphrase: the annotators were split." in row["comment"]
-    assert "Not in the training split: car." in row["comment"]
-    assert "“car” to “car” (0.90)" in row["comment"]
-    assert "Only one" not in row["comment"]
+    assert "Word pieces that the train split does not have: car." in row["comment"]
+    assert "“car” with “car” (0.90)" in row["comment"]
+    assert "Only one of the definitions" not in row["comment"]
 
 
 @pytest.mark.parametrize(
     ("row", "expected"), [(1, "a negation"), (2, "a number"), (3, "an abbreviation")]
 )
-def test_what_one_side_alone_has_is_named(scored: pd.DataFrame, row: int, expected: str) -> None:
+def test_what_only_one_definition_has_is_named(
+    scored: pd.DataFrame, row: int, expected: str
+) -> None:
     found = {**MAP, "pair": scored.iloc[row]}
     comment = error_tables.describe_example(found, 0.1, scored, set())["comment"]
-    assert f"Only one of them has {expected}." in comment
+    assert f"Only one of the definitions has {expected}." in comment
 
 
-def test_unknown_votes_are_not_spoken_of(scored: pd.DataFrame) -> None:
+def test_unknown_votes_are_not_mentioned(scored: pd.DataFrame) -> None:
     pairs = scored.assign(votes=np.nan)
     comment = error_tables.describe_example({**MAP, "pair": pairs.iloc[0]}, 0.9, pairs, set())
     assert "experts" not in comment["comment"]
@@ -73,7 +77,7 @@ def test_unknown_votes_are_not_spoken_of(scored: pd.DataFrame) -> None:
 def test_a_head_that_pools_names_the_heaviest_words(scored: pd.DataFrame) -> None:
     pooled = {**MAP, "weights": [0.0, 0.5, 0.1, 0.2, 0.1, 0.05, 0.05, 0.0]}
     row = error_tables.describe_example({**pooled, "pair": scored.iloc[0]}, 0.9, scored, set())
-    assert "rests most on “car”, “red”, “car”." in row["comment"]
+    assert "weights are highest on “car”, “red”, “car”." in row["comment"]
 
 
 def test_confusion_is_a_mean_over_seeds(predictions: Predictions) -> None:
@@ -95,7 +99,7 @@ def test_error_rates_are_counted_in_each_bin(scored: pd.DataFrame) -> None:
     assert table.groupby("by")["pairs"].sum().eq(4).all()
 
 
-def test_collapsed_trials_give_no_examples() -> None:
+def test_a_collapsed_trial_is_never_the_best() -> None:
     trials = pd.DataFrame(
         {
             "run_id": ["a", "b", "c"],

@@ -1,4 +1,4 @@
-"""Guards the reading of a store: whole rows or a note, never an invented number."""
+"""Guards the reading of a store: complete rows, or a note, but never an invented number."""
 
 import shutil
 from pathlib import Path
@@ -43,10 +43,10 @@ def test_failed_trials_are_named(runs: Runs) -> None:
     runs.trial(parent, "02", status="FAILED")
     store = Store(runs.uri)
     assert store.latest("grid") is not None
-    assert store.notes == ["Of 'grid', 1 trials did not finish and are left out: 02."]
+    assert store.notes == ["Experiment 'grid': 1 of 2 trials did not finish; left out: 02."]
 
 
-def test_a_newer_launch_without_a_finished_trial_gives_way(runs: Runs) -> None:
+def test_a_newer_launch_without_a_finished_trial_is_skipped(runs: Runs) -> None:
     older = runs.parent("older")
     runs.trial(older, "01")
     newer = runs.parent("newer")
@@ -58,7 +58,7 @@ def test_a_newer_launch_without_a_finished_trial_gives_way(runs: Runs) -> None:
     assert any("Launch 'newer'" in note and "no finished trial" in note for note in store.notes)
 
 
-def test_with_only_failed_runs_the_launch_is_there_without_trials(runs: Runs) -> None:
+def test_with_only_failed_runs_the_launch_is_returned_without_trials(runs: Runs) -> None:
     runs.trial(runs.parent("launch"), "01", status="FAILED")
     launch = Store(runs.uri).latest("grid")
     assert launch is not None
@@ -71,12 +71,12 @@ def test_runs_of_other_code_are_counted_and_left_out(runs: Runs) -> None:
     store = Store(runs.uri)
     assert store.latest("grid") is None
     assert store.notes == [
-        "1 runs of experiment 'grid' were logged by other code and are left out.",
+        "Experiment 'grid': runs that other code logged are left out (1).",
         "Experiment 'grid' has no launch of this program.",
     ]
 
 
-def test_an_experiment_that_is_not_there_is_noted(runs: Runs) -> None:
+def test_a_missing_experiment_is_noted(runs: Runs) -> None:
     store = Store(runs.uri)
     assert store.latest("freezing") is None
     assert store.notes == ["The store has no experiment 'freezing'."]
@@ -85,15 +85,31 @@ def test_an_experiment_that_is_not_there_is_noted(runs: Runs) -> None:
 def test_a_search_is_found_by_its_parent(runs: Runs) -> None:
     assert Store(runs.uri).search() is None
     parent = runs.parent("launch", search="optuna")
-    runs.trial(parent, "01")
+    runs.client.log_metric(runs.trial(parent, "01"), "objective", 0.7)
     launch = Store(runs.uri).search()
     assert launch is not None
     assert launch.run_id == parent
 
 
-def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+def test_a_search_without_a_finished_trial_is_left_out_with_a_note(runs: Runs) -> None:
+    runs.trial(runs.parent("launch", search="optuna"), "000", status="FAILED")
+    store = Store(runs.uri)
+    assert store.search() is None
+    assert "Launch 'launch' of experiment 'grid' has no finished trial" in store.notes[-1]
+
+
+def test_trials_come_in_the_order_of_their_numbers(runs: Runs) -> None:
+    parent = runs.parent("launch")
+    for number, name in (("02", "adamw"), ("01", "sgd")):
+        runs.client.set_tag(runs.trial(parent, name), "trial", number)
+    launch = Store(runs.uri).latest("grid")
+    assert launch is not None
+    assert launch.trials["name"].tolist() == ["sgd", "adamw"]
+
+
+def test_a_missing_store_is_named_and_not_created(tmp_path: Path) -> None:
     with pytest.raises(
-        StoreError, match=r"none\.db: no MLflow store here; python tuning/run_grid"
+        StoreError, match=r"none\.db: no MLflow store at this path; python tuning/run_grid"
     ):
         Store(f"sqlite:///{tmp_path / 'none.db'}")
     assert not list(tmp_path.iterdir())
@@ -111,7 +127,7 @@ def test_a_missing_artifact_is_named(runs: Runs) -> None:
         Store(runs.uri).attention(run)
 
 
-def test_numbers_are_numbers_and_words_stay() -> None:
+def test_numbers_are_parsed_and_words_stay_text() -> None:
     assert [to_number(text) for text in ("3", "0.5", "1e-3", "all")] == [3, 0.5, 0.001, "all"]
 
 
@@ -134,7 +150,7 @@ def test_a_searchs_trials_need_no_test_scores_and_its_retrainings_are_no_trials(
     assert store.notes == ["The search 'grid' has no champion yet."]
 
 
-def test_a_store_that_does_not_answer_is_told_without_its_password() -> None:
+def test_an_unreachable_store_is_reported_without_its_password() -> None:
     with pytest.raises(StoreError, match=r"me:\*\*\*@127.0.0.1") as caught:
         Store("postgresql://me:secret@127.0.0.1:9/x")
     assert "secret" not in str(caught.value)

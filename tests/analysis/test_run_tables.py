@@ -1,4 +1,4 @@
-"""Guards the numbers about trials: means over seeds, honest choices, flags."""
+"""Guards the tables about trials: means over seeds, choices by validation, flags."""
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def test_the_best_cell_is_chosen_on_validation_among_those_that_learned() -> Non
     assert best.loc["sgd", "edge"] == ""
 
 
-def test_flags_stand_in_the_grid() -> None:
+def test_the_grid_shows_flags() -> None:
     grid = run_tables.grid_scores(GRID)
     assert grid.loc[grid["flag"] == "collapsed", "learning_rate"].tolist() == [0.1]
 

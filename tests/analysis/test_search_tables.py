@@ -1,4 +1,4 @@
-"""Guards what is said of a search: history in order, importance where there is some."""
+"""Guards the tables and figures about a search: history in order, importance if there is any."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ def trials() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run_id": [f"r{n}" for n in range(20)],
-            "name": [f"{n:02d}" for n in range(20)],
+            "name": [f"sgd · trial {n:02d}" for n in reversed(range(20))],
             "learning_rate": rates,
             "optimizer": ["adamw", "sgd"] * 10,
             "epochs": 3,
@@ -27,8 +27,8 @@ def trials() -> pd.DataFrame:
     )
 
 
-def test_the_best_so_far_never_falls(trials: pd.DataFrame) -> None:
-    history = search_tables.search_history(trials.sample(frac=1, random_state=0))
+def test_the_history_keeps_the_order_and_its_best_never_falls(trials: pd.DataFrame) -> None:
+    history = search_tables.search_history(trials)
     assert history["value"].tolist() == trials["objective"].tolist()
     assert history["best"].is_monotonic_increasing
     assert history["best"].iloc[-1] == trials["objective"].max()
@@ -47,6 +47,10 @@ def test_the_parameter_that_decides_is_found(trials: pd.DataFrame) -> None:
 
 def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
     assert not len(search_tables.parameter_importance(trials.head(3)))
+
+
+def test_equal_values_have_no_importance(trials: pd.DataFrame) -> None:
+    assert not len(search_tables.parameter_importance(trials.assign(objective=0.57)))
 
 
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
@@ -77,10 +81,12 @@ def test_the_champions_scores_are_a_row_for_each_model_and_threshold() -> None:
     assert rows["f1_cell"].tolist()[::2] == [".712 ± .010\n[.650, .770]", ".712\n[.650, .770]"]
 
 
-def test_a_lever_that_costs_is_said_not_to_help() -> None:
+def test_an_ablation_is_written_with_its_gain_and_verdict() -> None:
     row = {"lever": "R-Drop", "with": 0.72, "with_std": 0.01, "without": 0.73, "without_std": 0.02,
            "gain": -0.01, "low": -0.018, "high": -0.002,
            "verdict": "hurts", "used": True}  # fmt: skip
-    (found,) = search_tables.ablation_scores(pd.DataFrame([row])).to_dict("records")
+    unclear = {**row, "verdict": "cannot be told", "used": False}
+    found, other = search_tables.ablation_scores(pd.DataFrame([row, unclear])).to_dict("records")
     assert found["gain"] == "−1.0 [−1.8, −0.2]"
     assert (found["verdict"], found["champion"]) == ("hurts", "on")
+    assert (other["verdict"], other["champion"]) == ("not clear", "off")

@@ -7,15 +7,18 @@ import pytest
 from benchmarks.against_trainer import Compared, Size, run_ours, run_theirs, show
 from benchmarks.inputs import sample_pairs
 from benchmarks.launches import CommandError, watch
-from tuning.system.project import ROOT
+from tests.end_to_end.running import small_encoder
 
 pytestmark = pytest.mark.slow
 
 
-def test_both_sides_run_and_are_compared(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("in_turn")
+def test_both_sides_run_and_are_compared(
+    tmp_path: Path,
+) -> None:
     data = sample_pairs("embedded", tmp_path / "data", train=48, others=24)
     compared = Compared(frozen=3, size=Size(train=48, validation=24, epochs=1))
-    encoder = ROOT / "embedded/encoder"
+    encoder = small_encoder(tmp_path)
     run_ours(compared, data, encoder, tmp_path / "ours")
     run_theirs(compared, data, encoder, tmp_path / "theirs", "sdpa")
     assert compared.ratio == compared.theirs[0] / compared.ours[0] > 0

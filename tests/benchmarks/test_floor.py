@@ -32,6 +32,7 @@ def test_the_real_share_leaves_padding_out() -> None:
     assert _real_share([np.array([2, 4]), np.array([6])]) == pytest.approx(12 / 14)
 
 
+@pytest.mark.slow
 def test_the_three_cases_are_counted_as_by_hand(distilbert: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()

@@ -13,8 +13,9 @@ from tests.end_to_end.searching import search
 CHANGES = [
     "freezing=[all, some]",
     "learning_rate=[0.01, 0.1]",
-    "epochs=2",
-    "overlap_features=true",  # so that two epochs are enough not to collapse
+    "epochs=1",
+    "batch_size=16",
+    "overlap_features=true",  # so that an epoch is enough not to collapse
 ]
 
 
@@ -24,7 +25,10 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
     def run(main: Callable[[], int], words: list[str]) -> Ended:
         monkeypatch.setattr(sys, "argv", words[1:])
-        code = main()
+        try:
+            code = main()
+        except SystemExit as ended:  # argparse's way
+            code = int(str(ended.code))
         output, errors = capsys.readouterr()
         return Ended(words, code, output, errors)
 
@@ -56,7 +60,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
             folder.mkdir()
-            ended = search(folder, "--set", "search.ablations=true", "--set", "epochs=2")
+            words = ["--set", "search.ablations=true", "--set", "epochs=2"]
+            ended = search(folder, *words)
             kept.write_text(json.dumps(vars(ended)))
     ended = Ended(**json.loads(kept.read_text()))
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from tokenizers import Tokenizer
 
+from tests.empty_store import put_store
 from tuning.system.project import ROOT
 
 Ended = subprocess.CompletedProcess[str]
@@ -38,6 +41,17 @@ class Ran:
         return sorted(runs, key=lambda run: run.data.tags["trial"])
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let the trials of launches take turns in one worker, which takes seconds to start.
+
+    For all but what two trials at a time could disturb.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 1}')
+        yield
+
+
 def command(script: str, *words: str) -> list[str]:
     return [sys.executable, str(ROOT / "tuning" / script), *words]
 
@@ -54,23 +68,55 @@ def few_pairs(folder: Path, counts: Mapping[str, int] = FEW) -> Path:
     return few
 
 
+def small_encoder(folder: Path) -> Path:
+    """Return an encoder inside ``folder``: the embedded word pieces, few weights, at random.
+
+    It makes launches quick whose scores nobody reads.
+    """
+    import torch
+    from transformers import DistilBertConfig, DistilBertModel
+
+    encoder, embedded = folder / "encoder", ROOT / "embedded/encoder"
+    if not encoder.is_dir():
+        torch.manual_seed(0)
+        pieces = Tokenizer.from_file(str(embedded / "tokenizer.json")).get_vocab_size()
+        config = DistilBertConfig(
+            vocab_size=pieces, dim=12, n_layers=4, n_heads=2, hidden_dim=20,
+            max_position_embeddings=256,
+        )  # fmt: skip
+        DistilBertModel(config).save_pretrained(encoder)
+        shutil.copy(embedded / "tokenizer.json", encoder)
+    return encoder
+
+
+def small(folder: Path, counts: Mapping[str, int] = FEWER) -> list[str]:
+    """Return the words for few pairs and a small encoder."""
+    data, encoder = few_pairs(folder, counts), small_encoder(folder)
+    return ["--data", str(data), "--encoder", str(encoder)]
+
+
 def store_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'log.db'}"
 
 
+def words_to_run(folder: Path, *words: str) -> list[str]:
+    """Return the command that runs the smoke experiment with its store and results in a folder."""
+    places = ["--output", str(folder / "out"), "--tracking-uri", store_in(folder)]
+    return command("run_grid.py", str(ROOT / "experiments/smoke.yaml"), *places, *words)
+
+
 def run_smoke(folder: Path, *words: str) -> Ran:
     """Run the smoke experiment from a folder that is not the project's."""
-    store = store_in(folder)
-    smoke = str(ROOT / "experiments/smoke.yaml")
-    places = ["--output", str(folder / "out"), "--tracking-uri", store]
     ended = subprocess.run(
-        command("run_grid.py", smoke, *places, *words),
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
+        words_to_run(folder, *words), capture_output=True, text=True, check=False, cwd=folder
     )
-    return Ran(folder=folder, store=store, ended=ended)
+    return Ran(folder=folder, store=store_in(folder), ended=ended)
+
+
+def run_small(folder: Path, *words: str) -> Ran:
+    """Run it as quickly as it goes: on few pairs, with a small encoder, into a store that is."""
+    put_store(folder / "log.db")
+    return run_smoke(folder, *small(folder), *words)
 
 
 def words_to_reproduce(ran: Ran, *words: str) -> list[str]:

@@ -2,30 +2,31 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import FEW, Ended, command, few_pairs
+from tests.empty_store import put_store
+from tests.end_to_end.running import Ended, command, few_pairs, small
 from tuning.search.study import open_storage
 from tuning.system.project import ROOT
 
 SMOKE = str(ROOT / "experiments/smoke_search.yaml")
 
 
-def words_for(folder: Path, *words: str, pairs: Mapping[str, int] = FEW) -> list[str]:
-    store = f"sqlite:///{folder / 'log.db'}"
-    few = ["--data", str(few_pairs(folder, pairs)), "--set", "batch_size=16"]
-    places = ["--output", str(folder / "out"), "--tracking-uri", store, *few]
-    return command("run_search.py", SMOKE, *places, *words)
+def words_for(folder: Path, *words: str, quick: bool = False) -> list[str]:
+    """Return the command; a quick search has a small encoder, whose scores nobody should read."""
+    inputs = small(folder) if quick else ["--data", str(few_pairs(folder))]
+    store = put_store(folder / "log.db")
+    places = ["--output", str(folder / "out"), "--tracking-uri", store, *inputs]
+    return command("run_search.py", SMOKE, *places, "--set", "batch_size=16", *words)
 
 
-def search(folder: Path, *words: str, pairs: Mapping[str, int] = FEW) -> Ended:
+def search(folder: Path, *words: str, quick: bool = False) -> Ended:
     return subprocess.run(
-        words_for(folder, *words, pairs=pairs),
+        words_for(folder, *words, quick=quick),
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
 

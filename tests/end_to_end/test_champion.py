@@ -15,8 +15,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from models import predict
 from models.predictor import Predictor
-from tests.end_to_end.running import Ended, Ran, few_pairs
+from tests.end_to_end.running import Call, Ended, Ran, few_pairs
 from tests.end_to_end.servers import free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.slow
@@ -35,10 +36,10 @@ def pairs(searched: Ran) -> pd.DataFrame:
     return found.assign(expected=np.mean([table["probability"] for table in of_test], axis=0))
 
 
-def run(searched: Ran, *words: str, folder: Path | None = None) -> Ended:
-    """Run a module of Python's with the store of the search, in an empty folder if need be."""
+def run(searched: Ran, folder: Path, *words: str) -> Ended:
+    """Run Python with the store of the search, in a folder where this project is not."""
     return subprocess.run(
-        [sys.executable, "-m", *words],
+        [sys.executable, *words],
         capture_output=True, text=True, check=False, cwd=folder,
         env={**os.environ, "MLFLOW_TRACKING_URI": searched.store},
     )  # fmt: skip
@@ -57,7 +58,7 @@ def test_mlflow_predicts_the_same_on_a_file(
 ) -> None:
     pairs[["first", "second"]].to_csv(tmp_path / "pairs.csv", index=False)
     words = ["models", "predict", "-m", MODEL, "-i", "pairs.csv", "-t", "csv", "-o", "out.json"]
-    ended = run(searched, "mlflow", *words, "--env-manager", "local", folder=tmp_path)
+    ended = run(searched, tmp_path, "-m", "mlflow", *words, "--env-manager", "local")
     assert ended.returncode == 0, ended.stderr
     found = pd.DataFrame(json.loads((tmp_path / "out.json").read_bytes())["predictions"])
     assert np.abs(found["probability"] - pairs["expected"]).max() < 1e-4
@@ -70,10 +71,7 @@ def test_the_model_brings_its_own_code_and_holds_no_pickle(searched: Ran, tmp_pa
         "print(models.predictor.__file__, measures.overlap.__file__, 'tuning' in sys.modules)"
     )
     (tmp_path / "model").mkdir()
-    ended = subprocess.run(
-        [sys.executable, "-c", code, MODEL], capture_output=True, text=True, check=False,
-        cwd=tmp_path, env={**os.environ, "MLFLOW_TRACKING_URI": searched.store},
-    )  # fmt: skip
+    ended = run(searched, tmp_path, "-c", code, MODEL)
     places = ended.stdout.split()
     assert all(str(tmp_path / "model") in place for place in places[:2]), ended.stderr
     assert places[2] == "False"
@@ -131,9 +129,9 @@ def test_a_server_refuses_what_is_no_input_in_a_sentence(url: str, text: str, pi
     assert pieces in str(answer["message"])
 
 
-def test_the_command_answers_with_what_it_looked_at(searched: Ran) -> None:
-    words = ["models.predict", "open data", "data that is open", "--tracking-uri", searched.store]
-    ended = run(searched, *words)
+def test_the_command_answers_with_what_it_looked_at(searched: Ran, call: Call) -> None:
+    words = ["open data", "data that is open", "--tracking-uri", searched.store]
+    ended = call(predict.main, [sys.executable, "predict.py", *words])
     assert ended.returncode == 0, ended.stderr
     assert "say the same: probability" in ended.stdout
     assert "What the model looked at most" in ended.stdout
@@ -142,15 +140,21 @@ def test_the_command_answers_with_what_it_looked_at(searched: Ran) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "models:/nothing@champion"], "nothing@champion cannot be had: Registered"),
+        (["--model", "models:/nothing@champion"], "nothing@champion is unavailable: Registered"),
         (["--tracking-uri", "sqlite:///absent.db"], "absent.db: no such MLflow store"),
     ],
 )
 def test_a_model_that_cannot_be_had_is_said(
-    searched: Ran, words: list[str], message: str, tmp_path: Path
+    searched: Ran,
+    words: list[str],
+    message: str,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     store = [] if "--tracking-uri" in words else ["--tracking-uri", searched.store]
-    ended = run(searched, "models.predict", "a", "b", *words, *store, folder=tmp_path)
+    ended = call(predict.main, [sys.executable, "predict.py", "a", "b", *words, *store])
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from tokenizers import Tokenizer
 
-from tests.end_to_end.running import HANG, Call, Ended, command, store_in
+from tests.end_to_end.running import HANG, Call, command, store_in
 from tuning.pretrain import main
 from tuning.system.project import ROOT
 
@@ -52,12 +52,6 @@ def words_for(folder: Path, name: str, *more: str) -> list[str]:
     )
 
 
-def pretrain(folder: Path, name: str, *more: str) -> Ended:
-    return subprocess.run(
-        words_for(folder, name, *more), capture_output=True, text=True, check=False, timeout=HANG
-    )
-
-
 @pytest.fixture
 def refused(call: Call) -> Callable[..., str]:
     """Return how to have the command refuse, and get what it says."""
@@ -88,7 +82,8 @@ def test_an_encoder_is_made_that_everything_else_takes(
 
     from models.encoder import load_encoder
 
-    ended = pretrain(inputs, "made", "--adapt", str(ROOT / "embedded/pairs"))
+    words = words_for(inputs, "made", "--adapt", str(ROOT / "embedded/pairs"))
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=HANG)
     assert ended.returncode == 0, ended.stderr
     made = inputs / "made"
     names = {path.name for path in made.iterdir()}
@@ -137,19 +132,19 @@ def kill_when_there_is(file: str, folder: Path, name: str) -> None:
 
 
 def test_a_killed_training_resumes_to_the_equal_encoder(
-    inputs: Path, refused: Callable[..., str]
+    inputs: Path, call: Call, refused: Callable[..., str]
 ) -> None:
     more = ("--set", "corpus.steps=400")
     kill_when_there_is("state", inputs, "killed")
     assert not (inputs / "killed").exists()  # nothing half-written
     said = refused(inputs, "killed", *more)
-    assert "was cut off there; --resume goes on with it" in said
+    assert "has an interrupted training; --resume continues it" in said
     said = refused(inputs, "killed", "--set", "corpus.steps=300", "--resume")
     assert "recipe.corpus.steps was 400, is now 300" in said
-    resumed = pretrain(inputs, "killed", *more, "--resume")
+    resumed = call(main, words_for(inputs, "killed", *more, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     kill_when_there_is("state", inputs, "whole")
-    whole = pretrain(inputs, "whole", *more, "--overwrite")
+    whole = call(main, words_for(inputs, "whole", *more, "--overwrite"))
     assert whole.returncode == 0, whole.stderr
     assert sorted(run.info.status for run in runs_of(inputs)) == ["FINISHED", "FINISHED", "KILLED"]
     for file in ("model.safetensors", "tokenizer.json"):
@@ -158,7 +153,7 @@ def test_a_killed_training_resumes_to_the_equal_encoder(
 
 
 def test_one_killed_before_it_trained_goes_on_as_what_it_was_and_as_nothing_else(
-    inputs: Path, refused: Callable[..., str]
+    inputs: Path, call: Call, refused: Callable[..., str]
 ) -> None:
     kill_when_there_is("journal.jsonl", inputs, "early")
     work = inputs / "early.under-way"
@@ -168,12 +163,13 @@ def test_one_killed_before_it_trained_goes_on_as_what_it_was_and_as_nothing_else
         said = refused(inputs, "early", "--set", change, "--resume")
         assert f"recipe.{change.split('=')[0]} was" in said
     assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
-    resumed = pretrain(inputs, "early", "--set", "corpus.steps=400", "--resume")
+    words = words_for(inputs, "early", "--set", "corpus.steps=400", "--resume")
+    resumed = call(main, words)
     assert resumed.returncode == 0, resumed.stderr
 
 
 BAD = {
-    "empty": ("", (), "must have text, a paragraph a line, got none"),
+    "empty": ("", (), "must have text, one paragraph per line, got none"),
     "binary": ("a\0b\n", (), "must be text, got a zero byte"),
     "vocabulary": (text_of(400), ("--set", "vocabulary=5000"), "the text has no more"),
     "short": (text_of(400), ("--set", "corpus.batch_size=5000"), "must fill 5000 sequences"),
@@ -211,5 +207,5 @@ def test_an_output_in_use_or_another_architecture_is_refused(
     assert "made is in use; name another folder, or remove it" in said
     shutil.rmtree(inputs / "made")
     said = refused(inputs, "made", "--init", str(bert))
-    assert "--init must be a distilbert, which is what this trains, got a bert" in said
+    assert "--init must be a distilbert, the one architecture that is trained, got a bert" in said
     assert not left_in(inputs)

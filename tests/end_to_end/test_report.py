@@ -16,28 +16,32 @@ from mlflow.tracking import MlflowClient
 from nbclient import NotebookClient
 from pypdf import PdfReader
 
-from tests.end_to_end.running import Ended, Ran
+from analysis import make_report, make_submission
+from tests.empty_store import put_store
+from tests.end_to_end.running import Call, Ended, Ran
 from tests.faults.stores import can_mount, small_disk
 from tuning.system.project import ROOT
 
 pytestmark = pytest.mark.slow
 
 
-def analyse(script: str, *words: str, cwd: Path) -> Ended:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "analysis" / script), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-    )
+def words_for(script: str, *words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "analysis" / script), *words]
+
+
+def words_to_report(store: str, folder: Path) -> list[str]:
+    places = ["--tracking-uri", store, "--output", str(folder)]
+    return words_for("make_report.py", *places, "--grid", "smoke")
+
+
+def analyse(words: list[str], cwd: Path) -> Ended:
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
 def report(smoke: Ran, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    words = ["--tracking-uri", smoke.store, "--output", str(folder), "--grid", "smoke"]
-    ended = analyse("make_report.py", *words, cwd=folder)
+    ended = analyse(words_to_report(smoke.store, folder), cwd=folder)
     assert ended.returncode == 0, ended.stderr
     return folder
 
@@ -94,8 +98,8 @@ def test_scores_in_the_comparison_are_the_logged_ones(smoke: Ran, report: Path) 
         )
         for metric in ("accuracy", "f1", "precision", "recall"):
             logged = best[f"test_{metric}_at_threshold"]
-            assert shown[f"{mode} frozen", metric] == pytest.approx(logged, abs=1e-12)
-        assert shown[f"{mode} frozen", "auc"] == pytest.approx(best["test_auc"], abs=1e-12)
+            assert shown[f"{mode} layers frozen", metric] == pytest.approx(logged, abs=1e-12)
+        assert shown[f"{mode} layers frozen", "auc"] == pytest.approx(best["test_auc"], abs=1e-12)
     assert sound
 
 
@@ -122,52 +126,45 @@ def test_every_figure_is_there_as_vectors_and_as_a_picture(report: Path) -> None
         assert figure["caption"]
 
 
-def test_the_same_store_gives_the_same_report(smoke: Ran, report: Path, tmp_path: Path) -> None:
-    words = ["--tracking-uri", smoke.store, "--output", str(tmp_path), "--grid", "smoke"]
-    assert analyse("make_report.py", *words, cwd=tmp_path).returncode == 0
+def test_the_same_store_gives_the_same_report(
+    smoke: Ran, report: Path, call: Call, tmp_path: Path
+) -> None:
+    assert call(make_report.main, words_to_report(smoke.store, tmp_path)).returncode == 0
     assert (tmp_path / "Report.pdf").read_bytes() == (report / "Report.pdf").read_bytes()
 
 
-def test_a_store_with_failed_runs_only_still_shows_the_data(smoke: Ran, tmp_path: Path) -> None:
+def test_a_store_with_failed_runs_only_still_shows_the_data(
+    smoke: Ran, call: Call, tmp_path: Path
+) -> None:
     shutil.copyfile(smoke.folder / "log.db", tmp_path / "failed.db")
     store = f"sqlite:///{tmp_path / 'failed.db'}"
     client = MlflowClient(tracking_uri=store)
     for run in smoke.trials():
         client.set_terminated(run.info.run_id, "FAILED")
-    words = ["--tracking-uri", store, "--output", str(tmp_path / "report"), "--grid", "smoke"]
-    ended = analyse("make_report.py", *words, cwd=tmp_path)
+    ended = call(make_report.main, words_to_report(store, tmp_path / "report"))
     assert ended.returncode == 0, ended.stderr
-    assert "4 trials did not finish" in ended.stdout
+    assert "4 of 4 trials did not finish" in ended.stdout
     made = contents(tmp_path / "report")
     assert "class_balance" in made["tables"]
     assert "grid" not in made["tables"]
 
 
 def test_a_report_that_does_not_fit_is_told_and_nothing_is_written(
-    smoke: Ran, tmp_path: Path
+    smoke: Ran, call: Call, tmp_path: Path
 ) -> None:
     if not can_mount(tmp_path):
         pytest.skip("needs the right to mount a small disk")
     with small_disk(tmp_path / "small", 2) as disk:
-        words = [
-            "--tracking-uri",
-            smoke.store,
-            "--output",
-            str(disk / "report"),
-            "--grid",
-            "smoke",
-        ]
-        ended = analyse("make_report.py", *words, cwd=tmp_path)
+        ended = call(make_report.main, words_to_report(smoke.store, disk / "report"))
         assert not list(disk.iterdir())
     assert ended.returncode == 2
     told = f"{disk / 'report'}: cannot be written: 10 MB are needed and 2.1 MB are free"
     assert told in ended.stderr.replace("\n", " ")
 
 
-def test_an_empty_store_is_an_error_in_words(tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path / 'empty.db'}"
-    MlflowClient(tracking_uri=store).search_experiments()
-    ended = analyse("make_report.py", "--tracking-uri", store, cwd=tmp_path)
+def test_an_empty_store_is_an_error_in_words(call: Call, tmp_path: Path) -> None:
+    store = put_store(tmp_path / "empty.db")
+    ended = call(make_report.main, words_for("make_report.py", "--tracking-uri", store))
     assert ended.returncode == 2
     assert "must have a launch of experiment 'grid' or 'freezing'" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -177,8 +174,8 @@ def test_a_submission_reproduces_its_scores_elsewhere(
     smoke: Ran, report: Path, tmp_path: Path
 ) -> None:
     words = ["--tracking-uri", smoke.store, "--report", str(report / "Report.pdf")]
-    ended = analyse("make_submission.py", "Ada", "Grace", *words, "--experiments", "smoke",
-                    cwd=tmp_path)  # fmt: skip
+    words = words_for("make_submission.py", "Ada", "Grace", *words, "--experiments", "smoke")
+    ended = analyse(words, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     with zipfile.ZipFile(report / "A3_Ada_Grace.zip") as archive:
         archive.extractall(tmp_path)
@@ -200,10 +197,10 @@ def test_a_submission_reproduces_its_scores_elsewhere(
 
 @pytest.mark.parametrize("members", [[], ["Ada/../x"]])
 def test_a_submission_needs_names(
-    smoke: Ran, report: Path, members: list[str], tmp_path: Path
+    smoke: Ran, report: Path, members: list[str], call: Call
 ) -> None:
     words = ["--tracking-uri", smoke.store, "--report", str(report / "Report.pdf")]
-    ended = analyse("make_submission.py", *members, *words, cwd=tmp_path)
+    ended = call(make_submission.main, words_for("make_submission.py", *members, *words))
     assert ended.returncode == 2
     assert "MEMBERS: must be names of letters, digits, _ and -" in ended.stderr
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,16 @@ from tests.end_to_end.running import (
     FEWER,
     Call,
     Ran,
-    command,
     few_pairs,
+    run_small,
     run_smoke,
+    small,
     started,
-    store_in,
     wait_for,
     words_to_reproduce,
+    words_to_run,
 )
-from tuning.reproduce import main
-from tuning.system.project import ROOT
+from tuning import reproduce, run_grid
 
 pytestmark = pytest.mark.slow
 
@@ -61,9 +60,8 @@ def test_test_scores_are_not_among_what_ray_was_told(smoke: Ran) -> None:
     assert "test_f1" not in state.read_text()
 
 
-def test_all_runs_reproduce_their_scores(smoke: Ran) -> None:
-    words = words_to_reproduce(smoke, "--all", "smoke")
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+def test_all_runs_reproduce_their_scores(smoke: Ran, call: Call) -> None:
+    ended = call(reproduce.main, words_to_reproduce(smoke, "--all", "smoke"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "4 of 4 runs reproduce their scores" in ended.stdout
 
@@ -72,7 +70,7 @@ def test_a_trials_folder_reproduces_elsewhere(smoke: Ran, call: Call, tmp_path: 
     (source,) = (smoke.folder / "out").glob("smoke-*")
     shutil.copytree(source, tmp_path / "moved")
     folder = next((tmp_path / "moved").glob("04-*"))
-    ended = call(main, words_to_reproduce(smoke, str(folder)))
+    ended = call(reproduce.main, words_to_reproduce(smoke, str(folder)))
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -86,31 +84,33 @@ def test_a_score_that_differs_is_marked_and_ends_with_1(
     card = json.loads(path.read_bytes())
     card["metrics"]["test_auc"] += 0.001
     path.write_text(json.dumps(card))
-    ended = call(main, words_to_reproduce(smoke, str(folder)))
+    ended = call(reproduce.main, words_to_reproduce(smoke, str(folder)))
     assert ended.returncode == 1
     (line,) = (line for line in ended.stdout.split("\n") if "test_auc " in line)
     assert "differs" in line
 
 
-def fewer_pairs(folder: Path, *changes: str) -> list[str]:
-    """Return the words for the smallest data, and for changes of the experiment."""
-    changed = [word for change in changes for word in ("--set", change)]
-    return ["--data", str(few_pairs(folder, FEWER)), *changed]
+def changed(*changes: str) -> list[str]:
+    """Return the words for changes of the experiment."""
+    return [word for change in changes for word in ("--set", change)]
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_cached_and_uncached_launches_come_to_the_same(tmp_path: Path) -> None:
-    few = fewer_pairs(tmp_path, "epochs=2", "batch_size=16", "learning_rate=0.001")
-    cached = run_smoke(tmp_path, *few)
-    plain = run_smoke(tmp_path, *few, "--set", "name=plain", "--no-cache-activations")
+    words = changed("epochs=2", "batch_size=16", "learning_rate=0.001")
+    words += ["--data", str(few_pairs(tmp_path, FEWER))]
+    cached = run_smoke(tmp_path, *words)
+    plain = run_smoke(tmp_path, *words, "--set", "name=plain", "--no-cache-activations")
     for ran in (cached, plain):
         assert ran.ended.returncode == 0, ran.ended.stderr
     (one,), (other,) = cached.trials(), plain.trials("plain")
     assert other.data.metrics["val_loss"] == pytest.approx(one.data.metrics["val_loss"], abs=5e-3)
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_trial_that_fails_is_named_with_its_log_and_the_others_go_on(tmp_path: Path) -> None:
-    few = fewer_pairs(tmp_path, "epochs=1", "learning_rate=0.01")
-    ran = run_smoke(tmp_path, *few, "--set", "head_width=[8, 2000000000000]")
+    words = changed("epochs=1", "learning_rate=0.01", "head_width=[8, 2000000000000]")
+    ran = run_small(tmp_path, *words)
     assert ran.ended.returncode == 1, ran.ended.stderr
     assert ran.ended.stdout.count("02-2000000000000: is tried again") == 2
     last = ran.ended.stdout.strip().split("\n")[-1]
@@ -121,17 +121,16 @@ def test_a_trial_that_fails_is_named_with_its_log_and_the_others_go_on(tmp_path:
     assert "memory" in ran.trials()[1].data.tags["cause"]
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_an_interrupted_launch_is_neither_begun_anew_nor_gone_on_with_as_another(
-    tmp_path: Path,
+    tmp_path: Path, call: Call
 ) -> None:
-    few = ["--data", str(few_pairs(tmp_path)), "--set", "epochs=30"]
-    places = ["--output", str(tmp_path / "out"), "--tracking-uri", store_in(tmp_path)]
-    smoke = str(ROOT / "experiments/smoke.yaml")
-    with started(command("run_grid.py", smoke, *places, *few)) as driver:
+    words = words_to_run(tmp_path, *small(tmp_path), "--set", "epochs=300")
+    with started(words) as driver:
         wait_for(lambda: bool(list(tmp_path.glob("out/smoke-*/states/*.state"))), driver)
-    refused = run_smoke(tmp_path, *few)
-    assert refused.ended.returncode == 2
-    assert re.search(r"interrupted .*--resume goes on .*--overwrite", refused.ended.stderr)
-    other = run_smoke(tmp_path, *few, "--set", "dropout=0.3", "--resume")
-    assert other.ended.returncode == 2
-    assert "experiment.trial.dropout was 0.2, is now 0.3" in other.ended.stderr
+    refused = call(run_grid.main, words)
+    assert refused.returncode == 2
+    assert re.search(r"interrupted .*--resume continues it, --overwrite", refused.stderr)
+    other = run_small(tmp_path, "--set", "epochs=300", "--set", "dropout=0.3", "--resume").ended
+    assert other.returncode == 2
+    assert "experiment.trial.dropout was 0.2, is now 0.3" in other.stderr

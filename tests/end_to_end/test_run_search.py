@@ -9,8 +9,14 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import Call, Ran, command, few_pairs, words_to_reproduce
-from tests.end_to_end.searching import SMOKE, runs_of, search, study_of, tune_results, words_for
+from tests.end_to_end.running import (
+    Call,
+    Ran,
+    command,
+    few_pairs,
+    words_to_reproduce,
+)
+from tests.end_to_end.searching import SMOKE, runs_of, study_of, tune_results, words_for
 from tuning import reproduce, run_search
 
 pytestmark = pytest.mark.slow
@@ -81,8 +87,11 @@ def test_the_saved_champion_reproduces_its_scores(searched: Ran, call: Call) -> 
     assert "2 of 2 runs reproduce their scores" in ended.stdout
 
 
-def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched: Ran) -> None:
-    ended = search(searched.folder, "--set", "dropout=0.4", "--set", "epochs=2")
+def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(
+    searched: Ran, call: Call
+) -> None:
+    words = words_for(searched.folder, "--set", "dropout=0.4", "--set", "epochs=2")
+    ended = call(run_search.main, words)
     assert ended.returncode == 2
     assert "'smoke_search' holds trials of another search: fixed.dropout was 0.2, is now 0.4" in (
         ended.stderr
@@ -91,19 +100,21 @@ def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(searched
     assert len(study_of(searched.folder).trials) == TRIALS
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_path: Path) -> None:
-    places = ["--tracking-uri", searched.store, "--output", str(tmp_path), "--data",
-              str(few_pairs(searched.folder)), "--set", "name=more"]  # fmt: skip
-    few = [
+    places = ["--tracking-uri", searched.store, "--output", str(tmp_path)]
+    data = str(few_pairs(searched.folder))
+    changes = [
+        "name=more",
         "batch_size=16",
         "search.warm_start=smoke_search",
         "search.num_samples=1",
         "search.confirm=1",
         "epochs=2",
     ]
-    words = [word for value in few for word in ("--set", value)]
+    words = [word for value in changes for word in ("--set", value)]
     ended = subprocess.run(
-        command("run_search.py", SMOKE, *places, *words),
+        command("run_search.py", SMOKE, *places, "--data", data, *words),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from tests.end_to_end.running import FEWER, Call, started, wait_for
+from tests.end_to_end.running import Call, one_core, started, wait_for
 from tests.end_to_end.searching import runs_of, search, study_of, tune_results, words_for
 from tuning.run_search import main
 from tuning.search.study import StudyError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_turn")]
 
 
 def has_finished(folder: Path, count: int) -> bool:
@@ -30,19 +30,19 @@ LONGER = ["--set", f"search.num_samples={PLANNED}", "--set", "epochs=12"]
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a search that was killed halfway."""
     folder = tmp_path_factory.mktemp("killed")
-    with started(words_for(folder, *LONGER, pairs=FEWER)) as driver:
+    with one_core(), started(words_for(folder, *LONGER, quick=True)) as driver:
         wait_for(lambda: has_finished(folder, 2), driver)
     return folder
 
 
 def test_a_killed_search_is_not_started_over_unasked(killed: Path, call: Call) -> None:
-    refused = call(main, words_for(killed, *LONGER, pairs=FEWER))
+    refused = call(main, words_for(killed, *LONGER, quick=True))
     assert refused.returncode == 2
-    assert re.search(r"was interrupted .*--resume goes on .*--overwrite", refused.stderr)
+    assert re.search(r"was interrupted .*--resume continues it, --overwrite", refused.stderr)
 
 
 def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path) -> None:
-    resumed = search(killed, *LONGER, "--resume", pairs=FEWER)
+    resumed = search(killed, *LONGER, "--resume", quick=True)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     trials = study_of(killed).trials
     complete = {t.number: t.value for t in trials if t.state == TrialState.COMPLETE}
@@ -60,7 +60,7 @@ def test_a_killed_search_ends_with_the_planned_trials_when_resumed(killed: Path)
 
 def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
     huge = ["--set", "head_width=2000000000000", "--set", "search.num_samples=2"]
-    ended = search(tmp_path, *huge, pairs=FEWER)
+    ended = search(tmp_path, *huge, quick=True)
     assert ended.returncode == 1
     assert re.search(r"failed: all 2 trials failed: .*their logs are in", ended.stdout, re.DOTALL)
     assert "Traceback" not in ended.stdout + ended.stderr
@@ -70,7 +70,7 @@ def test_a_search_whose_trials_all_fail_says_so_and_why(tmp_path: Path) -> None:
 def test_when_the_time_is_up_every_record_is_closed_and_they_agree(tmp_path: Path) -> None:
     words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=12",
              "search.num_samples=40"]  # fmt: skip
-    search(tmp_path, *(word for value in words for word in ("--set", value)))
+    search(tmp_path, *(word for value in words for word in ("--set", value)), quick=True)
     trials = study_of(tmp_path).trials
     complete = {t.number for t in trials if t.state == TrialState.COMPLETE}
     assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.FAIL}

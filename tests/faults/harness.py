@@ -14,7 +14,7 @@ import psutil
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import FEWER, HANG, command, few_pairs
+from tests.end_to_end.running import HANG, command, small, store_in
 from tuning.system.project import ROOT
 from tuning.tracking.journal import JOURNAL
 from tuning.tracking.resume import find_interrupted
@@ -59,7 +59,7 @@ class Launch:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.output = output or folder / "out"
-        self.store = store or f"sqlite:///{folder / 'log.db'}"
+        self.store = store or store_in(folder)
         self.more = more
         self.texts: list[str] = []
         self.began: dict[int, psutil.Process] = {}
@@ -68,7 +68,7 @@ class Launch:
         """Start the command, resuming what was interrupted."""
         changes = [word for change in self.changes for word in ("--set", change)]
         places = ["--output", str(self.output), "--tracking-uri", self.store]
-        places += ["--data", str(few_pairs(self.folder, FEWER)), "--encoder", "embedded"]
+        places += small(self.folder)
         resume = ["--resume"] if find_interrupted(self.output, self.name) else []
         experiment = str(ROOT / f"experiments/{self.name}.yaml")
         return subprocess.Popen(

@@ -25,7 +25,7 @@ pytestmark = [
 
 
 class EightTrials(Launch):
-    """Eight trials at once; that of seed 0 is also run elsewhere, undisturbed."""
+    """Eight trials, four at once; that of seed 0 is also run elsewhere, undisturbed."""
 
     changes = (*Launch.changes, "freezing=all", "seed=[0, 1, 2, 3, 4, 5, 6, 7]")
 
@@ -54,7 +54,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a cluster of two nodes with four places each, and the servers that it writes to."""
+    """Give a cluster of two nodes with two places each, and the servers that it writes to."""
     from ray.cluster_utils import Cluster
 
     folder = tmp_path_factory.mktemp("site")
@@ -67,10 +67,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             patch.setenv(name, value)
         server = Server(folder / "mlflow", urls["mlflow"], "s3://tuner/mlflow")
         server.start()
-        head = {"num_cpus": 4, "include_dashboard": False}
+        head = {"num_cpus": 2, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
-            second = cluster.add_node(num_cpus=4)
+            second = cluster.add_node(num_cpus=2)
             yield Site(cluster=cluster, nodes=[second], server=server, optuna=urls["optuna"])
         finally:
             cluster.shutdown()

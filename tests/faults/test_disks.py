@@ -9,7 +9,7 @@ from tests.faults.conftest import Histories
 from tests.faults.harness import Harm
 from tests.faults.stores import can_mount
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_turn")]
 
 
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, expected: Histories) -> None:

@@ -1,4 +1,4 @@
-"""The small predictions and pairs that the tests of the analysis use too."""
+"""Small predictions and pairs, shared with the tests of the analysis."""
 
 from tests.analysis.conftest import pairs, predictions
 

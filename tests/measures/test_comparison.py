@@ -1,4 +1,4 @@
-"""Guards comparisons: every one declared has its interval, and one seed has no deviation."""
+"""Guards comparisons: each has intervals and p-values, and one seed has no deviation."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Guards intervals and tests: by hand, against scikit-learn, and with errors that cluster."""
+"""Guards intervals and tests: values worked by hand or by scikit-learn, and clustered errors."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from measures.intervals import (
 )
 
 
-def test_counts_stand_by_entity_as_tn_fp_fn_tp(predictions: Predictions) -> None:
+def test_counts_are_by_entity_as_tn_fp_fn_tp(predictions: Predictions) -> None:
     counts = entity_counts(predictions)
     assert counts[0].tolist() == [[1, 0, 0, 1], [0, 1, 1, 1], [1, 0, 0, 0]]
     assert counts.shape == (2, 3, 4)
@@ -52,7 +52,9 @@ def test_a_weight_counts_as_that_many_copies(rows: list[tuple[int, int, int]]) -
     assert weighted_auc(labels, scores, weights[None, :])[0] == pytest.approx(copies)
 
 
-def test_drawing_every_entity_once_gives_the_scores_themselves(predictions: Predictions) -> None:
+def test_drawing_every_entity_once_keeps_the_scores_in_the_range_of_the_seeds(
+    predictions: Predictions,
+) -> None:
     once = resample(predictions, np.ones((5, 3), dtype=int), seed=0)
     points = point_scores(predictions)
     for name, values in once.items():
@@ -71,7 +73,7 @@ def test_whole_entities_are_drawn() -> None:
 
 
 def clustered(noise: float, seed: int, entities: int = 40, size: int = 25) -> Predictions:
-    """Return predictions whose errors come by entity: all of its pairs are right or wrong."""
+    """Return predictions with errors by entity: all pairs of one are right, or all are wrong."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, entities * size)
     groups = np.repeat(np.arange(entities), size)
@@ -110,7 +112,7 @@ def test_equal_models_do_not_differ_and_unequal_ones_do() -> None:
     assert permutation_p(one, other, 999, seed=0) == permutation_p(other, one, 999, seed=0)
 
 
-def test_a_model_without_seeds_meets_every_seed_of_the_other() -> None:
+def test_a_model_with_one_seed_is_paired_with_every_seed_of_the_other() -> None:
     one, other, single = (clustered(noise, seed=0) for noise in (0.1, 0.35, 0.25))
     found = [
         permutation_p(
@@ -171,6 +173,6 @@ def test_mcnemar_is_exact(predictions: Predictions) -> None:
     assert mcnemar_p(right, wrong) == pytest.approx(2 * 0.5**6)
 
 
-def test_holm_by_hand() -> None:
+def test_holm_correction_equals_values_worked_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == []

@@ -1,8 +1,8 @@
-"""Guards passwords: they are hidden wherever they stand in a URL, and nothing else is."""
+"""Guards passwords: they are hidden anywhere in a URL, and nothing else is."""
 
 import pytest
 
-from measures.passwords import hide_passwords
+from measures.passwords import first_line, hide_passwords
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ from measures.passwords import hide_passwords
 )
 def test_passwords_are_hidden_and_the_rest_is_kept(text: str, shown: str) -> None:
     assert hide_passwords(text) == shown
+
+
+def test_an_error_is_shown_by_its_first_line_without_passwords() -> None:
+    error = ValueError("\ncannot open postgresql://me:p4ss@db/x\n(Background on this error)")
+    assert first_line(error) == "cannot open postgresql://me:***@db/x"

@@ -1,4 +1,4 @@
-"""Guards batches: every row once, gathered as it was stored, with little padding."""
+"""Guards batches: every row appears once, as it was stored, with little padding."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def test_a_batch_has_the_rows_as_they_were_stored() -> None:
     assert batch.segments[1, 5:].tolist() == [PADDING, PADDING]
 
 
-def test_states_come_in_float32_whatever_they_are_stored_in() -> None:
+def test_stored_states_are_read_as_float32() -> None:
     states = np.arange(12 * 3, dtype=np.float16).reshape(12, 3)
     batch = RowReader(TABLE, states, torch.device("cpu")).read(np.array([1]))
     assert batch.inputs.dtype == torch.float32
@@ -64,7 +64,7 @@ def test_shuffled_batches_have_every_row_once_and_full_but_one(
     assert sum(len(batch) < size for batch in batches) <= 1
 
 
-def test_shuffled_batches_hold_rows_of_like_length() -> None:
+def test_shuffled_batches_hold_rows_of_similar_length() -> None:
     lengths = np.random.default_rng(0).integers(5, 60, 2000)
     batches = shuffled_batches(np.arange(2000), lengths, 20, np.random.default_rng(1))
     padded = sum(len(batch) * lengths[batch].max() for batch in batches)

@@ -1,5 +1,6 @@
-"""Guards saved classifiers: same logits after loading, and altered files refused."""
+"""Guards saved classifiers: loading keeps the logits, and altered files are refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from models.checkpoint import (
     EXPORT,
     WEIGHTS,
     CheckpointError,
+    find_encoder,
     load_classifier,
     read_card,
     save_classifier,
@@ -91,7 +93,7 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         read_card(tmp_path)
 
 
-def test_the_pickle_may_be_left_out_until_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_pickle_may_be_absent_unless_it_is_asked_for(tmp_path: Path) -> None:
     save(tmp_path, 4)
     (tmp_path / EXPORT).unlink()
     load_classifier(tmp_path, ENCODER)
@@ -111,8 +113,25 @@ def test_another_encoder_is_refused(tmp_path: Path) -> None:
         load_classifier(tmp_path / "model", other)
 
 
+def test_an_encoder_that_lies_nowhere_is_named(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    assert find_encoder(tmp_path, [ENCODER]) == ENCODER
+    fingerprint = read_encoder_info(ENCODER).fingerprint
+    with pytest.raises(CheckpointError, match=f"its encoder {fingerprint} is in no folder"):
+        find_encoder(tmp_path)
+
+
+@pytest.mark.parametrize("encoder", [None, "bert", {"depth": 4}])
+def test_a_card_without_an_encoder_is_refused(tmp_path: Path, encoder: object) -> None:
+    save(tmp_path, 4)
+    card = json.loads((tmp_path / CARD).read_text())
+    (tmp_path / CARD).write_text(json.dumps(card | {"encoder": encoder}))
+    with pytest.raises(CheckpointError, match="encoder: must have a fingerprint, got"):
+        find_encoder(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 2}'])
-def test_a_card_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_card_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / CARD).write_text(content)
     with pytest.raises(CheckpointError, match=CARD):
         read_card(tmp_path)

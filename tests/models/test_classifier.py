@@ -1,4 +1,4 @@
-"""Guards the classifier: the frozen part stays as it is, cached and plain pass agree."""
+"""Guards the classifier: the frozen part does not change, and cached states give equal logits."""
 
 from pathlib import Path
 

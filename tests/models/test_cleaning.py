@@ -1,4 +1,4 @@
-"""Guards the cleaning: each step does its own repair and no more."""
+"""Guards the cleaning: each step repairs what it is for and changes nothing else."""
 
 import pytest
 from hypothesis import given
@@ -15,8 +15,8 @@ from models.cleaning import (
 )
 
 
-def but(**steps: bool) -> dict[str, bool]:
-    """Return that every step is wanted but those given as False."""
+def all_steps_but(**steps: bool) -> dict[str, bool]:
+    """Return a choice of steps: all but those that are given as False."""
     return {**dict.fromkeys(STEPS, True), **steps}
 
 
@@ -44,21 +44,21 @@ def test_white_space_becomes_single_spaces() -> None:
 
 def test_each_step_can_be_switched_off() -> None:
     text = '- ﬁle  &"x'
-    assert clean(text, but()) == 'file "x'
-    assert clean(text, but(html_quotes=False)) == 'file &"x'
-    assert clean(text, but(unicode=False)) == 'ﬁle "x'
-    assert clean(text, but(bullets=False)) == '- file "x'
-    assert clean(text, but(spaces=False)) == 'file  "x'
+    assert clean(text, all_steps_but()) == 'file "x'
+    assert clean(text, all_steps_but(html_quotes=False)) == 'file &"x'
+    assert clean(text, all_steps_but(unicode=False)) == 'ﬁle "x'
+    assert clean(text, all_steps_but(bullets=False)) == '- file "x'
+    assert clean(text, all_steps_but(spaces=False)) == 'file  "x'
 
 
 def test_the_steps_that_change_a_text_are_named() -> None:
-    assert changes('- ﬁle &"x', but()) == ["html_quotes", "unicode", "bullets"]
-    assert changes("- a  b", but(bullets=False)) == ["spaces"]
-    assert changes("a plain text", but()) == []
+    assert changes('- ﬁle &"x', all_steps_but()) == ["html_quotes", "unicode", "bullets"]
+    assert changes("- a  b", all_steps_but(bullets=False)) == ["spaces"]
+    assert changes("a plain text", all_steps_but()) == []
 
 
 @given(st.text(max_size=40))
 def test_cleaned_text_has_single_spaces_and_no_bullet(text: str) -> None:
-    cleaned = clean(text, but())
+    cleaned = clean(text, all_steps_but())
     assert cleaned == join_spaces(cleaned)
     assert not cleaned.startswith(("•", "*", "–"))

@@ -1,4 +1,4 @@
-"""Guards dropout: the right share, the mean kept, nothing at rest, one mask for stacked seeds."""
+"""Guards dropout: right share, equal mean, none in eval mode, one mask for stacked seeds."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def test_gradients_pass_where_features_do() -> None:
     torch.testing.assert_close(features.grad, dropped.detach())
 
 
-def test_nothing_is_dropped_at_rest_or_without_a_chance() -> None:
+def test_nothing_is_dropped_in_eval_mode_or_at_chance_zero() -> None:
     features = torch.randn(3, 7)
     assert Dropout(0.5).eval()(features) is features
     assert Dropout(0.0)(features) is features

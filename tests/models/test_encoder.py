@@ -1,4 +1,4 @@
-"""Guards the cut: both parts together are the encoder, wherever it is cut."""
+"""Guards the cut encoder: both parts together are the whole one, wherever it is cut."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_missing_weights_are_named_and_not_drawn_at_random(
         load_encoder(tmp_path, 2)
 
 
-def test_weights_of_other_sizes_are_an_error_of_ours(distilbert: Path, tmp_path: Path) -> None:
+def test_weights_of_wrong_sizes_raise_an_encoder_error(distilbert: Path, tmp_path: Path) -> None:
     for file in distilbert.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((tmp_path / "config.json").read_bytes())
@@ -77,7 +77,7 @@ def test_weights_of_other_sizes_are_an_error_of_ours(distilbert: Path, tmp_path:
         load_encoder(tmp_path, 2)
 
 
-def test_weights_that_are_cut_off_are_an_error_of_ours(distilbert: Path, tmp_path: Path) -> None:
+def test_truncated_weights_raise_an_encoder_error(distilbert: Path, tmp_path: Path) -> None:
     for file in distilbert.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"cut")
@@ -85,7 +85,7 @@ def test_weights_that_are_cut_off_are_an_error_of_ours(distilbert: Path, tmp_pat
         load_encoder(tmp_path, 2)
 
 
-def test_weights_of_a_head_for_masked_pieces_are_no_news(
+def test_unused_weights_of_a_head_are_not_reported(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     load_encoder(EMBEDDED / "encoder", 4)

@@ -1,4 +1,4 @@
-"""Guards what is read of an encoder's folder: its sizes, or what is missing."""
+"""Guards the reading of an encoder's folder: its sizes, or an error that names the fault."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ def folder(distilbert: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("architecture", ["distilbert", "bert"])
-def test_both_architectures_give_their_sizes(
+def test_both_architectures_have_their_sizes_read(
     architecture: str, request: pytest.FixtureRequest
 ) -> None:
     info = read_encoder_info(request.getfixturevalue(architecture))
@@ -45,7 +45,7 @@ def test_another_architecture_is_refused_with_the_supported_ones(folder: Path) -
         ('{"model_type": "bert"}', "num_hidden_layers: must be a whole number above 0, got None"),
     ],
 )
-def test_a_broken_config_is_told_in_words(folder: Path, text: str, message: str) -> None:
+def test_a_broken_config_is_refused_with_a_reason(folder: Path, text: str, message: str) -> None:
     (folder / "config.json").write_text(text)
     with pytest.raises(EncoderError, match=message):
         read_encoder_info(folder)
@@ -66,6 +66,12 @@ def test_some_is_two_thirds_with_a_layer_on_either_side(layers: int, some: int) 
     assert frozen_layers("some", layers) == some
     assert (frozen_layers("all", layers), frozen_layers("none", layers)) == (layers, 0)
     assert frozen_layers(1, layers) == 1
+
+
+@pytest.mark.parametrize("freezing", [4, -1])
+def test_a_number_of_layers_out_of_range_is_refused(freezing: int) -> None:
+    with pytest.raises(EncoderError, match=rf"must be .* 3 layers, got {freezing}"):
+        frozen_layers(freezing, 3)
 
 
 def test_some_of_one_layer_is_refused() -> None:

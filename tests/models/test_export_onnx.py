@@ -1,4 +1,4 @@
-"""Guards the ONNX file: it says of every batch what the model says in float32."""
+"""Guards the ONNX file: it returns the model's float32 probabilities for every batch."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from models.predictor import Predictor
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
 from tests.models.test_predictor import ensemble_of, save
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # those of the exporter
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # the exporter warns
 
 
 def ragged(rows: int, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,7 +37,7 @@ def ragged(rows: int, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
         ("distilbert", "mean_pooling", 0, False),
     ],
 )
-def test_the_file_says_what_the_model_says(
+def test_the_file_returns_what_the_model_returns(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     architecture: str,
@@ -65,7 +65,7 @@ def test_the_file_says_what_the_model_says(
         assert np.abs(found - expected).max() < 1e-5
 
 
-def test_a_head_that_onnx_has_not_is_refused(distilbert: Path, tmp_path: Path) -> None:
+def test_a_head_that_onnx_does_not_support_is_refused(distilbert: Path, tmp_path: Path) -> None:
     saved = save(tmp_path / "a", distilbert, head="bilstm_attention")
     predictor: Predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
     with pytest.raises(CheckpointError, match="must not be bilstm_attention"):

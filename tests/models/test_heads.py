@@ -1,4 +1,4 @@
-"""Guards the heads: masks, symmetry, attention that sums to one, and their cost."""
+"""Guards the heads: masks, symmetry, attention weights that sum to one, and their cost."""
 
 from typing import cast
 
@@ -41,7 +41,7 @@ def test_logits_have_a_row_a_pair_and_a_column_a_class(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HEADS))
-def test_what_stands_on_padding_does_not_change_logits(name: str) -> None:
+def test_states_on_padding_do_not_change_logits(name: str) -> None:
     head, (states, segments) = head_of(name), inputs()
     other = states.masked_fill((segments == PADDING)[:, :, None], 1e4)
     torch.testing.assert_close(head(other, segments), head(states, segments))
@@ -69,7 +69,7 @@ def test_every_weight_gets_a_gradient(name: str) -> None:
     assert not [key for key in idle if "score.bias" not in key]  # softmax ignores a constant
 
 
-def test_cross_attention_gives_the_same_when_the_definitions_change_places() -> None:
+def test_swapping_the_definitions_does_not_change_cross_attention_logits() -> None:
     head, (states, segments) = head_of("cross_attention"), inputs()
     swapped = segments.clone()
     swapped[segments == FIRST], swapped[segments == SECOND] = SECOND, FIRST

@@ -1,4 +1,4 @@
-"""Guards the masked language model: the library's logits at the chosen positions, one loss."""
+"""Guards the masked language model: logits and loss equal the libraries', files keep the head."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_a_head_that_was_not_published_is_drawn_by_the_seed(distilbert: Path) ->
 
 
 def test_another_architecture_is_refused(bert: Path) -> None:
-    with pytest.raises(EncoderError, match="must be a distilbert, which this trains, got a bert"):
+    with pytest.raises(EncoderError, match=r"must be a distilbert, .* got a bert"):
         load_model(bert, seed=0)
 
 

@@ -1,4 +1,4 @@
-"""Guards the way from text to probability: what others ask beside a pair changes nothing of it."""
+"""Guards the predictor: a pair's probability depends on that pair alone; bad input is refused."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from models.checkpoint import CheckpointError, save_classifier
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import read_encoder_info
-from models.ensemble import write_ensemble
+from models.ensemble import ENSEMBLE, find_saved, write_ensemble
 from models.heads import FeatureBranch, build_head
 from models.predictor import PairError, Predictor
 from models.segments import FIRST, SECOND, SPECIAL
@@ -32,7 +32,7 @@ def save(
     head: str = "cross_attention",
     branch: bool = False,
 ) -> Path:
-    """Write an untrained classifier with a card as a trial writes it."""
+    """Write an untrained classifier with a card like that of a trial; return the folder."""
     torch.manual_seed(seed)
     lower, upper = load_encoder(encoder, depth)
     arguments = {"name": head, "width": WIDTH, "head_width": HEAD, "dropout": 0.5}
@@ -82,7 +82,7 @@ def test_a_pairs_probability_does_not_depend_on_the_others(
     assert np.allclose(swapped, together, atol=1e-6) == both_orders
 
 
-def test_an_ensemble_says_the_mean_of_its_members(distilbert: Path, tmp_path: Path) -> None:
+def test_an_ensemble_returns_the_mean_of_its_members(distilbert: Path, tmp_path: Path) -> None:
     members = [save(tmp_path / str(seed), distilbert, seed=seed) for seed in range(3)]
     single = [
         ensemble_of(tmp_path / f"e{n}", distilbert, [member]).predict(FIRSTS, SECONDS)
@@ -121,7 +121,7 @@ def test_text_is_cleaned_as_in_training(distilbert: Path, tmp_path: Path) -> Non
         (["w1"], ["w2 " * 10_000], "pair 1: the second definition must .* got 10000"),
     ],
 )
-def test_what_is_no_input_is_refused(
+def test_a_text_of_wrong_length_is_refused(
     distilbert: Path, tmp_path: Path, first: list[str], second: list[str], message: str
 ) -> None:
     predictor = ensemble_of(tmp_path / "e", distilbert, [save(tmp_path / "a", distilbert)])
@@ -129,10 +129,17 @@ def test_what_is_no_input_is_refused(
         predictor.predict(first, second)
 
 
-def test_members_of_different_depths_are_no_ensemble(distilbert: Path, tmp_path: Path) -> None:
+def test_members_of_different_depths_are_refused(distilbert: Path, tmp_path: Path) -> None:
     members = [save(tmp_path / str(depth), distilbert, depth=depth) for depth in (1, 2)]
     with pytest.raises(CheckpointError, match="were not trained on the same encoder"):
         ensemble_of(tmp_path / "e", distilbert, members)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"members": 0, "threshold": 0.5}'])
+def test_a_damaged_ensemble_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    (tmp_path / ENSEMBLE).write_text(content)
+    with pytest.raises(CheckpointError, match=f"{ENSEMBLE}: cannot be read"):
+        find_saved(tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
@@ -143,7 +150,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "shape"), [("cross_attention", (6, 6)), ("attention_pooling", (6,))]
 )
-def test_a_head_tells_what_it_attended_to(
+def test_a_head_returns_what_it_attended_to(
     distilbert: Path, tmp_path: Path, head: str, shape: tuple[int, ...]
 ) -> None:
     saved = save(tmp_path / "a", distilbert, head=head)
@@ -156,7 +163,7 @@ def test_a_head_tells_what_it_attended_to(
     assert {each.word for each in words} >= {"w1", "w2"}
 
 
-def test_a_head_without_attention_tells_nothing(distilbert: Path, tmp_path: Path) -> None:
+def test_a_head_without_attention_returns_none(distilbert: Path, tmp_path: Path) -> None:
     saved = save(tmp_path / "a", distilbert, head="mean_pooling")
     assert ensemble_of(tmp_path / "e", distilbert, [saved]).attend("w1", "w2") is None
 

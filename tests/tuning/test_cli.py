@@ -1,4 +1,4 @@
-"""Guards the command line: flags win over the file, and bad input ends with exit code 2."""
+"""Guards the command line: options win over the file, and bad input ends with exit code 2."""
 
 import subprocess
 import sys
@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tuning.cli import build_parser, launch_options, read_experiment
+from tuning.cli import (
+    build_parser,
+    launch_options,
+    read_experiment,
+    require_grid,
+    require_search,
+)
+from tuning.config.experiment import ConfigError
+from tuning.config.loader import load_experiment
 from tuning.system.project import ROOT
 from tuning.tracking.launch_folder import run_name
 
 
-def test_flags_win_over_the_file() -> None:
+def test_options_win_over_the_file() -> None:
     words = ["--data", "embedded", "--encoder", "embedded", "--no-cache-activations"]
     args = build_parser("x", "grid.yaml").parse_args([*words, "--set", "epochs=2"])
     experiment = read_experiment(args)
@@ -20,14 +28,14 @@ def test_flags_win_over_the_file() -> None:
     assert {trial.epochs for trial in experiment.trials()} == {2}
 
 
-def test_the_default_store_lies_at_the_projects_root() -> None:
+def test_the_default_store_is_in_the_projects_folder() -> None:
     options = launch_options(build_parser("x", "grid.yaml").parse_args([]))
     assert options.tracking_uri == f"sqlite:///{ROOT / 'mlflow.db'}"
     assert options.own_store
     assert options.artifacts == ROOT / "mlartifacts"
 
 
-def test_artifacts_of_another_store_lie_in_the_output_folder(tmp_path: Path) -> None:
+def test_artifacts_of_another_store_are_in_the_output_folder(tmp_path: Path) -> None:
     words = ["--output", str(tmp_path / "out"), "--tracking-uri", "http://127.0.0.1:5000"]
     options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
     assert not options.own_store
@@ -35,7 +43,7 @@ def test_artifacts_of_another_store_lie_in_the_output_folder(tmp_path: Path) -> 
     assert options.study_storage == f"sqlite:///{tmp_path / 'out' / 'optuna.db'}"
 
 
-def test_a_uri_for_results_leaves_the_drivers_own_files_in_the_local_folder(
+def test_with_a_uri_for_results_the_drivers_files_are_in_the_local_folder(
     tmp_path: Path,
 ) -> None:
     words = ["--output", "s3://bucket/results/", "--local", str(tmp_path)]
@@ -82,3 +90,28 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     assert ended.returncode == 0
     assert "12  freezing some  optimizer sgd  learning_rate 0.1" in ended.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "search: is missing; run a grid with python tuning/run_grid.py"),
+        ("search: {}\n", "space: is missing; it names the fields of a trial that vary"),
+        ("grid: {epochs: [1, 2]}\n", "grid: a search draws its trials from space; remove grid"),
+    ],
+)
+def test_an_experiment_that_is_no_search_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"name: mine\n{text}")
+    with pytest.raises(ConfigError, match=message):
+        require_search(load_experiment(path), path)
+
+
+@pytest.mark.parametrize("text", ["search: {}\n", "space: {epochs: [1, 2]}\n"])
+def test_an_experiment_that_is_no_grid_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"name: mine\n{text}")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:\n.*run it with python tuning/run_search"):
+        require_grid(load_experiment(path), path)

@@ -87,7 +87,7 @@ def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launc
     log = LaunchLog(Journal(launch))
     begun_with = log.journal.entries[0]["identity"]
     with pytest.raises(
-        LaunchError, match=r"was begun with something else: .*epochs.* 40"
+        LaunchError, match=r"was started with other values: .*epochs.* 40"
     ) as error:
         refuse_changes(log, {**begun_with, **identity_now(41)}, "start another with --overwrite")
     assert "start another with --overwrite" in str(error.value)

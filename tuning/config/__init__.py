@@ -1,1 +1,1 @@
-"""What a YAML file may say, and its problems in words."""
+"""The content of experiments' YAML files: its models, its loader, its problems in words."""

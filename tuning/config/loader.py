@@ -1,4 +1,4 @@
-"""From a YAML file and the command line's changes to an experiment, all problems at once."""
+"""The loader of experiments: a YAML file and ``--set`` overrides, with all problems at once."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     """Return the experiment in ``path``, changed by ``key=value`` overrides.
 
     Raises:
-        ConfigError: With every problem of the file and the overrides.
+        ConfigError: If anything is wrong; the message has all problems of file and overrides.
         OSError: If the file cannot be read.
     """
 
     def prepare(content: dict[str, Any]) -> list[str]:
-        problems = [p for override in overrides or [] for p in apply_override(content, override)]
-        return [
-            *problems,
-            *_grid_problems(content.get("grid", {})),
-            *_space_problems(content.get("space", {})),
-        ]
+        problems = []
+        for override in overrides or []:
+            problems += apply_override(content, override)
+        problems += _grid_problems(content.get("grid", {}))
+        return problems + _space_problems(content.get("space", {}))
 
     parts = (TrialConfig, Cleaning, SearchSettings, Axis)
     experiment = read_model(path, Experiment, parts, prepare)
@@ -41,10 +40,14 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
 
 
 def apply_override(content: dict[str, Any], override: str) -> list[str]:
-    """Put ``key=value`` into ``content`` in place; return the problems found.
+    """Set ``key=value`` in ``content``, which is changed in place; return the problems.
 
-    A key of a trial may be written without ``trial.``: a list makes it an axis of the grid, a
-    single value takes it off the grid.
+    A field of a trial may be written without ``trial.``: a list makes it an axis of the grid, a
+    single value removes it from the grid.
+
+    Args:
+        content: Content of the YAML file.
+        override: Text after ``--set``.
     """
     key_path, value, problems = parse_override(override)
     if not key_path:
@@ -69,9 +72,9 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
 
 
 def _grid_problems(grid: object) -> list[str]:
-    """Return what is wrong with the axes, each value checked as the field it would set."""
+    """Return the problems of a grid's axes, each value checked as the field that it sets."""
     if not isinstance(grid, dict):
-        return []  # the model itself reports that this is no mapping
+        return []  # the model reports it
     problems = []
     for key, values in grid.items():
         if not isinstance(values, list):
@@ -88,7 +91,7 @@ def _grid_problems(grid: object) -> list[str]:
 
 
 def _space_problems(space: object) -> list[str]:
-    """Return what is wrong with the values that the axes of a search can take."""
+    """Return the problems of the values that a search can draw."""
     if not isinstance(space, dict):
         return []
     problems = []
@@ -98,7 +101,9 @@ def _space_problems(space: object) -> list[str]:
         elif key not in TrialConfig.model_fields:
             problems += _point_problems(key, None, f"space.{key}")
         elif key in NOT_SEARCHED:
-            problems.append(f"space.{key}: is not searched for; search.seeds says how many")
+            problems.append(
+                f"space.{key}: cannot be searched; search.seeds sets the number of seeds"
+            )
         else:
             problems += _axis_problems(key, content)
     return problems
@@ -108,7 +113,7 @@ def _axis_problems(key: str, content: object) -> list[str]:
     try:
         axis = Axis.model_validate(content)
     except ValidationError:
-        return []  # the model itself reports it
+        return []  # the model reports it
     if axis.choices is not None:
         return [
             problem
@@ -120,7 +125,10 @@ def _axis_problems(key: str, content: object) -> list[str]:
         return [f"space.{key}: must be a list of choices"]
     is_whole = isinstance(axis.low, int) and isinstance(axis.high, int)
     if is_whole and isinstance(default, float):
-        return [f"space.{key}: must have a point in low or high: {axis.low}.0, {axis.high}.0"]
+        return [
+            f"space.{key}: low and high must have a decimal point, as {axis.low}.0 and "
+            f"{axis.high}.0"
+        ]
     ends = [
         problem
         for name, value in (("low", axis.low), ("high", axis.high))
@@ -131,12 +139,12 @@ def _axis_problems(key: str, content: object) -> list[str]:
     for value in _inner(axis):
         problems = _point_problems(key, value, f"space.{key}")
         if problems:
-            return problems  # the others would say the same
+            return problems  # those of the other values would be the same
     return []
 
 
 def _inner(axis: Axis) -> range:
-    """Return the whole numbers of a range, the first thousand of a long one."""
+    """Return the whole numbers of a range, but no more than the first thousand."""
     low, high = int(axis.low or 0), int(axis.high or 0)
     return range(low, min(high, low + 1000) + 1)
 

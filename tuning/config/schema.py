@@ -1,8 +1,14 @@
-"""JSON schemas of what a YAML file may say, by which editors complete and check it."""
+"""JSON schemas of what a YAML file may say, by which editors complete and check it.
+
+python -m tuning.config.schema FILE writes that of an experiment.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -95,3 +101,13 @@ def _kinds_of_axis(name: str, field: Schema, axis: Mapping[str, Schema]) -> list
     ends = {end: _described(axis[end], numbers[0]) for end in ("low", "high")}
     limits = ends | {key: axis[key] for key in ("log", "when")}
     return [*kinds, _mapping(limits, required=["low", "high"])]
+
+
+def write_schema(schema: Schema, path: Path) -> None:
+    """Write a schema as indented JSON."""
+    text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_schema(experiment_schema(), Path(sys.argv[1]))

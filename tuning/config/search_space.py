@@ -1,14 +1,11 @@
-"""What a search varies and how it proceeds: ranges, choices, conditions, settings."""
+"""Models of a search: axes of its space (choices, ranges, conditions) and its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    pass
 
 
 def _as_list(value: object) -> object:
@@ -19,10 +16,10 @@ Condition = dict[str, Annotated[list[Any], BeforeValidator(_as_list)]]
 
 
 class Axis(BaseModel):
-    """How one parameter varies: either ``choices``, or a range from ``low`` to ``high``.
+    """The values of one field of a trial in a search: ``choices``, or ``low`` to ``high``.
 
-    ``when`` names values of other parameters; with any others the parameter is not drawn, and
-    keeps its fixed value.
+    ``when`` gives values of other fields. Where another field has none of them, this field is not
+    drawn and keeps its fixed value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -34,10 +31,13 @@ class Axis(BaseModel):
     high: int | float | None = Field(
         None, allow_inf_nan=False, description="largest value that is drawn"
     )
-    log: bool = Field(False, description="draw the logarithm evenly")
+    log: bool = Field(
+        False, description="whether to draw the logarithm evenly, for learning rates"
+    )
     when: Condition = Field(
         default_factory=dict,
-        description="values of other fields, one or a list, with which this one is drawn",
+        description="values of other fields, one or a list each; only with them is this field "
+        "drawn",
     )
 
     @model_validator(mode="before")
@@ -66,7 +66,7 @@ class Axis(BaseModel):
 
     @property
     def ends(self) -> list[Any]:
-        """Return the values between or among which all others lie."""
+        """Return the choices, or the two ends of the range."""
         return [self.low, self.high] if self.choices is None else self.choices
 
     def holds(self, value: object) -> bool:
@@ -81,47 +81,65 @@ class Axis(BaseModel):
 
 
 class SearchSettings(BaseModel):
-    """How a search proceeds: how long, how it stops trials, how its best are confirmed."""
+    """The settings of a search: its length, early stopping, confirmation and ablations."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    num_samples: int = Field(40, ge=1, description="configurations that are tried")
-    seeds: int = Field(2, ge=1, description="seeds of each configuration, trained together")
-    max_concurrent: int | None = Field(None, ge=1, description="trials at a time; null: all cores")
+    num_samples: int = Field(40, ge=1, description="number of configurations to try")
+    seeds: int = Field(
+        2, ge=1, description="number of seeds of each configuration, trained together in one trial"
+    )
+    max_concurrent: int | None = Field(
+        None,
+        ge=1,
+        description="trials at a time; null: as many as cores or GPU shares allow",
+    )
     time_budget: float | None = Field(
-        None, gt=0, description="seconds for all trials; null: no limit"
+        None, gt=0, description="seconds for all trials of the search; null: no limit"
     )
     scheduler: Literal["none", "asha", "median"] = Field(
-        "asha", description="what stops trials that fall behind"
+        "asha",
+        description="early stopping of weak trials: asha (successive halving), median (below the "
+        "others' median), or none",
     )
     grace_period: int = Field(
-        2, ge=2, description="epochs without stopping; the first may still be all positive"
+        2,
+        ge=2,
+        description="epochs in which no trial is stopped; after the first a good trial may still "
+        "call every pair a paraphrase",
     )
     startup_trials: int = Field(
-        10, ge=1, description="trials drawn at random before TPE models any"
+        10, ge=1, description="number of finished trials before TPE models them; until then random"
     )
     seed: int = Field(
-        0, ge=0, le=2**31, description="seed of the sampler, and the first of the trials' seeds"
+        0, ge=0, le=2**31, description="random seed of the sampler, and first seed of the trials"
     )
     warm_start: str | None = Field(
         None, description="name of a finished experiment to learn from; null: none"
     )
     try_first: list[dict[str, Any]] = Field(
-        default_factory=list, description="values to begin with; what they leave out is drawn"
+        default_factory=list,
+        description="configurations to try first; fields that one leaves out are drawn",
     )
     study: str | None = Field(
-        None, min_length=1, description="name of the study in Optuna; null: the search's"
+        None, min_length=1, description="name of the Optuna study; null: that of the experiment"
     )
-    confirm: int = Field(3, ge=1, description="best configurations that are retrained")
-    fresh_seeds: int = Field(5, ge=2, description="seeds of each configuration that is retrained")
-    ablations: bool = Field(True, description="whether to retrain the champion without each lever")
+    confirm: int = Field(
+        3, ge=1, description="number of best configurations to train again on fresh seeds"
+    )
+    fresh_seeds: int = Field(
+        5, ge=2, description="number of fresh seeds for each of the best configurations"
+    )
+    ablations: bool = Field(
+        True, description="whether to switch recommended options on and off in the champion"
+    )
 
 
 Space = dict[str, Axis]
 
 
 def is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
-    """Return whether the axis counts beside these values of other parameters."""
+    """Return whether the axis is drawn, given the values of the other fields."""
     return all(
         any(repr(values.get(name)) == repr(wanted) for wanted in allowed)
         for name, allowed in axis.when.items()
@@ -129,14 +147,14 @@ def is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
 
 
 def describe(axis: Axis) -> str:
-    """Return the axis in words."""
+    """Return the choices or the range of an axis in words."""
     if axis.choices is not None:
         return ", ".join(str(choice) for choice in axis.choices)
     return f"{axis.low:g} to {axis.high:g}"
 
 
-def first_problems(space: Mapping[str, Axis], first: list[dict[str, Any]]) -> list[str]:
-    """Return which of the values to begin with cannot be drawn."""
+def first_problems(space: Space, first: list[dict[str, Any]]) -> list[str]:
+    """Return a sentence for each value of ``try_first`` that cannot be drawn from the space."""
     problems = []
     for number, values in enumerate(first):
         for name, value in values.items():
@@ -148,22 +166,27 @@ def first_problems(space: Mapping[str, Axis], first: list[dict[str, Any]]) -> li
     return problems
 
 
-def condition_problems(space: Mapping[str, Axis], fixed: Iterable[str]) -> list[str]:
-    """Return which conditions can never be decided or never be true."""
+def condition_problems(space: Space, fields: Iterable[str]) -> list[str]:
+    """Return a sentence for each condition that cannot be decided or can never hold.
+
+    Args:
+        space: Axes in the order of the file, in which they are drawn.
+        fields: Names of all fields of a trial.
+    """
     problems, above = [], []
     for name, axis in space.items():
         for other, allowed in axis.when.items():
             key_path = f"space.{name}.when.{other}"
-            if other not in space and other not in fixed:
-                problems.append(f"{key_path}: unknown parameter")
+            if other not in space and other not in fields:
+                problems.append(f"{key_path}: unknown field")
             elif other in space and other not in above:
-                problems.append(f"{key_path}: must stand above {name} in the space")
+                problems.append(f"{key_path}: {other} must be above {name} in the space")
             elif other in space:
-                strange = [value for value in allowed if not space[other].holds(value)]
                 problems += [
                     f"{key_path}: {value!r} is never drawn; {other} is one of "
                     f"{describe(space[other])}"
-                    for value in strange
+                    for value in allowed
+                    if not space[other].holds(value)
                 ]
         above.append(name)
     return problems

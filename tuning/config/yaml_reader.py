@@ -1,4 +1,4 @@
-"""YAML that hides nothing: repeated keys are problems, and a syntax error is one sentence."""
+"""A strict reader of YAML files: from a file to a pydantic model, with all problems in words."""
 
 from __future__ import annotations
 
@@ -16,50 +16,7 @@ from tuning.config.experiment import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, remembering the keys that stand twice in one mapping."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.repeated: list[str] = []
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping; note each key that was given before in it."""
-        seen = set()
-        for key_node, _ in node.value:
-            if str(key_node.value) in seen:
-                line = key_node.start_mark.line + 1
-                self.repeated.append(f"{key_node.value}: given twice, again in line {line}")
-            seen.add(str(key_node.value))
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> tuple[Any, list[str]]:
-    """Return the content of ``path`` and its problems (bytes, syntax, repeated keys).
-
-    Raises:
-        OSError: If the file cannot be read.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        return None, [f"must be UTF-8, got the byte {error.object[error.start]:#04x}"]
-    return parse_yaml(text)
-
-
-def parse_yaml(text: str) -> tuple[Any, list[str]]:
-    """Return the content of ``text`` and its problems."""
-    try:
-        loader = _Loader(text)
-        return loader.get_single_data(), loader.repeated
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        key_path = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        return None, [f"is not YAML: {problem}{key_path}"]
-
-
+# What is wrong with a value, by the type of pydantic's error; in braces its context.
 _RULES = {
     "float_type": "must be a number",
     "int_type": "must be a whole number",
@@ -83,23 +40,41 @@ _RULES = {
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also collects the keys that are repeated in a mapping."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.repeated: list[str] = []
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping; add each repeated key to ``repeated``."""
+        seen = set()
+        for key_node, _ in node.value:
+            if str(key_node.value) in seen:
+                line = key_node.start_mark.line + 1
+                self.repeated.append(f"{key_node.value}: is repeated in line {line}")
+            seen.add(str(key_node.value))
+        return super().construct_mapping(node, deep)
+
+
 def read_model(
     path: Path,
     model: type[Model],
     parts: Iterable[type[BaseModel]],
     prepare: Callable[[dict[str, Any]], list[str]],
 ) -> Model:
-    """Return what a YAML file says, as a model.
+    """Return the content of a YAML file as a model.
 
     Args:
-        path: The file.
-        model: What it has to be.
-        parts: The models within; their fields are suggested for unknown keys.
-        prepare: Changes the file's content in place before it is checked, and returns the
-            problems that it finds.
+        path: YAML file.
+        model: Class of the model.
+        parts: Classes of the models within it; their fields are suggested for unknown keys.
+        prepare: Function that changes the file's content in place before it is checked, and
+            returns the problems that it finds.
 
     Raises:
-        ConfigError: With every problem of file and content.
+        ConfigError: If anything is wrong with the file; the message has all problems.
         OSError: If the file cannot be read.
     """
     content, problems = read_yaml(path)
@@ -116,10 +91,37 @@ def read_model(
     return found
 
 
-def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
-    """Return the key path, the value and the problems of a ``--set key.path=value``.
+def read_yaml(path: Path) -> tuple[Any, list[str]]:
+    """Return the content of a YAML file and its problems (encoding, syntax, repeated keys).
 
-    The key path is empty where there is none.
+    The content is None if the encoding or the syntax is wrong.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return None, [f"must be UTF-8, got the byte {error.object[error.start]:#04x}"]
+    return parse_yaml(text)
+
+
+def parse_yaml(text: str) -> tuple[Any, list[str]]:
+    """Return the content of a YAML text and its problems (syntax, repeated keys)."""
+    try:
+        loader = _Loader(text)
+        return loader.get_single_data(), loader.repeated
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).split("\n")[0]
+        return None, [f"is not YAML: {problem}{where}"]
+
+
+def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
+    """Return the keys, the value and the problems of ``--set key.path=value``.
+
+    There are no keys if the override has no equals sign.
     """
     key, separator, text = override.partition("=")
     if not separator:
@@ -129,7 +131,10 @@ def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
 
 
 def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:
-    """Return the mapping at these keys, made where it is absent; None if a value is in its way."""
+    """Return the mapping at these nested keys, and add it to ``content`` if it is absent.
+
+    None is returned if one of the keys holds a value that is no mapping.
+    """
     for section in sections:
         inner = content.setdefault(section, {})
         if not isinstance(inner, dict):
@@ -139,9 +144,13 @@ def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any]
 
 
 def describe(error: ValidationError, known: list[str]) -> list[str]:
-    """Return one sentence a problem: place, rule, value, and the nearest of the ``known`` keys.
+    """Return a sentence for each problem: key, rule and value, or the nearest known key.
 
-    A value that fails every choice of a union is told once, with all the rules joined by "or".
+    A value that fails every choice of a union is one problem, its rules joined by "or".
+
+    Args:
+        error: Error that pydantic raised for the content of a file.
+        known: Keys to suggest for an unknown one.
     """
     sentences: dict[str, tuple[list[str], str]] = {}
     for problem in error.errors():
@@ -157,7 +166,7 @@ def describe(error: ValidationError, known: list[str]) -> list[str]:
 
 
 def _key_path(location: tuple[int | str, ...]) -> str:
-    """Return ``grid.epochs[0]`` for the keys on the way there, without pydantic's union tags."""
+    """Return keys and positions as ``grid.epochs[0]``, without pydantic's names of union types."""
     keys = [part for part in location if isinstance(part, int) or part.replace("_", "").isalnum()]
     keys = [part for part in keys if part not in ("float", "int", "str")]
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys)
@@ -187,7 +196,7 @@ def _value(problem: ErrorDetails) -> str:
 
 
 def _yaml_number(text: str) -> str:
-    """Return how to write a number that YAML takes for text, as ``(write 2.0e-5)``."""
+    """Return a hint as ``(write 2.0e-5)`` for a number that YAML reads as text."""
     if not _NUMBER.fullmatch(text):
         return ""
     digits, _, exponent = f"{float(text):e}".partition("e")

@@ -1,1 +1,1 @@
-"""From the name of a data set or an encoder to token arrays; imports no torch."""
+"""Data sets and encoders: from their names to token arrays; imports no torch."""

@@ -1,4 +1,4 @@
-"""Downloads that end: files over HTTP by a deadline, encoders from the hub while bytes come."""
+"""Downloads with a time limit: a data set's files over HTTP, and encoders from the hub."""
 
 from __future__ import annotations
 
@@ -15,27 +15,43 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-ENCODER_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
-_BYTES_PER_WAIT = 64 * 1024  # fewer in one wait is a stall, however it drips
+from tuning.system.atomic_files import atomic_write_bytes
+
+_NEEDED_FILES = ["config.json", "tokenizer.json", "model.safetensors"]
+_ENCODER_FILES = [*_NEEDED_FILES, "tokenizer_config.json"]
+_BYTES_PER_WAIT = 64 * 1024  # a download that brings fewer bytes in one wait has stalled
+# A program for a process of its own, which downloads an encoder and prints its folder.
+_DOWNLOAD_PROGRAM = """
+import sys
+from huggingface_hub import snapshot_download
+from huggingface_hub.utils import disable_progress_bars
+disable_progress_bars()
+try:
+    print(snapshot_download(sys.argv[1], allow_patterns=sys.argv[2:], max_workers=1))
+except Exception as error:
+    lines = [line for line in str(error).split("\\n") if line.strip()]
+    sys.exit(f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}")
+"""
 
 
 class DownloadError(OSError):
-    """Something that could not be had; the message says from where and why."""
+    """A download that failed; the message has the address and the reason."""
 
 
 def download_files(url: str, sha256: dict[str, str], folder: Path, seconds: float) -> None:
-    """Bring the named files from ``url`` into ``folder``, each whole and verified or not at all.
+    """Download the files that ``folder`` lacks; each is complete and verified, or absent.
 
-    Another process that does the same at the same time is waited for.
+    A process that finds another one at work in the folder waits for it.
 
     Args:
-        url: Address of the folder that holds the files.
-        sha256: The sum that each file must have, by name.
-        folder: Where they go; made if absent.
-        seconds: For all of it, waiting included.
+        url: Address of the folder that has the files.
+        sha256: Checksum of each file, by name.
+        folder: Folder for the files; made if absent.
+        seconds: Time limit for all files together, waiting included.
 
     Raises:
-        DownloadError: With the address and the reason.
+        DownloadError: If a file cannot be downloaded in time, or has another checksum.
+        OSError: If the folder cannot be written; a DiskError if its disk is full.
     """
     deadline = time.monotonic() + seconds
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,22 +62,18 @@ def download_files(url: str, sha256: dict[str, str], folder: Path, seconds: floa
                 if not (path.is_file() and _sum(path.read_bytes()) == expected):
                     _download(f"{url}/{name}", path, expected, deadline)
     except Timeout as error:
-        raise DownloadError(f"{folder}: another process is still downloading") from error
+        raise DownloadError(f"{folder}: another process is still downloading into it") from error
 
 
 def _download(url: str, path: Path, expected: str, deadline: float) -> None:
     content = _fetch(url, deadline)
     if _sum(content) != expected:
         raise DownloadError(f"{url}: sha256 must be {expected}, got {_sum(content)}")
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
-        beside.write(content)
-        beside.flush()
-        os.fsync(beside.fileno())
-    Path(beside.name).replace(path)
+    atomic_write_bytes(path, content)
 
 
 def _fetch(url: str, deadline: float) -> bytes:
-    """Return what ``url`` answers; every wait in between is cut at the deadline."""
+    """Return the content at ``url``; raise a DownloadError at the deadline, however slow it is."""
     content = bytearray()
     try:
         with urllib.request.urlopen(url, timeout=_left(url, deadline)) as response:
@@ -82,9 +94,10 @@ def _fetch(url: str, deadline: float) -> bytes:
 
 
 def _left(url: str, deadline: float) -> float:
+    """Return the seconds until the deadline; raise a DownloadError after it."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise DownloadError(f"{url}: too slow, given up")
+        raise DownloadError(f"{url}: stopped at the time limit; the connection is too slow")
     return left
 
 
@@ -92,47 +105,49 @@ def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def download_encoder(name: str, seconds: float) -> Path:
-    """Return the folder of the encoder ``name`` from the hub, which is the cache's.
+def find_cached_encoder(name: str) -> Path | None:
+    """Return the folder of a hub encoder if the cache has all of its files, else None."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    The download runs in a process of its own, so that it can be ended whatever it waits for:
-    after ``seconds`` in which fewer than 64 KiB came.
+    try:
+        # the same patterns as in the download: without them, other files count as missing
+        folder = Path(
+            snapshot_download(name, allow_patterns=_ENCODER_FILES, local_files_only=True)
+        )
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, ValueError):
+        return None
+    return folder if all((folder / file).is_file() for file in _NEEDED_FILES) else None
+
+
+def download_encoder(name: str, seconds: float) -> Path:
+    """Download an encoder from the hub into the cache of Hugging Face; return its folder.
+
+    The download runs in a process of its own, which is killed if it stalls.
+
+    Args:
+        name: Name of the encoder on the hub.
+        seconds: Longest wait for the next 64 KiB.
 
     Raises:
-        DownloadError: With the reason that the hub or the network gave.
+        DownloadError: If the download stalls, or the hub or the network reports an error.
     """
-    command = [sys.executable, "-c", _SNAPSHOT, name, *ENCODER_FILES]
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as reasons:
-        process = subprocess.Popen(command, stdout=output, stderr=reasons)
+    command = [sys.executable, "-c", _DOWNLOAD_PROGRAM, name, *_ENCODER_FILES]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=output, stderr=errors)
         try:
             stalled = _wait(process, _cache_of(name), seconds)
         finally:
             process.kill()
             process.wait()
         if stalled:
-            raise DownloadError(f"{name}: the hub sent nothing for {seconds:g} seconds")
+            raise DownloadError(f"{name}: the hub sent almost nothing for {seconds:g} seconds")
         output.seek(0)
-        reasons.seek(0)
-        lines = [line.strip() for line in reasons.read().split("\n") if line.strip()]
+        errors.seek(0)
+        lines = [line.strip() for line in errors.read().split("\n") if line.strip()]
         if process.returncode:
             raise DownloadError(f"{name}: {lines[-1] if lines else 'the download ended'}")
         return Path(output.read().strip())
-
-
-def find_cached_encoder(name: str) -> Path | None:
-    """Return the folder of a hub encoder that was downloaded before and is whole, else None."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        # with the same patterns, or the files that nobody asked for count as missing
-        folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, ValueError):
-        return None
-    complete = all(
-        (folder / needed).is_file() for needed in ENCODER_FILES if "_config" not in needed
-    )
-    return folder if complete else None
 
 
 def _cache_of(name: str) -> Path:
@@ -143,7 +158,7 @@ def _cache_of(name: str) -> Path:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path, seconds: float) -> bool:
-    """Wait for the process; return whether it stalled instead of ending."""
+    """Wait until the process ends or ``folder`` stops growing; return whether it stalled."""
     size, since = _size(folder), time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)
@@ -155,7 +170,7 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, seconds: float) -> boo
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes below ``folder``, whose files may vanish while they are counted."""
+    """Return the size of all files in ``folder`` in bytes; files may vanish meanwhile."""
     total = 0
     for directory, _, names in os.walk(folder):
         for name in names:
@@ -164,16 +179,3 @@ def _size(folder: Path) -> int:
             except FileNotFoundError:
                 continue
     return total
-
-
-_SNAPSHOT = """
-import sys
-from huggingface_hub import snapshot_download
-from huggingface_hub.utils import disable_progress_bars
-disable_progress_bars()
-try:
-    print(snapshot_download(sys.argv[1], allow_patterns=sys.argv[2:], max_workers=1))
-except Exception as error:
-    lines = [line for line in str(error).split("\\n") if line.strip()]
-    sys.exit(f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}")
-"""

@@ -1,4 +1,4 @@
-"""Read a pair data set from its folder: three tables, verified line by line."""
+"""The reader of a data set of sentence pairs: three splits, verified line by line."""
 
 from __future__ import annotations
 
@@ -22,23 +22,27 @@ _PROBLEMS_SHOWN = 5
 
 
 class Columns(StrictModel):
-    """Which column holds what; ``columns.yaml`` beside the data says it if it differs."""
+    """The names of a data set's columns; a ``columns.yaml`` beside the data can change them."""
 
-    first: str = "first"
-    second: str = "second"
-    label: str = "label"
-    group: str | None = None
-    votes: str | None = None
-    voters: int = Field(3, ge=1, description="annotators of each pair, if there are votes")
+    first: str = Field("first", description="column of the first text")
+    second: str = Field("second", description="column of the second text")
+    label: str = Field("label", description="column of the labels; 1: paraphrase, 0: none")
+    group: str | None = Field(None, description="column of what a pair is about")
+    votes: str | None = Field(None, description="column of the votes for paraphrase")
+    voters: int = Field(3, ge=1, description="number of annotators who voted on each pair")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairTable:
-    """One split; all columns have a row a pair.
+    """The N pairs of one split; every attribute has N values.
 
-    ``labels`` is 1 for a paraphrase, ``votes`` the share of annotators who said so (NaN where
-    unknown), ``groups`` what a pair is about (empty where unknown); ``lines`` says where it came
-    from.
+    Args:
+        first: First text of each pair, cleaned.
+        second: Second text of each pair, cleaned.
+        labels: 1 for a paraphrase, else 0; int64 (N,).
+        votes: Share of annotators who said paraphrase, in [0, 1]; float32 (N,), NaN if unknown.
+        groups: Topic of each pair; empty if unknown.
+        lines: Line of each pair in its file, from 2; row from 1 in a Parquet file.
     """
 
     first: list[str]
@@ -51,7 +55,13 @@ class PairTable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairData:
-    """The three splits, the files they came from, and a hash of what was read after cleaning."""
+    """A data set.
+
+    Args:
+        splits: Pairs by split: train, validation and test.
+        files: File that each split was read from.
+        fingerprint: Hash of all pairs after cleaning, as 16 hexadecimal digits.
+    """
 
     splits: dict[str, PairTable]
     files: dict[str, Path]
@@ -59,7 +69,7 @@ class PairData:
 
     @property
     def has_votes(self) -> bool:
-        """Return whether every pair says how its annotators voted."""
+        """Return whether the votes of every pair are known."""
         return not any(np.isnan(table.votes).any() for table in self.splits.values())
 
 
@@ -67,7 +77,8 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
     """Return the verified and cleaned data set in ``folder``.
 
     Raises:
-        DataError: If a file is missing, broken or altered, with file, line, rule and value.
+        DataError: If a file is missing, broken or altered; the message has file, line, rule and
+            value.
     """
     if parade.is_parade(folder):
         columns, files = Columns.model_validate(parade.COLUMNS), parade.files_in(folder)
@@ -81,10 +92,10 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
 
 
 def read_columns(folder: Path) -> Columns:
-    """Return which column holds what in the files of ``folder``.
+    """Return the names of the columns in the files of ``folder``.
 
     Raises:
-        DataError: With every problem of its ``columns.yaml``.
+        DataError: If its ``columns.yaml`` is wrong; the message has all problems.
     """
     path = folder / "columns.yaml"
     if not path.is_file():
@@ -104,16 +115,17 @@ def find_files(folder: Path, splits: Iterable[str] = SPLITS) -> dict[str, Path]:
     """Return the file of each of these splits.
 
     Raises:
-        DataError: If one has none, or more than one.
+        DataError: If a split has no file, or more than one.
     """
     files = {}
     for split in splits:
-        found = [path for e in _ENDINGS if (path := folder / f"{split}.{e}").is_file()]
+        paths = [folder / f"{split}.{ending}" for ending in _ENDINGS]
+        found = [path for path in paths if path.is_file()]
         if len(found) != 1:
-            what = f"both {found[0].name} and {found[1].name} are there" if found else "is missing"
+            problem = f"both {found[0].name} and {found[1].name} exist" if found else "is missing"
             raise DataError(
-                f"{folder}/{split}.tsv, .csv or .parquet: {what}; a data folder has exactly one "
-                "file for each of train, validation and test, or the three PARADE files"
+                f"{folder}/{split}.tsv, .csv or .parquet: {problem}; a data folder has exactly "
+                "one file for each of train, validation and test, or the three PARADE files"
             )
         files[split] = found[0]
     return files
@@ -123,23 +135,24 @@ def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
     """Return the verified and cleaned rows of one file.
 
     Raises:
-        DataError: If it is broken, with line, rule and value.
+        DataError: If the file is broken; the message has line, rule and value of the first
+            problems.
     """
     header, rows = read_parquet(path) if path.suffix == ".parquet" else read_text(path)
-    wanted = columns.model_dump(exclude={"voters"}, exclude_none=True)
-    absent = [name for name in wanted.values() if name not in header]
+    roles = columns.model_dump(exclude={"voters"}, exclude_none=True)
+    absent = [name for name in roles.values() if name not in header]
     if absent:
         raise DataError(
             f"{path}: line 1: no column {', '.join(map(repr, absent))}, got "
             f"{', '.join(map(repr, header))}; {path.parent / 'columns.yaml'} can name others"
         )
-    columns_of = {role: header.index(name) for role, name in wanted.items()}
-    wanted_steps = cleaning.model_dump()
+    positions = {role: header.index(name) for role, name in roles.items()}
+    steps = cleaning.model_dump()
     pairs, problems = [], []
     for line, row in rows:
-        pair = {role: row[column] for role, column in columns_of.items()}
+        pair = {role: row[position] for role, position in positions.items()}
         for role in ("first", "second"):
-            pair[role] = clean(pair[role], wanted_steps)
+            pair[role] = clean(pair[role], steps)
         problems += [f"{path}: line {line}: {text}" for text in _row_problems(pair, columns)]
         if len(problems) > _PROBLEMS_SHOWN:
             break
@@ -151,6 +164,7 @@ def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
 
 
 def _row_problems(pair: dict[str, str], columns: Columns) -> list[str]:
+    """Return the problems of one pair, its values given by role."""
     names = columns.model_dump()
     problems = [
         f"{names[role]}: must not be empty" for role in ("first", "second") if not pair[role]

@@ -1,4 +1,4 @@
-"""PARADE (He et al., EMNLP 2020, arXiv 2010.03725): its files, their sums, where they are had."""
+"""The PARADE data set (He et al., EMNLP 2020, arXiv 2010.03725): address, files, checksums."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ COLUMNS = {
 
 
 def is_parade(folder: Path) -> bool:
-    """Return whether any file of PARADE lies in ``folder``."""
+    """Return whether any file of PARADE is in ``folder``."""
     return any((folder / name).is_file() for name in SHA256)
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    """Return the file of each split, whether it exists or not."""
+    """Return the path of each split's file, whether it exists or not."""
     return {name[len("PARADE_") : -len(".txt")]: folder / name for name in SHA256}
 
 
 def find_altered(folder: Path, names: Iterable[str] = tuple(SHA256)) -> str | None:
-    """Return a sentence about the first of these files that is missing or altered, else None."""
+    """Return a sentence about the first of these files that is missing or altered, or None."""
     for name in names:
         expected = SHA256[name]
         path = folder / name
@@ -44,7 +44,7 @@ def find_altered(folder: Path, names: Iterable[str] = tuple(SHA256)) -> str | No
         if found != expected:
             return (
                 f"{path}: sha256 must be {expected}, got {found}; this is not PARADE as published."
-                " To use other files, give them as train.tsv, validation.tsv and test.tsv in a"
-                " folder with --data FOLDER"
+                " To use other files, name them train.tsv, validation.tsv and test.tsv and give"
+                " their folder with --data FOLDER"
             )
     return None

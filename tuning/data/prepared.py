@@ -1,4 +1,4 @@
-"""From an experiment to everything that is known before a trial runs; imports no torch."""
+"""The preparation of an experiment: data and encoder found, verified, tokenized; no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from tuning.data.tokenization import TokenData, tokenise
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """An experiment with its data and encoder found, verified and tokenised."""
+    """An experiment that is ready to run.
+
+    Args:
+        experiment: Experiment as loaded.
+        trials: Trials of the grid, fitted to the data; for a search one of each input variant.
+        data_source: Name and folder of the data set.
+        encoder_source: Name and folder of the encoder.
+        encoder: Architecture and sizes of the encoder.
+        pairs: Verified and cleaned data set.
+        tokens: Data set as token arrays.
+    """
 
     experiment: Experiment
     trials: list[TrialConfig]
@@ -24,17 +34,17 @@ class Prepared:
     tokens: TokenData
 
     def depth_of(self, trial: TrialConfig) -> int:
-        """Return how many layers of the encoder the trial keeps frozen."""
+        """Return the number of encoder layers that the trial keeps frozen."""
         return frozen_layers(trial.freezing, self.encoder.layers)
 
     @property
     def depths(self) -> list[int]:
-        """Return the different numbers of frozen layers among the trials, in rising order."""
+        """Return the distinct numbers of frozen layers among the trials, in rising order."""
         return sorted({self.depth_of(trial) for trial in self.trials})
 
     @property
     def notices(self) -> list[str]:
-        """Return what was replaced or cut, a sentence each."""
+        """Return a sentence for each thing that was replaced or cut."""
         found = [self.encoder_source.notice, self.data_source.notice]
         for split, count in self.tokens.truncated.items():
             if count:
@@ -47,26 +57,24 @@ def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = 
     """Return the experiment ready to run.
 
     Args:
-        experiment: As loaded.
-        locations: Where to look for data and encoders.
-        strict: Refuse the embedded defaults as stand-ins for what cannot be had.
+        experiment: Experiment as loaded.
+        locations: Locations of data sets on disk and on the network.
+        strict: Whether ``auto`` is an error if it would fall back to an embedded default.
 
     Raises:
-        ConfigError, DataError, EncoderError, SourceError, OSError: See the modules that raise.
+        SourceError: If data set or encoder is unavailable.
+        DataError: If the data set is broken, or a text does not fit the encoder.
+        EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
+        ConfigError: If a trial learns from votes, and the data set has none.
+        OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict)
     data_source = find_data(experiment.data, locations, strict=strict)
     encoder = read_encoder_info(encoder_source.folder)
-    trials = experiment.trials()
-    if experiment.search is not None:
-        trials = experiment.input_variants(encoder.layers // 2)
-    for trial in trials:
-        frozen_layers(trial.freezing, encoder.layers)
+    trials = _trials_of(experiment, encoder)
     pairs = read_pairs(data_source.folder, experiment.cleaning)
-    drawn = experiment.space["targets"].ends if "targets" in experiment.space else []
-    asked = {*drawn, *(trial.targets for trial in trials)}
-    if not pairs.has_votes and "votes" in asked:
-        rule = "must be labels or auto: the data set has no votes for every pair"
+    if not pairs.has_votes and _needs_votes(experiment, trials):
+        rule = "must be labels or auto: not every pair of the data set has votes"
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)
     trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
@@ -85,3 +93,23 @@ def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = 
         pairs=pairs,
         tokens=tokens,
     )
+
+
+def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig]:
+    """Return the trials of a grid, or a trial for each input variant of a search.
+
+    Raises:
+        EncoderError: If a trial freezes more layers than the encoder has.
+    """
+    if experiment.search is None:
+        trials = experiment.trials()
+    else:
+        trials = experiment.input_variants(encoder.layers // 2)
+    for trial in trials:
+        frozen_layers(trial.freezing, encoder.layers)  # raises
+    return trials
+
+
+def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
+    axis = experiment.space.get("targets")
+    return "votes" in [*(axis.ends if axis else []), *(trial.targets for trial in trials)]

@@ -1,4 +1,4 @@
-"""The pairs as the trials saw them, one Parquet file in the log: the report needs nothing else."""
+"""A snapshot of the data set as the trials saw it, in one Parquet file for log and report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,23 @@ RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 
 
 def write_pairs(path: Path, prepared: Prepared) -> None:
-    """Write a row a pair: split, line, label, votes, group, and for each definition its text as
-    read (``raw_``), as cleaned, the cleaning steps that changed it, and its word pieces.
+    """Write the pairs of all splits to a Parquet file, a row for each pair.
 
-    Word pieces, and the names of steps, stand in one text with spaces between them.
+    Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, and for each text of a
+    pair (``first`` and ``second``):
+
+    - ``first``: the text after cleaning;
+    - ``raw_first``: the text as it was read;
+    - ``first_cleaned_by``: names of the cleaning steps that changed it, with spaces between them;
+    - ``first_pieces``: its word pieces, with spaces between them.
+
+    Args:
+        path: Parquet file to write.
+        prepared: Experiment with its data and encoder.
+
+    Raises:
+        DataError: If the data set was changed since it was prepared, and is broken.
+        DiskError: If the disk is full or not writable.
     """
     raw = read_pairs(prepared.data_source.folder, RAW).splits
     tokenizer, _ = load_tokenizer(prepared.encoder.folder)

@@ -1,4 +1,4 @@
-"""From the names that users give to folders on this machine: data sets and encoders."""
+"""Sources of data sets and encoders: from the names that users give to folders on disk."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from tuning.data.download import (
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
-_AUTO_SECONDS = 10.0  # the real thing is waited for this long before the embedded default steps in
-_NAMED_SECONDS = 60.0  # what was asked for by name is waited for longer
+_AUTO_SECONDS = 10.0  # wait for what auto prefers, before the embedded default is used
+_NAMED_SECONDS = 60.0  # wait for what was asked for by name
 
 
 class SourceError(ValueError):
-    """A name from which nothing could be had; the message says what was tried."""
+    """A data set or encoder that is unavailable; the message has the reason and the way out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Where something asked for by name was found.
+    """A data set or an encoder on this machine.
 
-    ``revision`` is the commit of a published thing; ``notice`` says why the embedded default
-    stands in for it, and is None in every other case.
+    Args:
+        name: Name under which it is logged.
+        folder: Folder of its files.
+        revision: Commit of a published data set or encoder, or None.
+        notice: Sentence that says why the embedded default is used, or None if it is not.
     """
 
     name: str
@@ -40,27 +43,50 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataLocations:
-    """Where to look: the environment's part of the answer, read once by the entry script."""
+    """Locations of data sets, which the entry script reads once from the environment.
+
+    Args:
+        cache: Folder for downloaded data sets.
+        parade_folder: Folder of PARADE's files, used before cache and network, or None.
+        parade_url: Address of the folder that has PARADE's files.
+    """
 
     cache: Path
     parade_folder: Path | None = None
     parade_url: str = parade.URL
 
 
+def read_locations() -> DataLocations:
+    """Return the locations of data sets, read from the environment."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = os.environ.get("PARADE_DIR")
+    return DataLocations(
+        cache=cache / "paraphrase-tuner",
+        parade_folder=Path(folder) if folder else None,
+        parade_url=os.environ.get("PARADE_URL", parade.URL),
+    )
+
+
 def find_data(requested: str, locations: DataLocations, *, strict: bool = False) -> Source:
     """Return the folder of a data set: ``auto``, ``parade``, ``embedded`` or a folder.
 
-    ``auto`` is PARADE if it can be had within 10 seconds, else the embedded pairs with a notice;
-    ``strict`` refuses the latter.
+    ``auto`` is PARADE if it is available within 10 seconds, else the embedded pairs with a notice.
+
+    Args:
+        requested: Name of the data set.
+        locations: Folders and address to look in.
+        strict: Whether ``auto`` is an error if PARADE is unavailable.
 
     Raises:
-        SourceError: If there is no such data set, or the real one cannot be had.
+        SourceError: If there is no such folder, or PARADE is unavailable.
     """
     if requested == "embedded":
         return Source(name="embedded", folder=EMBEDDED / "pairs")
     if requested not in ("auto", "parade"):
         if not Path(requested).is_dir():
-            raise SourceError(f"data: {requested}: no such folder; or name parade, embedded, auto")
+            raise SourceError(
+                f"data: {requested}: no such folder; give a folder, parade, embedded or auto"
+            )
         return _name_folder(Path(requested).resolve())
     if locations.parade_folder is None:
         return _find_parade(requested, locations, strict=strict)
@@ -77,10 +103,10 @@ def _find_parade(requested: str, locations: DataLocations, *, strict: bool) -> S
             download_files(locations.parade_url, parade.SHA256, folder, seconds)
     except OSError as error:
         if requested == "auto" and not strict:
-            notice = f"PARADE cannot be had ({error}); the embedded pairs stand in for it"
+            notice = f"PARADE is unavailable ({error}); the embedded pairs stand in for it"
             return Source(name="embedded", folder=EMBEDDED / "pairs", notice=notice)
         raise SourceError(
-            f"data: PARADE cannot be had: {error}; with its three files in a folder, "
+            f"data: PARADE is unavailable: {error}; with its three files in a folder, "
             "use --data FOLDER or set PARADE_DIR"
         ) from error
     return Source(name="parade", folder=folder, revision=parade.COMMIT)
@@ -95,11 +121,15 @@ def _name_folder(folder: Path) -> Source:
 def find_encoder(requested: str, *, strict: bool = False) -> Source:
     """Return the folder of an encoder: ``auto``, ``embedded``, a folder or a hub name.
 
-    ``auto`` is DistilBERT if it can be had within 10 seconds of waiting, else the embedded
-    encoder with a notice; ``strict`` refuses the latter.
+    ``auto`` is DistilBERT if it is in the cache, or if the hub keeps sending with no pause of
+    more than 10 seconds; else it is the embedded encoder with a notice.
+
+    Args:
+        requested: Name of the encoder.
+        strict: Whether ``auto`` is an error if DistilBERT is unavailable.
 
     Raises:
-        SourceError: If there is no such encoder, or it cannot be had.
+        SourceError: If there is no such folder, or the encoder is unavailable.
     """
     if requested == "embedded":
         return Source(name="embedded", folder=EMBEDDED / "encoder")
@@ -107,26 +137,17 @@ def find_encoder(requested: str, *, strict: bool = False) -> Source:
         return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
     name = DEFAULT_ENCODER if requested == "auto" else requested
     if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
-        raise SourceError(f"encoder: {requested}: no such folder; or name embedded, auto, a hub's")
+        raise SourceError(
+            f"encoder: {requested}: no such folder; give a folder, embedded, auto or a hub name"
+        )
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:
         folder = find_cached_encoder(name) or download_encoder(name, seconds)
     except DownloadError as error:
         if requested == "auto" and not strict:
-            notice = f"{name} cannot be had ({error}); the embedded encoder stands in for it"
+            notice = f"{name} is unavailable ({error}); the embedded encoder stands in for it"
             return Source(name="embedded", folder=EMBEDDED / "encoder", notice=notice)
         raise SourceError(
             f"encoder: {error}; with its files in a folder, use --encoder FOLDER"
         ) from error
     return Source(name=name, folder=folder, revision=folder.name)
-
-
-def read_locations() -> DataLocations:
-    """Return where to look for data, as the environment says."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = os.environ.get("PARADE_DIR")
-    return DataLocations(
-        cache=cache / "paraphrase-tuner",
-        parade_folder=Path(folder) if folder else None,
-        parade_url=os.environ.get("PARADE_URL", parade.URL),
-    )

@@ -1,4 +1,4 @@
-"""Rows of a pair data set's files: TSV without quoting, CSV with it, Parquet."""
+"""Readers of a data set's files: TSV (without quoting), CSV and Parquet, as rows of text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from typing import Any
 
 
 class DataError(ValueError):
-    """A data set that cannot be used; the message names file, line, rule and value."""
+    """A data set that cannot be used; the message has file, line, rule and value."""
 
 
 def read_text(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header, and an iterator over line numbers and rows, of a TSV or CSV file."""
+    """Return the header of a TSV or CSV file, and an iterator over line numbers and rows.
+
+    Raises:
+        DataError: If the file cannot be read, is not UTF-8, or breaks a rule of its format; a
+            row with too many or too few columns is found when the iterator reaches it.
+    """
     if path.suffix == ".csv":
         reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
     else:
@@ -36,8 +41,8 @@ def _rows_of(
         for row in reader:
             if len(row) != width:
                 raise DataError(
-                    f"{path}: line {reader.line_num}: must have {width} columns as its header, "
-                    f"got {len(row)}; is the file cut off?"
+                    f"{path}: line {reader.line_num}: must have {width} columns, as the header "
+                    f"has, got {len(row)}; is the file cut off?"
                 )
             yield reader.line_num, row
     except csv.Error as error:
@@ -45,7 +50,7 @@ def _rows_of(
 
 
 def _decode(path: Path) -> str:
-    """Return the file's text, without a byte order mark."""
+    """Return the text of a UTF-8 file, without a byte order mark."""
     try:
         content = path.read_bytes()
         return content.decode("utf-8-sig")
@@ -58,7 +63,13 @@ def _decode(path: Path) -> str:
 
 
 def read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header, and an iterator over row numbers (from 1) and rows as text."""
+    """Return the header of a Parquet file, and an iterator over row numbers and rows as text.
+
+    Rows are numbered from 1; a missing value is an empty text.
+
+    Raises:
+        DataError: If the file is no Parquet file.
+    """
     import pyarrow
     from pyarrow import parquet
 
@@ -68,5 +79,5 @@ def read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: is not a Parquet file: {error}") from error
     values = zip(*columns, strict=True)
-    rows = ((n, ["" if v is None else str(v) for v in row]) for n, row in enumerate(values, 1))
-    return names, rows
+    rows = (["" if value is None else str(value) for value in row] for row in values)
+    return names, enumerate(rows, start=1)

@@ -1,4 +1,4 @@
-"""A data set as token arrays, with an error for each definition that is no input."""
+"""Tokenization of a data set, which refuses texts that the encoder cannot take."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from models.encoder_files import EncoderInfo
 from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
 from tuning.data.pairs import DataError, PairData, PairTable
 
+_SPECIAL_TOKENS = 3  # of a pair: [CLS] first [SEP] second [SEP]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenData:
-    """The tables of all splits, and how many pairs of each were cut to the longest length."""
+    """The tokens of a data set.
+
+    Args:
+        splits: Token table of each split.
+        truncated: Number of pairs of each split that were cut to ``max_tokens``.
+        max_tokens: Longest row in tokens, special tokens included.
+    """
 
     splits: dict[str, TokenTable]
     truncated: dict[str, int]
@@ -25,28 +33,28 @@ def tokenise(
     """Return the data set as token arrays.
 
     Args:
-        data: The cleaned pairs.
-        encoder: Its tokenizer is used, and its longest sequence is the limit.
-        max_tokens: A lower limit, or None. Longer pairs lose tokens from the longer definition.
+        data: Cleaned pairs.
+        encoder: Encoder whose tokenizer and longest sequence are used.
+        max_tokens: Lower limit than the encoder's, in tokens with the three special ones, or
+            None. A longer pair loses tokens from its longer text.
         both_orders: Whether the swapped pairs follow as rows of their own.
 
     Raises:
-        DataError: If a definition alone is longer than the encoder takes, or has no tokens.
+        DataError: If a text alone is longer than the encoder takes, or has no tokens.
         EncoderError: If the tokenizer cannot be read or lacks its special tokens.
     """
     limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
     tokenizer, special = load_tokenizer(encoder.folder)
     splits, truncated = {}, {}
     for split, pairs in data.splits.items():
-        firsts, seconds = (
-            encode_texts(tokenizer, pairs.first),
-            encode_texts(tokenizer, pairs.second),
-        )
+        firsts = encode_texts(tokenizer, pairs.first)
+        seconds = encode_texts(tokenizer, pairs.second)
         _check(firsts, seconds, pairs, data.files[split], encoder.max_tokens)
-        cut = [shorten(a, b, limit - 3) for a, b in zip(firsts, seconds, strict=True)]
-        lengths = [len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)]
-        truncated[split] = sum(length > limit - 3 for length in lengths)
-        rows = cut + [(b, a) for a, b in cut] if both_orders else cut
+        both = list(zip(firsts, seconds, strict=True))
+        room = limit - _SPECIAL_TOKENS
+        cut = [shorten(first, second, room) for first, second in both]
+        truncated[split] = sum(len(first) + len(second) > room for first, second in both)
+        rows = cut + [(second, first) for first, second in cut] if both_orders else cut
         splits[split] = build_table(rows, special, len(cut))
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
 
@@ -54,10 +62,12 @@ def tokenise(
 def _check(
     firsts: list[list[int]], seconds: list[list[int]], pairs: PairTable, path: Path, limit: int
 ) -> None:
-    for line, *sides in zip(pairs.lines, firsts, seconds, strict=True):
-        for side, ids in zip(("first", "second"), sides, strict=True):
-            if not 1 <= len(ids) <= limit - 2:
+    """Raise a DataError for the first text without tokens, or with too many to fit alone."""
+    longest = limit - 2  # one text and its two special tokens
+    for line, *texts in zip(pairs.lines, firsts, seconds, strict=True):
+        for side, tokens in zip(("first", "second"), texts, strict=True):
+            if not 1 <= len(tokens) <= longest:
                 raise DataError(
-                    f"{path}: line {line}: the {side} definition must have from 1 to {limit - 2} "
-                    f"word pieces, which is what the encoder takes, got {len(ids)}"
+                    f"{path}: line {line}: the {side} definition must have from 1 to {longest} "
+                    f"word pieces, which is what the encoder takes, got {len(tokens)}"
                 )

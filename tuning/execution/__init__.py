@@ -1,1 +1,1 @@
-"""Trials on cores, GPUs and clusters: the room that imports Ray."""
+"""Running trials on cores, GPUs and clusters; the only package that imports Ray."""

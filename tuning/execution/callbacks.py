@@ -1,4 +1,4 @@
-"""Ray tells the driver what trials do; here it goes to the log and to the screen."""
+"""The Ray Tune callback that writes what trials report to the launch's log and the terminal."""
 
 from __future__ import annotations
 
@@ -23,24 +23,19 @@ from tuning.system.atomic_files import DamagedError, DiskError
 from tuning.system.checkpoint_file import load_epochs
 from tuning.tracking.mlflow_pages import trial_title
 
-NEWLINE = "\n"
-
-
-def epoch_scores(result: Mapping[str, Any]) -> dict[str, float]:
-    """Return what the log keeps of what a trial reported of an epoch."""
-    names = [key for key in result if key.startswith(("train_", "val_"))]
-    return {name: result[name] for name in [*names, "seconds"]}
-
 
 class TrialLog(Callback):
-    """Writes each trial to the launch's log as it goes, keeps the outcomes, ends what hangs.
+    """Writes each trial to the launch's log while it runs, and keeps the outcomes.
 
-    Ray swallows or wraps what its callbacks raise: a log that cannot be written is raised where
-    it does not, before its next step and at the end.
+    It also ends workers that hang. Ray swallows or wraps most errors of callbacks: the error of a
+    log that cannot be written is raised where Ray lets it pass, before each step and at the end.
 
     Args:
-        context: Where the trials run and are recorded.
-        progress: The live table.
+        context: Shared inputs, launch and resources of the trials.
+        progress: Display of the trials on the terminal.
+
+    Attributes:
+        outcomes: Outcome of each trial that was started, by Ray's trial id.
     """
 
     def __init__(self, context: ExecutionContext, progress: Progress) -> None:
@@ -51,30 +46,30 @@ class TrialLog(Callback):
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
         self._last: dict[str, dict[str, Any]] = {}
-        self._full: str | None = None  # what a trial met of a full disk
+        self._full: str | None = None  # message of a trial that found the disk full
         self._watchdog = Watchdog(prepared.experiment.report_timeout)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return nothing: Ray pickles its callbacks, and a log cannot be."""
+        """Return nothing: Ray pickles its callbacks, and a log cannot be pickled."""
         return {}
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Raise what log or trials met of a disk that is full, and end workers that hang."""
+        """End hanging workers, after raising the error of a full disk if log or trials had one."""
         self._raise_problem()
-        for sentence in self._watchdog.look(trials):
-            self.progress.tell(sentence)
+        for sentence in self._watchdog.end_hanging(trials):
+            self.progress.notify(sentence)
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Open the trial's run, and record what it did before and its driver has not heard of."""
+        """Open the trial's run, and record the epochs in its state file that the log lacks."""
         outcome = self._outcome_of(trial)
-        self._watchdog.heard(trial)
+        self._watchdog.note_activity(trial)
         self.progress.start(outcome.name, outcome.config.epochs)
         try:
             epochs = load_epochs(state_file(self.settings.storage, _spec_of(trial)))
         except DamagedError as error:
-            self.progress.tell(f"{outcome.name}: {error}")
+            self.progress.notify(f"{outcome.name}: {error}")
             return
         for epoch in epochs:
             self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch))
@@ -83,12 +78,12 @@ class TrialLog(Callback):
     def _raise_problem(self) -> None:
         self.launch_log.journal.raise_problem()
         if self._full is not None:
-            raise DiskError(f"{self._full}; free some space, then --resume goes on")
+            raise DiskError(f"{self._full}; free some space, then continue with --resume")
 
     def _outcome_of(self, trial: Trial) -> Outcome:
-        """Return the trial's outcome, with a run in the log from the first time on.
+        """Return the trial's outcome; the first call for a trial opens its run in the log.
 
-        A worker can die before Ray says that its trial starts.
+        Not only ``on_trial_start`` calls it: a worker can die before Ray reports that it started.
         """
         if trial.trial_id not in self.outcomes:
             spec, name = _spec_of(trial), str(trial.custom_trial_name)
@@ -107,11 +102,11 @@ class TrialLog(Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        """Log an epoch; the last report brings files and no epoch.
+        """Log an epoch; the last report of a trial has files and no epoch.
 
-        A trial that a scheduler ends with this epoch is logged before the searcher hears of it.
+        A trial that the scheduler stops at this epoch is logged before the searcher is notified.
         """
-        self._watchdog.heard(trial)
+        self._watchdog.note_activity(trial)
         if "epoch" in result and not result.get("finished"):
             key = self.outcomes[trial.trial_id].key
             self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result))
@@ -121,19 +116,19 @@ class TrialLog(Callback):
                 self._log_stopped(trial.trial_id)
 
     def _log_stopped(self, trial_id: str) -> None:
-        """Log what a trial of a search had reached when it was stopped."""
+        """Log the best scores of a trial that was stopped before its last epoch."""
         outcome, result = self.outcomes[trial_id], self._last[trial_id]
         outcome.metrics = dict(result["best"])
         self.launch_log.log_outcome(outcome.key, outcome.metrics, None)
         self.launch_log.tag(outcome.key, {"stopped": f"after epoch {result['epoch']}"})
 
     def close(self) -> None:
-        """Close the runs of trials that were running when the time was up: Ray says nothing.
+        """Close the runs of trials that were running at the time limit: Ray does not report them.
 
-        What they last reported is what they reached; without a report there is no outcome.
+        Their outcome is what they last reported; a trial without a report has no outcome.
 
         Raises:
-            DiskError, JournalError: If the disk was full at the end.
+            DiskError, JournalError: If the disk was full.
         """
         self._raise_problem()
         for trial_id, outcome in list(self.outcomes.items()):
@@ -154,7 +149,7 @@ class TrialLog(Callback):
         checkpoint: Checkpoint,
         **info: Any,
     ) -> None:
-        """Log the outcome that the trial saved, from a copy if it lies on no disk of ours."""
+        """Log the outcome that the trial saved; one in remote storage is first copied here."""
         outcome = self._outcome_of(trial)
         folder = Path(checkpoint.path)
         if not self.settings.shared_output.is_local:
@@ -169,7 +164,7 @@ class TrialLog(Callback):
     ) -> None:
         """Close the trial's run."""
         outcome = self._outcome_of(trial)
-        if not outcome.metrics:  # Ray tells of a checkpoint and swallows what comes of it
+        if not outcome.metrics:  # on_checkpoint failed, and Ray swallowed its error
             outcome.cause = "its files could not be read back"
             self.progress.fail(outcome.name, outcome.cause)
         else:
@@ -180,15 +175,15 @@ class TrialLog(Callback):
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Say that a trial whose worker died goes on from where it stood.
+        """Show that a trial is tried again from its last epoch, since its worker died.
 
-        A full disk will be no less so: it ends the launch, to be resumed.
+        A full disk is not tried again: it ends the launch, which can be resumed.
         """
-        outcome, cause = self._outcome_of(trial), _cause(trial).split(NEWLINE)[-1]
+        outcome, cause = self._outcome_of(trial), _cause(trial).split("\n")[-1]
         if DiskError.__name__ in cause:
             self._full = cause.partition(": ")[2]
         else:
-            self.progress.tell(f"{outcome.name}: is tried again ({cause})")
+            self.progress.notify(f"{outcome.name}: is tried again ({cause})")
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -196,9 +191,15 @@ class TrialLog(Callback):
         """Close the trial's run as failed, with its cause."""
         cause = _cause(trial)
         outcome = self._outcome_of(trial)
-        outcome.cause = cause.split(NEWLINE)[-1]
+        outcome.cause = cause.split("\n")[-1]
         self.launch_log.end_trial(outcome.key, cause=cause)
         self.progress.fail(outcome.name, outcome.cause)
+
+
+def epoch_scores(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the part of a trial's report that the log keeps: losses, scores and seconds."""
+    names = [key for key in result if key.startswith(("train_", "val_"))]
+    return {name: result[name] for name in [*names, "seconds"]}
 
 
 def _spec_of(trial: Trial) -> TrialSpec:
@@ -206,7 +207,7 @@ def _spec_of(trial: Trial) -> TrialSpec:
 
 
 def _cause(trial: Trial) -> str:
-    """Return what Ray wrote down of the trial's last failure."""
-    path = trial.error_file  # beside it lies a pickle of the same, which nobody should load
+    """Return the last error that Ray wrote to the trial's error file."""
+    path = trial.error_file  # not the pickle of the same error beside it: loading it runs code
     text = Path(path).read_text(encoding="utf-8") if path else "unknown"
-    return text.rpartition("Failure # ")[2].partition(NEWLINE)[2].strip() or text.strip()
+    return text.rpartition("Failure # ")[2].partition("\n")[2].strip() or text.strip()

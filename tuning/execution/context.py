@@ -1,4 +1,4 @@
-"""Where trials run: what all of them share, put into a Ray session, and what each is given."""
+"""The execution context: what all trials share in Ray's object store, and each one's resources."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ from tuning.training.builders import build_classifier, build_optimizer, paramete
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, without_test
 from tuning.training.trainer import batch_loss
 
-_PATIENCE = 300.0  # seconds for a node to measure a step
+_PATIENCE = 300.0  # seconds for a node to measure a training step
+_HEADROOM = 1.25  # allocators fragment, and the longest batch may not need the most memory
+_CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionContext:
-    """Where the trials of a launch run: made once a launch, inside a Ray session.
+    """What a launch's trials need to run: made once for each launch, inside a Ray session.
 
-    ``trial_context`` is what every trial is given, ``resources`` what Ray reserves for each.
+    Attributes:
+        launch: Launch that the trials belong to.
+        trial_context: Inputs and limits that every trial gets.
+        resources: CPU cores and share of a GPU that Ray reserves for each trial.
     """
 
     launch: Launch
@@ -40,18 +45,23 @@ class ExecutionContext:
 
     @property
     def settings(self) -> LaunchSettings:
-        """Return where the launch writes."""
+        """Return the locations that the launch writes to."""
         return self.launch.settings
 
 
 def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
-    """Build what trials share and put it where each finds it, once; needs a Ray session.
+    """Build what the trials share, put it into Ray's object store, and return the context.
 
-    The driver keeps no copy, and each node of a cluster gets one, which its trials read in place.
+    Needs a Ray session. The driver keeps no copy, and each node of a cluster gets one, which its
+    trials read in place.
 
     Args:
-        launch: The launch that the trials belong to.
+        launch: Launch that the trials belong to.
         with_test: Whether trials get the test split; those of a search do not.
+
+    Raises:
+        ClusterError: If a node of the cluster cannot run trials, or no GPU could be measured.
+        DiskError: If the driver cannot write the results or the cached states.
     """
     prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
@@ -61,7 +71,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     for depth in prepared.depths:
         with encoding_progress(launch.console, prepared, depth) as advance:
             inputs = build_inputs(prepared, depth, settings.output, advance)
-        # the fewest frozen layers come first, and train the most
+        # the first depth has the fewest frozen layers, so its trials train most and set the share
         resources = resources or trial_resources(prepared, inputs, depth)
         references[depth] = ray.put(inputs if with_test else without_test(inputs))
     depths = {trial.freezing: prepared.depth_of(trial) for trial in prepared.trials}
@@ -74,12 +84,15 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
 
 
 def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dict[str, float]:
-    """Return what Ray gives each trial: a core, or a core and a measured share of a GPU.
+    """Return what Ray reserves for each trial: a core, and a share of a GPU where there are GPUs.
 
     Args:
-        prepared: The experiment.
-        material: Of the trials that need the most memory.
-        depth: Their number of frozen layers.
+        prepared: Experiment with its trials.
+        inputs: Shared inputs of the trials that need the most memory.
+        depth: Number of frozen layers of those trials.
+
+    Raises:
+        ClusterError: If the share is to be measured and no node's GPU could do so.
     """
     gpus = ray.cluster_resources().get("GPU", 0)
     if not gpus:
@@ -94,7 +107,7 @@ def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dic
 
 
 def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return the fraction of this machine's GPU that a trial needs, by a step of training."""
+    """Return the fraction of this machine's GPU that a trial needs, from a training step."""
     model = build_classifier(trial, inputs)
     peak = measure_peak_bytes(model, inputs.splits["train"], trial)
     share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
@@ -102,37 +115,13 @@ def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
     return share
 
 
-def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return the same of a GPU in the cluster, where this machine has none.
-
-    Raises:
-        ClusterError: If no node's GPU takes the step.
-    """
-    measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
-    try:
-        return ray.get(measure.remote(trial, inputs), timeout=_PATIENCE)
-    except (RayError, GetTimeoutError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ClusterError(
-            f"gpus_per_trial: auto: could not be measured on a node's GPU: {reason}; say how much "
-            "a trial gets, as --set gpus_per_trial=0.5"
-        ) from error
-
-
-_HEADROOM = 1.25  # allocators fragment, and the longest batch may not have been the largest
-_CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor
-
-
-def gpu_share(peak_bytes: int, total_bytes: int) -> float:
-    """Return the fraction of a GPU that a trial of this peak memory needs: 1 / whole number."""
-    needed = peak_bytes * _HEADROOM + _CONTEXT_BYTES
-    return 1 / max(1, math.floor(total_bytes / needed))
-
-
 def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfig) -> int:
-    """Return the peak memory of one training step on the GPU, on the longest rows.
+    """Train one step on the longest rows, and return its peak memory on the GPU in bytes.
 
-    ``model`` is trained by this step: give one that is thrown away.
+    Args:
+        model: Classifier; moved to the GPU and changed by the step, so not to be used again.
+        split: Training split.
+        config: Configuration of the trial.
     """
     device = torch.device("cuda")
     torch.cuda.reset_peak_memory_stats()
@@ -146,8 +135,36 @@ def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfi
     return torch.cuda.max_memory_allocated()
 
 
+def gpu_share(peak_bytes: int, total_bytes: int) -> float:
+    """Return the fraction of a GPU that a trial needs, as 1 / (trials that fit side by side).
+
+    Args:
+        peak_bytes: Peak memory of one trial.
+        total_bytes: Memory of the GPU.
+    """
+    needed = peak_bytes * _HEADROOM + _CONTEXT_BYTES
+    return 1 / max(1, math.floor(total_bytes / needed))
+
+
+def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:
+    """Return what ``measure_share`` measures on a node of the cluster that has a GPU.
+
+    Raises:
+        ClusterError: If the step fails there, or no node answers in time.
+    """
+    measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
+    try:
+        return ray.get(measure.remote(trial, inputs), timeout=_PATIENCE)
+    except (RayError, GetTimeoutError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ClusterError(
+            f"gpus_per_trial: auto: could not be measured on a node's GPU: {reason}; set the "
+            "share of a trial yourself, as --set gpus_per_trial=0.5"
+        ) from error
+
+
 def concurrent_trials(context: ExecutionContext) -> int:
-    """Return how many trials run at a time: as many as cores, or shares of GPUs, allow."""
-    have = ray.cluster_resources()
-    wanted = {"CPU": context.resources["cpu"], "GPU": context.resources.get("gpu", 0)}
-    return max(1, min(int(have.get(kind, 0) / need) for kind, need in wanted.items() if need))
+    """Return the number of trials that the cores and GPUs of the Ray session run at a time."""
+    available = ray.cluster_resources()
+    needs = {"CPU": context.resources["cpu"], "GPU": context.resources.get("gpu", 0)}
+    return max(1, min(int(available.get(kind, 0) / need) for kind, need in needs.items() if need))

@@ -1,4 +1,4 @@
-"""One launch as the user sees it: run the trials, print the table and what to type next."""
+"""A grid search: run every trial, print the table of results and the next commands."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_se
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
-_AT = "_at_threshold"
 _SCORES = ("accuracy", "f1", "precision", "recall")
-_HEADERS = ("acc", "F1", "P", "R")
+_HEADERS = ("acc", "F1", "P", "R")  # of the same scores
 
 
 def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, console: Console) -> int:
-    """Return 0 if every trial finished, else 1, after printing the results.
+    """Run a launch, print its results, and return 0 if every trial finished, else 1.
 
     Args:
-        prepared: The experiment.
-        resumed: The folder of the interrupted launch that is resumed; None to begin one.
-        options: The command line's.
-        console: Shows all of it.
+        prepared: Experiment with its trials, data and encoder.
+        resumed: Folder of the interrupted launch that is resumed; None to start a new one.
+        options: Options of the command line.
+        console: Console for progress, notices and results.
+
+    Raises:
+        LaunchError, TrackingError, JournalError, DiskError, ClusterError: If the launch cannot
+            start or be completed; the message has the reason and the way out.
     """
     settings = make_settings(options, prepared.experiment.name, resumed)
     with recording(prepared, settings, console) as launch:
@@ -56,8 +59,8 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
 def run_grid(launch: Launch) -> list[Outcome]:
     """Run every trial and return the outcomes in the order of the grid.
 
-    A trial that fails is recorded and does not stop the others. Those that a resumed launch has
-    behind it are not run again. Needs a Ray session.
+    Needs a Ray session. A trial that fails is recorded and does not stop the others. Trials that
+    ended before a launch was interrupted are not run again.
     """
     prepared, settings, log = launch.prepared, launch.settings, launch.log
     names = trial_names(prepared.trials)
@@ -82,7 +85,7 @@ def run_grid(launch: Launch) -> list[Outcome]:
 
 
 def trial_names(trials: list[TrialConfig]) -> list[str]:
-    """Return a name for each trial: its number and what sets it apart; safe as a folder's name."""
+    """Return a name for each trial, also of its folder: its number, and its values that vary."""
     varied = varied_fields(trials)
     return [
         "-".join([f"{number:02d}", *(str(getattr(trial, field)) for field in varied)])
@@ -90,40 +93,27 @@ def trial_names(trials: list[TrialConfig]) -> list[str]:
     ]
 
 
-def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:
-    """Name the trials that failed and their logs in a last line; return 1 if there are any."""
-    failed = [outcome for outcome in outcomes if outcome.cause is not None]
-    if not failed:
-        return 0
-    for outcome in failed:
-        console.print(Text(f"{outcome.name}: {outcome.cause}", style="red"), soft_wrap=True)
-    logs = ", ".join(f"{o.name} ({storage / o.relative_folder / 'error.txt'})" for o in failed)
-    text = f"failed: {len(failed)} of {len(outcomes)} trials: {logs}"
-    console.print(Text(text, style="red"), soft_wrap=True)
-    return 1
-
-
-def _print_next(
-    outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
-) -> None:
-    store = hide_passwords(settings.tracking_uri)
-    lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]
-    best = model_folder(outcomes[0]) if outcomes else None
-    if best is not None:
-        lines.append(f"  python tuning/reproduce.py {best}")
-    ui = f"mlflow ui --backend-store-uri {store}" if not options.own_store else "make ui"
-    lines.append(f"  {ui:<60}  compare the trials in a browser")
-    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+def table_title(prepared: Prepared) -> str:
+    """Return the title of the table; it marks embedded data or an encoder that stands in."""
+    data, encoder = prepared.data_source, prepared.encoder_source
+    names = [
+        f"{source.name} (stands in)" if source.notice else source.name
+        for source in (data, encoder)
+    ]
+    return (
+        f"{prepared.experiment.name}: data {names[0]}, encoder {names[1]}; test scores at 0.5 and "
+        "at (*) the threshold with the best validation F1"
+    )
 
 
 def result_table(
     title: str, rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]]
 ) -> Table:
-    """Return the table of outcomes, in the order given.
+    """Return the table of results, in the order of ``rows``.
 
     Args:
-        title: Names experiment, data and encoder.
-        rows: Configuration, final metrics, and the cause of a failure, of each trial.
+        title: Title of the table.
+        rows: Configuration, final metrics, and cause of failure or None, of each trial.
     """
     rows = list(rows)
     varied = varied_fields([config for config, _, _ in rows])
@@ -137,15 +127,15 @@ def result_table(
     )
     for name in varied:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    scores = ["val\nF1*", "test\nAUC", *(f"{name}\n.5" for name in _HEADERS)]
-    for name in [*scores, *(f"{name}\n*" for name in _HEADERS)]:
-        table.add_column(name, justify="right", no_wrap=True, min_width=4)
+    headers = ["val\nF1*", "test\nAUC", *(f"{name}\n.5" for name in _HEADERS)]
+    for header in [*headers, *(f"{name}\n*" for name in _HEADERS)]:
+        table.add_column(header, justify="right", no_wrap=True, min_width=4)
     table.add_column("flags", no_wrap=True)
     for config, metrics, cause in rows:
-        names = [f"test_{metric}{suffix}" for suffix in ("", _AT) for metric in _SCORES]
+        names = [f"test_{score}{suffix}" for suffix in ("", "_at_threshold") for score in _SCORES]
         scores = [_number(metrics, name) for name in (VALIDATION_F1, "test_auc", *names)]
-        settings = [str(getattr(config, name)) for name in varied]
-        table.add_row(*settings, *scores, _flags(metrics, cause))
+        values = [str(getattr(config, name)) for name in varied]
+        table.add_row(*values, *scores, _flags(metrics, cause))
     return table
 
 
@@ -157,11 +147,29 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
     return "failed" if cause is not None else ", ".join(flags_of(metrics))
 
 
-def table_title(prepared: Prepared) -> str:
-    """Return the table's title, which says when an embedded default stood in."""
-    data, encoder = prepared.data_source, prepared.encoder_source
-    names = [f"{s.name} (stands in)" if s.notice else s.name for s in (data, encoder)]
-    return (
-        f"{prepared.experiment.name}: data {names[0]}, encoder {names[1]}; test scores at 0.5 and "
-        "at (*) the threshold with the best validation F1"
+def _print_next(
+    outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
+) -> None:
+    store = hide_passwords(settings.tracking_uri)
+    lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]
+    best = model_folder(outcomes[0]) if outcomes else None
+    if best is not None:
+        lines.append(f"  python tuning/reproduce.py {best}")
+    ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
+    lines.append(f"  {ui:<60}  compare the trials in a browser")
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:
+    """Print the trials that failed, their causes and logs; return 1 if there are any, else 0."""
+    failed = [outcome for outcome in outcomes if outcome.cause is not None]
+    if not failed:
+        return 0
+    for outcome in failed:
+        console.print(Text(f"{outcome.name}: {outcome.cause}", style="red"), soft_wrap=True)
+    logs = ", ".join(
+        f"{outcome.name} ({storage / outcome.relative_folder / 'error.txt'})" for outcome in failed
     )
+    text = f"failed: {len(failed)} of {len(outcomes)} trials: {logs}"
+    console.print(Text(text, style="red"), soft_wrap=True)
+    return 1

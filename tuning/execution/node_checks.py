@@ -1,10 +1,10 @@
-"""The machines of a cluster: have they what trials need? Asked before the first trial."""
+"""Checks of a cluster's nodes before the first trial: package versions and access to results."""
 
 from __future__ import annotations
 
 import platform
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,35 +19,45 @@ from tuning.execution.ray_session import ClusterError
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.launch_folder import LaunchSettings
 
-# what decides the numbers of a trial, or reads what the driver sends
+# packages on which a trial's numbers depend, or that read what the driver sends
 _PACKAGES = ("numpy", "pyarrow", "pydantic", "ray", "safetensors", "scikit-learn", "tokenizers",
              "torch", "transformers")  # fmt: skip
-_PROBES = "probes"  # a folder beside the launches
-_PATIENCE = 60.0  # seconds for a node to start a process and answer
+_PROBES = "probes"  # folder for the files of the checks, beside the launches
+_PATIENCE = 60.0  # seconds for a node to start a process and reply
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeReport:
-    """What a machine said: its versions by package, and why it does not reach the results."""
+    """What a node reported.
+
+    Attributes:
+        versions: Version of each package; ``none`` if it is not installed.
+        problem: Reason why the node cannot read and write the results; None if it can.
+    """
 
     versions: dict[str, str]
     problem: str | None
 
 
 def check_nodes(settings: LaunchSettings, console: Console) -> None:
-    """Check that every machine reaches the results and has the driver's versions; say what it is.
+    """Print the size of the cluster, and check that each node reaches the results.
 
-    Needs a Ray session in a cluster.
+    Each node also needs the driver's package versions. Needs a Ray session in a cluster.
+
+    Args:
+        settings: Locations that the launch writes to.
+        console: Console for the lines on the cluster.
 
     Raises:
-        ClusterError: With all that is wrong, by machine.
+        ClusterError: If a node fails a check, with every problem of every node; or if a new
+            launch finds files of another one in remote storage.
         DiskError: If the driver itself cannot write where results are kept.
     """
     console.print(f"Cluster: {describe_cluster()}", highlight=False, soft_wrap=True)
     console.print(
-        f"Every node needs {settings.shared_output} and the versions of constraints.txt; code and "
-        "states travel to it. The log is written by this program alone, which alone needs "
-        "--tracking-uri.",
+        f"Every node needs access to {settings.shared_output} and the package versions of "
+        "constraints.txt; code and states are sent to it. Only this program writes the log and "
+        "needs --tracking-uri.",
         highlight=False,
         soft_wrap=True,
         markup=False,
@@ -58,7 +68,7 @@ def check_nodes(settings: LaunchSettings, console: Console) -> None:
     token = uuid.uuid4().bytes
     try:
         (probe / "driver").write(token)
-        problems = list(_problems(_ask(probe, token)))
+        problems = list(_problems(_probe_nodes(probe, token)))
     finally:
         probe.remove()
     if problems:
@@ -66,53 +76,53 @@ def check_nodes(settings: LaunchSettings, console: Console) -> None:
 
 
 def describe_cluster() -> str:
-    """Return the sizes of the cluster in words."""
-    nodes, have = _alive(), ray.cluster_resources()
-    return f"{len(nodes)} nodes, {have.get('CPU', 0):g} cores, {have.get('GPU', 0):g} GPUs"
+    """Return the numbers of nodes, cores and GPUs of the cluster, in words."""
+    nodes, total = _alive(), ray.cluster_resources()
+    return f"{len(nodes)} nodes, {total.get('CPU', 0):g} cores, {total.get('GPU', 0):g} GPUs"
 
 
 def _alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _ask(probe: StoragePath, token: bytes) -> dict[str, NodeReport | str]:
-    """Return what each machine answered, by its address; a text says why there is no answer."""
-    asked = {}
+def _probe_nodes(probe: StoragePath, token: bytes) -> dict[str, NodeReport | str]:
+    """Return each node's report by its address; a text is the reason why there is no report."""
+    pending = {}
     for node in _alive():
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        # an actor, as a trial is: what keeps one from starting keeps the other
+        # an actor, as a trial is: what keeps a trial from starting keeps the probe from it too
         actor: Any = ray.remote(NodeProbe).options(num_cpus=0, scheduling_strategy=there).remote()
         own = probe / node["NodeID"]
         name = f"{node['NodeManagerAddress']} ({node['NodeID'][:6]})"
-        asked[name] = actor.answer.remote(probe / "driver", own, token)
-    ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PATIENCE)
-    return {name: _answer_of(reference) for name, reference in asked.items()}
+        pending[name] = actor.report.remote(probe / "driver", own, token)
+    ray.wait(list(pending.values()), num_returns=len(pending), timeout=_PATIENCE)
+    return {name: _report_of(reference) for name, reference in pending.items()}
 
 
-def _answer_of(reference: ray.ObjectRef) -> NodeReport | str:
+def _report_of(reference: ray.ObjectRef) -> NodeReport | str:
     try:
         return ray.get(reference, timeout=0)
     except GetTimeoutError:
-        return f"gave no answer in {_PATIENCE:g} seconds"
+        return f"did not reply within {_PATIENCE:g} seconds"
     except RayError as error:
         return f"cannot run the tuner: {str(error).strip().splitlines()[-1]}"
 
 
 class NodeProbe:
-    """Answers for the machine on which it runs."""
+    """An actor that reports on the node on which it runs."""
 
-    def answer(self, theirs: StoragePath, own: StoragePath, token: bytes) -> NodeReport:
-        """Return what the machine has, after reading and writing where results go.
+    def report(self, theirs: StoragePath, own: StoragePath, token: bytes) -> NodeReport:
+        """Return the node's report, after reading and writing a file where results are kept.
 
         Args:
-            theirs: What the driver wrote.
-            own: What this machine writes.
-            token: What stands in both.
+            theirs: File that the driver wrote.
+            own: File for this node to write.
+            token: Content of both files.
         """
         problem = None
         try:
             if theirs.read() != token:
-                problem = f"does not see what the driver wrote: {theirs}"
+                problem = f"does not see the file that the driver wrote: {theirs}"
             own.write(token)
         except OSError as error:
             problem = first_line(error)
@@ -120,7 +130,7 @@ class NodeProbe:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions, of this machine, that must agree."""
+    """Return the versions of this machine that must be the same on every node, by package."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -130,20 +140,21 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _problems(answers: dict[str, NodeReport | str]) -> Iterable[str]:
+def _problems(reports: Mapping[str, NodeReport | str]) -> Iterable[str]:
+    """Yield a line for each problem of each node."""
     wanted = versions()
-    for name, found in answers.items():
-        if isinstance(found, str):
-            yield f"  - node {name} {found}"
+    for name, report in reports.items():
+        if isinstance(report, str):
+            yield f"  - node {name} {report}"
             continue
-        if found.problem is not None:
+        if report.problem is not None:
             yield (
-                f"  - node {name}: {found.problem}; --output must be a folder that all nodes "
+                f"  - node {name}: {report.problem}; --output must be a folder that all nodes "
                 "share, or a URI as s3://bucket/folder that they may read and write"
             )
         differing = [
             f"{package} must be {wanted[package]} as here, got {own}"
-            for package, own in found.versions.items()
+            for package, own in report.versions.items()
             if own != wanted[package]
         ]
         if differing:

@@ -1,4 +1,4 @@
-"""Trials that a resumed launch has behind it: their files checked, their log made whole."""
+"""The outcomes of trials: their ranking, and those that a resumed launch need not run again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,15 @@ from tuning.tracking.record import Launch
 
 @dataclass(kw_only=True, slots=True)
 class Outcome:
-    """What became of a trial: final metrics, or the cause of its failure; where its files are.
+    """The result of a trial: its final metrics, or the cause of its failure.
 
-    ``key`` is what the launch's log calls it.
+    Attributes:
+        name: Name of the trial.
+        config: Configuration of the trial.
+        metrics: Final metrics; empty until there are any.
+        folder: Folder of the saved files; None if there are none.
+        key: Key of the trial's run in the launch's log.
+        cause: Last line of the error of a failed trial; None for any other.
     """
 
     name: str
@@ -35,19 +41,23 @@ class Outcome:
 
     @property
     def relative_folder(self) -> str:
-        """Return the trial's folder in that of the launch: those of a grid need no stage's."""
+        """Return the trial's folder, relative to the launch's; a grid has no folder of its own."""
         return self.key.removeprefix("grid/")
 
 
 def finished_trials(launch: Launch, stage: str, names: Iterable[str]) -> dict[str, Outcome]:
-    """Return the outcomes of a stage's trials that need not be run, by name.
+    """Return the outcomes of a stage's trials that ended in an earlier run of the launch, by name.
 
-    A trial whose files were altered is reported and is not among them.
+    What the log lacks of them is recorded. A trial whose files are damaged is reported to the
+    user and left out: it has to run again.
 
     Args:
-        launch: The launch that they belong to.
-        stage: What the trials are for.
+        launch: Launch that the trials belong to.
+        stage: Stage of the trials, ``grid`` for one.
         names: Names of the trials.
+
+    Raises:
+        JournalError: If the log cannot be written.
     """
     found, log = {}, launch.log
     folder = launch.settings.folder / stage_folder(stage)
@@ -59,7 +69,7 @@ def finished_trials(launch: Launch, stage: str, names: Iterable[str]) -> dict[st
             found[name] = failed(run)
             continue
         try:
-            saved = find_sealed(folder / name)
+            saved = _find_saved(folder / name)
         except DamagedError as error:
             notify(launch.console, f"{error}; the trial runs again")
             continue
@@ -68,19 +78,32 @@ def finished_trials(launch: Launch, stage: str, names: Iterable[str]) -> dict[st
     return found
 
 
-def failed(run: RunRecord) -> Outcome:
-    """Return the outcome of a trial that failed."""
-    cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
-    return outcome_of(run, {}, cause=cause)
+def _find_saved(folder: Path) -> Path | None:
+    """Return the folder that a finished trial saved in its own; None if there is none.
+
+    Raises:
+        DamagedError: If a file in it is missing or was altered.
+    """
+    for saved in sorted(folder.glob("checkpoint_*"), reverse=True):
+        if (saved / SUMS).exists():
+            verify_checksums(saved)
+            return saved
+    return None
 
 
 def _settle(log: LaunchLog, run: RunRecord, saved: Path) -> Outcome:
-    """Return the outcome that lies in a trial's files; record what the log lacks of it."""
+    """Return the outcome from a trial's saved files; record what the log lacks of it."""
     metrics = json.loads((saved / RESULT).read_bytes())
     log.log_outcome(run.key, metrics, saved)
     if run.status != "FINISHED":
         log.end_trial(run.key)
     return outcome_of(run, metrics, saved)
+
+
+def failed(run: RunRecord) -> Outcome:
+    """Return the outcome of a trial that failed."""
+    cause = run.tags.get("cause", "unknown").strip().split("\n")[-1]
+    return outcome_of(run, {}, cause=cause)
 
 
 def outcome_of(
@@ -89,13 +112,13 @@ def outcome_of(
     folder: Path | None = None,
     cause: str | None = None,
 ) -> Outcome:
-    """Return a recorded run as an outcome.
+    """Return the outcome of a recorded run.
 
     Args:
-        run: The trial's run.
-        metrics: Its final ones.
-        folder: Where its files are, if it left any.
-        cause: Of its failure.
+        run: Run of the trial.
+        metrics: Final metrics.
+        folder: Folder of the saved files, if there are any.
+        cause: Cause of the failure, if the trial failed.
     """
     return Outcome(
         name=run.name,
@@ -107,21 +130,8 @@ def outcome_of(
     )
 
 
-def find_sealed(folder: Path) -> Path | None:
-    """Return what a finished trial saved in its folder; None if it did not come so far.
-
-    Raises:
-        DamagedError: If a file of it is missing or was altered.
-    """
-    for saved in sorted(folder.glob("checkpoint_*"), reverse=True):
-        if (saved / SUMS).exists():
-            verify_checksums(saved)
-            return saved
-    return None
-
-
 def clear(folder: Path, names: Iterable[str]) -> None:
-    """Remove what trials that are to run left half done, or altered, in their folders."""
+    """Remove incomplete or damaged checkpoints of trials that will run, from their folders."""
     for name in names:
         for saved in (folder / name).glob("checkpoint_*"):
             shutil.rmtree(saved)

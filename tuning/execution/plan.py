@@ -1,4 +1,4 @@
-"""What a user reads: the plan before the trials, the table after them, the next commands."""
+"""The plan that is printed before a launch: data, encoder, trials, devices and estimated cost."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify, print_rows
 
-_CORE_RATE = 70e9  # operations a second of one core here in training, see README
-_FROZEN_CORE_RATE = 110e9  # the same in the frozen pass, whose batches are larger
-_SECONDS_PER_TRIAL = 2.0  # start of a process, final scores, files, log: shared among trials
-_HEAD_OPERATIONS = 6  # forward and backward, a multiplication and an addition of each weight
+# Operations per second that one core reaches; measured: "Against the machine", docs/results.md.
+_CORE_RATE = 70e9  # in training: between the rates of a head and of trained layers
+_FROZEN_CORE_RATE = 110e9  # in the frozen pass, whose batches are larger
+_SECONDS_PER_TRIAL = 2.0  # start of a process, final scores, files, log
+_SECONDS_PER_LAUNCH = 10.0  # start of Ray and reading of the data
+_HEAD_OPERATIONS = 6  # per weight and token: 2 forward (multiply, add), 4 backward
 
 
 def print_plan(prepared: Prepared, console: Console) -> None:
-    """Print what will run: notices first, then data, encoder, trials, devices and cost."""
+    """Print the plan: notices first, then data, encoder, trials, devices and cost."""
     print_notices(prepared, console)
     cores, minutes = os.cpu_count() or 1, estimate_seconds(prepared) / 60
     rows = {
@@ -37,13 +39,13 @@ def print_plan(prepared: Prepared, console: Console) -> None:
 
 
 def print_notices(prepared: Prepared, console: Console) -> None:
-    """Print what was replaced or cut, a line each."""
+    """Print a line for each thing that was replaced or cut."""
     for notice in prepared.notices:
         notify(console, notice)
 
 
 def source_rows(prepared: Prepared) -> dict[str, str]:
-    """Return data and encoder in words: what they are, how much, and where."""
+    """Return the plan's rows on data and encoder: names, sizes and folders."""
     encoder, tokens = prepared.encoder, prepared.tokens
     pairs = {name: table.pairs for name, table in tokens.splits.items()}
     length = tokens.splits["train"].lengths.mean()
@@ -69,16 +71,16 @@ def _trial_lines(trials: list[TrialConfig]) -> Text:
 
 
 def estimate_seconds(prepared: Prepared) -> float:
-    """Return about how long the trials take on this machine's cores, without a GPU.
+    """Return a rough estimate of the launch's seconds on this machine's cores, without a GPU.
 
-    Counted in operations of matrices only: two for each weight a token passes forward, four more
-    backward where layers are trained.
+    Only operations of matrices are counted: for each weight and token two forward, and four more
+    backward where the weight is trained.
     """
     encoder, splits = prepared.encoder, prepared.tokens.splits
-    every = sum(len(table.tokens) for table in splits.values())
+    all_tokens = sum(len(table.tokens) for table in splits.values())
     layer = 2 * encoder.layer_parameters
     cores = os.cpu_count() or 1
-    frozen = sum(every * depth * layer for depth in prepared.depths) / (_FROZEN_CORE_RATE * cores)
+    frozen = sum(all_tokens * depth * layer for depth in prepared.depths)
     training = 0.0
     for trial in prepared.trials:
         orders = 2 if trial.both_orders else 1
@@ -90,4 +92,8 @@ def estimate_seconds(prepared: Prepared) -> float:
         upper = layer * (encoder.layers - prepared.depth_of(trial))
         epoch = tokens * (_HEAD_OPERATIONS * head + 3 * upper) + scored * (2 * head + upper)
         training += trial.epochs * epoch / _CORE_RATE + _SECONDS_PER_TRIAL
-    return frozen + training / min(cores, len(prepared.trials)) + 10
+    return (
+        frozen / (_FROZEN_CORE_RATE * cores)
+        + training / min(cores, len(prepared.trials))
+        + _SECONDS_PER_LAUNCH
+    )

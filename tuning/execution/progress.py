@@ -1,4 +1,4 @@
-"""Live progress of the trials on a terminal, or a line for each finished trial elsewhere."""
+"""Progress of the trials: live bars on a terminal, elsewhere a line for each ended trial."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tuning.system.console import notify
 
 
 class Progress:
-    """A bar for each running trial and one for all; those that finished become lines above.
+    """A bar for each running trial and one for all of them; ended trials become lines above.
 
     Args:
-        console: Where to draw; without a terminal only the lines are printed.
-        trials: How many there will be.
+        console: Console to draw on; without a terminal only the lines are printed.
+        trials: Number of trials.
     """
 
     def __init__(self, console: Console, trials: int) -> None:
@@ -65,8 +65,8 @@ class Progress:
             self._live.stop()
 
     def start(self, name: str, epochs: int) -> None:
-        """Show a trial that began."""
-        if name not in self._tasks:  # one that is tried again has its bar
+        """Show a trial that started."""
+        if name not in self._tasks:  # a trial that is tried again keeps its bar
             self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
     def advance(self, name: str, epoch: int, objective: float) -> None:
@@ -74,12 +74,12 @@ class Progress:
         score = f"val F1 {objective:.3f}"
         self._bars.update(self._tasks[name], completed=epoch, score=score)
 
-    def tell(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Show a notice above the bars."""
         notify(self._console, sentence)
 
     def finish(self, name: str, metrics: Mapping[str, float]) -> None:
-        """Turn a finished trial into a line."""
+        """Replace the bar of a finished trial by a line with its scores."""
         scores = " ".join(
             f"{label} {metrics[key]:.3f}"
             for label, key in (("val F1", VALIDATION_F1), ("val AUC", "val_auc"))
@@ -88,7 +88,7 @@ class Progress:
         self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
 
     def fail(self, name: str, cause: str) -> None:
-        """Turn a failed trial into a line with its cause."""
+        """Replace the bar of a failed trial by a line with its cause."""
         self._end(name, f"failed: {cause}", "red")
 
     def _end(self, name: str, message: str, colour: str) -> None:
@@ -106,7 +106,15 @@ class Progress:
 def encoding_progress(
     console: Console, prepared: Prepared, depth: int
 ) -> Iterator[Callable[[int], None]]:
-    """Give what advances a bar over the rows that the frozen layers encode; a pipe gets none."""
+    """Yield a function that advances a bar over the rows that the frozen layers encode.
+
+    Without a terminal nothing is drawn.
+
+    Args:
+        console: Console to draw on.
+        prepared: Experiment with its tokenized splits.
+        depth: Number of frozen layers.
+    """
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

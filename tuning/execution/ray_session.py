@@ -1,4 +1,7 @@
-"""A Ray session for the trials; imports nothing else that is heavy, so that it can start first."""
+"""The Ray session for the trials: started on this machine, or joined on a cluster.
+
+Nothing else that takes long to import is imported here, so that Ray can start first.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from tuning.system.project import ROOT
 from tuning.system.signals import handle_signals
 
 logger = logging.getLogger(__name__)
-_PACKAGES = ("measures", "models", "tuning")  # what a trial imports of this project
-_REASONS = re.compile(" Possible reasons| This can happen")  # and what follows is long
+_PACKAGES = ("measures", "models", "tuning")  # packages of this project that a trial imports
+_REASONS = re.compile(" Possible reasons| This can happen")  # a long list follows these words
 _PATIENCE = 30.0  # seconds for a cluster to answer
 _JOIN = """\
 import sys, ray
@@ -30,56 +33,61 @@ ray.shutdown()
 
 
 class ClusterError(OSError):
-    """A cluster that cannot be used; the message names what, and the way out."""
+    """A cluster that cannot be used; the message has the reason and the way out."""
 
 
 def set_ray_defaults(address: str | None) -> None:
-    """Tell Ray what it reads from the environment; before anything imports it.
+    """Set the environment variables that Ray reads; to be called before anything imports it.
+
+    Variables that the user has set stay as they are.
 
     Args:
-        address: Of a cluster to join; None starts Ray here, where no other machine can reach it.
+        address: Address of the cluster to join; None for a session that only this machine reaches.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a box at verbose=0 too
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # new output: a box even at verbose=0
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    # a launch goes on from its journal: Ray's own snapshots of all trials would not be read
+    # a launch is resumed from its journal: nothing would read Ray's own snapshots of all trials
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")
-    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # ours ends the launch, not a stage
-    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of trials: told in a sentence
-    # workers that wait for tasks, of which Tune has none: its trials get processes of their own
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # Ctrl-C ends more than a stage
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the log has those of trials
+    # no idle workers for tasks: Tune runs none, its trials get processes of their own
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
-    if address is None:  # it listens on loopback where it knows of no cluster, whatever the system
+    if address is None:  # "0" makes Ray listen on the loopback interface only, on Linux too
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 
 def check_address(address: str | None) -> None:
-    """Check that a cluster answers at an address, in bounded time.
+    """Check within a bounded time that a cluster can be joined at an address.
 
-    Ray itself waits for minutes, and in a place where no signal reaches it.
+    Ray itself waits for minutes, and Ctrl-C does not reach it then.
+
+    Args:
+        address: Address as HOST:PORT, or auto; None needs no check.
 
     Raises:
-        ClusterError: If none does, or not to a program of these versions.
+        ClusterError: If no cluster answers, or it refuses this program or its versions.
     """
     if address is None:
         return
     if "://" in address:
         raise ClusterError(
             f"--address: must be auto or HOST:PORT, got {hide_passwords(address)!r}; through "
-            "Ray's client the search would run on the head node, away from its journal: start "
+            "Ray's client the driver would run on the head node, away from its journal: start "
             "the command there with --address auto, or send it with ray job submit"
         )
-    said = _probe_port(address) if address != "auto" else None
-    if said is None:
-        said = _join(address)
-    if said is not None:
+    reason = _probe_port(address) if address != "auto" else None
+    if reason is None:
+        reason = _join(address)
+    if reason is not None:
         raise ClusterError(
-            f"--address: no cluster can be joined at {address}: {said}; ray start --head starts "
+            f"--address: no cluster can be joined at {address}: {reason}; ray start --head starts "
             "one, and leaving --address out runs on this machine"
         )
 
 
 def _probe_port(address: str) -> str | None:
-    """Return why nothing listens there; None if something does."""
+    """Return why no program can be reached at the address; None if one listens there."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return "it must be HOST:PORT, as 10.0.0.1:6379"
@@ -91,14 +99,14 @@ def _probe_port(address: str) -> str | None:
 
 
 def _join(address: str) -> str | None:
-    """Return why a process of its own cannot join; None if it can."""
+    """Return why a separate process cannot join the cluster; None if it can."""
     command = [sys.executable, "-c", _JOIN, address]
     try:
         ended = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return f"what listens there has not answered as Ray does for {_PATIENCE:g} seconds"
+        return f"the program there did not answer as Ray does within {_PATIENCE:g} seconds"
     if ended.returncode == 0:
         return None
     if "InvalidAuthToken" in ended.stderr:
@@ -109,13 +117,17 @@ def _join(address: str) -> str | None:
 
 @contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
-    """Start Ray here, or join the cluster at ``address``; leave no process of ours behind."""
+    """Start Ray on this machine, or join a cluster; end every process of the session at the end.
+
+    Args:
+        address: Address of the cluster; None starts Ray here.
+    """
     set_ray_defaults(address)
     import ray
     import ray._private.worker as outlet
 
-    outlet.print_to_stdstream = _tell  # Ray has no setting for what it prints of a lost node
-    # a cluster's nodes run this very code, whatever is installed there
+    outlet.print_to_stdstream = _log_lines  # Ray has no setting for what it prints of a lost node
+    # a cluster's nodes run this code, whatever version of it is installed there
     code = {"py_modules": [str(ROOT / name) for name in _PACKAGES]} if address else None
     with handle_signals() as listen:
         try:
@@ -126,25 +138,25 @@ def ray_session(address: str | None) -> Iterator[None]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-            listen()  # Ray took the signal that ends a job
-            # a failed trial is told in a line; Ray keeps its trace in the trial's folder
+            listen()  # take SIGTERM back from Ray
+            # this program prints a line for a failed trial; the trace is in the trial's folder
             logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
             yield
         finally:
             ray.shutdown()
 
 
-def _tell(said: dict[str, Any], **_: object) -> None:
-    """Tell in a line what Ray says of a node: it would print the end of the node's log."""
-    for text in said["lines"]:
+def _log_lines(message: dict[str, Any], **_: object) -> None:
+    """Log a message of Ray in one line; Ray itself would print the end of a lost node's log."""
+    for text in message["lines"]:
         logger.warning("Notice: Ray: %s", _REASONS.split(text.strip())[0].split("\n")[0])
 
 
 @contextmanager
 def import_aside(module: str) -> Iterator[Future[Any]]:
-    """Import a module in a thread while Ray starts, which is mostly waiting; give it as a future.
+    """Import a module in a thread while Ray starts, and yield it as a future.
 
-    torch and MLflow take seconds.
+    Importing torch and MLflow takes seconds, and starting Ray is mostly waiting.
     """
     with ThreadPoolExecutor(1) as aside:
         yield aside.submit(importlib.import_module, module)

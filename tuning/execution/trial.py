@@ -1,4 +1,4 @@
-"""One trial in a Ray worker: train, report each epoch, score once, save."""
+"""One trial in a Ray worker: train a classifier, report each epoch, score it once, save it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.system.storage_path import StoragePath
-from tuning.training.attention_maps import (
-    map_errors,
-    write_attention,
-)
+from tuning.training.attention_maps import map_errors, write_attention
 from tuning.training.builders import build_classifier, head_arguments
 from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
 from tuning.training.inputs import LoadedSplit, SharedInputs
 from tuning.training.trainer import EpochResult, Trainer
 
-RESULT = "result.json"
+RESULT = "result.json"  # file of the final metrics, among those that a trial saves
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialContext:
-    """Where each trial finds its material: a reference by value of ``freezing``.
+    """What Ray gives to each trial of a launch.
 
-    ``threads`` are those it may use, ``storage`` is the launch's, which all machines reach.
+    Attributes:
+        inputs: References to the shared inputs in Ray's object store, by value of ``freezing``.
+        threads: Number of threads that a trial may use.
+        storage: Folder or URI of the launch, which all machines reach.
     """
 
     inputs: Mapping[str, ray.ObjectRef]
@@ -46,9 +46,17 @@ class TrialContext:
 
 
 class BestEpoch:
-    """The weights of the best epoch; those given at first if none is.
+    """The weights of the best epoch so far; before the first epoch, the initial weights.
 
-    One that says the same of every validation pair at 0.5 is worse than any that does not.
+    A collapsed epoch, which predicts one class for every validation pair at 0.5, is worse than
+    any other. A diverged epoch never counts.
+
+    Args:
+        model: Classifier with its initial weights.
+
+    Attributes:
+        epoch: Number of the best epoch; 0 if there is none.
+        objective: Validation F1 of that epoch, in [0, 1].
     """
 
     def __init__(self, model: Classifier) -> None:
@@ -58,23 +66,23 @@ class BestEpoch:
         self._state = self._copy(model)
 
     def update(self, model: Classifier, result: EpochResult) -> None:
-        """Keep the model's weights if this epoch is better than all before."""
+        """Copy the model's weights if this epoch is better than all before."""
         rank = (not result.collapsed, result.objective)
         if not result.diverged and rank > (self._sound, self.objective):
             self.epoch, (self._sound, self.objective) = result.epoch, rank
             self._state = self._copy(model)
 
     def restore(self, model: Classifier) -> None:
-        """Put the kept weights back into the model."""
+        """Load the weights of the best epoch into the model."""
         model.load_state_dict(model.state_dict() | self._state)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is kept, not copied."""
-        standing = {"epoch": self.epoch, "objective": float(self.objective), "sound": self._sound}
-        return {**standing, "weights": self._state}
+        """Return the best epoch and its weights; the tensors are not copies."""
+        scores = {"epoch": self.epoch, "objective": float(self.objective), "sound": self._sound}
+        return {**scores, "weights": self._state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave."""
+        """Restore what ``state_dict`` returned."""
         self.epoch, self.objective = state["epoch"], state["objective"]
         self._sound, self._state = state["sound"], state["weights"]
 
@@ -84,38 +92,40 @@ class BestEpoch:
 
 
 def run_trial(config: dict[str, Any], context: TrialContext) -> None:
-    """Train the configuration Ray chose and report each epoch; the driver writes the log.
+    """Train the configuration that Ray chose and report each epoch; the driver writes the log.
 
-    It goes on from where the same configuration was left in this launch, if it was. What is
-    scored at the end are the splits that the material has. Test scores go into the
-    checkpoint's files and not into what is reported, so that neither a searcher nor a scheduler
-    ever holds them.
+    A trial that ran before in this launch continues from its last epoch. At the end, every split
+    in the shared inputs is scored. Test scores are written to the checkpoint's files and are not
+    reported, so that no searcher or scheduler ever sees them.
+
+    Raises:
+        DiskError: If the disk is full or cannot be written.
     """
     spec = TrialSpec.from_point(config["point"])
     trial = spec.trial
     inputs, device = set_up_worker(trial, context)
     started = time.perf_counter()
-    splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
+    splits = {name: LoadedSplit(arrays, trial, device) for name, arrays in inputs.splits.items()}
     model = build_classifier(trial, inputs).to(device)
-    training = Trainer(model, splits["train"], splits["validation"], trial)
+    trainer = Trainer(model, splits["train"], splits["validation"], trial)
     best = BestEpoch(model)
     checkpoint = TrialCheckpoint(
-        state_file(context.storage, spec), {"training": training, "best": best}
+        state_file(context.storage, spec), {"training": trainer, "best": best}
     )
     before = checkpoint.seconds
-    while not training.finished:
-        result = training.run_epoch()
+    while not trainer.finished:
+        result = trainer.run_epoch()
         best.update(model, result)
         checkpoint.report(epoch_metrics(result, best.objective))
     best.restore(model)
     evaluation = evaluate(model, splits)
     maps = map_errors(model, splits, inputs, evaluation)
-    of_training = {
+    training_metrics = {
         "best_epoch": best.epoch,
-        "diverged": float(training.result is not None and training.result.diverged),
+        "diverged": float(trainer.result is not None and trainer.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }
-    evaluation = replace(evaluation, metrics=evaluation.metrics | of_training)
+    evaluation = replace(evaluation, metrics=evaluation.metrics | training_metrics)
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
@@ -123,14 +133,14 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
 
 
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
-    """Set the worker's threads; return what the trial shares with others, and its device."""
+    """Set the number of torch's threads; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
     device = choose_device()
     return ray.get(context.inputs[str(trial.freezing)]), device
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
-    """Return what is reported of an epoch: its losses, its validation scores, the best so far."""
+    """Return an epoch's report: losses, validation scores, seconds, the best objective so far."""
     return {
         "epoch": result.epoch,
         "train_loss": result.train_loss,

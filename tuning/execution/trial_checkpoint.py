@@ -1,4 +1,4 @@
-"""A trial's training under way: each epoch is on disk before it is reported."""
+"""The checkpoint of a running trial: each epoch is on disk before it is reported to Ray."""
 
 from __future__ import annotations
 
@@ -16,40 +16,43 @@ from tuning.system.atomic_files import DamagedError, DiskError, space_error, wri
 from tuning.system.checkpoint_file import FORMAT, load_state, save_state
 from tuning.system.storage_path import StoragePath
 
-STATES = "states"  # a folder in that of the launch
+STATES = "states"  # folder of state files, within the launch's
 
 
 def state_file(folder: StoragePath, spec: TrialSpec) -> StoragePath:
-    """Return the state file of a trial: named by all that the trial is given.
+    """Return the path of a trial's state file: its name is a hash of the trial's specification.
 
     Args:
-        folder: Folder of the launch, where all machines reach it.
-        spec: What the trial is given.
+        folder: Folder of the launch that all machines reach.
+        spec: Specification of the trial.
     """
     text = json.dumps({"format": FORMAT, **spec.to_point()}, sort_keys=True)
     return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
 
 
 class Stateful(Protocol):
-    """What can be saved and taken up again."""
+    """An object whose state can be saved and restored, as a PyTorch module's."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return tensors, numbers, texts, and lists and mappings of them."""
+        """Return the state: tensors, numbers, texts, and lists and mappings of them."""
         ...
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401 - as torch has it
-        """Go on from there."""
+        """Restore what ``state_dict`` returned."""
         ...
 
 
 class TrialCheckpoint:
-    """Keeps where a trial stands, and goes on from there if it was begun before.
+    """Saves the state of a trial after each epoch, and restores it if the trial ran before.
 
-    A file that was altered counts as none: the trial starts from its first epoch.
+    A damaged file counts as none: the trial then starts from its first epoch.
 
     Args:
-        path: From ``state_file``.
-        parts: All that the next epoch depends on, by name; given their states if there are any.
+        path: State file of the trial, from ``state_file``.
+        parts: Objects that the next epoch depends on, by name; restored if the file exists.
+
+    Attributes:
+        epochs: Reports of all epochs so far, as JSON values.
     """
 
     def __init__(self, path: StoragePath, parts: Mapping[str, Stateful]) -> None:
@@ -58,7 +61,7 @@ class TrialCheckpoint:
         self.epochs: list[dict[str, Any]] = []
         try:
             found = load_state(path)
-        except DamagedError:  # the driver tells of it
+        except DamagedError:  # the driver reports it to the user
             found = None
         if found is not None:
             state, self.epochs = found
@@ -67,11 +70,11 @@ class TrialCheckpoint:
 
     @property
     def seconds(self) -> float:
-        """Return how long the epochs took that were run before this process."""
+        """Return the seconds that all epochs so far took, those of earlier processes too."""
         return sum(epoch["seconds"] for epoch in self.epochs)
 
     def report(self, metrics: dict[str, Any]) -> None:
-        """Keep where the trial stands, then tell Ray of its epoch.
+        """Save the state of the trial, then report its epoch to Ray.
 
         Raises:
             DiskError: If the disk is full or cannot be written.
@@ -83,7 +86,11 @@ class TrialCheckpoint:
 
     @staticmethod
     def finish(objective: float, folder: Path) -> None:
-        """Seal what the trial saved in a folder, and tell Ray of it, which keeps it.
+        """Write checksums of the files in a folder, and report it to Ray as the trial's result.
+
+        Args:
+            objective: Best validation F1 of all epochs, in [0, 1].
+            folder: Folder with everything that the trial saved; Ray copies it to its storage.
 
         Raises:
             DiskError: If the disk is full or cannot be written.

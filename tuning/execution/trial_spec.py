@@ -1,4 +1,4 @@
-"""What one trial is given: its configuration, its seeds, and what the log says of it."""
+"""The specification of one trial: its configuration and seeds, and its name in the log."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from tuning.config.experiment import TrialConfig
 
-GRID = "grid"  # the stage whose trials lie in the launch's own folder
+GRID = "grid"  # stage whose trials are in the launch's own folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialSpec:
-    """One trial, as Ray carries it to a worker.
+    """One trial, as Ray sends it to a worker.
 
-    Args:
-        trial: The configuration.
-        name: Name in the log and of the trial's folder; empty where Optuna's number gives it.
-        seeds: Seeds that are trained together; none for a trial of the configuration's own seed.
-        params: Parameters that the log has beside the configuration.
-        tags: Tags of the trial's run: ``stage`` if it is not of a grid, ``of`` for what is
-            retrained, ``optuna_trial`` for the number in the study.
+    Attributes:
+        trial: Configuration of the trial.
+        name: Name in the log and of the trial's folder; empty if Optuna's number is the name.
+        seeds: Seeds that are trained together; empty for the configuration's own seed alone.
+        params: Parameters of the run beside those of the configuration.
+        tags: Tags of the run: ``stage`` outside a grid, ``of`` for the trial that is retrained,
+            ``optuna_trial`` for the number in the study.
     """
 
     trial: TrialConfig
@@ -32,14 +32,14 @@ class TrialSpec:
 
     @property
     def stage(self) -> str:
-        """Return what the trial is for: ``grid``, ``search``, ``confirm`` or ``ablation``."""
+        """Return the part of the launch it belongs to: grid, search, confirm or ablation."""
         return self.tags.get("stage", GRID)
 
     def to_point(self) -> dict[str, Any]:
-        """Return JSON values without what is empty.
+        """Return the trial as JSON values; empty fields are left out.
 
-        The name of the trial's state file is a hash of them: the same trial, written by another
-        version of this program, has to give the same values.
+        The trial's state file is named by a hash of these values: another version of this program
+        must return the same values for the same trial, or it could not resume it.
         """
         point = {
             "name": self.name,
@@ -47,21 +47,22 @@ class TrialSpec:
             "params": dict(self.params),
             "tags": dict(self.tags),
         }
-        return {"trial": self.trial.model_dump(), **{k: v for k, v in point.items() if v}}
+        given = {key: value for key, value in point.items() if value}
+        return {"trial": self.trial.model_dump(), **given}
 
     @classmethod
     def from_point(cls, point: Mapping[str, Any]) -> TrialSpec:
-        """Return the trial that ``to_point`` wrote."""
+        """Return the trial from the values of ``to_point``."""
         rest = {key: value for key, value in point.items() if key != "trial"}
         seeds = tuple(rest.pop("seeds", ()))
         return cls(trial=TrialConfig(**point["trial"]), seeds=seeds, **rest)
 
 
 def trial_key(stage: str, name: str) -> str:
-    """Return what a launch's log calls a trial."""
+    """Return the key of a trial's run in the launch's log."""
     return f"{stage}/{name}"
 
 
 def stage_folder(stage: str) -> str:
-    """Return the folder of a stage's trials in that of the launch: a grid's needs none."""
+    """Return the folder of a stage's trials, within the launch's; empty for a grid."""
     return "" if stage == GRID else stage

@@ -1,4 +1,4 @@
-"""Ray Tune set up for our trials: one way to run them, whether a grid or Optuna draws them."""
+"""Ray Tune set up for this project's trials, from a grid or from Optuna."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import JournalError
 from tuning.tracking.launch_folder import LaunchSettings
 
-RETRIES = 2  # of a trial whose worker died, from its last epoch
+RETRIES = 2  # number of times that a failed trial is tried again, from its last epoch
 
 Trainable = Callable[..., None]
 
@@ -32,16 +32,16 @@ def run_specs(
     stage: str = GRID,
     function: Trainable = run_trial,
 ) -> dict[str, Outcome]:
-    """Run a trial for each spec and return the outcomes by the trials' names.
+    """Run a trial for each specification and return the outcomes by the trials' names.
 
     Args:
-        context: Where they run.
-        specs: What each trial is given; every one has a name.
-        stage: What they are for; stages but the grid's have a folder in that of the launch.
-        function: What a trial does.
+        context: Shared inputs, launch and resources of the trials.
+        specs: Specifications of the trials; every one has a name.
+        stage: Stage of the trials; each but ``grid`` has a folder of its own in the launch's.
+        function: Function that trains one trial.
 
     Raises:
-        DiskError, JournalError: If results or the log cannot be written any more.
+        DiskError, JournalError: If results or the log cannot be written.
     """
     clear(context.settings.folder / stage_folder(stage), [spec.name for spec in specs])
     points = tune.grid_search([spec.to_point() for spec in specs])
@@ -56,20 +56,20 @@ def fit(
     count: int,
     *,
     param_space: dict[str, Any] | None = None,
-    **choices: Any,  # noqa: ANN401 - of Ray's TuneConfig
+    **choices: Any,  # noqa: ANN401 - arguments of Ray's TuneConfig
 ) -> list[Outcome]:
-    """Run ``count`` trials to their end, log and show them, and return their outcomes.
+    """Run ``count`` trials to their ends, log and show them, and return their outcomes.
 
     Args:
-        context: Where they run.
-        function: What a trial does.
-        stage: What the trials are for.
+        context: Shared inputs, launch and resources of the trials.
+        function: Function that trains one trial.
+        stage: Stage of the trials.
         count: Number of trials, for the progress bar.
-        param_space: The trials themselves, where no searcher draws them.
-        choices: Further arguments of ``tune.TuneConfig``: searcher, scheduler, limits.
+        param_space: Search space of Ray Tune with all trials; None if a searcher draws them.
+        choices: Other arguments of ``tune.TuneConfig``: searcher, scheduler, limits.
 
     Raises:
-        DiskError, JournalError: If results or the log cannot be written any more.
+        DiskError, JournalError: If results or the log cannot be written.
     """
     settings = context.settings
     with Progress(context.launch.console, count) as progress:
@@ -77,14 +77,7 @@ def fit(
         tuner = tune.Tuner(
             _trainable(function, context),
             param_space=param_space,
-            tune_config=tune.TuneConfig(
-                metric=OBJECTIVE,
-                mode="max",
-                reuse_actors=True,
-                trial_name_creator=_name,
-                trial_dirname_creator=_name,
-                **choices,
-            ),
+            tune_config=_tune_config(**choices),
             run_config=_run_config(log, settings, stage_folder(stage)),
         )
         _run(tuner, settings.storage)
@@ -92,13 +85,43 @@ def fit(
     return list(log.outcomes.values())
 
 
-def _name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
-    """Return a trial's name; a closure would be written, with all it holds, for every trial."""
+def _trainable(function: Trainable, context: ExecutionContext) -> Any:  # noqa: ANN401 - Ray's own
+    """Return the function as Ray runs it: with the shared inputs and its resources."""
+    bound = tune.with_parameters(function, context=context.trial_context)
+    return tune.with_resources(bound, dict(context.resources))
+
+
+def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above
+    """Return Tune's settings: what trials are compared by, what they are called, ``choices``."""
+    return tune.TuneConfig(
+        metric=OBJECTIVE,
+        mode="max",
+        reuse_actors=True,
+        trial_name_creator=_trial_name,
+        trial_dirname_creator=_trial_name,
+        **choices,
+    )
+
+
+def _trial_name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
+    """Return a trial's name; not a closure: Ray would pickle all that it holds for every trial."""
     point = trial.config["point"]
     return point.get("name") or f"{int(point['tags']['optuna_trial']):03d}"
 
 
+def _run_config(log: TrialLog, settings: LaunchSettings, folder: str) -> tune.RunConfig:
+    """Return Ray's settings: where results go, and how often a failed trial is tried again."""
+    return tune.RunConfig(
+        name=folder or settings.run_name,
+        storage_path=(settings.storage if folder else settings.shared_output).uri,
+        callbacks=[log],
+        failure_config=tune.FailureConfig(max_failures=RETRIES),
+        verbose=0,
+    )
+
+
 def _run(tuner: tune.Tuner, storage: StoragePath) -> None:
+    """Run the trials; an error of the disk is raised with its path and the space needed."""
     try:
         tuner.fit()
     except (DiskError, JournalError):
@@ -107,20 +130,3 @@ def _run(tuner: tune.Tuner, storage: StoragePath) -> None:
         if not storage.is_local:
             raise DiskError(f"{storage}: cannot be written: {first_line(error)}") from error
         raise DiskError(space_error(Path(storage.uri), None, error)) from error
-
-
-def _trainable(function: Trainable, context: ExecutionContext) -> Any:  # noqa: ANN401 - Ray's own
-    """Return the function as Ray runs it: with what is shared, and its resources."""
-    given = tune.with_parameters(function, context=context.trial_context)
-    return tune.with_resources(given, dict(context.resources))
-
-
-def _run_config(log: TrialLog, settings: LaunchSettings, folder: str) -> tune.RunConfig:
-    """Return where Ray keeps results, that a failure is tried again, and stops no other trial."""
-    return tune.RunConfig(
-        name=folder or settings.run_name,
-        storage_path=(settings.storage if folder else settings.shared_output).uri,
-        callbacks=[log],
-        failure_config=tune.FailureConfig(max_failures=RETRIES),
-        verbose=0,
-    )

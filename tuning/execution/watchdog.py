@@ -1,4 +1,4 @@
-"""Ends workers that hang: their trials are tried again, as if the workers had died."""
+"""The watchdog that kills workers which hang, so that Ray tries their trials again."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from ray.tune.experiment import Trial
 
 
 class Watchdog:
-    """Kills the worker of a running trial that was not heard of for too long.
+    """Kills the worker of a running trial that has reported nothing for too long.
 
     Args:
-        patience: Seconds without a report.
+        patience: Seconds that a trial may take until its next report.
     """
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
-        self._heard: dict[str, float] = {}
+        self._last_activity: dict[str, float] = {}  # by trial id; seconds, monotonic clock
 
-    def heard(self, trial: Trial) -> None:
-        """Note that a trial began or reported."""
-        self._heard[trial.trial_id] = time.monotonic()
+    def note_activity(self, trial: Trial) -> None:
+        """Note that a trial started or reported just now."""
+        self._last_activity[trial.trial_id] = time.monotonic()
 
-    def look(self, trials: Iterable[Trial]) -> list[str]:
-        """Kill the workers that hang; return a sentence on each."""
-        told = []
+    def end_hanging(self, trials: Iterable[Trial]) -> list[str]:
+        """Kill the workers that hang; return a sentence for the user on each."""
+        sentences = []
         for trial in trials:
-            since = self._heard.get(trial.trial_id)
+            since = self._last_activity.get(trial.trial_id)
             actor = trial.temporary_state.ray_actor
             if trial.status != Trial.RUNNING or since is None or actor is None:
                 continue
             if time.monotonic() - since > self.patience:
-                del self._heard[trial.trial_id]
+                del self._last_activity[trial.trial_id]
                 ray.kill(actor)
-                told.append(
+                sentences.append(
                     f"{trial.custom_trial_name}: its worker reported nothing for "
                     f"{self.patience:g} seconds and was killed (report_timeout)"
                 )
-        return told
+        return sentences

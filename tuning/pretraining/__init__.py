@@ -1,1 +1,1 @@
-"""Train an encoder on text by guessing masked word pieces."""
+"""Pretraining: train an encoder on text by predicting masked word pieces."""

@@ -1,4 +1,4 @@
-"""Text to train an encoder on: files of paragraphs, one a line, checked as they are read."""
+"""Text for pretraining: files of paragraphs, or the training pairs of a data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from tuning.config.experiment import Cleaning
 from tuning.data import parade
 from tuning.data.pairs import Columns, DataError, PairTable, find_files, read_columns, read_table
 
-_EVERY_STEP = dict.fromkeys(STEPS, True)
+_EVERY_STEP = dict.fromkeys(STEPS, True)  # of the cleaning
+_TRAIN = "train"
 
 
 class CorpusError(ValueError):
-    """Text that cannot be trained on; the message names file, line, rule and value."""
+    """Text that cannot be used for training; the message names file, line, rule and value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Corpus:
-    """Files to train on and to score on, and a hash of their bytes.
+    """Files of text to train on and to score on.
 
-    Without files to score on, every n-th paragraph of the others is held out, from the first.
+    Args:
+        files: Files to train on.
+        heldout_files: Files to score on; if there are none, paragraphs of ``files`` are held out.
+        every: Distance between the held-out paragraphs of ``files``; the first one is held out.
+        fingerprint: Hash of the bytes of all files.
     """
 
     files: tuple[Path, ...]
@@ -39,26 +44,54 @@ class Corpus:
         """Yield the paragraphs to train on, cleaned."""
         if self.heldout_files:
             return read_paragraphs(self.files)
-        return (text for n, text in enumerate(read_paragraphs(self.files)) if n % self.every)
+        return (text for number, text in self._numbered() if number % self.every)
 
     def heldout(self) -> Iterator[str]:
         """Yield the paragraphs to score on, cleaned."""
         if self.heldout_files:
             return read_paragraphs(self.heldout_files)
-        return (text for n, text in enumerate(read_paragraphs(self.files)) if not n % self.every)
+        return (text for number, text in self._numbered() if number % self.every == 0)
+
+    def _numbered(self) -> Iterator[tuple[int, str]]:
+        return enumerate(read_paragraphs(self.files))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairText:
+    """The definitions of a training split, each pair in both orders.
+
+    Args:
+        training: Definitions to train on; the two of a pair follow each other.
+        heldout: Definitions to score on, of whole groups that are not in ``training``.
+        pairs: Number of pairs in the split.
+        fingerprint: Hash of the text.
+    """
+
+    training: list[str]
+    heldout: list[str]
+    pairs: int
+    fingerprint: str
 
 
 def open_corpus(
     files: Sequence[Path], heldout_files: Sequence[Path], heldout_fraction: float
 ) -> Corpus:
-    """Return the corpus in these files, ``.gz`` or plain.
+    """Return the corpus in these files, plain or ``.gz``.
+
+    Args:
+        files: Files to train on.
+        heldout_files: Files to score on; may be empty.
+        heldout_fraction: Share of the paragraphs that is held out if ``heldout_files`` is empty.
 
     Raises:
         CorpusError: If a file cannot be read, or is in both lists.
     """
-    both = sorted({p.resolve() for p in files} & {p.resolve() for p in heldout_files})
+    both = sorted({path.resolve() for path in files} & {path.resolve() for path in heldout_files})
     if both:
-        raise CorpusError(f"{both[0]}: is to be trained on and held out; it can be one of them")
+        raise CorpusError(
+            f"{both[0]}: must be a file to train on or a held-out file, got it as both; remove it "
+            "from --corpus or from --heldout"
+        )
     digest = hashlib.sha256()
     for path in (*files, *heldout_files):
         try:
@@ -75,7 +108,7 @@ def open_corpus(
 
 
 def read_paragraphs(files: Iterable[Path]) -> Iterator[str]:
-    """Yield each line that has text, cleaned as definitions are.
+    """Yield each line that has text, cleaned like the definitions of a data set.
 
     Raises:
         CorpusError: If a file is binary, not UTF-8, a damaged .gz, or has no text at all.
@@ -88,7 +121,7 @@ def read_paragraphs(files: Iterable[Path]) -> Iterator[str]:
                 found = True
                 yield text
         if not found:
-            raise CorpusError(f"{path}: must have text, a paragraph a line, got none")
+            raise CorpusError(f"{path}: must have text, one paragraph per line, got none")
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -97,7 +130,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         with opening(path, "rb") as file:  # pyright: ignore[reportCallIssue]
             yield from file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CorpusError(f"{path}: is no whole .gz file: {error}") from error
+        raise CorpusError(f"{path}: must be a complete .gz file: {error}") from error
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -115,38 +148,25 @@ def _decode(line: bytes, path: Path, number: int) -> str:
         ) from error
 
 
-_TRAIN = "train"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PairText:
-    """Definitions, two by two in either order of each pair; held out are whole groups.
-
-    ``pairs`` are those of the split, ``fingerprint`` is a hash of the text.
-    """
-
-    training: list[str]
-    heldout: list[str]
-    pairs: int
-    fingerprint: str
-
-
 def read_pair_text(folder: Path, heldout_fraction: float, seed: int) -> PairText:
     """Return the text of the training split in ``folder``, in random order.
 
     Args:
-        folder: Of a data set; its other two files may be absent.
-        heldout_fraction: Of the groups (of the pairs if there are none); at least one is held out.
-        seed: Of the order and of the groups that are held out.
+        folder: Folder of a data set; its validation and test files are not opened.
+        heldout_fraction: Share of the groups that is held out, at least one; of the pairs if the
+            data set has no groups.
+        seed: Seed of the order and of the choice of held-out groups.
 
     Raises:
-        DataError: If the file is missing, broken or altered, or has one group only.
+        DataError: If the file is missing, broken or altered, or has a single group.
     """
     path, table = _read_training_split(folder)
-    groups = np.array([group or f"pair {n}" for n, group in enumerate(table.groups)])
+    groups = np.array([group or f"pair {row}" for row, group in enumerate(table.groups)])
     names = np.unique(groups)
     if len(names) < 2:
-        raise DataError(f"{path}: must have two groups or more, one is held out, got {len(names)}")
+        raise DataError(
+            f"{path}: must have at least two groups, because one is held out, got {len(names)}"
+        )
     draw = np.random.default_rng([seed, 4])
     count = max(round(len(names) * heldout_fraction), 1)
     held_out = np.isin(groups, draw.choice(names, count, replace=False))
@@ -173,7 +193,7 @@ def _read_training_split(folder: Path) -> tuple[Path, PairTable]:
 
 
 def _definitions(table: PairTable, rows: np.ndarray, draw: np.random.Generator) -> list[str]:
-    """Return first and second of these pairs, then of the same pairs swapped, shuffled."""
+    """Return the definitions of these pairs in both orders; the pairs are shuffled."""
     both = [(table.first[row], table.second[row]) for row in rows]
     both += [(second, first) for first, second in both]
     return [text for number in draw.permutation(len(both)) for text in both[number]]

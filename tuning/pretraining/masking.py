@@ -1,9 +1,10 @@
-"""Batches for masked-language-model training, each made from its number alone.
+"""Batches for masked-language-model training, each computed from its number alone.
 
-Nothing is kept from one batch to the next: training that was cut off goes on with the batch that
-comes next, and gets the one that it would have got.
+No state is kept from one batch to the next, so that an interrupted training resumes with exactly
+the batches that it would have had.
 
-Shapes: B sequences in the batch, T tokens per sequence.
+Shapes: B sequences in the batch, T tokens per sequence, V word pieces in the vocabulary, M masked
+positions in the batch, N word pieces in the text.
 """
 
 from __future__ import annotations
@@ -13,12 +14,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_MASKED, _REPLACED = 0.8, 0.1  # of the chosen positions; the rest stays (Devlin et al., 2019)
+# share of the chosen positions; the rest keeps its word piece (Devlin et al., 2019)
+_MASKED, _REPLACED = 0.8, 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vocabulary:
-    """What masking needs to know of a tokenizer: ids, and which pieces continue a word (V,)."""
+    """The ids of a tokenizer that masking needs.
+
+    Args:
+        size: Number of ids V, from 0.
+        start: Id of [CLS].
+        separator: Id of [SEP].
+        mask: Id of [MASK].
+        special: True for special tokens, bool (V,).
+        continues: True for word pieces that continue a word, bool (V,).
+    """
 
     size: int
     start: int
@@ -30,8 +41,14 @@ class Vocabulary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskedBatch:
-    """Sequences to restore: ids after masking (B, T), where they were chosen (B, T), what stood
-    at those positions (M,), and the position of each sequence's first token (B,)."""
+    """Masked sequences, and what the encoder has to predict.
+
+    Args:
+        tokens: Ids after masking, int64 (B, T).
+        chosen: True at the positions to predict, bool (B, T).
+        targets: Original ids at these positions, row by row, int64 (M,).
+        starts: Position of each sequence's first token among those of the encoder, int64 (B,).
+    """
 
     tokens: np.ndarray
     chosen: np.ndarray
@@ -39,69 +56,83 @@ class MaskedBatch:
     starts: np.ndarray
 
 
-class PackedText:
-    """A stream of word pieces as sequences of equal length, without padding, cut anew each epoch.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceOptions:
+    """How a text is cut into sequences and masked.
 
     Args:
-        stream: Ids, paragraphs one after another with a separator behind each, int (N,).
-        vocabulary: Of these ids.
-        length: T; a sequence is [CLS] and T - 1 consecutive pieces of the stream.
-        positions: That the encoder has; sequences lie anywhere among them.
-        even_starts: Whether the first and the last positions are trained as often as those
-            between: where a start is drawn beyond an end, the sequence lies at that end.
-        mask_fraction: Chance of choosing a piece, or a word.
+        length: Tokens per sequence T; a sequence is [CLS] and T - 1 consecutive word pieces.
+        positions: Number of positions of the encoder; a sequence lies anywhere among them.
+        even_starts: Whether the first and last positions are trained as often as the others:
+            where a start is drawn beyond an end, the sequence lies at that end.
+        mask_fraction: Chance of choosing a word piece, or a word, in (0, 1).
         whole_words: Whether all pieces of a word are chosen together.
-        seed: Of cuts, order, masks and starts.
+        seed: Seed of cuts, order, masks and starts.
+    """
+
+    length: int
+    positions: int
+    even_starts: bool
+    mask_fraction: float
+    whole_words: bool
+    seed: int
+
+
+class PackedText:
+    """A text as sequences of equal length, without padding, cut differently in each epoch.
+
+    Args:
+        stream: Ids of all paragraphs in turn, with a separator after each, int (N,).
+        vocabulary: Vocabulary of these ids.
+        options: How the text is cut and masked.
     """
 
     def __init__(
-        self,
-        stream: np.ndarray,
-        vocabulary: Vocabulary,
-        *,
-        length: int,
-        positions: int,
-        even_starts: bool,
-        mask_fraction: float,
-        whole_words: bool,
-        seed: int,
+        self, stream: np.ndarray, vocabulary: Vocabulary, options: SequenceOptions
     ) -> None:
-        self.stream, self.vocabulary, self.length = stream, vocabulary, length
-        self.last_start = positions - length
-        self._beyond = length - 1 if even_starts else 0
-        self.mask_fraction, self.whole_words, self.seed = mask_fraction, whole_words, seed
+        self.stream, self.vocabulary, self.options = stream, vocabulary, options
         self._order: tuple[int, np.ndarray] | None = None
 
     @property
+    def length(self) -> int:
+        """Return the number of tokens per sequence T."""
+        return self.options.length
+
+    @property
     def sequences(self) -> int:
-        """Return how many there are in an epoch."""
+        """Return the number of sequences in an epoch; not positive if the text is too short."""
         step = self.length - 1
         return (len(self.stream) - step) // step  # one less, so that any cut has room
 
     def batch(self, number: int, size: int) -> MaskedBatch:
-        """Return the batch with this number, from 0; every epoch has its own cut and order.
+        """Return the batch with this number; every epoch has its own cut and order.
 
         Args:
-            number: Of the optimizer step.
-            size: B; at most ``sequences``.
+            number: Number of the optimizer step, from 0.
+            size: Sequences in the batch B, at most ``sequences``.
         """
         epoch, position = divmod(number, self.sequences // size)
-        cut = int(np.random.default_rng([self.seed, 1, epoch]).integers(self.length - 1))
+        cut = int(np.random.default_rng([self.options.seed, 1, epoch]).integers(self.length - 1))
         rows = self._shuffled(epoch)[position * size : (position + 1) * size]
-        draw = np.random.default_rng([self.seed, 2, number])
+        draw = np.random.default_rng([self.options.seed, 2, number])
         return self._mask(self._gather(rows, cut), draw)
 
     def in_order(self, size: int, sequences: int) -> Iterator[MaskedBatch]:
-        """Yield batches of the first ``sequences``, or all, always the same: to score on."""
+        """Yield batches of the first sequences, always the same, to score on.
+
+        Args:
+            size: Sequences in a batch B; the last batch may have fewer.
+            sequences: Number of sequences; all of the text if it has fewer.
+        """
         count = min(sequences, self.sequences)
-        draw = np.random.default_rng([self.seed, 3])
+        draw = np.random.default_rng([self.options.seed, 3])
         rows = np.arange(count)
         for first in range(0, count, size):
             yield self._mask(self._gather(rows[first : first + size], 0), draw)
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:
-            draw = np.random.default_rng([self.seed, 0, epoch])
+            draw = np.random.default_rng([self.options.seed, 0, epoch])
             self._order = epoch, draw.permutation(self.sequences)
         return self._order[1]
 
@@ -116,28 +147,32 @@ class PackedText:
     def _mask(self, tokens: np.ndarray, draw: np.random.Generator) -> MaskedBatch:
         chosen = self._choose(tokens, draw)
         targets = tokens[chosen]
-        lot = draw.random(len(targets))
+        lots = draw.random(len(targets))
         shown = targets.copy()
-        shown[lot < _MASKED] = self.vocabulary.mask
-        other = (lot >= _MASKED) & (lot < _MASKED + _REPLACED)
-        shown[other] = draw.integers(self.vocabulary.size, size=int(other.sum()))
+        shown[lots < _MASKED] = self.vocabulary.mask
+        replaced = (lots >= _MASKED) & (lots < _MASKED + _REPLACED)
+        shown[replaced] = draw.integers(self.vocabulary.size, size=int(replaced.sum()))
         masked = tokens.copy()
         masked[chosen] = shown
-        beyond, last = self._beyond, self.last_start
-        drawn = draw.integers(-beyond, last + beyond + 1, size=len(tokens))
-        starts = np.clip(drawn, 0, last)
+        starts = self._starts(len(tokens), draw)
         return MaskedBatch(tokens=masked, chosen=chosen, targets=targets, starts=starts)
 
+    def _starts(self, count: int, draw: np.random.Generator) -> np.ndarray:
+        """Return the position of the first token of each sequence, int64 (B,)."""
+        last = self.options.positions - self.length
+        beyond = self.length - 1 if self.options.even_starts else 0
+        return np.clip(draw.integers(-beyond, last + beyond + 1, size=count), 0, last)
+
     def _choose(self, tokens: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-        """Return the positions to restore, bool (B, T): no special token, at least one."""
+        """Return the positions to predict, bool (B, T): at least one, and no special token."""
         lots = draw.random(tokens.shape)
-        if self.whole_words:
+        if self.options.whole_words:
             begins = ~self.vocabulary.continues[tokens]
             begins[:, 0] = True
             words = np.maximum.accumulate(np.where(begins, np.arange(self.length), 0), axis=1)
             lots = np.take_along_axis(lots, words, axis=1)  # a word has the lot of its first piece
         usable = ~self.vocabulary.special[tokens]
-        chosen = (lots < self.mask_fraction) & usable
+        chosen = (lots < self.options.mask_fraction) & usable
         if not chosen.any():
             chosen.flat[np.where(usable, lots, np.inf).argmin()] = True
         return chosen

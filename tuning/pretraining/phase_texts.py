@@ -1,4 +1,4 @@
-"""The tokenizer, and each phase's text as sequences to train on and to score on."""
+"""The tokenizer of a pretraining, and the text of each phase as sequences of word pieces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tokenizers import Tokenizer
 from models.encoder_files import TOKENIZER, EncoderError
 from models.tokens import load_tokenizer
 from tuning.pretraining.corpus import CorpusError
-from tuning.pretraining.masking import PackedText
+from tuning.pretraining.masking import PackedText, SequenceOptions
 from tuning.pretraining.plan import Plan
-from tuning.pretraining.recipe import Recipe
+from tuning.pretraining.recipe import Phase, Recipe
 from tuning.pretraining.wordpiece import (
     TOKENIZER_CONFIG,
     encode_stream,
@@ -26,19 +26,22 @@ from tuning.system.atomic_files import atomic_copy
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseText:
-    """What a phase trains on, and what it is scored on."""
+    """A phase with the text that it trains on and the text that it is scored on."""
 
+    phase: Phase
     training: PackedText
     heldout: PackedText
 
 
 def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
-    """Return the tokenizer, after writing it into ``folder``, which is made.
+    """Return the tokenizer, after creating ``folder`` and writing the tokenizer into it.
+
+    It is copied from the encoder that training starts from, or trained on the corpus.
 
     Raises:
-        CorpusError: If the text does not support the vocabulary.
-        EncoderError: If that of the encoder to begin with cannot be read, lacks a special token
-            or has more pieces than the encoder.
+        CorpusError: If the text has too few or too many word pieces for the vocabulary.
+        EncoderError: If the encoder's tokenizer cannot be read, lacks a special token, or has
+            more word pieces than the encoder.
         DiskError: If the disk is full or cannot be written.
     """
     folder.mkdir(exist_ok=True)
@@ -46,8 +49,8 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
         for name in (TOKENIZER, TOKENIZER_CONFIG):
             if (plan.init.folder / name).is_file() and not (folder / name).exists():
                 atomic_copy(plan.init.folder / name, folder / name)
-    elif not (folder / TOKENIZER_CONFIG).exists():  # the last to be written
-        assert plan.corpus is not None, "checked with the arguments"
+    elif not (folder / TOKENIZER_CONFIG).exists():  # the file that is written last
+        assert plan.corpus is not None, "make_plan refuses scratch without a corpus"
         trained = train_word_pieces(plan.corpus.training, plan.recipe.vocabulary)
         save_tokenizer(folder, trained, plan.positions)
     tokenizer = load_tokenizer(folder)[0]
@@ -55,16 +58,17 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
     if plan.encoder is not None and size > plan.encoder.vocabulary:
         raise EncoderError(
             f"{folder / TOKENIZER}: has {size} word pieces, and the encoder embeds "
-            f"{plan.encoder.vocabulary}; resize_token_embeddings makes room for those added"
+            f"{plan.encoder.vocabulary}; add the others with resize_token_embeddings of "
+            "transformers"
         )
     return tokenizer
 
 
 def make_texts(plan: Plan, tokenizer: Tokenizer, folder: Path) -> dict[str, PhaseText]:
-    """Return the text of each phase, as streams that lie in ``folder``.
+    """Return each phase with its text, by name and in order, after writing it into ``folder``.
 
     Raises:
-        CorpusError: If one has too little text for a batch.
+        CorpusError: If a phase has too little text for a batch.
         DiskError: If the disk is full or cannot be written.
     """
     parts: dict[str, tuple[Iterable[str], Iterable[str]]] = {}
@@ -75,18 +79,17 @@ def make_texts(plan: Plan, tokenizer: Tokenizer, folder: Path) -> dict[str, Phas
     texts = {}
     for name, (training, heldout) in parts.items():
         texts[name] = PhaseText(
+            phase=plan.phases[name],
             training=_pack(training, tokenizer, folder / f"{name}.pieces", plan),
             heldout=_pack(heldout, tokenizer, folder / f"{name}-heldout.pieces", plan),
         )
-        _check(name, texts[name], plan.phases[name].batch_size, plan.recipe)
+        _check_size(name, texts[name], plan.recipe)
     return texts
 
 
 def _pack(parts: Iterable[str], tokenizer: Tokenizer, path: Path, plan: Plan) -> PackedText:
     recipe = plan.recipe
-    return PackedText(
-        encode_stream(parts, tokenizer, path),
-        vocabulary_of(tokenizer),
+    options = SequenceOptions(
         length=recipe.sequence_length,
         positions=plan.positions,
         even_starts=recipe.starts == "even",
@@ -94,16 +97,22 @@ def _pack(parts: Iterable[str], tokenizer: Tokenizer, path: Path, plan: Plan) ->
         whole_words=recipe.masking == "words",
         seed=recipe.seed,
     )
+    return PackedText(encode_stream(parts, tokenizer, path), vocabulary_of(tokenizer), options)
 
 
-def _check(name: str, text: PhaseText, batch_size: int, recipe: Recipe) -> None:
+def _check_size(name: str, text: PhaseText, recipe: Recipe) -> None:
+    """Refuse a phase whose text is too short.
+
+    Raises:
+        CorpusError: If the text to train on has no full batch, or the held-out text no sequence.
+    """
     length = recipe.sequence_length
-    for what, found, needed in (
-        ("to train on", text.training.sequences, batch_size),
+    for role, found, needed in (
+        ("to train on", text.training.sequences, text.phase.batch_size),
         ("held out", text.heldout.sequences, 1),
     ):
         if found < needed:
             raise CorpusError(
-                f"{name}: the text {what} must fill {needed} sequences of {length} tokens, got "
-                f"{max(found, 0)}; give more text, or lower {name}.batch_size or sequence_length"
+                f"{name}: the text {role} must fill {needed} sequences of {length} tokens, got "
+                f"{max(found, 0)}; add text, or lower {name}.batch_size or sequence_length"
             )

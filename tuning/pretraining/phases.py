@@ -1,4 +1,4 @@
-"""The course of a pretraining: its phases one after another, points on the way, exact resuming."""
+"""Runs the phases of a pretraining in order; scores, logs and saves at points; resumes exactly."""
 
 from __future__ import annotations
 
@@ -14,36 +14,33 @@ from models.masked_language_model import MaskedLanguageModel
 from models.precision import choose_device
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.progress import PretrainingProgress
-from tuning.pretraining.recipe import Phase
 from tuning.pretraining.trainer import MlmTrainer, StepResult, mean_loss
 from tuning.system.atomic_files import DamagedError
 from tuning.system.checkpoint_file import load_state, save_state
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.launch_log import PARENT, LaunchLog
 
-_POINTS = 20  # of each phase, at equal shares of its budget: scored, logged and kept
-_SCORED = 512  # held-out sequences at a point; at the end all are scored
-EvalPoint = dict[str, Any]  # phase, step, tokens, seconds, and the numbers that are logged
+_POINTS = 20  # evaluation points of a phase, at equal shares of its budget
+_SCORED = 512  # held-out sequences that a point is scored on; at the end all are scored
+EvalPoint = dict[str, Any]  # phase, step, tokens, seconds, and the metrics that are logged
 
 
 class PhaseRunner:
-    """All phases of a recipe; ``points`` are what was reached so far.
+    """Trains all phases of a recipe; ``points`` holds the evaluation points so far.
 
     Args:
-        phases: By name, in order.
-        texts: Of each phase.
-        model: Trained in place.
-        precision: Of the products.
-        state: The file that is gone on from, written at each point.
-        log: Gets each point.
+        texts: Phases with their texts, by name and in order.
+        model: Model that is trained in place.
+        precision: Number format of the matrix products: ``float32`` or ``bfloat16``.
+        state: File of the training state, written at each point; an existing one is resumed.
+        log: Log that gets each point.
 
     Raises:
-        DamagedError: If the state was altered.
+        DamagedError: If the state file was altered.
     """
 
     def __init__(
         self,
-        phases: Mapping[str, Phase],
         texts: Mapping[str, PhaseText],
         model: MaskedLanguageModel,
         *,
@@ -51,47 +48,48 @@ class PhaseRunner:
         state: StoragePath,
         log: LaunchLog,
     ) -> None:
-        self.phases, self.texts, self.precision = phases, texts, precision
+        self.texts, self.precision = texts, precision
         self.device = choose_device()
         self.model = model.to(self.device)
         self.state, self.log = state, log
-        self._begun: dict[str, Any] | None = None
+        self._state: dict[str, Any] | None = None  # of the phase to resume
         self.points: list[EvalPoint] = []
         try:
             found = load_state(state)
         except DamagedError as error:
-            raise DamagedError(f"{state}: was altered; --overwrite begins anew") from error
+            raise DamagedError(f"{state}: was altered; --overwrite starts again") from error
         if found is not None:
-            self._begun, self.points = found
+            self._state, self.points = found
 
     def run(self, console: Console) -> None:
-        """Train all phases to their ends.
+        """Train all phases to their ends, from the saved state if there is one.
 
         Raises:
+            DivergedError: If a gradient is not finite.
             DiskError, JournalError: If the disk is full or cannot be written.
         """
-        names = list(self.phases)
-        first = names.index(self._begun["phase"]) if self._begun else 0
+        names = list(self.texts)
+        first = names.index(self._state["phase"]) if self._state else 0
         for name in names[first:]:
             training = self.prepare(name)
-            if self._begun is not None:
-                training.load_state_dict(self._begun["training"])
-                self._begun = None
+            if self._state is not None:
+                training.load_state_dict(self._state["training"])
+                self._state = None
             with PretrainingProgress(console, name, training) as progress:
                 self._train(name, training, progress)
 
     def prepare(self, name: str) -> MlmTrainer:
-        """Return a phase before its first step, on the model as it is."""
+        """Return the trainer of a phase before its first step, with the model as it is now."""
         return MlmTrainer(
             self.model,
             self.texts[name].training,
-            self.phases[name],
+            self.texts[name].phase,
             precision=self.precision,
             device=self.device,
         )
 
     def _train(self, name: str, training: MlmTrainer, progress: PretrainingProgress) -> None:
-        before = sum(p["steps"] for p in self.points if p["phase"] != name)
+        before = sum(point["steps"] for point in self.points if point["phase"] != name)
         since: list[StepResult] = []
         last = int(training.done_fraction * _POINTS)
         for result in training.run():
@@ -99,17 +97,25 @@ class PhaseRunner:
             progress.advance(result)
             if int(result.done_fraction * _POINTS) > last:
                 last = int(result.done_fraction * _POINTS)
-                point = self._reach(name, training, since, before)
+                point = self._evaluate(name, training, since, before)
                 progress.show(point)
                 since = []
 
-    def _reach(
+    def _evaluate(
         self, name: str, training: MlmTrainer, since: list[StepResult], before: int
     ) -> EvalPoint:
-        """Score, log and keep where the phase stands; return the point."""
+        """Score the model, log the metrics and save the state; return the point.
+
+        Args:
+            name: Name of the phase.
+            training: Trainer of the phase.
+            since: Steps since the last point.
+            before: Number of steps of the phases before.
+        """
         scores = training.score(self.texts[name].heldout, _SCORED)
-        seconds, tokens = sum(r.seconds for r in since), sum(r.tokens for r in since)
-        numbers = {
+        seconds = sum(result.seconds for result in since)
+        tokens = sum(result.tokens for result in since)
+        metrics = {
             "train_loss": mean_loss(since),
             **scores,
             "tokens_per_second": tokens / seconds,
@@ -121,16 +127,16 @@ class PhaseRunner:
             "step": before + training.step,
             "tokens": tokens,
             "seconds": seconds,
-            **numbers,
+            **metrics,
         }
         self.points.append(point)
-        self.log.log_step(PARENT, point["step"], numbers)
+        self.log.log_step(PARENT, point["step"], metrics)
         save_state(self.state, {"phase": name, "training": training.state_dict()}, self.points)
         return point
 
 
 def _peak_megabytes() -> float:
-    """Return the most memory that this process had: resident, or on the GPU."""
+    """Return the peak memory of this process in MB (10^6 bytes), on the GPU if there is one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,4 +1,4 @@
-"""From a pretraining recipe to everything that is known before training; imports no torch."""
+"""The plan of a pretraining: recipe, text and encoder, checked before training, without torch."""
 
 from __future__ import annotations
 
@@ -17,15 +17,25 @@ from tuning.system.console import print_rows
 from tuning.system.project import ROOT
 
 SCRATCH = "scratch"
-_OF_SCRATCH = re.compile(r"(shape\.\w+|vocabulary|attention)=")
+_SCRATCH_ONLY = re.compile(r"(shape\.\w+|vocabulary|attention)=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainingOptions:
-    """What the command line of ``pretrain.py`` asks for.
+    """The options of ``pretrain.py``.
 
-    ``init`` and ``adapt`` name an encoder and a data set; ``config`` is a recipe, or None for the
-    shipped one; ``output`` is the absolute folder of the encoder that is made.
+    Args:
+        corpus: Files of text to train on.
+        heldout: Files of text to score on.
+        init: Encoder to start from: ``scratch``, ``embedded``, a folder, or a name on the hub.
+        adapt: Data set whose training pairs are trained on; None for no adaptation.
+        config: File of the recipe; None for the shipped one.
+        overrides: Changes of the recipe, as ``key=value``.
+        output: Absolute path of the encoder's folder.
+        tracking_uri: URI of the MLflow store.
+        artifacts: Folder of MLflow's artifacts.
+        resume: Whether an interrupted training is resumed.
+        overwrite: Whether an interrupted training is removed.
     """
 
     corpus: list[Path]
@@ -43,7 +53,17 @@ class PretrainingOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """A recipe with its text found and read; ``init`` is None from scratch."""
+    """A recipe with the inputs that it needs.
+
+    Args:
+        recipe: The recipe.
+        corpus: Text of the phase ``corpus``; None without that phase.
+        init: Encoder to start from; None from scratch.
+        encoder: Sizes of that encoder; None from scratch.
+        adapt: Data set of the phase ``adaptation``; None without that phase.
+        pair_text: Text of that data set.
+        paragraphs: Number of paragraphs of the corpus to train on.
+    """
 
     recipe: Recipe
     corpus: Corpus | None
@@ -61,11 +81,11 @@ class Plan:
 
     @property
     def positions(self) -> int:
-        """Return the longest sequence that the encoder takes."""
+        """Return the number of positions of the encoder: its longest sequence, in tokens."""
         return self.encoder.max_tokens if self.encoder else self.recipe.shape.positions
 
     def describe(self) -> dict[str, str]:
-        """Return the plan in words, a row each."""
+        """Return the rows of the plan as the user reads them, by name."""
         recipe, rows = self.recipe, {"recipe": self.recipe.name}
         shape = recipe.shape
         rows["encoder"] = (
@@ -95,13 +115,15 @@ def _budget(phase: Phase, length: int) -> str:
 
 
 def make_plan(options: PretrainingOptions) -> Plan:
-    """Return what the options of ``pretrain.py`` ask for.
+    """Return the plan for the options of ``pretrain.py``, after reading all of the text once.
 
     Raises:
-        ConfigError, CorpusError, DataError, EncoderError, SourceError, OSError: If it cannot be
-            done, with what, why and the way out.
+        ConfigError: If options or recipe are wrong or do not go together.
+        CorpusError, DataError: If the text cannot be used.
+        EncoderError: If the encoder cannot be trained.
+        SourceError, OSError: If encoder, data set or recipe cannot be found or read.
     """
-    _check_words(options)
+    _check_options(options)
     scratch = options.init == SCRATCH
     shipped = "pretrain_embedded.yaml" if scratch else "pretrain.yaml"
     path = options.config or ROOT / "experiments" / shipped
@@ -109,14 +131,16 @@ def make_plan(options: PretrainingOptions) -> Plan:
     if scratch and recipe.sequence_length > recipe.shape.positions:
         rule = f"must be at most shape.positions, {recipe.shape.positions}"
         raise ConfigError(str(path), [f"sequence_length: {rule}, got {recipe.sequence_length}"])
-    init = None if options.init == SCRATCH else find_encoder(options.init, strict=True)
+    init = None if scratch else find_encoder(options.init, strict=True)
     encoder = _trainable(init.folder, recipe) if init else None
     corpus = pair_text = adapt = None
     paragraphs = 0
     if options.corpus:
         corpus = open_corpus(options.corpus, options.heldout, recipe.heldout_fraction)
         paragraphs = sum(1 for _ in corpus.training())
-        sum(1 for _ in corpus.heldout())  # its errors come now
+        sum(
+            1 for _ in corpus.heldout()
+        )  # reads the file now, so that its errors come before training
     if options.adapt is not None:
         adapt = find_data(options.adapt, read_locations(), strict=True)
         pair_text = read_pair_text(adapt.folder, recipe.heldout_fraction, recipe.seed)
@@ -131,38 +155,46 @@ def make_plan(options: PretrainingOptions) -> Plan:
     )
 
 
-def _check_words(options: PretrainingOptions) -> None:
-    """Refuse words that do not go together.
+def _check_options(options: PretrainingOptions) -> None:
+    """Refuse options that do not go together.
+
+    A recipe may have fields that only matter from scratch, but changing them for an encoder that
+    has its own is refused.
 
     Raises:
-        ConfigError: With all of them. A recipe may have what only serves from scratch, a change
-            of it has no place where an encoder brings its own.
+        ConfigError: With all problems.
     """
     problems = []
     if not options.corpus and options.adapt is None:
-        problems.append("nothing to train on: give --corpus, --adapt or both")
+        problems.append(
+            "--corpus, --adapt: must have one of them or both, got neither: there is no text"
+        )
     elif not options.corpus and options.init == SCRATCH:
-        problems.append("--init scratch: needs --corpus: a vocabulary is made of its text")
+        problems.append(
+            "--init scratch: needs --corpus, because the vocabulary is made from its text"
+        )
     if options.heldout and not options.corpus:
-        problems.append("--heldout: needs --corpus, of which it is a part")
+        problems.append("--heldout: needs --corpus, which it is held out from")
     if options.init != SCRATCH:
-        rule = f"is of an encoder from scratch; --init {options.init} has its own"
-        problems += [f"--set {o}: {rule}" for o in options.overrides if _OF_SCRATCH.match(o)]
+        rule = f"belongs to an encoder from scratch; --init {options.init} has its own"
+        refused = [change for change in options.overrides if _SCRATCH_ONLY.match(change)]
+        problems += [f"--set {change}: {rule}" for change in refused]
     if problems:
         raise ConfigError("pretrain.py", problems)
 
 
 def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
-    """Return the sizes of an encoder that this can train.
+    """Return the sizes of an encoder, after checking that it can be trained with this recipe.
 
     Raises:
-        EncoderError: If it is no DistilBERT, or takes no sequences of the recipe's length.
+        EncoderError: If it is not a DistilBERT, or has fewer positions than the recipe's
+            sequences.
     """
     info = read_encoder_info(folder)
     if info.architecture != "distilbert":
         raise EncoderError(
-            f"{folder}: --init must be a distilbert, which is what this trains, got a "
-            f"{info.architecture}"
+            f"{folder}: --init must be a distilbert, the one architecture that is trained, "
+            f"got a {info.architecture}"
         )
     if recipe.sequence_length > info.max_tokens:
         raise EncoderError(
@@ -173,5 +205,5 @@ def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
 
 
 def print_plan(plan: Plan, console: Console) -> None:
-    """Print what will be trained on what."""
+    """Print the encoder, the text and the budgets."""
     print_rows(console, plan.describe())

@@ -1,4 +1,4 @@
-"""What a pretraining recipe may say: one strict model for its YAML file."""
+"""Pretraining recipes: the models that define the fields of their YAML files, and the loader."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DivergedError(ValueError):
-    """A training whose numbers are no longer finite; the message says where, and what to do."""
+    """A training with a gradient that is not finite; the message has the step and the way out."""
 
 
 class Shape(StrictModel):
-    """The encoder that is made from scratch."""
+    """The sizes of an encoder that is trained from scratch."""
 
     layers: int = Field(4, ge=1)
     width: int = Field(256, ge=2)
     heads: int = Field(4, ge=1)
     inner_width: int = Field(1024, ge=1)
-    positions: int = Field(256, ge=8, description="longest sequence that it takes, in tokens")
+    positions: int = Field(256, ge=8, description="longest sequence, in tokens")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Shape:
@@ -36,16 +36,22 @@ class Shape(StrictModel):
 class Phase(StrictModel):
     """A stretch of training with its own text, budget and schedule."""
 
-    steps: int | None = Field(None, ge=0, description="0: the weights as they are")
+    steps: int | None = Field(
+        None, ge=0, description="optimizer steps; 0 leaves the weights as they are"
+    )
     minutes: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="of training, in place of steps"
+        None, gt=0, allow_inf_nan=False, description="training time in minutes, instead of steps"
     )
     batch_size: int = Field(256, ge=1, description="sequences per optimizer step")
-    learning_rate: float = Field(1.5e-3, gt=0, le=1, description="peak of the schedule")
-    warmup_fraction: float = Field(0.03, gt=0, lt=1, description="share of the budget")
-    betas: tuple[Beta, Beta] = Field((0.9, 0.98), strict=False, description="of AdamW")
+    learning_rate: float = Field(1.5e-3, gt=0, le=1, description="peak step size of the schedule")
+    warmup_fraction: float = Field(
+        0.03, gt=0, lt=1, description="share of the budget spent warming up"
+    )
+    betas: tuple[Beta, Beta] = Field(
+        (0.9, 0.98), strict=False, description="decay rates of AdamW's averages"
+    )
     weight_decay: float = Field(0.01, ge=0, le=1)
-    clip_norm: float = Field(1.0, gt=0, description="largest length of the gradient")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Phase:
@@ -59,22 +65,26 @@ _ADAPTATION = Phase(steps=200, learning_rate=5e-4)  # pyright: ignore[reportCall
 
 
 class Recipe(StrictModel):
-    """What a YAML file for ``pretrain.py`` says."""
+    """The content of a YAML file for ``pretrain.py``."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    vocabulary: int = Field(8192, ge=64, le=65536, description="word pieces, from scratch")
+    vocabulary: int = Field(
+        8192, ge=64, le=65536, description="number of word pieces, from scratch"
+    )
     shape: Shape = Shape()  # pyright: ignore[reportCallIssue] - pydantic's defaults
     attention: Literal["near", "plain"] = Field(
-        "near", description="from scratch, near: it begins with a preference for near tokens"
+        "near", description="from scratch: near starts with a preference for near tokens"
     )
-    sequence_length: int = Field(64, ge=8, description="tokens, the first is [CLS]")
+    sequence_length: int = Field(64, ge=8, description="tokens per sequence, with [CLS]")
     starts: Literal["even", "inside"] = Field(
         "even", description="even: first and last positions are trained as often as the others"
     )
-    mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of choosing a piece")
-    masking: Literal["pieces", "words"] = Field("pieces", description="words: all their pieces")
+    mask_fraction: float = Field(0.2, gt=0, lt=1, description="chance of masking a word piece")
+    masking: Literal["pieces", "words"] = Field(
+        "pieces", description="words masks all pieces of a word"
+    )
     heldout_fraction: float = Field(
-        0.01, gt=0, le=0.5, description="1 / n of the paragraphs, if no held-out files are given"
+        0.01, gt=0, le=0.5, description="share of the text that is scored and not trained on"
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(0, ge=0, lt=2**63, description="fixes weights, cuts, order and masks")
@@ -84,7 +94,7 @@ class Recipe(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults_of_phases(cls, content: object) -> object:
-        """Let a phase that says something keep its defaults for the rest."""
+        """Fill the fields that a phase leaves out with the defaults of that phase."""
         if not isinstance(content, dict):
             return content
         completed = dict(content)
@@ -97,7 +107,11 @@ class Recipe(StrictModel):
 
 
 def load_recipe(path: Path, overrides: list[str]) -> Recipe:
-    """Return the recipe in ``path``, changed by ``key=value`` overrides, as ``corpus.steps=10``.
+    """Return the recipe in a file.
+
+    Args:
+        path: YAML file of the recipe.
+        overrides: Changes as ``key=value``, for example ``corpus.steps=10``.
 
     Raises:
         ConfigError: With every problem of the file and the overrides.
@@ -111,9 +125,9 @@ def load_recipe(path: Path, overrides: list[str]) -> Recipe:
 
 
 def _apply(content: dict[str, Any], override: str) -> list[str]:
-    """Put the value into ``content`` in place; return the problems found.
+    """Set the value in ``content`` in place; return the problems found.
 
-    A budget takes the place of the other one: ``corpus.minutes=5`` ends by the clock.
+    One budget replaces the other: ``corpus.minutes=5`` removes ``corpus.steps``.
     """
     key_path, value, problems = parse_override(override)
     if not key_path:

@@ -1,4 +1,4 @@
-"""What the log keeps of a pretraining: recipe, text, versions; and is a resumed one the same?"""
+"""The log of a pretraining: its recipe, text and versions, compared when it is resumed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ from tuning.tracking.mlflow_pages import NOTE
 from tuning.tracking.resume import plain, refuse_changes
 
 EXPERIMENT = "pretraining"
-_NOTE = """Each run trained an encoder to guess masked word pieces. `heldout_loss` (nats per piece)
-and `heldout_accuracy` are of text that it was not trained on; curves stand under `step/`."""
+_NOTE = """Each run trained an encoder to predict masked word pieces. `heldout_loss` (nats per
+piece) and `heldout_accuracy` are of text that it was not trained on; curves are under `step/`."""
 
 
 def open_log(plan: Plan, settings: LaunchSettings, precision: str) -> LaunchLog:
-    """Return the log of this training, or of the one that is resumed.
+    """Return the log of this training, new or resumed.
+
+    Args:
+        plan: Plan of the training.
+        settings: Settings of the launch.
+        precision: Number format of the matrix products.
 
     Raises:
-        LaunchError: If it was begun with another recipe, text or encoder.
+        LaunchError: If the training that is resumed has another recipe, text or encoder.
         JournalError: If the journal cannot be read or written.
     """
     log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(plan, precision))
-    refuse_changes(log, wanted, "begin anew with --overwrite")
+    refuse_changes(log, wanted, "start again with --overwrite")
     if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(EXPERIMENT, settings.artifacts, uri, wanted, _NOTE)
@@ -44,7 +49,7 @@ def start_run(
     settings: LaunchSettings,
     precision: str,
 ) -> None:
-    """Log the run with its recipe and text, unless it is there.
+    """Start the run in the log with its recipe and text, unless it was started before.
 
     Raises:
         JournalError: If the journal cannot be written.
@@ -56,6 +61,7 @@ def start_run(
 
 
 def _identity(plan: Plan, precision: str) -> dict[str, Any]:
+    """Return what a training and its resumption must have in common."""
     return {
         "recipe": plan.recipe.model_dump(exclude={"precision"}),
         "corpus": plan.corpus.fingerprint if plan.corpus else "none",
@@ -67,8 +73,8 @@ def _identity(plan: Plan, precision: str) -> dict[str, Any]:
 
 
 def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[str, Any]:
-    of_scratch = set() if plan.init is None else {"vocabulary", "attention"}
-    unused = {"shape", *of_scratch, *texts.keys() ^ {"corpus", "adaptation"}}
+    scratch_only = set() if plan.init is None else {"vocabulary", "attention"}
+    unused = {"shape", *scratch_only, *texts.keys() ^ {"corpus", "adaptation"}}
     recipe = plan.recipe.model_dump(exclude=unused)
     found: dict[str, Any] = {
         "precision": precision,
@@ -80,7 +86,7 @@ def _params(plan: Plan, texts: Mapping[str, PhaseText], precision: str) -> dict[
         elif name != "precision":
             found[name] = value
     if plan.encoder is None:
-        found |= {f"shape.{name}": n for name, n in plan.recipe.shape.model_dump().items()}
+        found |= {f"shape.{name}": size for name, size in plan.recipe.shape.model_dump().items()}
     for name, text in texts.items():
         found[f"{name}.word_pieces"] = len(text.training.stream)
         found[f"{name}.heldout_word_pieces"] = len(text.heldout.stream)

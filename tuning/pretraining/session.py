@@ -1,4 +1,4 @@
-"""One pretraining as the user sees it: its folder, its progress, its encoder at the end."""
+"""One pretraining as the user sees it: start or resume, train, write the encoder's folder."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ from tuning.tracking.record import delivering
 from tuning.tracking.resume import resume_command
 
 _STATE = "state"
-_SECONDS_TO_TELL = 10.0  # for MLflow to hear of what is given up; it is removed all the same
+_DELIVERY_SECONDS = 10.0  # wait for MLflow before an abandoned training is removed
 
 
 def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
-    """Return 0 after writing the encoder into ``--output``.
+    """Train the encoder, write it into ``--output`` and return 0.
 
     Raises:
-        LaunchError: If the folder is in use, or the training there is another one.
-        CorpusError, EncoderError: If the text or the encoder does not do; nothing is left then.
-        DamagedError: If what a training that was cut off left was altered.
+        LaunchError: If the folder is in use, or holds another training.
+        CorpusError, EncoderError: If text or encoder cannot be used; a new training leaves no
+            files then.
+        DivergedError: If a gradient is not finite.
+        DamagedError: If the state of an interrupted training was altered.
+        TrackingError: If the MLflow store can never be used.
         DiskError, JournalError: If the disk is full or cannot be written.
     """
     output = options.output
     settings = _choose_folder(options)
-    with lock_launch(settings.folder), _left_clean(settings):
+    with lock_launch(settings.folder), _remove_if_unused(settings):
         precision = choose_precision(plan.recipe.precision)
-        log = open_log(plan, settings, precision)  # before anything that is there is gone on with
+        # first of all, because it refuses to resume another training
+        log = open_log(plan, settings, precision)
         console.print("Preparing the text", highlight=False)
-        moved = settings.resumed and (output / CONFIG).is_file()  # and its end was not logged
+        # a run that crashed before it logged its end may have moved the encoder already
+        moved = settings.resumed and (output / CONFIG).is_file()
         tokenizer = make_tokenizer(plan, output if moved else settings.folder / "encoder")
         texts = make_texts(plan, tokenizer, settings.folder)
         model = _make_model(plan, tokenizer.get_vocab_size(), console)
         start_run(log, plan, texts, settings, precision)
         state = StoragePath(str(settings.folder / _STATE))
-        course = PhaseRunner(plan.phases, texts, model, precision=precision, state=state, log=log)
+        runner = PhaseRunner(texts, model, precision=precision, state=state, log=log)
         with handle_signals(), delivering(log, settings, console):
-            try:
-                course.run(console)
-            except BaseException:
-                if not course.points:  # there is nothing to resume
-                    log.give_up("ended before its first point")
-                raise
-            publish(plan, course, settings, output, console)
+            _train(runner, console)
+            publish(plan, runner, settings, output, console)
     if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
         shutil.rmtree(settings.folder)
     lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {output}"
@@ -75,34 +75,18 @@ def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
 
 
 def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
-    """Return where to work until the encoder is whole: beside its place, in a folder that is made.
+    """Return the settings of the launch, after creating its folder beside ``--output``.
+
+    An interrupted training in that folder is removed if ``--overwrite`` was given.
 
     Raises:
-        LaunchError: If the place is in use, or holds a training that was cut off and the user
-            has not said what to do.
+        LaunchError: If a folder is in use, or an interrupted training is there and neither
+            ``--resume`` nor ``--overwrite`` was given.
     """
-    output = options.output
-    if not output.name:
-        raise LaunchError(f"--output: must be a folder of its own, got {output}")
-    folder = work_folder(output)
-    begun = folder.is_dir()
-    if begun and is_running(folder):
-        raise LaunchError(f"{folder}: another program is at work there; wait for it")
-    if (
-        output.exists()
-        and not (begun and options.resume)
-        and (not output.is_dir() or any(output.iterdir()))
-    ):
-        raise LaunchError(f"--output: {output} is in use; name another folder, or remove it")
-    if begun and not options.resume and not options.overwrite:
-        raise LaunchError(
-            f"{folder}: a training was cut off there; --resume goes on with it, --overwrite "
-            "begins anew"
-        )
-    if options.resume and not begun:
-        raise LaunchError(f"--resume: {folder} is not there; start without it")
-    if begun and options.overwrite:
-        _give_up(folder, options.tracking_uri)
+    _check_output(options)
+    folder = work_folder(options.output)
+    if folder.is_dir() and options.overwrite:
+        _abandon(folder, options.tracking_uri)
     folder.mkdir(parents=True, exist_ok=True)
     return LaunchSettings(
         run_name=folder.name,
@@ -115,54 +99,95 @@ def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
     )
 
 
-def _give_up(folder: Path, uri: str) -> None:
-    """Remove a training that was cut off, and tell MLflow, if it answers, that it ended.
+def _check_output(options: PretrainingOptions) -> None:
+    """Refuse an output folder that cannot be used as the options ask.
 
     Raises:
-        LaunchError: If another program is at work there.
+        LaunchError: If a folder is in use, or an interrupted training is there and neither
+            ``--resume`` nor ``--overwrite`` was given, or there is none to resume.
     """
-    with lock_launch(folder), suppress(JournalError):  # a damaged one is removed too
+    output = options.output
+    if not output.name:
+        raise LaunchError(f"--output: must be a new folder, got {output}")
+    folder = work_folder(output)
+    interrupted = folder.is_dir()
+    if interrupted and is_running(folder):
+        raise LaunchError(f"{folder}: another program trains there; wait for it")
+    if (
+        output.exists()
+        and not (interrupted and options.resume)
+        and (not output.is_dir() or any(output.iterdir()))
+    ):
+        raise LaunchError(f"--output: {output} is in use; name another folder, or remove it")
+    if interrupted and not options.resume and not options.overwrite:
+        raise LaunchError(
+            f"{folder}: has an interrupted training; --resume continues it, --overwrite starts "
+            "again"
+        )
+    if options.resume and not interrupted:
+        raise LaunchError(
+            f"--resume: {folder} does not exist, there is no training to resume; start without it"
+        )
+
+
+def _abandon(folder: Path, uri: str) -> None:
+    """Remove an interrupted training; MLflow, if it answers, gets its run closed.
+
+    Raises:
+        LaunchError: If another program uses the folder.
+    """
+    with lock_launch(folder), suppress(JournalError):  # one with a damaged journal is removed too
         log = LaunchLog(Journal(folder))
         if log.journal.entries:
             log.give_up("begun anew")
             delivery = Delivery(log.journal, uri)
             delivery.start()
-            delivery.close(_SECONDS_TO_TELL)
+            delivery.close(_DELIVERY_SECONDS)
     shutil.rmtree(folder)
 
 
 def work_folder(output: Path) -> Path:
-    """Return where the training of an encoder keeps what it has until that is whole."""
+    """Return the folder in which the encoder is trained until it is complete."""
     return output.with_name(f"{output.name}.under-way")
 
 
 @contextmanager
-def _left_clean(settings: LaunchSettings) -> Iterator[None]:
-    """Remove a folder that is new and has nothing to resume when an error ends what is inside."""
+def _remove_if_unused(settings: LaunchSettings) -> Iterator[None]:
+    """Remove the folder of a new launch if an error ends the block before there is a state."""
     try:
         yield
     except BaseException:
-        begun = settings.resumed or (settings.folder / _STATE).exists()
-        if not begun and settings.folder.is_dir():  # a store that is of no use has removed it
+        resumable = settings.resumed or (settings.folder / _STATE).exists()
+        if not resumable and settings.folder.is_dir():  # an unusable store has removed it already
             shutil.rmtree(settings.folder)
         raise
 
 
 def _make_model(plan: Plan, vocabulary: int, console: Console) -> MaskedLanguageModel:
-    """Return the model to begin with."""
+    """Return the model before training: from scratch, or the encoder of ``--init``."""
     if plan.init is None:
         recipe = plan.recipe
         near = recipe.attention == "near"
         return build_model(vocabulary, recipe.shape.model_dump(), recipe.seed, near=near)
     model, head_is_new = load_model(plan.init.folder, plan.recipe.seed)
     if head_is_new:
-        sentence = "has no head for masked pieces; one with random weights is trained"
+        sentence = "has no head for masked word pieces; one with random weights is added"
         notify(console, f"{plan.init.name} {sentence}")
     return model
 
 
+def _train(runner: PhaseRunner, console: Console) -> None:
+    """Train all phases; if that ends before the first point, close the run: it cannot resume."""
+    try:
+        runner.run(console)
+    except BaseException:
+        if not runner.points:
+            runner.log.give_up("ended before its first point")
+        raise
+
+
 def resume_hint(options: PretrainingOptions) -> str:
-    """Return what to tell the user of a training that Ctrl-C ended."""
+    """Return the message for a user who interrupted the training with Ctrl-C."""
     if not (work_folder(options.output) / _STATE).exists():
-        return "Interrupted before the first point: there is nothing to resume"
-    return f"Interrupted; to go on: {resume_command()}"
+        return "Interrupted before the first evaluation: there is nothing to resume"
+    return f"Interrupted; to resume: {resume_command()}"

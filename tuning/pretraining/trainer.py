@@ -1,4 +1,4 @@
-"""Masked-language-model training: plain PyTorch, a generator of what was reached."""
+"""Masked-language-model training of one phase in plain PyTorch, as a generator of its steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ from models.masked_language_model import MaskedLanguageModel, summed_loss
 from tuning.pretraining.masking import MaskedBatch, PackedText
 from tuning.pretraining.recipe import DivergedError, Phase
 
-# tokens that pass through the encoder together: on a CPU what stays in its caches, measured
-_TOGETHER = {"cpu": 4096, "cuda": 65536}
+# tokens in one pass through the encoder: on a CPU as many as its caches hold (measured)
+_TOKENS_PER_PASS = {"cpu": 4096, "cuda": 65536}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepResult:
-    """One optimizer step: the mean loss in nats per masked piece, and what it took."""
+    """One optimizer step.
+
+    Args:
+        step: Number of the step in its phase, from 1.
+        loss: Mean loss before the step, in nats per masked piece.
+        tokens: Tokens in the batch.
+        seconds: Duration of the step.
+        done_fraction: Share of the phase's budget that is used, in [0, 1].
+    """
 
     step: int
     loss: float
@@ -32,14 +40,15 @@ class StepResult:
 
 
 class MlmTrainer:
-    """A phase of training under way; ``state_dict`` has all that the next step depends on.
+    """The training of one phase; ``state_dict`` has everything that the next step depends on.
 
     Args:
-        model: Trained in place, in eval mode.
-        text: Gives the batch of each step.
-        phase: Budget, rates and sizes.
-        precision: ``bfloat16`` or ``float32``, of the products; weights stay float32.
-        device: Where the model is.
+        model: Model that is trained in place, in eval mode (without dropout).
+        text: Text to train on; it makes the batch of each step.
+        phase: Budget, batch size and learning rates.
+        precision: Number format of the matrix products, ``bfloat16`` or ``float32``; weights
+            stay float32.
+        device: Device of the model.
     """
 
     def __init__(
@@ -65,10 +74,10 @@ class MlmTrainer:
 
     @property
     def done_fraction(self) -> float:
-        """Return the share of the budget that is used, of steps or of time."""
+        """Return the share of the budget that is used, of steps or of time, in [0, 1]."""
         if self.phase.steps is not None:
             return min(self.step / self.phase.steps, 1.0) if self.phase.steps else 1.0
-        assert self.phase.minutes is not None, "the configuration has one of the two"
+        assert self.phase.minutes is not None, "a phase has steps or minutes"
         return min(self.seconds / 60 / self.phase.minutes, 1.0)
 
     def run(self) -> Iterator[StepResult]:
@@ -94,19 +103,19 @@ class MlmTrainer:
             )
 
     def _share(self, done: float) -> float:
-        """Return the share of the peak rate: up in a straight line, then down to zero."""
+        """Return the share of the peak learning rate: linear warm-up, then decay to zero."""
         warmup = self.phase.warmup_fraction
-        # the first step moves too, and the last one
+        # so that the first and the last step also change the weights
         floor = 1 / self.phase.steps if self.phase.steps else 1e-3
         if done < warmup:
             return max(done / warmup, floor)
         return max((1 - done) / (1 - warmup), floor)
 
     def _take_step(self, batch: MaskedBatch) -> float:
-        """Return the loss before the step; gradients are summed over parts of the batch.
+        """Take one optimizer step, with gradients summed over parts; return the loss before it.
 
         Raises:
-            DivergedError: If the gradient is not finite; weights are those before the step.
+            DivergedError: If the gradient is not finite; the weights are not changed then.
         """
         self.optimizer.zero_grad()
         total, count = 0.0, len(batch.targets)
@@ -118,16 +127,17 @@ class MlmTrainer:
         if not math.isfinite(norm):
             raise DivergedError(
                 f"step {self.step + 1}: the gradient must be finite, got {norm:g}, at a loss of "
-                f"{total / count:g}; begin anew with a lower learning_rate"
+                f"{total / count:g}; start again with --overwrite and a lower learning_rate"
             )
         self.optimizer.step()
         return total / count
 
     @property
     def _part_size(self) -> int:
-        return max(_TOGETHER[self.device.type] // self.text.length, 1)
+        return max(_TOKENS_PER_PASS[self.device.type] // self.text.length, 1)
 
     def _logits(self, part: MaskedBatch) -> tuple[Tensor, Tensor]:
+        """Return the logits (M, V) and the targets (M,) of the masked positions."""
         tokens, chosen, targets, starts = (
             torch.from_numpy(array).to(self.device)
             for array in (part.tokens, part.chosen, part.targets, part.starts)
@@ -144,21 +154,21 @@ class MlmTrainer:
         """Return ``heldout_loss`` in nats per masked piece and ``heldout_accuracy`` in [0, 1].
 
         Args:
-            text: That training does not see.
-            sequences: At most so many of it, the first ones.
+            text: Held-out text.
+            sequences: Number of sequences, the first of the text; all if it has fewer.
         """
-        loss = right = count = 0.0
+        loss = correct = count = 0.0
         for part in text.in_order(self._part_size, sequences):
             logits, targets = self._logits(part)
-            right += (logits.argmax(dim=-1) == targets).sum().item()
+            correct += (logits.argmax(dim=-1) == targets).sum().item()
             loss += torch.nn.functional.cross_entropy(
                 logits.float(), targets, reduction="sum"
             ).item()
             count += len(targets)
-        return {"heldout_loss": loss / count, "heldout_accuracy": right / count}
+        return {"heldout_loss": loss / count, "heldout_accuracy": correct / count}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return weights, optimizer, steps and seconds."""
+        """Return the weights, the state of the optimizer, the steps and the seconds so far."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -167,7 +177,7 @@ class MlmTrainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state that ``state_dict`` returned."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -189,5 +199,5 @@ def split(batch: MaskedBatch, size: int) -> Iterator[MaskedBatch]:
 
 
 def mean_loss(results: list[StepResult]) -> float:
-    """Return the mean of the steps' losses; NaN for none."""
-    return math.fsum(r.loss for r in results) / len(results) if results else math.nan
+    """Return the mean loss of the steps, in nats per masked piece; NaN for no steps."""
+    return math.fsum(result.loss for result in results) / len(results) if results else math.nan

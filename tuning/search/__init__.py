@@ -1,1 +1,1 @@
-"""Draw configurations, confirm the best, ablate the champion, score it once on test."""
+"""Search: draw configurations, confirm the best, ablate the champion, score it on test once."""

@@ -1,4 +1,4 @@
-"""The levers of a champion: options that published recipes recommend, each tried without."""
+"""Ablations of a champion: options from published recipes, each tried with and without."""
 
 from __future__ import annotations
 
@@ -15,75 +15,17 @@ from tuning.config.experiment import TrialConfig
 from tuning.search.confirmation import Retrained
 
 
-def ablation_configs(ablations: list[Ablation], champion: TrialConfig) -> dict[str, TrialConfig]:
-    """Return the configurations of the ablations that the champion itself does not stand for."""
-    found: dict[str, TrialConfig] = {}
-    for ablation in ablations:
-        for side, config in (("with", ablation.with_it), ("without", ablation.without)):
-            if config != champion:
-                found[f"{side}-{ablation.lever.field}"] = config
-    return found
-
-
-def ablation_rows(
-    ablations: list[Ablation],
-    champion: Retrained,
-    ablated: Mapping[str, Retrained],
-    floor: float,
-) -> pd.DataFrame:
-    """Return a row a lever: validation F1 with and without it, over seeds, and the difference.
-
-    Only seeds that finished on both sides count. ``verdict`` is ``helps`` or ``hurts`` where the
-    95 % interval of the paired difference (Student's t over seeds) excludes 0; it is corrected
-    neither for the number of levers, nor for the champion having been chosen on these seeds.
-    ``used`` says whether the champion has the lever on.
-    """
-    rows = [
-        _row(
-            ablation,
-            ablated.get(f"with-{ablation.lever.field}", champion),
-            ablated.get(f"without-{ablation.lever.field}", champion),
-            floor,
-        )
-        for ablation in (ablations if ablated else [])
-    ]
-    return pd.DataFrame(rows)
-
-
-def _row(
-    ablation: Ablation, with_it: Retrained, without: Retrained, floor: float
-) -> dict[str, Any]:
-    both = [
-        (search_value(one.metrics, floor), search_value(other.metrics, floor))
-        for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
-        if one.cause is None and other.cause is None
-    ]
-    one, other = np.array(both, dtype=float).reshape(-1, 2).T
-    count, gain = len(both), float((one - other).mean()) if both else np.nan
-    spread = [v.std(ddof=1) if count > 1 else np.nan for v in (one, other, one - other)]
-    reach = float(stats.t.ppf(0.975, max(count - 1, 1)) * spread[2] / max(count, 1) ** 0.5)
-    verdict = "cannot be told"
-    if abs(gain) > reach:
-        verdict = "helps" if gain > 0 else "hurts"
-    return {
-        "lever": ablation.lever.name,
-        "on": getattr(ablation.with_it, ablation.lever.field),
-        "with": one.mean() if count else np.nan,
-        "with_std": spread[0],
-        "without": other.mean() if count else np.nan,
-        "without_std": spread[1],
-        "gain": gain,
-        "low": gain - reach,
-        "high": gain + reach,
-        "seeds": count,
-        "verdict": verdict,
-        "used": ablation.used,
-    }
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AblationFactor:
-    """An option with its values on and off; ``base`` is changed in both, if it must be."""
+    """An option of a trial that an ablation switches on and off.
+
+    Args:
+        name: Name in tables, screens and the file of results.
+        field: Field of the trial's configuration.
+        on: Value that switches the option on.
+        off: Value that switches the option off.
+        trained_layers: Whether the option has an effect only if several layers are trained.
+    """
 
     name: str
     field: str
@@ -92,7 +34,7 @@ class AblationFactor:
     trained_layers: bool = False
 
 
-LEVERS = (
+FACTORS = (
     AblationFactor(name="votes as soft targets", field="targets", on="votes", off="labels"),
     AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
     AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
@@ -105,39 +47,116 @@ LEVERS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ablation:
-    """A lever's two configurations; ``used`` says whether the champion has it on."""
+    """The two configurations of a factor; ``used`` is True if the champion has it on."""
 
-    lever: AblationFactor
+    factor: AblationFactor
     with_it: TrialConfig
     without: TrialConfig
     used: bool
 
 
 def plan_ablations(champion: TrialConfig, *, votes: bool, layers: int) -> list[Ablation]:
-    """Return each lever with and without, all else as in the champion.
+    """Return each factor with and without, everything else as in the champion.
 
-    Where the champion has a value of its own for a lever that is on, it is kept. Layer-wise decay
-    needs several trained layers: for it the upper half is trained, whatever the champion trains.
+    A factor that the champion has on keeps the champion's own value. Layer-wise decay needs
+    several trained layers: its two configurations train the upper half of the encoder, whatever
+    the champion trains.
 
     Args:
-        champion: The configuration.
-        votes: Whether the data has votes; without them there is no such lever.
-        layers: Of the encoder.
+        champion: The champion's configuration.
+        votes: Whether every pair has votes; without them, there is no ablation of the targets.
+        layers: Number of layers of the encoder.
     """
     return [
-        _plan(champion, lever, layers) for lever in LEVERS if votes or lever.field != "targets"
+        _plan(champion, factor, layers) for factor in FACTORS if votes or factor.field != "targets"
     ]
 
 
-def _plan(champion: TrialConfig, lever: AblationFactor, layers: int) -> Ablation:
-    own = getattr(champion, lever.field)
+def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablation:
+    own = getattr(champion, factor.field)
     base = champion
-    if lever.trained_layers:
+    if factor.trained_layers:
         base = champion.model_copy(update={"freezing": layers // 2})
-    on = own if own != lever.off else lever.on
+    on = own if own != factor.off else factor.on
     return Ablation(
-        lever=lever,
-        with_it=base.model_copy(update={lever.field: on}),
-        without=base.model_copy(update={lever.field: lever.off}),
-        used=own != lever.off and not (lever.trained_layers and champion.freezing == "all"),
+        factor=factor,
+        with_it=base.model_copy(update={factor.field: on}),
+        without=base.model_copy(update={factor.field: factor.off}),
+        used=own != factor.off and not (factor.trained_layers and champion.freezing == "all"),
     )
+
+
+def ablation_configs(ablations: list[Ablation], champion: TrialConfig) -> dict[str, TrialConfig]:
+    """Return the configurations to train by name: all but those equal to the champion's."""
+    found: dict[str, TrialConfig] = {}
+    for ablation in ablations:
+        for side, config in (("with", ablation.with_it), ("without", ablation.without)):
+            if config != champion:
+                found[f"{side}-{ablation.factor.field}"] = config
+    return found
+
+
+def ablation_rows(
+    ablations: list[Ablation],
+    champion: Retrained,
+    ablated: Mapping[str, Retrained],
+    floor: float,
+) -> pd.DataFrame:
+    """Return one row per ablation: validation F1 with and without the factor, and the gain.
+
+    Only seeds that finished on both sides count. ``verdict`` is ``helps`` or ``hurts`` where the
+    95 % interval of the paired difference (Student's t over seeds) excludes 0; it is corrected
+    neither for the number of ablations nor for the champion having been chosen on these seeds.
+
+    Args:
+        ablations: Planned ablations.
+        champion: The champion; it is the side that ``ablation_configs`` left out.
+        ablated: Retrained configurations by the names of ``ablation_configs``.
+        floor: Validation F1 of calling every pair a paraphrase.
+
+    Returns:
+        Columns ``lever`` (name of the factor), ``on`` (its value), ``with``, ``with_std``,
+        ``without``, ``without_std``, ``gain``, ``low``, ``high``, ``seeds``, ``verdict``, and
+        ``used`` (whether the champion has the factor on); NaN where no seed counts.
+    """
+    rows = [
+        _row(
+            ablation,
+            ablated.get(f"with-{ablation.factor.field}", champion),
+            ablated.get(f"without-{ablation.factor.field}", champion),
+            floor,
+        )
+        for ablation in ablations
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(
+    ablation: Ablation, with_it: Retrained, without: Retrained, floor: float
+) -> dict[str, Any]:
+    pairs = [
+        (search_value(one.metrics, floor), search_value(other.metrics, floor))
+        for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
+        if one.cause is None and other.cause is None
+    ]
+    one, other = np.array(pairs, dtype=float).reshape(-1, 2).T
+    count, gain = len(pairs), float((one - other).mean()) if pairs else np.nan
+    spread = [v.std(ddof=1) if count > 1 else np.nan for v in (one, other, one - other)]
+    half_width = float(stats.t.ppf(0.975, max(count - 1, 1)) * spread[2] / max(count, 1) ** 0.5)
+    verdict = "cannot be told"
+    if abs(gain) > half_width:
+        verdict = "helps" if gain > 0 else "hurts"
+    return {
+        "lever": ablation.factor.name,
+        "on": getattr(ablation.with_it, ablation.factor.field),
+        "with": one.mean() if count else np.nan,
+        "with_std": spread[0],
+        "without": other.mean() if count else np.nan,
+        "without_std": spread[1],
+        "gain": gain,
+        "low": gain - half_width,
+        "high": gain + half_width,
+        "seeds": count,
+        "verdict": verdict,
+        "used": ablation.used,
+    }

@@ -1,4 +1,4 @@
-"""The champion of a search: frozen, scored once on test, with intervals and differences.
+"""The champion of a search: its classifiers scored on test, beside their ensemble and a baseline.
 
 Shapes: S fresh seeds, N test pairs.
 """
@@ -32,11 +32,14 @@ MODEL, ENSEMBLE = "champion", "ensemble of its seeds"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChampionScores:
-    """The champion's seeds after their only look at test.
+    """The scores of the champion on test.
 
-    ``scores`` has a row for each model, threshold and metric: ``mean``, ``std``, ``seeds``,
-    ``low`` and ``high``; ``difference`` the champion and its ensemble minus the baseline.
-    ``metrics`` are for the log.
+    Args:
+        scores: One row for each model, threshold and metric: ``mean``, ``std``, ``seeds``,
+            ``low`` and ``high`` (95 % over seeds and entities).
+        difference: Two rows: champion minus baseline, and ensemble minus baseline.
+        metrics: Metrics for the log, by name.
+        by_seed: Metrics of each seed.
     """
 
     scores: pd.DataFrame
@@ -48,26 +51,24 @@ class ChampionScores:
 def score_champion(
     trial: TrialConfig, saved: list[Path], inputs: SharedInputs, pairs: PairData, launch: Path
 ) -> ChampionScores:
-    """Return the scores of the saved classifiers on test; keep each below ``launch``/champion.
+    """Score the saved classifiers on test, write below ``launch/champion``, and return the scores.
 
-    There too is written what MLflow serves: all of them as one ensemble.
+    That folder gets a folder for each seed, with model, predictions and scores, and the model
+    that MLflow serves: all seeds as one ensemble.
 
     Args:
         trial: The champion's configuration.
-        saved: The folder of each seed's classifier.
-        inputs: What trials share, with the test split.
+        saved: Folder of each seed's classifier.
+        inputs: Inputs that the trials share, with the test split.
         pairs: The data set; the baseline learns from its train split.
-        launch: Folder of the launch, with the encoder's files; its folder of the champion gets
-            one for each seed, with model, predictions and scores.
+        launch: Folder of the launch, with the encoder's files.
     """
     folder, encoder = launch / "champion", launch / "encoder"
     evaluations = [_evaluate(model, trial, inputs, encoder) for model in saved]
-    for model, evaluation in zip(saved, evaluations, strict=True):
-        own = folder / model.parent.parent.name  # of the trial that saved it
-        shutil.copytree(model, own / "model", dirs_exist_ok=True)
-        save_predictions(own, evaluation, inputs)
+    _save_seeds(folder, saved, evaluations, inputs)
     ensemble = _ensemble(evaluations, pairs)
-    write_served_model(folder / SERVED, saved, encoder, float(ensemble.thresholds[0]))
+    threshold = float(ensemble.thresholds[0])
+    write_served_model(folder / SERVED, saved, encoder, threshold)
     predictions = {
         MODEL: _predictions(evaluations, pairs),
         ENSEMBLE: ensemble,
@@ -80,17 +81,9 @@ def score_champion(
     return ChampionScores(
         scores=scores,
         difference=difference,
-        metrics=metrics | {"ensemble_threshold": float(ensemble.thresholds[0])},
+        metrics=metrics | {"ensemble_threshold": threshold},
         by_seed=by_seed,
     )
-
-
-def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:
-    """Return the scores of each model at the threshold from validation, and at 0.5."""
-    at_half = {name: model.at(0.5) for name, model in predictions.items()}
-    chosen = scores_with_intervals(predictions).assign(threshold="validation")
-    half = scores_with_intervals(at_half).assign(threshold="0.5")
-    return pd.concat([chosen, half], ignore_index=True)
 
 
 def _evaluate(
@@ -98,15 +91,25 @@ def _evaluate(
 ) -> Evaluation:
     model = load_classifier(saved_model, encoder)
     if inputs.lower is None:
-        model.lower = None  # its states are in the splits
+        model.lower = None  # the splits hold the output of its frozen layers
     device = choose_device()
-    splits = {name: LoadedSplit(s, trial, device) for name, s in inputs.splits.items()}
+    splits = {name: LoadedSplit(split, trial, device) for name, split in inputs.splits.items()}
     with single_thread():
         return evaluate(model.to(device), splits)
 
 
+def _save_seeds(
+    folder: Path, saved: list[Path], evaluations: list[Evaluation], inputs: SharedInputs
+) -> None:
+    """Copy each seed's classifier and write its predictions and scores beside it."""
+    for model, evaluation in zip(saved, evaluations, strict=True):
+        seed_folder = folder / model.parent.parent.name  # named after the trial that saved it
+        shutil.copytree(model, seed_folder / "model", dirs_exist_ok=True)
+        save_predictions(seed_folder, evaluation, inputs)
+
+
 def _predictions(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
-    """Return what each seed says of test, with the threshold it chose on validation."""
+    """Return each seed's probabilities on test (S, N) and its threshold from validation (S,)."""
     return Predictions(
         labels=evaluations[0].labels["test"],
         entities=entity_codes(pd.Series(pairs.splits["test"].groups)),
@@ -117,7 +120,7 @@ def _predictions(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
 
 
 def _ensemble(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
-    """Return the mean of the seeds' probabilities, its threshold chosen on validation."""
+    """Return the mean of the seeds' probabilities (1, N), its threshold chosen on validation."""
     mean = {
         split: np.mean([e.probabilities[split] for e in evaluations], axis=0)
         for split in ("validation", "test")
@@ -133,6 +136,7 @@ def _ensemble(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
 
 
 def _baseline(pairs: PairData) -> Predictions:
+    """Return the predictions on test of the baseline, trained on the train split."""
     frame = pd.concat(
         [
             pd.DataFrame({"split": split, "first": t.first, "second": t.second, "label": t.labels})
@@ -144,10 +148,22 @@ def _baseline(pairs: PairData) -> Predictions:
     return baseline_predictions(frame, entities, [BASELINE])[BASELINE]
 
 
+def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:
+    """Return the scores of each model at its threshold from validation, and at 0.5."""
+    at_half = {name: model.at(0.5) for name, model in predictions.items()}
+    chosen = scores_with_intervals(predictions).assign(threshold="validation")
+    half = scores_with_intervals(at_half).assign(threshold="0.5")
+    return pd.concat([chosen, half], ignore_index=True)
+
+
 def _metrics(
     by_seed: list[dict[str, float]], scores: pd.DataFrame, difference: pd.DataFrame
 ) -> dict[str, float]:
-    """Return means and standard deviations over seeds, the ensemble's scores, the differences."""
+    """Return the metrics for the log.
+
+    They are the mean and standard deviation of each metric over seeds, the intervals on test, the
+    ensemble's scores, and the champion's difference to the baseline.
+    """
     found: dict[str, float] = {}
     for name in by_seed[0]:
         values = [metrics[name] for metrics in by_seed]

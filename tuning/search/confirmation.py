@@ -1,4 +1,4 @@
-"""What configurations are worth on fresh seeds: which is champion, which levers help."""
+"""Confirmation: the best configurations retrained on fresh seeds, and the choice of a champion."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from tuning.execution.outcomes import Outcome
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import run_specs
 
-SEEDS_APART = 1000  # from the seeds of a search to the fresh ones: none is used twice
+SEEDS_APART = 1000  # from a search's first seed to the first fresh one, so that none is used twice
 
 
 class SearchError(RuntimeError):
-    """A search that ends without a champion; the message says why and what is kept."""
+    """A search that ends without a champion; the message has the reason and what is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retrained:
-    """A configuration with what became of it in each fresh seed, in the order of the seeds."""
+    """A configuration with its outcome on each fresh seed, in the order of the seeds."""
 
     config: TrialConfig
     outcomes: list[Outcome]
 
 
 def best_configurations(outcomes: list[Outcome], count: int) -> list[Outcome]:
-    """Return the best different configurations by what Optuna was told, sound ones first."""
+    """Return one outcome for each of the best ``count`` configurations, best first.
+
+    They are ordered by the value that was reported to Optuna; trials that collapsed or diverged
+    come after all others, and those without a value are left out.
+    """
     finished = [o for o in outcomes if o.cause is None and SEED_MEAN in o.metrics]
 
     def key(outcome: Outcome) -> tuple[bool, float, str]:
@@ -44,7 +48,7 @@ def best_configurations(outcomes: list[Outcome], count: int) -> list[Outcome]:
 
 
 def fresh_seeds(settings: SearchSettings) -> list[int]:
-    """Return seeds that no trial of the search had."""
+    """Return the seeds of the confirmation; no trial of the search used any of them."""
     first = settings.seed + SEEDS_APART
     return list(range(first, first + settings.fresh_seeds))
 
@@ -56,23 +60,25 @@ def retrain(
     stage: str,
     done: Mapping[str, Outcome],
 ) -> dict[str, Retrained]:
-    """Train each configuration on each seed, order and dropout drawn anew; return them by name.
+    """Train each configuration on each seed and return the results by configuration name.
+
+    A seed fixes the initial weights, the order of the batches and the dropout.
 
     Args:
-        context: Where they run.
-        configs: By name.
-        seeds: Of weights, order and dropout together.
-        stage: What the log says they are for.
-        done: Outcomes of a launch that is resumed, by the trial's name.
+        context: Where the trials run.
+        configs: Configurations by name.
+        seeds: Seeds, the same for every configuration.
+        stage: Stage in the log: ``confirm`` or ``ablation``.
+        done: Outcomes that a resumed launch already has, by trial name; they are not run again.
     """
-    own = {
+    trials = {
         f"{name}-seed-{seed}": config.model_copy(update={"seed": seed, "order_seed": None})
         for name, config in configs.items()
         for seed in seeds
     }
     specs = [
         TrialSpec(name=name, trial=config, tags={"stage": stage, "of": name})
-        for name, config in own.items()
+        for name, config in trials.items()
         if name not in done or done[name].config != config
     ]
     ran = run_specs(context, specs, stage) if specs else {}
@@ -86,9 +92,12 @@ def retrain(
 
 
 def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
-    """Return the name of the configuration with the best mean validation score.
+    """Return the name of the configuration with the best mean validation F1 over its seeds.
 
-    A seed that failed, collapsed or diverged counts as "all positive".
+    Args:
+        confirmed: Retrained configurations by name.
+        floor: Validation F1 of calling every pair a paraphrase; a seed that failed, collapsed or
+            diverged counts as this.
 
     Raises:
         SearchError: If every seed of every configuration failed.
@@ -99,7 +108,7 @@ def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
 
 
 def seed_values(retrained: Retrained, floor: float) -> list[float]:
-    """Return what each seed is worth."""
+    """Return the validation F1 of each seed; ``floor`` for one that failed or is not sound."""
     return [
         floor if outcome.cause is not None else search_value(outcome.metrics, floor)
         for outcome in retrained.outcomes

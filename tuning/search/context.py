@@ -1,4 +1,4 @@
-"""A search before its first trial: its study opened, warm-started or compared."""
+"""The state of a search: its study and sampler, and the trials that a resumed one has already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from measures.objective import SEED_MEAN
 from tuning.config.search_space import SearchSettings, Space
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
-from tuning.search.sampling import ConfigSampler
+from tuning.search.sampling import STAGE, ConfigSampler
 from tuning.search.study import (
     StudyError,
     close_stale,
@@ -27,9 +27,15 @@ from tuning.training.metrics import all_positive_f1
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A search that has begun: its launch, its settings, and what Optuna knows.
+    """A search that has begun.
 
-    ``recorded_champion`` is the champion that a launch had written down before it was interrupted.
+    Args:
+        launch: The launch that it belongs to.
+        settings: Settings of the search.
+        study: The Optuna study that holds its trials.
+        sampler: Turns what Optuna draws into trials.
+        recorded_champion: JSON text of the champion that a resumed launch has recorded already;
+            None if there is none.
     """
 
     launch: Launch
@@ -45,18 +51,48 @@ class Search:
 
 
 def open_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
-    """Return the study of a search, made if it does not exist.
+    """Return the study of a search, after creating it if it does not exist.
+
+    Args:
+        prepared: The experiment with its data and encoder.
+        search: Settings of the search.
+        storage: RDB URL of the study.
 
     Raises:
-        StudyError: If it cannot be used, or belongs to another search.
+        StudyError: If the storage cannot be used, or the study belongs to another search.
     """
     name = search.study or prepared.experiment.name
     wanted = identity(prepared, search, fixed_fields(prepared))
     return load_study(open_storage(storage), name, wanted)
 
 
+def identity(
+    prepared: Prepared, search: SearchSettings, fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what all trials of a study must have in common."""
+    space: Space = prepared.experiment.space
+    return {
+        "space": {name: axis.model_dump(exclude_defaults=True) for name, axis in space.items()},
+        "fixed": {name: value for name, value in fixed.items() if name not in space},
+        "data": prepared.pairs.fingerprint,
+        "encoder": prepared.encoder.fingerprint,
+        "seeds": search.seeds,
+    }
+
+
+def fixed_fields(prepared: Prepared) -> dict[str, Any]:
+    """Return the trial of the YAML file: every field, before the search draws some of them."""
+    return prepared.experiment.trial.model_dump()
+
+
+def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which a trial must agree with a search that is to learn from it."""
+    ignored = ("seed", "order_seed", "min_steps")
+    return {name: value for name, value in fixed.items() if name not in ignored}
+
+
 def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -> Search:
-    """Return the search as its log and its study have it."""
+    """Return the search of a launch, new or resumed, and note its study in the log."""
     prepared, log = launch.prepared, launch.log
     log.tag(PARENT, {"study": study.study_name})
     sampler = ConfigSampler(
@@ -76,58 +112,38 @@ def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -
     )
 
 
-def fixed_fields(prepared: Prepared) -> dict[str, Any]:
-    """Return the fields of a trial that the search keeps as the YAML file has them."""
-    return prepared.experiment.trial.model_dump()
-
-
-def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in which another experiment's trial must agree to be learned from."""
-    apart = ("seed", "order_seed", "min_steps")
-    return {name: value for name, value in fixed.items() if name not in apart}
-
-
-def identity(
-    prepared: Prepared, search: SearchSettings, fixed: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what all trials of a study must have in common."""
-    space: Space = prepared.experiment.space
-    return {
-        "space": {name: axis.model_dump(exclude_defaults=True) for name, axis in space.items()},
-        "fixed": {name: value for name, value in fixed.items() if name not in space},
-        "data": prepared.pairs.fingerprint,
-        "encoder": prepared.encoder.fingerprint,
-        "seeds": search.seeds,
-    }
-
-
 def reconcile(search: Search) -> list[Outcome]:
-    """Return the outcomes of a resumed launch's ended trials, once study and log agree.
+    """Bring study and log of a resumed launch into agreement; return its finished trials.
 
-    Those that were cut off wait in the study, to go on from where they stood.
+    A trial that either of them has a final value for is completed in the other. Trials that were
+    interrupted are queued in the study, and continue from their last epoch.
+
+    Raises:
+        StudyError: If the log has trials of this launch and the study has none.
     """
     outcomes, values = [], {}
-    told = {trial.number: trial.value for trial in search.study.get_trials()}
-    for run in search.launch.log.children("search"):
+    own = trials_of(search.study, search.sampler.launch)
+    known = {trial.number: trial.value for trial in own}
+    for run in search.launch.log.children(STAGE):
         if run.status == "FAILED":
             outcomes.append(failed(run))
             continue
         number = int(run.tags["optuna_trial"])
         metrics = run.metrics
-        if SEED_MEAN not in metrics and told.get(number) is not None:
-            metrics = {**run.epochs, SEED_MEAN: told[number]}
+        if SEED_MEAN not in metrics and known.get(number) is not None:
+            metrics = {**run.epochs, SEED_MEAN: known[number]}
         if SEED_MEAN not in metrics:
             continue
         if run.status == "RUNNING":
             search.launch.log.settle(run.key, metrics)
         values[number] = metrics[SEED_MEAN]
         outcomes.append(outcome_of(run, metrics))
-    if outcomes and not trials_of(search.study, search.sampler.launch):
+    if outcomes and not own:
         raise StudyError(
             f"study: {search.study.study_name!r} has no trial of the search that is resumed; "
             "name the storage it was started with: --storage URL"
         )
-    cut_off = close_stale(search.study, search.sampler.launch, values)
-    if cut_off:
-        search.launch.console.print(f"{len(cut_off)} interrupted trials are resumed")
+    interrupted = close_stale(search.study, search.sampler.launch, values)
+    if interrupted:
+        search.launch.console.print(f"{len(interrupted)} interrupted trials are resumed")
     return outcomes

@@ -1,4 +1,4 @@
-"""A whole search: draw, confirm, freeze, score once on test, ablate; resumable between trials."""
+"""The stages of a search in order: draw, confirm, record the champion, ablate, score on test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuning.execution.outcomes import Outcome, finished_trials
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ray_session
 from tuning.execution.trial_checkpoint import STATES
-from tuning.search.ablation import Ablation, ablation_configs, ablation_rows, plan_ablations
+from tuning.search.ablation import ablation_configs, ablation_rows, plan_ablations
 from tuning.search.champion import ChampionScores, score_champion
 from tuning.search.confirmation import (
     Retrained,
@@ -36,13 +36,18 @@ from tuning.training.inputs import build_inputs
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """What a search ends with.
+    """The result of a search.
 
-    ``best`` is the trial of the search that became champion, ``confirmed`` all that were retrained
-    by name, ``searched`` their trials, ``ablations`` a row a lever, ``tried`` all of any stage.
+    Args:
+        best: The trial of the search whose configuration became champion.
+        searched: Trials of the search whose configurations were retrained, by name.
+        champion: The champion, retrained on fresh seeds.
+        confirmed: All retrained configurations, by name.
+        scored: Scores of the champion on test.
+        ablations: One row per ablation, from ``ablation_rows``; empty if none was run.
+        tried: Outcomes of all trials of every stage.
     """
 
-    outcomes: list[Outcome]
     best: Outcome
     searched: dict[str, Outcome]
     champion: Retrained
@@ -53,105 +58,124 @@ class SearchResult:
 
 
 def find_champion(search: Search) -> SearchResult:
-    """Run all that is left of the search and return what came out.
+    """Run the stages that a search has left and return its result.
+
+    A search that is resumed repeats no finished trial.
 
     Raises:
-        SearchError: If no trial finished, or no configuration could be confirmed.
+        SearchError: If every trial failed, no configuration could be retrained, or a resumed
+            search comes to another champion than the recorded one.
     """
-    launch, prepared = search.launch, search.launch.prepared
     finished = reconcile(search)
-    with ray_session(launch.settings.address):
-        keep_inputs(launch)
-        context = open_context(launch, with_test=False)
+    with ray_session(search.launch.settings.address):
+        keep_inputs(search.launch)
+        context = open_context(search.launch, with_test=False)
         outcomes = finished + _draw(search, context, len(finished))
-        best = best_configurations(outcomes, search.settings.confirm)
-        if not best:
-            launch.log.end_parent(failed=len(outcomes), summary={})
-            raise SearchError(_all_failed(outcomes, launch.settings))
+        best = _best_or_fail(search, outcomes)
         confirmed = confirm(search, context, best)
         winner = choose_champion(confirmed, search.floor)
         champion = confirmed[winner]
         record_champion(search, champion)
-        ablations = plan_ablations(
-            champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
-        )
-        ablated = ablate(search, context, champion, ablations) if search.settings.ablations else {}
-    retrained = [o for r in (*confirmed.values(), *ablated.values()) for o in r.outcomes]
-    rows = ablation_rows(ablations, champion, ablated, search.floor)
-    scored = _score(search, champion)
-    found = best[list(confirmed).index(winner)]
-    _log(search, champion, found, scored, rows)
-    tried = list({o.key: o for o in (*outcomes, *retrained)}.values())
-    failed = sum(outcome.cause is not None for outcome in tried)
-    launch.log.end_parent(failed=failed, summary=found.metrics)
-    (launch.settings.storage / STATES).remove()
-    return SearchResult(
-        outcomes=outcomes,
-        best=found,
-        searched=dict(zip(confirmed, best, strict=True)),
+        ablated, ablations = ablate(search, context, champion)
+    searched = dict(zip(confirmed, best, strict=True))
+    retrained = [*confirmed.values(), *ablated.values()]
+    tried = [*outcomes, *(outcome for group in retrained for outcome in group.outcomes)]
+    result = SearchResult(
+        best=searched[winner],
+        searched=searched,
         champion=champion,
         confirmed=confirmed,
-        scored=scored,
-        ablations=rows,
-        tried=tried,
+        scored=_score(search, champion),
+        ablations=ablations,
+        tried=list({outcome.key: outcome for outcome in tried}.values()),
     )
+    _log(search, result)
+    (search.launch.settings.storage / STATES).remove()
+    return result
 
 
 def _draw(search: Search, context: ExecutionContext, finished: int) -> list[Outcome]:
+    """Draw and train the configurations that are left; return their outcomes."""
     left = search.settings.num_samples - finished
     if left <= 0:
         return []
     outcomes = run_search(context, search.study, search.sampler, left)
     values = {int(o.name): o.metrics[SEED_MEAN] for o in outcomes if SEED_MEAN in o.metrics}
-    close_stale(search.study, search.sampler.launch, values, requeue=False)  # out of time
+    # trials that the time budget ended are still running in the study
+    close_stale(search.study, search.sampler.launch, values, requeue=False)
     return outcomes
+
+
+def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the trials whose configurations are to be retrained, best first.
+
+    Raises:
+        SearchError: If there is none; the parent run is closed as failed.
+    """
+    best = best_configurations(outcomes, search.settings.confirm)
+    if not best:
+        search.launch.log.end_parent(failed=len(outcomes), summary={})
+        raise SearchError(_all_failed(outcomes, search.launch.settings))
+    return best
 
 
 def _all_failed(outcomes: list[Outcome], settings: LaunchSettings) -> str:
     causes = {outcome.cause for outcome in outcomes if outcome.cause}
     return (
         f"all {len(outcomes)} trials failed: {'; '.join(sorted(causes)[:3]) or 'no result'}; "
-        f"their logs are in {settings.folder / STAGE}; the study keeps what was drawn"
+        f"their logs are in {settings.folder / STAGE}; the study keeps their configurations"
     )
-
-
-def record_champion(search: Search, champion: Retrained) -> None:
-    """Write the champion down before test is opened.
-
-    Raises:
-        SearchError: If the launch that is resumed has another champion already.
-    """
-    text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
-    if search.recorded_champion not in (None, text):
-        raise SearchError(
-            "the champion was written down before the search was interrupted and would now be "
-            "another; resume with the settings it was started with"
-        )
-    search.launch.log.tag(PARENT, {"champion": text})
 
 
 def confirm(
     search: Search, context: ExecutionContext, best: list[Outcome]
 ) -> dict[str, Retrained]:
-    """Return the best configurations, retrained on fresh seeds."""
+    """Retrain the best configurations on fresh seeds; return them by name, in the same order."""
     configs = {f"best-{number}": outcome.config for number, outcome in enumerate(best, 1)}
     done = _done(search, "confirm")
     return retrain(context, configs, fresh_seeds(search.settings), "confirm", done)
 
 
-def ablate(
-    search: Search, context: ExecutionContext, champion: Retrained, ablations: list[Ablation]
-) -> dict[str, Retrained]:
-    """Return the ablations' configurations, retrained on the champion's seeds."""
-    configs = ablation_configs(ablations, champion.config)
-    done = _done(search, "ablation")
-    return retrain(context, configs, fresh_seeds(search.settings), "ablation", done)
-
-
 def _done(search: Search, stage: str) -> dict[str, Outcome]:
-    """Return the outcomes of a stage that a resumed launch has behind it, by name."""
+    """Return the outcomes of a stage that a resumed launch already has, by trial name."""
     names = [run.name for run in search.launch.log.children(stage)]
     return finished_trials(search.launch, stage, names)
+
+
+def record_champion(search: Search, champion: Retrained) -> None:
+    """Record the champion's configuration in the log, before the test split is opened.
+
+    Raises:
+        SearchError: If the launch that is resumed has recorded another champion.
+    """
+    text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
+    if search.recorded_champion not in (None, text):
+        raise SearchError(
+            "champion: the resumed search chooses another configuration than the one it recorded "
+            "before it was interrupted; resume with the settings that it was started with"
+        )
+    search.launch.log.tag(PARENT, {"champion": text})
+
+
+def ablate(
+    search: Search, context: ExecutionContext, champion: Retrained
+) -> tuple[dict[str, Retrained], pd.DataFrame]:
+    """Retrain the ablations' configurations on the champion's seeds.
+
+    Returns:
+        The retrained configurations by name, and the table of ``ablation_rows``; both empty if
+        the search asks for no ablations.
+    """
+    if not search.settings.ablations:
+        return {}, pd.DataFrame()
+    prepared = search.launch.prepared
+    ablations = plan_ablations(
+        champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
+    )
+    configs = ablation_configs(ablations, champion.config)
+    done = _done(search, "ablation")
+    ablated = retrain(context, configs, fresh_seeds(search.settings), "ablation", done)
+    return ablated, ablation_rows(ablations, champion, ablated, search.floor)
 
 
 def _score(search: Search, champion: Retrained) -> ChampionScores:
@@ -163,20 +187,27 @@ def _score(search: Search, champion: Retrained) -> ChampionScores:
     return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
 
 
-def _log(
-    search: Search, champion: Retrained, found: Outcome, scored: ChampionScores, rows: pd.DataFrame
-) -> None:
+def _log(search: Search, result: SearchResult) -> None:
+    """Write the tables, log the champion as a run of its own, and close the parent run."""
+    log, scored = search.launch.log, result.scored
     folder = search.launch.settings.folder / "champion"
-    confirmed = float(np.mean(seed_values(champion, search.floor)))
-    gaps = {
-        "search_value": found.metrics[SEED_MEAN],
-        "confirmed_value": confirmed,
-        "gap_search_to_confirmed": found.metrics[SEED_MEAN] - confirmed,
-        "gap_confirmed_to_test": confirmed - scored.metrics["test_f1_at_threshold"],
-    }
     scored.scores.to_csv(folder / "scores.csv", index=False)
     scored.difference.to_csv(folder / "difference.csv", index=False)
-    rows.to_csv(folder / "ablations.csv", index=False)
-    params = champion.config.model_dump(exclude={"seed", "order_seed"})
+    result.ablations.to_csv(folder / "ablations.csv", index=False)
+    params = result.champion.config.model_dump(exclude={"seed", "order_seed"})
     params["seeds"] = len(scored.by_seed)
-    search.launch.log.log_champion(params, {**scored.metrics, **gaps}, folder)
+    log.log_champion(params, {**scored.metrics, **_gaps(search, result)}, folder)
+    failed = sum(outcome.cause is not None for outcome in result.tried)
+    log.end_parent(failed=failed, summary=result.best.metrics)
+
+
+def _gaps(search: Search, result: SearchResult) -> dict[str, float]:
+    """Return the champion's validation F1 in each stage, and the differences up to test."""
+    searched = result.best.metrics[SEED_MEAN]
+    confirmed = float(np.mean(seed_values(result.champion, search.floor)))
+    return {
+        "search_value": searched,
+        "confirmed_value": confirmed,
+        "gap_search_to_confirmed": searched - confirmed,
+        "gap_confirmed_to_test": confirmed - result.scored.metrics["test_f1_at_threshold"],
+    }

@@ -1,4 +1,4 @@
-"""What a user reads before a search: data, encoder, the space, the stages."""
+"""The plan that a search prints before it runs: data, encoder, search space and stages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from tuning.execution.plan import print_notices, source_rows
 from tuning.system.console import print_rows
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
 def print_search_plan(prepared: Prepared, search: SearchSettings, console: Console) -> None:
-    """Print what will run: notices first, then data, encoder, space and stages."""
+    """Print what will run: notices first, then data, encoder, stages and search space."""
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
     limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
@@ -31,11 +27,15 @@ def print_search_plan(prepared: Prepared, search: SearchSettings, console: Conso
     }
     print_rows(console, rows)
     for name, axis in prepared.experiment.space.items():
-        console.print(f"    {name:<22} {in_words(axis)}", soft_wrap=True, highlight=False)
+        console.print(f"    {name:<22} {describe_axis(axis)}", soft_wrap=True, highlight=False)
 
 
-def in_words(axis: Axis) -> str:
-    """Return the axis, its scale and its condition."""
-    scale = ", by its logarithm" if axis.log else ""
+def describe_axis(axis: Axis) -> str:
+    """Return the values, the scale and the condition of an axis as text."""
+    scale = ", on a logarithmic scale" if axis.log else ""
     conditions = [f"{name} {' or '.join(map(str, wanted))}" for name, wanted in axis.when.items()]
     return f"{describe(axis)}{scale}" + (f"; for {', '.join(conditions)}" if conditions else "")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"

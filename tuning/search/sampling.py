@@ -1,4 +1,4 @@
-"""Draw configurations with Optuna and run them in Ray Tune, which stops the hopeless ones."""
+"""The first stage of a search: Optuna draws configurations, Ray Tune trains or stops them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ STAGE = "search"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfigSampler:
-    """Turns what Optuna proposes into what a trial is given; small, since Ray pickles it.
+    """Draws the configuration of a trial with Optuna and returns it as Ray passes it to a worker.
+
+    It holds plain values only, because Ray pickles it.
 
     Args:
-        space: The axes.
-        fixed: The other fields, with what depends on the data decided.
-        settings: Of the search.
+        space: Axes of the search space, by field.
+        fixed: Fields of a trial before any is drawn.
+        settings: Settings of the search.
         launch: Id of the launch; noted in the study beside each trial.
-        train_pairs: Of the training split.
+        train_pairs: Number of pairs in the training split.
         votes: Whether every pair has votes.
     """
 
@@ -51,7 +53,7 @@ class ConfigSampler:
     votes: bool
 
     def __call__(self, trial: Trial) -> dict[str, Any]:
-        """Return the point of this trial: its configuration, its seeds, its tags."""
+        """Return a trial's specification under the key ``point``; note the launch in the study."""
         trial.set_user_attr("launch", self.launch)
         config = TrialConfig(**draw(self.space, trial, self.fixed)).fit_to_data(
             pairs=self.train_pairs, votes=self.votes
@@ -69,9 +71,13 @@ class ConfigSampler:
 
 
 class ResumableTPESampler(optuna.samplers.TPESampler):
-    """TPE with every choice pinned (Bergstra et al., 2011; Falkner et al., 2018).
+    """Multivariate TPE (Bergstra et al., 2011; Falkner et al., 2018) that a crash does not change.
 
-    It draws from its seed and the trial's number, and from no state that a crash would lose.
+    Its random numbers depend on its seed and the trial's number alone, not on the draws before.
+
+    Args:
+        seed: Seed of all draws.
+        startup_trials: Number of finished trials before which it draws at random.
     """
 
     def __init__(self, seed: int, startup_trials: int) -> None:
@@ -81,37 +87,20 @@ class ResumableTPESampler(optuna.samplers.TPESampler):
         self._seed = seed
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Start the random numbers of this trial; Optuna has no public way to it."""
+        """Seed the random numbers of this trial; Optuna has no public way to do this."""
         for state in (self._rng, self._random_sampler._rng):
             state.rng.seed([self._seed, trial.number])
         super().before_trial(study, trial)
 
 
-def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
-    values = dict(fixed)
-    for name, axis in space.items():
-        if is_active(axis, values):
-            values[name] = _suggest(trial, name, axis)
-    return values
-
-
-def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - of any field
-    if axis.choices is not None:
-        return trial.suggest_categorical(name, axis.choices)
-    if isinstance(axis.low, int) and isinstance(axis.high, int):
-        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
-    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)
-
-
 def run_search(
     context: ExecutionContext, study: optuna.Study, sampler: ConfigSampler, count: int
 ) -> list[Outcome]:
-    """Draw and train ``count`` configurations and return their outcomes by number.
+    """Draw and train ``count`` configurations; return their outcomes, sorted by trial number.
 
     Args:
-        context: Where they run.
-        study: Where Optuna keeps them.
+        context: Where the trials run.
+        study: The study that proposes and keeps them.
         sampler: Turns what Optuna draws into trials.
         count: Number of configurations, without those that finished before a resumption.
     """
@@ -140,11 +129,11 @@ def run_search(
 
 
 def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialScheduler:
-    """Return what stops trials early; metric and direction come from the tuner.
+    """Return the scheduler that stops trials early; the tuner gives it metric and direction.
 
-    ASHA (Li et al., 2020) halves what remains at 2, 4, 8 ... times the grace period's start, and
-    median stopping (Golovin et al., 2017) ends what is below the others' median. Both compare the
-    running best, in which an all-positive epoch is worth no more than "all positive".
+    ASHA (Li et al., 2020) lets the better half of the trials pass at 1, 2, 4, ... times the grace
+    period. Median stopping (Golovin et al., 2017) ends trials that are worse than the median of
+    the others. Both compare the best value that each trial has reached so far.
     """
     if settings.scheduler == "none":
         return FIFOScheduler()
@@ -153,16 +142,32 @@ def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialSch
             time_attr="epoch",
             grace_period=settings.grace_period,
             min_samples_required=3,
-            min_time_slice=sys.maxsize,  # never pause: a trial has no checkpoint to go on from
+            min_time_slice=sys.maxsize,  # never pause: Ray has no checkpoint to resume from
         )
     epochs = sampler.space.get("epochs")
     longest = max(epochs.ends) if epochs else sampler.fixed["epochs"]
-    longest = max(
-        longest, sampler.fixed["min_steps"]
-    )  # small data gets more epochs, at most these
+    # small data gets more epochs, at most one per step of min_steps
+    longest = max(longest, sampler.fixed["min_steps"])
     return ASHAScheduler(
         time_attr="epoch",
         grace_period=settings.grace_period,
         max_t=max(longest, settings.grace_period) + 1,
         reduction_factor=2,
     )
+
+
+def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
+    values = dict(fixed)
+    for name, axis in space.items():
+        if is_active(axis, values):
+            values[name] = _suggest(trial, name, axis)
+    return values
+
+
+def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - values of any field
+    if axis.choices is not None:
+        return trial.suggest_categorical(name, axis.choices)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
+    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)

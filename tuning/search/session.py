@@ -1,4 +1,4 @@
-"""One search as the user sees it: resume or refuse, run, print champion, ablations, next steps."""
+"""One search as the user sees it: start or resume, run, print the tables and the next commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
 from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
-from tuning.tracking.record import recording
+from tuning.tracking.record import Launch, recording
 
 
 def run(
@@ -34,17 +34,17 @@ def run(
     options: LaunchOptions,
     console: Console,
 ) -> int:
-    """Return 0 if there is a champion and no trial failed, else 1.
+    """Run a search, print its results and return 0; 1 if there is no champion or a trial failed.
 
     Args:
-        prepared: The experiment.
-        search: Its settings as a search.
-        resumed: The folder of the interrupted launch that is resumed; None to begin one.
-        options: The command line's.
-        console: Shows all of it.
+        prepared: The experiment with its data and encoder.
+        search: Settings of the search.
+        resumed: Folder of the interrupted launch to resume; None starts a new one.
+        options: Options of the command line.
+        console: Terminal that shows progress and results.
 
     Raises:
-        StudyError, TrackingError: Before anything runs, if study or log cannot be used.
+        StudyError, TrackingError: If the study or the log cannot be used.
     """
     options.output.mkdir(parents=True, exist_ok=True)
     storage = options.study_storage
@@ -55,62 +55,72 @@ def run(
         settings = make_settings(options, prepared.experiment.name, resumed)
         with recording(prepared, settings, console) as launch:
             begun = open_search(launch, search, study)
-            found = find_champion(begun)
-            tables = found_tables(found, begun.floor)
-            picture = settings.folder / "champion.svg"
-            save_picture(tables, picture, "python tuning/run_search.py")
-            launch.log.keep(picture, FIGURES)
+            result = find_champion(begun)
+            tables = result_tables(result, begun.floor)
+            _keep_picture(tables, launch)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
-    for table in tables:
-        console.print(table)
-    console.print(Text(in_a_sentence(found, begun.floor)), soft_wrap=True)
+    _print_result(tables, summarize(result, begun.floor), console)
     _print_next(settings, options, console)
-    return print_failed(found.tried, settings.storage, console)
+    return print_failed(result.tried, settings.storage, console)
 
 
-def found_tables(found: SearchResult, floor: float) -> list[Table]:
-    """Return what was confirmed, which levers help if they were tried, the champion's scores."""
-    ablations = [ablation_table(found)] if len(found.ablations) else []
-    return [confirmed_table(found, floor), *ablations, champion_table(found.scored)]
+def result_tables(result: SearchResult, floor: float) -> list[Table]:
+    """Return the tables of the confirmation, of the ablations if there are any, and of test."""
+    ablations = [ablation_table(result)] if len(result.ablations) else []
+    return [confirmed_table(result, floor), *ablations, champion_table(result.scored)]
 
 
-def _table(title: str, columns: list[str]) -> Table:
-    table = Table(
-        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
-    )
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left")
-    return table
+def confirmed_table(result: SearchResult, floor: float) -> Table:
+    """Return the table of the confirmation: one row per retrained configuration, validation F1.
 
-
-def confirmed_table(found: SearchResult, floor: float) -> Table:
-    """Return a row for each configuration that was retrained: validation F1*, by seed."""
+    F1 is that at the best threshold on validation; a seed that failed counts as ``floor``.
+    """
     table = _table(
         "Confirmed on fresh seeds: validation F1 at its best threshold",
         ["configuration", "in the search", "mean", "std", "by seed", ""],
     )
-    for name, retrained in found.confirmed.items():
+    for name, retrained in result.confirmed.items():
         values = seed_values(retrained, floor)
         mean = sum(values) / len(values)
-        spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
-        searched = found.searched[name]
+        spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+        searched = result.searched[name]
         table.add_row(
             f"{name} (trial {searched.name})",
             _score(searched.metrics[SEED_MEAN]),
             _score(mean),
             _score(spread),
             " ".join(_score(value) for value in values),
-            "champion" if retrained is found.champion else "",
+            "champion" if retrained is result.champion else "",
+        )
+    return table
+
+
+def ablation_table(result: SearchResult) -> Table:
+    """Return the table of the ablations: validation F1 with and without each option."""
+    seeds = int(result.ablations["seeds"].iloc[0])
+    table = _table(
+        f"Ablations: validation F1 at its best threshold over {seeds} fresh seeds",
+        ["option", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
+    )
+    for row in result.ablations.to_dict("records"):
+        table.add_row(
+            str(row["lever"]),
+            str(row["on"]),
+            f"{_score(row['with'])} ± {_score(row['with_std'])}",
+            f"{_score(row['without'])} ± {_score(row['without_std'])}",
+            f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]",
+            str(row["verdict"]),
+            "on" if row["used"] else "off",
         )
     return table
 
 
 def champion_table(scored: ChampionScores) -> Table:
-    """Return the only look at test: champion, ensemble and baseline at both thresholds."""
+    """Return the scores on test of champion, ensemble and baseline, at both thresholds."""
     metrics = ("accuracy", "f1", "precision", "recall", "auc")
     names = ["accuracy", "F1", "precision", "recall", "AUC"]
     table = _table(
@@ -132,45 +142,48 @@ def champion_table(scored: ChampionScores) -> Table:
     return table
 
 
-def in_a_sentence(found: SearchResult, floor: float) -> str:
-    """Return the gaps from search to confirmation to test, and the difference to the baseline."""
-    metrics = found.scored.metrics
-    searched = found.best.metrics[SEED_MEAN]
-    values = seed_values(found.champion, floor)
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left")
+    return table
+
+
+def _score(value: float) -> str:
+    """Return a score with three decimals and no zero before the point: ``.712``."""
+    return f"{value:.3f}".replace("0.", ".", 1)
+
+
+def summarize(result: SearchResult, floor: float) -> str:
+    """Return a sentence: the champion's F1 in each stage and its difference to the baseline."""
+    metrics = result.scored.metrics
+    searched = result.best.metrics[SEED_MEAN]
+    values = seed_values(result.champion, floor)
     confirmed = sum(values) / len(values)
     test = metrics["test_f1_at_threshold"]
     low, high = metrics["over_baseline_f1_low"], metrics["over_baseline_f1_high"]
     return (
-        f"Validation F1* {_score(searched)} in the search, {_score(confirmed)} confirmed "
-        f"({100 * (confirmed - searched):+.1f} points), {_score(test)} on test "
-        f"({100 * (test - confirmed):+.1f}). Against {BASELINE}: F1* "
+        f"F1 at the best threshold on validation: {_score(searched)} in the search, "
+        f"{_score(confirmed)} confirmed ({100 * (confirmed - searched):+.1f} points), "
+        f"{_score(test)} on test ({100 * (test - confirmed):+.1f}). Compared with {BASELINE}: "
         f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
         f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
     )
 
 
-def ablation_table(found: SearchResult) -> Table:
-    """Return a row a lever: validation F1* with and without it, all else as in the champion."""
-    seeds = int(found.ablations["seeds"].iloc[0])
-    table = _table(
-        f"Levers: validation F1 at its best threshold over {seeds} fresh seeds",
-        ["lever", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
-    )
-    for row in found.ablations.to_dict("records"):
-        table.add_row(
-            str(row["lever"]),
-            str(row["on"]),
-            f"{_score(row['with'])} ± {_score(row['with_std'])}",
-            f"{_score(row['without'])} ± {_score(row['without_std'])}",
-            f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]",
-            str(row["verdict"]),
-            "on" if row["used"] else "off",
-        )
-    return table
+def _keep_picture(tables: list[Table], launch: Launch) -> None:
+    """Write the tables as a picture into the launch's folder, and log it."""
+    picture = launch.settings.folder / "champion.svg"
+    save_picture(tables, picture, "python tuning/run_search.py")
+    launch.log.keep(picture, FIGURES)
 
 
-def _score(value: float) -> str:
-    return f"{value:.3f}".replace("0.", ".", 1)
+def _print_result(tables: list[Table], summary: str, console: Console) -> None:
+    for table in tables:
+        console.print(table)
+    console.print(Text(summary), soft_wrap=True)
 
 
 def _print_next(settings: LaunchSettings, options: LaunchOptions, console: Console) -> None:

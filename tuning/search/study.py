@@ -1,4 +1,4 @@
-"""The Optuna study of a search: opened, compared, warm-started, and put right after a crash."""
+"""The Optuna study of a search: opening it, checking whose it is, repairing it after a crash."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ logger = logging.getLogger(__name__)
 
 
 class StudyError(OSError):
-    """A study that cannot be used; the message says which, why, and the way out."""
+    """A study that cannot be used; the message names it, the reason and the way out."""
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Return the storage at an RDB URL; a SQLite file is made if it does not exist.
+    """Return the storage at an RDB URL, after creating its SQLite file or its tables if needed.
 
-    Two that open a new file at once would both make its tables, so that they take turns.
+    Optuna's log is limited to warnings. Programs that open a new SQLite file at the same time
+    would all create its tables, so a lock lets one do it after the other.
 
     Raises:
-        StudyError: If it cannot be reached or is no storage of Optuna's.
+        StudyError: If the storage cannot be reached or is not Optuna's.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else each new study is a line
-    wait = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it prints a line for each study
+    engine_options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
     try:
         with lock_sqlite(url):
-            return RDBStorage(url, engine_kwargs=wait)
+            return RDBStorage(url, engine_kwargs=engine_options)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError) as error:
         reason = first_line(error)
         raise StudyError(
             f"storage: {hide_passwords(url)} cannot be used: {reason}; --storage names another, "
-            "as sqlite:////absolute/path.db"
+            "for example sqlite:////absolute/path.db"
         ) from error
 
 
 def load_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:
-    """Return the study of that name, made if it does not exist.
+    """Return the study of that name, after creating it if it does not exist.
 
     Args:
-        storage: From ``open_storage``.
-        name: Of the study.
-        identity: What all trials of a study must have in common, as JSON values.
+        storage: Storage from ``open_storage``.
+        name: Name of the study.
+        identity: Properties that all trials of the study must share, as JSON values.
 
     Raises:
         StudyError: If the study was made with another identity.
@@ -65,36 +66,36 @@ def load_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> o
         raise StudyError(
             f"study: {name!r} holds trials of another search: "
             f"{'; '.join(differences(known or {}, wanted))}; give this one a name of its own: "
-            "--set search.study=NAME, or go back to what the study was made with"
+            "--set search.study=NAME, or restore the settings that the study was made with"
         )
     return study
 
 
 def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
-    """Return the trials that a launch drew, in their order."""
+    """Return the trials that a launch drew, in the order of their numbers."""
     return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
 
 
 def waiting(study: optuna.Study) -> list[int]:
-    """Return the numbers of the trials that are to run next."""
-    return [t.number for t in study.get_trials(states=[TrialState.WAITING])]
+    """Return the numbers of the trials that are queued."""
+    return [trial.number for trial in study.get_trials(states=[TrialState.WAITING])]
 
 
 def close_stale(
     study: optuna.Study, launch: str, values: Mapping[int, float], *, requeue: bool = True
 ) -> list[int]:
-    """Put right the trials that a launch left running; return those without a value.
+    """Close the trials that a launch left running; return the numbers of those without a value.
 
-    A trial with a value is complete. One without waits to be run, as the same trial with the same
-    parameters, or has failed.
+    A trial with a value becomes complete. One without is queued, to run as the same trial with
+    the same parameters, or fails.
 
     Args:
         study: The study.
-        launch: Id of the launch that is resumed.
-        values: What finished trials reached, by number, as the log has it.
-        requeue: Whether trials without a value are to run.
+        launch: Id of the launch.
+        values: Final values of finished trials, by number, from the log.
+        requeue: Whether trials without a value are queued; if not, they fail.
     """
-    again = []
+    unfinished = []
     state = TrialState.WAITING if requeue else TrialState.FAIL
     for trial in trials_of(study, launch):
         if trial.state != TrialState.RUNNING:
@@ -102,17 +103,18 @@ def close_stale(
         if trial.number in values:
             study.tell(trial.number, values[trial.number])
             continue
-        # the study itself can only finish trials
+        # Optuna's public interface can finish a running trial, but not queue it again
         study._storage.set_trial_state_values(trial._trial_id, state)
-        again.append(trial.number)
-    return again
+        unfinished.append(trial.number)
+    return unfinished
 
 
 def enqueue_first(study: optuna.Study, first: list[dict[str, Any]]) -> None:
-    """Queue the values to begin with, but for those that a trial had, or that wait already."""
-    known = [t.params for t in study.get_trials() if t.state == TrialState.COMPLETE]
+    """Queue the parameters to try first, except those of a complete or queued trial."""
+    complete = study.get_trials(states=[TrialState.COMPLETE])
     queued = study.get_trials(states=[TrialState.WAITING])
-    known += [t.system_attrs.get("fixed_params", {}) for t in queued]
+    known = [trial.params for trial in complete]
+    known += [trial.system_attrs.get("fixed_params", {}) for trial in queued]
     for values in first:
         if not any(values.items() <= params.items() for params in known):
             study.enqueue_trial(values)

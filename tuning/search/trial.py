@@ -1,4 +1,4 @@
-"""One trial of a search in a Ray worker: all its seeds together, validation alone."""
+"""One trial of a search in a Ray worker: all its seeds trained together, scored on validation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from measures.objective import OBJECTIVE, SEED_MEAN
+from measures.objective import OBJECTIVE, SEED_MEAN, floored_value
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -24,14 +24,15 @@ from tuning.training.trainer import EpochResult
 
 
 class SeedScores:
-    """The best epoch so far of each seed of a configuration.
+    """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
 
-    An epoch that predicts one class at 0.5, or diverged, is worth what "all positive" scores, so
-    that no collapse wins; every other is worth its validation F1 at its best threshold.
+    The value of an epoch is its validation F1 at its best threshold, and at least ``floor``. An
+    epoch that predicts one class at 0.5, or diverged, has the value ``floor``, so that a collapse
+    cannot win.
 
     Args:
         floor: F1 of calling every validation pair a paraphrase.
-        seeds: How many there are.
+        seeds: Number of seeds.
     """
 
     def __init__(self, floor: float, seeds: int) -> None:
@@ -41,7 +42,7 @@ class SeedScores:
         self.history: list[list[EpochResult]] = []
 
     def update(self, results: list[EpochResult]) -> None:
-        """Take an epoch's result of each seed."""
+        """Add an epoch's results, one for each seed."""
         self.history.append(results)
         for seed, result in enumerate(results):
             self.diverged[seed] = result.diverged
@@ -49,26 +50,17 @@ class SeedScores:
             if before is None or self._rank(result) > self._rank(before):
                 self.best[seed] = result
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return every epoch's results, from which all else follows."""
-        return {"history": json.dumps([[asdict(r) for r in results] for results in self.history])}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave."""
-        for results in json.loads(state["history"]):
-            self.update([EpochResult(**result) for result in results])
+    def value(self, result: EpochResult) -> float:
+        """Return the value of an epoch."""
+        return floored_value(result.objective, self.floor, sound=result.sound)
 
     def _rank(self, result: EpochResult) -> tuple[float, float]:
         return self.value(result), result.objective
 
-    def value(self, result: EpochResult) -> float:
-        """Return what an epoch is worth."""
-        return max(result.objective, self.floor) if result.sound else self.floor
-
     def metrics(self) -> dict[str, float]:
-        """Return means over seeds at each seed's best epoch, and whether any seed is flagged.
+        """Return the means over seeds at each seed's best epoch, and the flags (0 or 1).
 
-        A seed that diverges at any time counts as the floor.
+        A seed that diverges in any epoch has the value ``floor``.
         """
         best = [result for result in self.best if result is not None]
         values = [
@@ -76,7 +68,7 @@ class SeedScores:
             for result, diverged in zip(best, self.diverged, strict=True)
         ]
         names = [name for name in best[0].scores if name != "threshold"]
-        means = {f"val_{n}": float(np.mean([r.scores[n] for r in best])) for n in names}
+        means = {f"val_{name}": float(np.mean([r.scores[name] for r in best])) for name in names}
         return {
             **means,
             "val_loss": float(np.mean([result.val_loss for result in best])),
@@ -88,9 +80,26 @@ class SeedScores:
             "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return every epoch's results, from which all else is computed."""
+        return {"history": json.dumps([[asdict(r) for r in results] for results in self.history])}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state that ``state_dict`` returned."""
+        for results in json.loads(state["history"]):
+            self.update([EpochResult(**result) for result in results])
+
 
 def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
-    """Train the seeds of the configuration Optuna chose and report their means each epoch."""
+    """Train the seeds of the configuration that Optuna drew and report their means each epoch.
+
+    Args:
+        config: ``TrialSpec.to_point()`` under the key ``point``.
+        context: What the launch shares with its trials.
+
+    Raises:
+        DiskError: If the disk is full or cannot be written.
+    """
     spec = TrialSpec.from_point(config["point"])
     trial = spec.trial
     inputs, device = set_up_worker(trial, context)
@@ -121,13 +130,13 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
 
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
-    """Return what is reported of an epoch: means over seeds of this epoch, and the best so far."""
+    """Return an epoch's report: the means over its seeds, and the best metrics so far."""
     names = list(results[0].scores)
     return {
         "epoch": max(result.epoch for result in results),
         "train_loss": float(np.mean([result.train_loss for result in results])),
         "val_loss": float(np.mean([result.val_loss for result in results])),
-        **{f"val_{n}": float(np.mean([r.scores[n] for r in results])) for n in names},
+        **{f"val_{name}": float(np.mean([r.scores[name] for r in results])) for name in names},
         "seconds": sum(result.seconds for result in results),
         "best": best,
         OBJECTIVE: best[SEED_MEAN],
@@ -137,7 +146,7 @@ def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, A
 def write_seeds(
     folder: Path, metrics: dict[str, float], seeds: Sequence[int], history: list[list[EpochResult]]
 ) -> None:
-    """Write the metrics, and every seed's losses and scores by epoch."""
+    """Write final metrics, and the losses and scores of every seed and epoch, into ``folder``."""
     (folder / RESULT).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     rows = [
         {"seed": seed, "epoch": result.epoch, "train_loss": result.train_loss}

@@ -1,13 +1,9 @@
-"""What a study learns from finished trials, and what it tries first."""
+"""Warm starts: what a new study learns from finished trials, and what it tries first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -31,47 +27,21 @@ from tuning.tracking.mlflow_reader import read_trials
 from tuning.training.metrics import all_positive_f1
 
 
-def distribution(axis: Axis) -> BaseDistribution:
-    """Return an axis as Optuna knows it."""
-    if axis.choices is not None:
-        return CategoricalDistribution(axis.choices)
-    if isinstance(axis.low, int) and isinstance(axis.high, int):
-        return IntDistribution(axis.low, axis.high, log=axis.log)
-    return FloatDistribution(float(axis.low or 0), float(axis.high or 0), log=axis.log)
-
-
-def locate(
-    space: Space, values: Mapping[str, Any], fixed: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """Return where a configuration lies in the space, and why it does not lie there.
-
-    Args:
-        space: The axes.
-        values: All fields of a configuration.
-        fixed: What the search keeps fixed; only these fields are compared.
-
-    Returns:
-        The values on the active axes, and a reason for each field that does not fit.
-    """
-    coordinates, reasons = {}, []
-    for name, value in fixed.items():
-        axis = space.get(name)
-        if axis is not None and is_active(axis, values):
-            coordinates[name] = values[name]
-            if not axis.holds(values[name]):
-                reasons.append(f"{name} {values[name]} is outside of {describe(axis)}")
-        elif values[name] != value and not (axis is not None and axis.when):
-            reasons.append(f"{name} is {values[name]}, here always {value}")
-    return coordinates, reasons
-
-
 def seed_study(
     study: optuna.Study, prepared: Prepared, search: SearchSettings, uri: str, console: Console
 ) -> None:
-    """Tell the study what is known of finished trials, and what it is to try first.
+    """Add finished trials to a new search's study, and queue what it is to try first.
+
+    Args:
+        study: Study of the search.
+        prepared: The experiment with its data and encoder.
+        search: Settings of the search.
+        uri: Tracking URI of the MLflow store with the finished trials.
+        console: Terminal that shows how many trials were added.
 
     Raises:
-        StudyError: If what it should learn from lies in another space.
+        StudyError: If there are finished trials and none lies in the search space.
+        TrackingError: If the store cannot be read.
     """
     own = {trial.user_attrs.get("launch") for trial in study.get_trials()}
     known = find_finished(prepared, search, uri, console, own)
@@ -89,10 +59,16 @@ def find_finished(
     console: Console,
     own: Collection[str | None] = (),
 ) -> list[tuple[str, dict[str, Any], float]]:
-    """Return id, configuration and value of the finished trials that a search may learn from.
+    """Return run id, configuration and value of the finished trials that a search may learn from.
 
-    Only those of the same data and encoder count; that there are none is said, not an error.
-    Those of the launches in ``own`` are in the study already.
+    Only trials on the same data and encoder count. If there is none, a notice is printed.
+
+    Args:
+        prepared: The experiment with its data and encoder.
+        search: Settings of the search.
+        uri: Tracking URI of the MLflow store.
+        console: Terminal that shows the notice.
+        own: Ids of launches whose trials are in the study already; they are left out.
     """
     if search.warm_start is None:
         return []
@@ -111,15 +87,15 @@ def find_finished(
     return [
         (run.run_id, values, search_value(run.metrics, floor))
         for run in logged
-        if (values := _as_asked(run.params, prepared)) is not None
+        if (values := _as_drawn(run.params, prepared)) is not None
     ]
 
 
-def _as_asked(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] | None:
+def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] | None:
     """Return a logged configuration as a search would draw it: before it was fitted to the data.
 
-    More or fewer epochs than the space has count as its nearest end: they are a budget, and what
-    is learned from is the best epoch. None if this version cannot read the configuration.
+    More or fewer epochs than the space has become its nearest end: epochs are a budget, and the
+    value of a trial is that of its best epoch. None if this version cannot read the configuration.
     """
     try:
         config = config_from_params(params)
@@ -130,12 +106,11 @@ def _as_asked(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] |
     size, votes = len(prepared.pairs.splits["train"].labels), prepared.pairs.has_votes
     for field in ("targets", "epochs"):
         axis = space.get(field)
-        drawn = [fixed[field]] if axis is None else axis.ends
-        for end in drawn:
-            asked = {**values, field: end, "min_steps": fixed["min_steps"]}
-            fitted = TrialConfig(**asked).fit_to_data(pairs=size, votes=votes)
+        for candidate in [fixed[field]] if axis is None else axis.ends:
+            drawn = {**values, field: candidate, "min_steps": fixed["min_steps"]}
+            fitted = TrialConfig(**drawn).fit_to_data(pairs=size, votes=votes)
             if getattr(fitted, field) == values[field]:
-                values[field] = end
+                values[field] = candidate
                 break
     epochs = space.get("epochs")
     if epochs is not None and epochs.choices is None:
@@ -149,34 +124,59 @@ def warm_start(
     fixed: Mapping[str, Any],
     finished: Sequence[tuple[str, Mapping[str, Any], float]],
 ) -> int:
-    """Tell the study what is known of finished trials; return how many lie in its space.
+    """Add finished trials to the study; return the number of those that lie in its space.
 
     Args:
-        study: Learns from them; those it knows already are passed over.
-        space: Of the search.
-        fixed: What the search keeps fixed, for the fields that matter.
+        study: Study that learns from them; trials that it has already are not added again.
+        space: Axes of the search space.
+        fixed: Fields that the search does not draw, from ``comparable``.
         finished: Run id, configuration and value of each trial.
 
     Raises:
-        StudyError: If there are some and none lies in the space.
+        StudyError: If there are finished trials and none lies in the space.
     """
     known = {trial.user_attrs.get("run_id") for trial in study.get_trials()}
-    found, reasons = 0, []
+    count, reasons = 0, []
     for run_id, values, value in finished:
         coordinates, outside = locate(space, values, fixed)
         if outside:
             reasons.append("; ".join(outside))
             continue
-        found += 1
+        count += 1
         if run_id not in known:
             study.add_trial(_observation(space, coordinates, value, run_id))
-    if finished and not found:
+    if finished and not count:
         raise StudyError(
-            f"warm_start: none of its {len(finished)} trials lies in this space; the first does "
-            f"not since {reasons[0]}; name another experiment with --set search.warm_start=NAME, "
-            "or start without one: --set search.warm_start=null"
+            f"warm_start: none of its {len(finished)} trials lies in this space; for the first, "
+            f"{reasons[0]}; name another experiment with --set search.warm_start=NAME, or start "
+            "without one: --set search.warm_start=null"
         )
-    return found
+    return count
+
+
+def locate(
+    space: Space, values: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the coordinates of a configuration in the space, and the reasons why it is outside.
+
+    Args:
+        space: Axes of the search space.
+        values: All fields of a configuration.
+        fixed: Fields of the search's trial; only these are compared.
+
+    Returns:
+        The values on the active axes, and one reason for each field that does not fit.
+    """
+    coordinates, reasons = {}, []
+    for name, value in fixed.items():
+        axis = space.get(name)
+        if axis is not None and is_active(axis, values):
+            coordinates[name] = values[name]
+            if not axis.holds(values[name]):
+                reasons.append(f"{name} {values[name]} is outside of {describe(axis)}")
+        elif values[name] != value and not (axis is not None and axis.when):
+            reasons.append(f"{name} is {values[name]}, here always {value}")
+    return coordinates, reasons
 
 
 def _observation(
@@ -188,3 +188,12 @@ def _observation(
     return create_trial(
         params=coordinates, distributions=distributions, value=value, user_attrs={"run_id": run_id}
     )
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """Return the axis as a distribution of Optuna."""
+    if axis.choices is not None:
+        return CategoricalDistribution(axis.choices)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return IntDistribution(axis.low, axis.high, log=axis.log)
+    return FloatDistribution(float(axis.low or 0), float(axis.high or 0), log=axis.log)

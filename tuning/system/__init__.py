@@ -1,1 +1,1 @@
-"""Files, paths, signals and the terminal: what knows nothing of a trial."""
+"""Files, storage paths, signals and the terminal: code that knows nothing of trials."""

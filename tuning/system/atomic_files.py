@@ -1,4 +1,4 @@
-"""Write files that are whole or absent, and say what a disk that is full or closed lacks."""
+"""Atomic writes of files, checksums of folders, and errors that name a full or unwritable disk."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SUMS = "sha256.json"
+SUMS = "sha256.json"  # the file of a folder's checksums, within the folder
 
 
 class DiskError(OSError):
-    """A disk that is full or cannot be written; the message has the path and the space needed."""
+    """A disk that is full or not writable; the message has the path and the space needed."""
 
 
 class DamagedError(ValueError):
-    """A file that is not as it was written; the message names it."""
+    """A file that is missing or was altered after it was written; the message names it."""
 
 
 @contextmanager
 def atomic_write(path: Path, size: int | None = None) -> Iterator[Path]:
-    """Give a place beside a file to write to; move it there when it is on disk.
+    """Yield a temporary path to write to; it replaces ``path`` when the block ends.
+
+    Other processes see the old file or the complete new one, and never a part. If the block
+    raises, the old file stays and the temporary one is removed.
 
     Args:
-        path: Of the file; its folder is made if absent.
-        size: In bytes, for the user of a disk that is full.
+        path: File to write; its folder is made if absent.
+        size: Size of the new file in bytes, for the message about a full disk.
 
     Raises:
-        DiskError: If the disk is full or cannot be written; nothing is left behind.
+        DiskError: If the disk is full or not writable.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -48,32 +51,33 @@ def atomic_write(path: Path, size: int | None = None) -> Iterator[Path]:
 
 
 def atomic_write_bytes(path: Path, content: bytes) -> None:
-    """Write a file that is whole or absent.
+    """Write a file that is complete or, if writing fails, as it was before.
 
     Raises:
-        DiskError: If the disk is full or cannot be written.
+        DiskError: If the disk is full or not writable.
     """
     with atomic_write(path, len(content)) as beside:
         beside.write_bytes(content)
 
 
 def atomic_copy(source: Path, target: Path) -> None:
-    """Copy a file, to be whole or absent.
+    """Copy a file; the copy is complete or, if copying fails, the target is as it was before.
 
     Raises:
-        DiskError: If the disk is full or cannot be written.
+        DiskError: If the disk is full or not writable.
+        OSError: If there is no such source.
     """
     with atomic_write(target, source.stat().st_size) as beside:
         shutil.copyfile(source, beside)
 
 
 def space_error(path: Path, size: int | None, error: OSError) -> str:
-    """Return a sentence on a file that could not be written: its path, its size, what there is.
+    """Return the message for a failed write: path, reason and, on a full disk, the space there is.
 
     Args:
-        path: Of the file.
-        size: In bytes, if it is known.
-        error: What the system said.
+        path: File that was to be written.
+        size: Size of that file in bytes, or None if it is unknown.
+        error: Error that the operating system raised.
     """
     text = f"{path}: cannot be written: {error.strerror or error}"
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -88,31 +92,29 @@ def _megabytes(size: int) -> str:
 
 
 def write_checksums(folder: Path) -> None:
-    """Write the checksums of all files in a folder into it, as the last file."""
-    sums = {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
-    text = json.dumps(sums, indent=1) + "\n"
-    (folder / SUMS).write_text(text, encoding="utf-8")
+    """Write the SHA-256 sums of all files in a folder into its ``sha256.json``."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    sums = {str(path.relative_to(folder)): _sha256(path) for path in files}
+    (folder / SUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
 def verify_checksums(folder: Path) -> None:
-    """Check that a folder is as it was sealed.
+    """Check that every file that ``write_checksums`` listed is there and unchanged.
 
     Raises:
-        DamagedError: If a file is missing or was altered, or the folder was never sealed.
+        DamagedError: If a file is missing or was altered, or the folder has no readable list.
     """
     try:
         sums = json.loads((folder / SUMS).read_bytes())
-        wrong = [
-            n for n, s in sums.items() if not (folder / n).is_file() or _sha256(folder / n) != s
-        ]
+        wrong = [name for name, expected in sums.items() if not _has_sum(folder / name, expected)]
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DamagedError(f"{folder / SUMS}: cannot be read: {error}") from error
     if wrong:
         raise DamagedError(f"{folder / wrong[0]}: is missing or was altered")
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
+def _has_sum(path: Path, expected: object) -> bool:
+    return path.is_file() and _sha256(path) == expected
 
 
 def _sha256(path: Path) -> str:

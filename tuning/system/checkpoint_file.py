@@ -1,8 +1,9 @@
-"""Where a trial under way stands, in one file: to go on after a crash as if there had been none.
+"""Checkpoint files: the complete state of a running trial, its epochs and a checksum in one file.
 
-The file is found by what is trained, and not by the name of a run: a trial that is started again
-finds what it had reached. Its first line is the checksum of all that follows, its second one JSON
-with the epochs so far, which the driver reads without torch, and the rest is torch's.
+A trial that is started again after a crash loads the file and continues exactly. The name of the
+file depends on what is trained and not on the run, so that the trial finds it. Its first line is
+the checksum of all that follows, its second line the epochs so far as JSON, which the driver reads
+without torch, and the rest is what ``torch.save`` wrote.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from typing import Any
 from tuning.system.atomic_files import DamagedError
 from tuning.system.storage_path import StoragePath
 
-FORMAT = 1  # part of every name: raise it when the content changes
+FORMAT = 1  # part of every file's name: raise it when the content changes
 
 
 def save_state(path: StoragePath, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:
-    """Write where a trial stands; the file is whole, or the one before.
+    """Write the state of a trial; the file is the complete new one, or the one before.
 
     Args:
-        path: From ``state_file``.
+        path: Checkpoint file, as ``state_file`` names it.
         state: Tensors, numbers, texts, and lists and mappings of them.
-        epochs: What was reported of each epoch so far, as JSON values.
+        epochs: Metrics that were reported for each epoch so far, as JSON values.
 
     Raises:
-        OSError: If the disk is full or cannot be written.
+        DiskError: If the disk is full or not writable.
     """
-    import torch  # the driver, which reads the epochs, needs none
+    import torch  # the driver, which reads only the epochs, does without it
 
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
@@ -39,31 +40,37 @@ def save_state(path: StoragePath, state: Mapping[str, Any], epochs: list[dict[st
 
 
 def load_state(path: StoragePath) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
-    """Return what ``save_state`` wrote: the state and the epochs; None if there is no file.
+    """Return the state and the epochs that ``save_state`` wrote; None if there is no file.
+
+    Tensors are loaded to the CPU.
 
     Raises:
         DamagedError: If the file was altered.
+        UnpicklingError: If the file holds more than tensors and plain values; no code is run.
+        OSError: If the file cannot be read.
     """
     import torch
 
     content = _read(path)
     if content is None:
         return None
-    epochs, _, rest = content.partition(b"\n")
-    return torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True), json.loads(epochs)
+    epochs, _, state = content.partition(b"\n")
+    return torch.load(io.BytesIO(state), map_location="cpu", weights_only=True), json.loads(epochs)
 
 
 def load_epochs(path: StoragePath) -> list[dict[str, Any]]:
-    """Return what was reported of each epoch so far; nothing if there is no file.
+    """Return the metrics that were reported for each epoch so far; none if there is no file.
 
     Raises:
         DamagedError: If the file was altered.
+        OSError: If the file cannot be read.
     """
     content = _read(path)
     return [] if content is None else json.loads(content.partition(b"\n")[0])
 
 
 def _read(path: StoragePath) -> bytes | None:
+    """Return the content after the checksum, which is verified; None if there is no file."""
     found = path.read()
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""This checkout: its folder, what ships in it, its commit."""
+"""The folder of this project, the data that ships in it, and its git commit."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EMBEDDED = ROOT / "embedded"  # the encoder and the pairs that ship with the code
+EMBEDDED = ROOT / "embedded"  # the small encoder and data set that ship with the code
 
 
 def git_commit() -> str:
-    """Return the commit of this checkout, with a plus sign if files were changed since."""
+    """Return the commit of this checkout, as 40 hexadecimal digits.
+
+    A plus sign follows if files were changed since; without git the result is ``unknown``.
+    """
     command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)

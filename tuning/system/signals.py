@@ -1,4 +1,4 @@
-"""Ctrl-C, and the signal that ends a job: the first ends a launch in order, the second at once."""
+"""Handlers of Ctrl-C and SIGTERM: the first ends a launch in order, the second one at once."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from types import FrameType
 
 import psutil
 
-INTERRUPTED = 130  # exit code, as a shell has it for a program that Ctrl-C ended
+INTERRUPTED = 130  # the exit code by which shells report a program that Ctrl-C ended
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Pending:
-    """Whether an interrupt has to wait, and whether one does."""
+class _Deferred:
+    """State of this process: nested blocks that defer interrupts, and whether one is waiting.
+
+    It is module-wide because signal handlers are.
+    """
 
     depth = 0
-    came = False
+    waiting = False
 
 
 @contextmanager
 def handle_signals() -> Iterator[Callable[[], None]]:
-    """Raise KeyboardInterrupt at the first signal; end all processes of ours at the second.
+    """Raise KeyboardInterrupt at the first signal; kill this process and its children at the next.
 
-    What it gives takes the signals again from a library that took them for itself.
+    The handlers from before come back when the block ends.
+
+    Yields:
+        A function that installs these handlers again, after a library has replaced them.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    _listen()
+    _install_handlers()
     try:
-        yield _listen
+        yield _install_handlers
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -40,37 +46,43 @@ def handle_signals() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Let an interrupt wait until what is done inside is whole; other threads get none."""
+    """Postpone an interrupt until the block ends, so that what it writes is complete.
+
+    Python interrupts the main thread only: in any other thread this does nothing.
+
+    Raises:
+        KeyboardInterrupt: After the outermost block, if a signal came within it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _Pending.depth += 1
+    _Deferred.depth += 1
     try:
         yield
     finally:
-        _Pending.depth -= 1
-    if _Pending.came and not _Pending.depth:
-        _Pending.came = False
+        _Deferred.depth -= 1
+    if _Deferred.waiting and not _Deferred.depth:
+        _Deferred.waiting = False
         raise KeyboardInterrupt
 
 
-def _listen() -> None:
+def _install_handlers() -> None:
     for number in _SIGNALS:
-        signal.signal(number, _first)
+        signal.signal(number, _end_in_order)
 
 
-def _first(number: int, frame: FrameType | None) -> None:
-    for each in _SIGNALS:
-        signal.signal(each, _at_once)
-    text = "\nInterrupted: what was reached is being kept; Ctrl-C again stops at once\n"
+def _end_in_order(number: int, frame: FrameType | None) -> None:
+    for other in _SIGNALS:
+        signal.signal(other, _end_at_once)
+    text = "\nInterrupted: saving what is done so far; Ctrl-C again stops at once\n"
     os.write(sys.stderr.fileno(), text.encode())
-    if _Pending.depth:
-        _Pending.came = True
+    if _Deferred.depth:
+        _Deferred.waiting = True
         return
     raise KeyboardInterrupt
 
 
-def _at_once(number: int, frame: FrameType | None) -> None:
+def _end_at_once(number: int, frame: FrameType | None) -> None:
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             process.kill()

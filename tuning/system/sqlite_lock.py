@@ -1,4 +1,4 @@
-"""A lock beside a SQLite file, for what only one program may do to it at a time."""
+"""File locks beside SQLite databases, for steps that one process at a time may take."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ _PREFIX = "sqlite:///"
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL; None for a server, or where the folder does not exist.
+    """Return the file of a SQLite URL; None for a server, or if its folder does not exist.
 
-    A lock there would make the folder.
+    Without that rule a lock would make the folder of a mistyped URL.
     """
     file = Path(url.removeprefix(_PREFIX))
     return file if url.startswith(_PREFIX) and file.parent.is_dir() else None
 
 
 def lock_sqlite(url: str) -> AbstractContextManager[object]:
-    """Return a lock beside a SQLite file; for a server nothing, since it orders its clients."""
+    """Return the lock of a SQLite database, in ``FILE.lock``, to be held in a ``with`` block.
+
+    For a server, which orders its clients itself, the block holds nothing.
+    """
     file = sqlite_file(url)
     return FileLock(f"{file}.lock") if file else nullcontext()

@@ -1,4 +1,4 @@
-"""Where a launch keeps what its trials on all machines reach: a folder, or a URI."""
+"""Storage paths: a file or folder that all machines of a launch reach, by path or by URI."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from tuning.system.atomic_files import DiskError, atomic_write_bytes
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-
-_WITHOUT_FOLDERS = ("s3", "gcs", "abfs")  # a path there is no more than a name
+_WITHOUT_FOLDERS = ("s3", "gcs", "abfs")  # object stores: an object needs no folder around it
 
 
 @dataclass(frozen=True, slots=True)
 class StoragePath:
     """A file or a folder: an absolute path, or a URI that pyarrow opens (s3, gs, hdfs ...).
 
-    Settings of a file system stand after a question mark in the URI:
+    Settings of a file system follow a question mark in the URI:
     ``s3://bucket/folder?region=eu-north-1``.
     """
 
     uri: str
 
     def __truediv__(self, name: str) -> StoragePath:
-        """Return what bears this name in this folder."""
+        """Return the file or folder of this name in this folder."""
         if self.is_local:
             return StoragePath(str(Path(self.uri) / name))
         parts = urlsplit(self.uri)
@@ -36,19 +35,19 @@ class StoragePath:
         return StoragePath(urlunsplit(parts._replace(path=path)))
 
     def __str__(self) -> str:
-        """Return it as the user may see it."""
+        """Return the path or URI without passwords, for messages."""
         return hide_passwords(self.uri)
 
     @property
     def is_local(self) -> bool:
-        """Return whether it is a path."""
+        """Return whether this is a path on this machine, and not a URI."""
         return not is_uri(self.uri)
 
     def read(self) -> bytes | None:
-        """Return the content of the file; None if there is none.
+        """Return the content of the file; None if there is no such file.
 
         Raises:
-            OSError: If it cannot be read.
+            OSError: If the file cannot be read.
         """
         try:
             if self.is_local:
@@ -60,10 +59,10 @@ class StoragePath:
             return None
 
     def write(self, content: bytes) -> None:
-        """Write the file; it is whole, or as it was before.
+        """Write the file; it is complete or, if writing fails, as it was before.
 
         Raises:
-            DiskError: If it cannot be written.
+            DiskError: If the file cannot be written.
         """
         if self.is_local:
             atomic_write_bytes(Path(self.uri), content)
@@ -72,13 +71,13 @@ class StoragePath:
             system, path = _open(self.uri)
             if system.type_name not in _WITHOUT_FOLDERS:
                 system.create_dir(path.rpartition("/")[0], recursive=True)
-            with system.open_output_stream(path) as file:  # an object is there when it is closed
+            with system.open_output_stream(path) as file:  # an object appears on close
                 file.write(content)
         except OSError as error:
             raise DiskError(f"{self}: cannot be written: {first_line(error)}") from error
 
     def remove(self) -> None:
-        """Remove the file, or the folder with all that is in it, if it is there.
+        """Remove the file, or the folder with its content; do nothing if there is neither.
 
         Raises:
             DiskError: If it cannot be removed.
@@ -98,10 +97,10 @@ class StoragePath:
             raise DiskError(f"{self}: cannot be removed: {first_line(error)}") from error
 
     def is_empty(self) -> bool:
-        """Return whether nothing is in the folder, or it is not there.
+        """Return whether the folder is empty or does not exist.
 
         Raises:
-            OSError: If it cannot be looked into.
+            OSError: If the folder cannot be listed.
         """
         from pyarrow.fs import FileSelector
 
@@ -110,21 +109,15 @@ class StoragePath:
 
 
 def is_uri(text: str) -> bool:
-    """Return whether a text names a file system, and not a path."""
+    """Return whether a text is a URI, and not a path."""
     return "://" in text
 
 
-def _connect(folder: str) -> tuple[FileSystem, str]:
-    from pyarrow.fs import FileSystem  # a fifth of a second, and a path needs none
-
-    return FileSystem.from_uri(folder)
-
-
 def _open(uri: str) -> tuple[FileSystem, str]:
-    """Return the file system of a path or URI, connected to once a folder, and the path in it.
+    """Return the file system of a path or URI, and the path within it.
 
     Raises:
-        OSError: If there is no such file system, or it cannot be connected to.
+        OSError: If there is no such file system, or connecting to it fails.
     """
     if not is_uri(uri):
         return _connect("/")[0], uri
@@ -132,6 +125,12 @@ def _open(uri: str) -> tuple[FileSystem, str]:
     folder, _, name = parts.path.rstrip("/").rpartition("/")
     try:
         system, path = _connect(urlunsplit(parts._replace(path=folder)))
-    except (ImportError, ValueError) as error:  # what pyarrow says of a scheme, or of a setting
+    except (ImportError, ValueError) as error:  # an unknown scheme, or a wrong setting
         raise OSError(f"{hide_passwords(uri)}: cannot be opened: {first_line(error)}") from error
     return system, f"{path.rstrip('/')}/{name}"
+
+
+def _connect(uri: str) -> tuple[FileSystem, str]:
+    from pyarrow.fs import FileSystem  # takes a fifth of a second, and a local path does without
+
+    return FileSystem.from_uri(uri)

@@ -1,4 +1,4 @@
-"""Deliver to MLflow what it has not been told yet: python -m tuning.tracking deliver."""
+"""Deliver to MLflow the journal entries that it lacks: python -m tuning.tracking deliver."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from tuning.tracking.mlflow_writer import STORE_ERRORS, is_away
 
 
 def main() -> int:
-    """Return 0 when the store has all, 1 if it did not take something, 2 if it cannot be used."""
+    """Return 0 if the store has every entry, 1 if it is unavailable now, 2 if it is unusable."""
     parser = argparse.ArgumentParser(prog="python -m tuning.tracking")
-    parser.add_argument("command", choices=["deliver"], help="what MLflow was not told yet")
-    parser.add_argument("--output", type=Path, default=ROOT / "results", help="of the launches")
+    text = "write to MLflow the journal entries that it lacks"
+    parser.add_argument("command", choices=["deliver"], help=text)
+    text = "folder of the launches; default: results of the project"
+    parser.add_argument("--output", type=Path, default=ROOT / "results", help=text)
     parser.add_argument("--tracking-uri", help="MLflow store; default: mlflow.db of the project")
     args = parser.parse_args()
     uri = choose_store(args.tracking_uri)

@@ -1,4 +1,4 @@
-"""Brings journals to MLflow beside the training, which never waits for the store."""
+"""Delivery of journals to MLflow, in a thread of its own: training never waits for the store."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, is_away
 
 _LOCK = "delivery.lock"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
-PATIENCE = 20.0  # seconds that the end of a program waits for a store that is away
+PATIENCE = 20.0  # seconds that the end of a program waits for a store that does not answer
 
 
 class Delivery(threading.Thread):
-    """Writes to MLflow what the journal has, and what it gets, until it is closed.
+    """A thread that writes the journal's entries to MLflow, new ones too, until it is closed.
 
     Args:
-        journal: Of this launch; its first entry names the experiment.
-        uri: Of the store.
-        older: Folders of launches whose journals the store has not seen to their ends.
+        journal: Journal of this launch; its first entry names the experiment.
+        uri: URI of the MLflow store.
+        older: Folders of earlier launches of whose journals the store lacks entries.
+
+    Attributes:
+        store: Writer of the store; None until the store is open.
+        problem: Error of the last try; None if it succeeded.
+        delivered: Number of entries that the store has.
+        opened: Event that is set once the store is open, or the first try to open it failed.
     """
 
     def __init__(self, journal: Journal, uri: str, older: Sequence[Path] = ()) -> None:
@@ -34,12 +40,12 @@ class Delivery(threading.Thread):
         self.store: MlflowWriter | None = None
         self.problem: Exception | None = None
         self.delivered = read_delivered(journal.folder)
-        self.opened = threading.Event()  # or failed to open for good
+        self.opened = threading.Event()
         self._closing = threading.Event()
         self._given_up = threading.Event()
 
     def run(self) -> None:
-        """Deliver until closed and done; what goes wrong is kept as ``problem``, tried again."""
+        """Deliver until closed and done; keep an error as ``problem`` and try again."""
         pause = _FIRST_PAUSE
         with FileLock(self.journal.folder / _LOCK):
             while not self._given_up.is_set():
@@ -54,7 +60,7 @@ class Delivery(threading.Thread):
                     pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _step(self) -> bool:
-        """Open the store, or deliver an entry, or wait for one; return whether all is done."""
+        """Open the store, deliver an entry, or wait for one; return whether all is done."""
         if self.store is None:
             self.store = MlflowWriter(self.uri, self.journal.entries[0], self.journal.folder)
             self.opened.set()
@@ -72,13 +78,13 @@ class Delivery(threading.Thread):
         return False
 
     def check(self, patience: float = PATIENCE) -> str | None:
-        """Return what to tell the user of a store that does not answer yet; None if it does.
+        """Return a notice for the user if the store does not answer yet; None if it does.
 
         Args:
             patience: Seconds to wait for its answer.
 
         Raises:
-            TrackingError: If the store can never be used as it is.
+            TrackingError: If the store is unusable: waiting for it would not help.
         """
         if not self.opened.wait(patience):
             return (
@@ -95,10 +101,10 @@ class Delivery(threading.Thread):
         return f"{self.reason}; training does not wait for it"
 
     def close(self, patience: float = PATIENCE) -> int:
-        """Return how many entries are left, none as a rule, and end.
+        """End the delivery and return the number of entries that the store lacks, normally 0.
 
         Args:
-            patience: Seconds that a store may go without taking an entry.
+            patience: Seconds to wait for a store that takes no entry.
         """
         self._closing.set()
         before, since = self.delivered, time.monotonic()
@@ -112,18 +118,21 @@ class Delivery(threading.Thread):
 
     @property
     def reason(self) -> str:
-        """Return why not all was delivered."""
-        said = f": {first_line(self.problem)}" if self.problem is not None else ""
-        return f"the MLflow store does not answer{said}"
+        """Return why the store lacks entries, without passwords."""
+        cause = f": {first_line(self.problem)}" if self.problem is not None else ""
+        return f"the MLflow store does not answer{cause}"
 
 
 def undelivered(output: Path, uri: str) -> list[Path]:
-    """Return the folders of launches whose journals are longer than what this store has."""
+    """Return the folders of launches of whose journals this store lacks entries, by name.
+
+    Journals that are damaged, or are delivered to another store, are left out.
+    """
     found = []
     for path in sorted(output.glob(f"*/{JOURNAL}")):
         try:
             entries = Journal(path.parent).entries
-        except JournalError:  # told to whom resumes it
+        except JournalError:  # reported to the user who resumes that launch
             continue
         same = bool(entries) and entries[0]["uri"] == hide_passwords(uri)
         if same and len(entries) > read_delivered(path.parent):
@@ -132,13 +141,13 @@ def undelivered(output: Path, uri: str) -> list[Path]:
 
 
 def deliver(folder: Path, uri: str) -> int:
-    """Write what the store lacks of a launch's journal; return how many entries that were, if any.
+    """Write the entries that the store lacks of a launch's journal; return their number.
 
-    Nothing is done if another program is at it.
+    Nothing is written, and 0 returned, if another program is delivering that journal.
 
     Raises:
         JournalError: If the journal is damaged.
-        MlflowException, SQLAlchemyError, OSError: If the store does not take an entry.
+        MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses an entry.
     """
     try:
         with FileLock(folder / _LOCK, timeout=0):

@@ -1,7 +1,8 @@
-"""What a launch has to say to MLflow, in a file of its own: nothing waits for the store.
+"""The journal of a launch: an append-only file with everything that MLflow is to be sent.
 
-A journal is appended to and never changed. Each entry stands in it twice, each copy a line with a
-checksum: a line that was cut off when the program died, or one damaged copy, loses nothing.
+Training appends to it and never waits for the MLflow store. Entries are never changed. Each is
+written twice, each copy as a line with a checksum: a line that was cut off when the program died,
+or one damaged copy, loses nothing.
 """
 
 from __future__ import annotations
@@ -21,21 +22,25 @@ from tuning.system.signals import defer_interrupts
 JOURNAL, DELIVERED = "journal.jsonl", "delivered.json"
 Entry = dict[str, Any]
 _COPIES = 2
-_DIGITS = 16  # of the checksum
+_DIGITS = 16  # hexadecimal, of the checksum
 
 
 class JournalError(OSError):
-    """A journal that cannot be read or written; the message names file, line and way out."""
+    """A journal that cannot be read or written; the message has the file, the line, the remedy."""
 
 
 class Journal:
-    """The entries of one launch, in memory and on disk; safe to append to while others read.
+    """The entries of one launch, in memory and on disk; other threads may read while one appends.
 
     Args:
-        folder: Of the launch; made if absent.
+        folder: Folder of the launch; made by the first entry if it does not exist.
+
+    Attributes:
+        entries: All entries so far, oldest first.
+        grown: Condition that is notified after each new entry.
 
     Raises:
-        JournalError: If the file there is damaged beyond its copies, or cannot be read.
+        JournalError: If the file cannot be read, or both copies of an entry are damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,10 +49,10 @@ class Journal:
         self.entries = list(read_entries(self.path)) if self.path.exists() else []
         self.grown = threading.Condition()
         self._problem: JournalError | None = None
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def raise_problem(self) -> None:
-        """Raise again what stopped the journal, if anything did; it takes no entry since.
+        """Raise the error of a failed write again; a journal takes no entries after one.
 
         Raises:
             JournalError: If an entry could not be written.
@@ -56,12 +61,12 @@ class Journal:
             raise self._problem
 
     def append(self, entry: Entry) -> None:
-        """Write an entry with its number and time, and have it on disk before returning.
+        """Add a number and the time to an entry, and write it to disk before returning.
 
         Raises:
             JournalError: If the disk is full or cannot be written.
         """
-        with defer_interrupts(), self._turn:
+        with defer_interrupts(), self._lock:
             self.raise_problem()
             numbered = {"n": len(self.entries), "time": time.time_ns() // 1_000_000, **entry}
             self._write(_COPIES * _line(numbered))
@@ -83,7 +88,7 @@ class Journal:
 
 def _line(entry: Entry) -> bytes:
     text = json.dumps(entry, separators=(",", ":"), default=str).encode()
-    # one that was cut off, or lost its line's end, does not reach into this one
+    # the line before may have been cut off: the first line break keeps it apart from this one
     return b"\n" + _checksum(text) + b" " + text + b"\n"
 
 
@@ -95,7 +100,8 @@ def read_entries(path: Path) -> Iterator[Entry]:
     """Yield the entries of a journal in order, each once.
 
     Raises:
-        JournalError: If the file cannot be read, or no copy of an entry before the last is whole.
+        JournalError: If the file cannot be read, or both copies of an entry are damaged and it
+            is not the last one.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -110,7 +116,7 @@ def read_entries(path: Path) -> Iterator[Entry]:
         if entry["n"] > expected:
             raise JournalError(
                 f"{path}:{number}: entry {expected} is damaged in both copies; restore the file "
-                "from a backup, or move its folder away and start anew"
+                "from a backup, or move its folder away and start a new launch"
             )
         if entry["n"] == expected:
             expected += 1
@@ -118,9 +124,10 @@ def read_entries(path: Path) -> Iterator[Entry]:
 
 
 def read_delivered(folder: Path) -> int:
-    """Return how many entries of the journal in ``folder`` MLflow has; 0 if that is not known.
+    """Return the number of entries of the journal in ``folder`` that MLflow has.
 
-    Whatever is delivered again changes nothing, so a damaged count costs time and no more.
+    0 if that is not known: an entry that is delivered again changes nothing, so a damaged count
+    only costs time.
     """
     try:
         found = json.loads((folder / DELIVERED).read_bytes())["delivered"]
@@ -130,5 +137,9 @@ def read_delivered(folder: Path) -> int:
 
 
 def write_delivered(folder: Path, count: int) -> None:
-    """Note how many entries MLflow has."""
+    """Write the number of entries that MLflow has into the launch's ``folder``.
+
+    Raises:
+        DiskError: If the disk is full or cannot be written.
+    """
     atomic_write_bytes(folder / DELIVERED, json.dumps({"delivered": count}).encode())

@@ -1,4 +1,4 @@
-"""A launch's folder: its name, where it lies, who is at work in it."""
+"""The folder of a launch: its settings, its name, and the lock that keeps other programs out."""
 
 from __future__ import annotations
 
@@ -14,18 +14,57 @@ from tuning.system.project import ROOT, git_commit
 from tuning.system.storage_path import StoragePath
 
 _LOCK = "running.lock"
+_MOST_NAMESAKES = 999  # launches of one experiment in the same second
 
 
 class LaunchError(OSError):
-    """A launch that cannot be begun or gone on with; the message names it and the choices."""
+    """A launch that cannot be started or resumed; the message names it and the choices."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchOptions:
+    """The options of the command line that a launch needs; every path is absolute.
+
+    At most one of ``resume``, ``launch`` and ``overwrite`` is given.
+
+    Attributes:
+        output: Folder on the driver's machine that holds the folders of launches.
+        shared_output: Folder or URI where trials on all machines write; may be ``output``.
+        tracking_uri: URI of the MLflow store.
+        artifacts: Folder of MLflow's artifacts where the store is a local database.
+        own_store: Whether the MLflow store is the project's own.
+        study_storage: URL of Optuna's database.
+        address: Address of the Ray cluster to join; None starts Ray on this machine.
+        resume: Whether to resume the last interrupted launch.
+        launch: Name of the launch to resume.
+        overwrite: Whether to leave interrupted launches as they are and start another.
+    """
+
+    output: Path
+    shared_output: StoragePath
+    tracking_uri: str
+    artifacts: Path
+    own_store: bool
+    study_storage: str = ""
+    address: str | None = None
+    resume: bool = False
+    launch: str | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaunchSettings:
-    """Where a launch runs and writes; every path is absolute.
+    """The locations that one launch writes to and runs on; every path is absolute.
 
-    ``output`` is the driver's own folder; in ``shared_output``, which may be the same, trials on
-    all machines write. ``resumed`` says that the launch was begun before.
+    Attributes:
+        run_name: Name of the launch and of its folder.
+        output: As in LaunchOptions.
+        shared_output: As in LaunchOptions.
+        tracking_uri: As in LaunchOptions.
+        artifacts: As in LaunchOptions.
+        address: As in LaunchOptions.
+        git_commit: Commit of the code.
+        resumed: Whether the launch was started before.
     """
 
     run_name: str
@@ -44,33 +83,36 @@ class LaunchSettings:
 
     @property
     def storage(self) -> StoragePath:
-        """Return where its trials keep theirs."""
+        """Return the folder or URI that this launch's trials write to."""
         return self.shared_output / self.run_name
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LaunchOptions:
-    """What the command line says of a launch: where it writes and runs, and whether it resumes.
+def choose_store(given: str | None) -> str:
+    """Return the URI of the MLflow store: the given one, else a SQLite file of the project."""
+    return given or f"sqlite:///{ROOT / 'mlflow.db'}"
 
-    ``output``, ``shared_output``, ``tracking_uri`` and ``artifacts`` are as in LaunchSettings;
-    ``own_store`` says that MLflow's store is the project's own, ``study_storage`` is the URL of
-    Optuna's database. At most one of ``resume``, ``launch`` and ``overwrite`` is given.
+
+def choose_artifacts(given: str | None, output: Path) -> Path:
+    """Return the folder of MLflow's artifacts.
+
+    Args:
+        given: URI of the MLflow store if the user named one; None for the project's own.
+        output: Folder for results; artifacts of a store that the user named go there.
     """
-
-    output: Path
-    shared_output: StoragePath
-    tracking_uri: str
-    artifacts: Path
-    own_store: bool
-    study_storage: str = ""
-    address: str | None = None
-    resume: bool = False
-    launch: str | None = None
-    overwrite: bool = False
+    return (ROOT if given is None else output) / "mlartifacts"
 
 
 def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None) -> LaunchSettings:
-    """Return where a launch writes: into a new folder of its own, or that of the resumed one."""
+    """Make a new folder for a launch, unless one is resumed, and return the launch's settings.
+
+    Args:
+        options: Options of the command line.
+        experiment: Name of the experiment.
+        resumed: Folder of the launch that is resumed; None to start a new one.
+
+    Raises:
+        LaunchError: If no free name for the new folder was found.
+    """
     return LaunchSettings(
         run_name=(resumed or _new_folder(options.output, experiment)).name,
         output=options.output,
@@ -83,53 +125,45 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
     )
 
 
-def is_running(folder: Path) -> bool:
-    """Return whether a program is at work in the launch's folder."""
-    try:
-        with FileLock(folder / _LOCK, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-@contextmanager
-def lock_launch(folder: Path) -> Iterator[None]:
-    """Let no other program work in the launch's folder; a program that dies holds nothing.
-
-    Raises:
-        LaunchError: If one does.
-    """
-    try:
-        with FileLock(folder / _LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise LaunchError(f"{folder}: another program is at work there; wait for it") from error
-
-
 def _new_folder(output: Path, experiment: str) -> Path:
     """Make a folder that no other launch has, not even one that starts in the same second."""
     name = run_name(experiment)
     output.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
+    for number in range(1, _MOST_NAMESAKES + 1):
         folder = output / (name if number == 1 else f"{name}-{number}")
         try:
             folder.mkdir()
         except FileExistsError:
             continue
         return folder
-    raise LaunchError(f"{output / name}: 999 launches began in one second")
-
-
-def choose_store(given: str | None) -> str:
-    """Return the URI of the MLflow store: the given one, else a SQLite file of the project."""
-    return given or f"sqlite:///{ROOT / 'mlflow.db'}"
-
-
-def choose_artifacts(given: str | None, output: Path) -> Path:
-    """Return the folder of MLflow's artifacts: beside the project's store, else in ``output``."""
-    return (ROOT if given is None else output) / "mlartifacts"
+    raise LaunchError(f"{output / name}: {_MOST_NAMESAKES} launches began in one second")
 
 
 def run_name(experiment: str) -> str:
     """Return the experiment's name with the local time, so that no run overwrites another."""
     return f"{experiment}-{strftime('%Y%m%d-%H%M%S', localtime())}"
+
+
+@contextmanager
+def lock_launch(folder: Path) -> Iterator[None]:
+    """Keep other programs out of a launch's folder; the lock ends with the program that holds it.
+
+    Raises:
+        LaunchError: If another program holds the lock.
+    """
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise LaunchError(
+            f"{folder}: another program is using this folder; wait until it ends"
+        ) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a program is using the launch's folder now."""
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True

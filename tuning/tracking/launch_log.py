@@ -1,4 +1,4 @@
-"""What a launch has to say, as it says it: into its journal, from which MLflow is written."""
+"""The log of a launch: its runs, tags, metrics and files, recorded as entries of its journal."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ from measures.objective import flags_of
 from tuning.tracking.journal import Entry, Journal
 from tuning.tracking.mlflow_pages import champion_title
 
-EPOCH_PREFIX = "epoch/"  # apart from the final scores, and a section of its own in the UI
-STEP_PREFIX = "step/"  # the same for what is trained by steps
-PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's is stage/name
-FIGURES = "figures"  # the folder with pictures among the files of a launch
-SERVED = "served"  # the folder, among the champion's files, with the model that MLflow serves
+EPOCH_PREFIX = "epoch/"  # keeps metrics of epochs apart from final ones, also in MLflow's pages
+STEP_PREFIX = "step/"  # the same for training that is counted in optimizer steps
+PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's key is stage/name
+FIGURES = "figures"  # folder of pictures among the files of a launch
+SERVED = "served"  # folder of the model that MLflow serves, among the champion's files
+_LONGEST_CAUSE = 5000  # characters of a failure's cause; MLflow limits the length of a tag
 
 
 @dataclass(kw_only=True, slots=True)
 class RunRecord:
-    """A run as the journal has it; ``metrics`` are the final ones, ``epochs`` the last epoch's.
-
-    ``seen`` are the epochs that were recorded. ``status`` is RUNNING, FINISHED, FAILED or KILLED.
-    """
+    """A run as the journal has it."""
 
     key: str
     name: str
     params: dict[str, str]
     tags: dict[str, str]
-    metrics: dict[str, float] = field(default_factory=dict)
-    epochs: dict[str, float] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
-    status: str = "RUNNING"
+    metrics: dict[str, float] = field(default_factory=dict)  # the final ones
+    epochs: dict[str, float] = field(default_factory=dict)  # those of the last epoch or step
+    seen: set[int] = field(default_factory=set)  # epochs or steps that are recorded
+    status: str = "RUNNING"  # or FINISHED, FAILED, KILLED
 
 
 class LaunchLog:
     """Records one launch: a parent run and a run for each trial; used by the driver alone.
 
-    Whatever is recorded is on disk when a method returns; nothing here waits for MLflow.
+    Every entry is on disk when the method that records it returns; nothing here waits for MLflow.
 
     Args:
-        journal: Of the launch; one with entries is gone on with.
+        journal: Journal of the launch; runs that it has already are continued.
+
+    Attributes:
+        runs: Runs by their keys, in the order in which they were opened.
+        kept: Files of the parent run that are recorded, as ``folder/name``.
 
     Raises:
         JournalError: By every method that records, if the disk is full or cannot be written.
@@ -51,18 +53,18 @@ class LaunchLog:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.runs: dict[str, RunRecord] = {}
-        self.kept: set[str] = set()  # files of the parent run
+        self.kept: set[str] = set()
         for entry in journal.entries:
             self._take(entry)
 
     @property
     def open_launch(self) -> bool:
-        """Return whether the launch was begun and did not come to its end."""
+        """Return whether the launch has not ended."""
         return PARENT not in self.runs or self.runs[PARENT].status == "RUNNING"
 
     @property
     def launch(self) -> str:
-        """Return what tells this launch from all others, wherever it is logged."""
+        """Return the identifier of this launch, which no other launch in any store has."""
         return str(self.journal.entries[0]["launch"])
 
     def _record(self, **entry: object) -> None:
@@ -94,14 +96,14 @@ class LaunchLog:
         identity: Mapping[str, Any],
         note: str = "",
     ) -> None:
-        """Record what the launch is a launch of, as its first entry.
+        """Record the experiment and the identity of the launch, as the journal's first entry.
 
         Args:
             experiment: Name of the MLflow experiment.
-            artifacts: Where a new experiment keeps its files if the store is a local database.
-            uri: Of the store, without a password.
-            identity: What must be the same when it is resumed, as JSON values.
-            note: What the page of the experiment says, unless it says something.
+            artifacts: Folder for the files of a new experiment in a local database.
+            uri: URI of the store, without a password.
+            identity: JSON values that must be the same when the launch is resumed.
+            note: Description of the experiment on its page in MLflow, unless it has one.
         """
         targets = {"experiment": experiment, "artifacts": str(artifacts), "uri": uri}
         launch = uuid.uuid4().hex
@@ -114,7 +116,7 @@ class LaunchLog:
         tags: Mapping[str, str],
         kind: str = "experiment",
     ) -> None:
-        """Open the parent run; its parameters are the experiment's, without the trials'."""
+        """Open the parent run; its parameters are those of the experiment, not of its trials."""
         self._start(PARENT, name, params, {**tags, "kind": kind})
 
     def start_trial(
@@ -125,14 +127,14 @@ class LaunchLog:
         tags: Mapping[str, str] | None = None,
         title: str = "",
     ) -> None:
-        """Open the run of a trial, once, with every field of its configuration.
+        """Open the run of a trial, unless it is open, with every field of its configuration.
 
         Args:
-            key: Of the run.
-            name: Of the trial, as a folder.
-            params: Its configuration.
-            tags: Of the run.
-            title: What people call it; its name if there is none.
+            key: Key of the run.
+            name: Name of the trial and of its folder.
+            params: Configuration of the trial.
+            tags: Tags of the run.
+            title: Name of the run on MLflow's pages; empty for ``name``.
         """
         if key not in self.runs:
             self._start(key, name, params, {**(tags or {}), "kind": "trial"}, title)
@@ -166,10 +168,11 @@ class LaunchLog:
     def log_outcome(self, key: str, metrics: Mapping[str, float], folder: Path | None) -> None:
         """Record every file in ``folder`` as an artifact of a trial, then its final metrics.
 
-        A run with final metrics has everything, and is not told it again.
+        Nothing is recorded if the run has the same final metrics; their time may differ.
         """
         known = self.runs[key].metrics
-        if known and all(known.get(n) == v for n, v in metrics.items() if n != "seconds"):
+        compared = {name: value for name, value in metrics.items() if name != "seconds"}
+        if known and all(known.get(name) == value for name, value in compared.items()):
             return
         if folder is not None:
             self._files(key, folder, "")
@@ -177,7 +180,8 @@ class LaunchLog:
         self._metrics(key, metrics, "", 0)
 
     def _files(self, key: str, path: Path, to: str) -> None:
-        inside = path.absolute().relative_to(self.journal.folder)  # it may be moved as a whole
+        # relative, so that the launch's folder may be moved
+        inside = path.absolute().relative_to(self.journal.folder)
         self._record(do="files", run=key, path=str(inside), to=to)
 
     def tag(self, key: str, tags: Mapping[str, str]) -> None:
@@ -187,14 +191,14 @@ class LaunchLog:
     def end_trial(self, key: str, *, cause: str | None = None) -> None:
         """Close a trial's run: finished, or failed with its cause as a tag."""
         if cause is not None:
-            self.tag(key, {"cause": cause[:5000]})
+            self.tag(key, {"cause": cause[:_LONGEST_CAUSE]})
         self._end(key, "FINISHED" if cause is None else "FAILED")
 
     def _end(self, key: str, status: str) -> None:
         self._record(do="end", run=key, status=status)
 
     def children(self, stage: str) -> list[RunRecord]:
-        """Return the trials of a stage, in the order in which they were begun."""
+        """Return the runs of a stage's trials, in the order in which they were opened."""
         return [run for run in self.runs.values() if run.tags.get("stage") == stage]
 
     def settle(self, key: str, metrics: Mapping[str, float]) -> None:
@@ -211,10 +215,10 @@ class LaunchLog:
     def log_champion(
         self, params: Mapping[str, Any], metrics: Mapping[str, float], folder: Path
     ) -> None:
-        """Record the champion in a run of its own: its scores, its seeds' models, its tables.
+        """Record the champion in a run of its own, unless that is done.
 
-        The parent run gets the same scores under ``champion/``; the model registry a version
-        with the alias ``champion``.
+        ``folder`` holds the models of its seeds and its tables. The parent run gets the same
+        scores under ``champion/``, and the model registry a version with the alias ``champion``.
         """
         if CHAMPION not in self.runs:
             self._start(CHAMPION, CHAMPION, params, {"kind": "champion"}, champion_title(params))
@@ -227,17 +231,17 @@ class LaunchLog:
         self._end(CHAMPION, "FINISHED")
 
     def keep(self, path: Path, to: str) -> None:
-        """Keep a file that all trials share as an artifact of the parent run, once."""
+        """Record a file as an artifact of the parent run, in the folder ``to``, once."""
         if f"{to}/{path.name}" not in self.kept:
             self._files(PARENT, path, to)
 
     def end_parent(self, *, failed: int, summary: Mapping[str, float]) -> None:
-        """Close the parent run with the best trial's scores."""
+        """Close the parent run with the best trial's scores; as failed if trials failed."""
         self._metrics(PARENT, summary, "best/", 0)
         self._end(PARENT, "FAILED" if failed else "FINISHED")
 
     def give_up(self, cause: str) -> None:
-        """Close what is open of a launch that was interrupted and will not be resumed."""
+        """Close every open run of a launch that was interrupted and will not be resumed."""
         for run in list(self.runs.values()):
             if run.status == "RUNNING":
                 self.close_interrupted(run.key, cause)

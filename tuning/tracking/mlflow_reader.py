@@ -1,4 +1,4 @@
-"""Reads back from MLflow what reproducing, resuming and warm-starting need."""
+"""The reader of MLflow: runs, metrics and saved models, for reproducing and warm starts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+# MLflow reads these when it is imported, below
 os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a trial
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 wait minutes for no server
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines per trial
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its own 7 take minutes
 
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -23,12 +24,23 @@ from tuning.tracking.launch_log import EPOCH_PREFIX
 
 
 class TrackingError(OSError):
-    """A store that cannot be used; the message names it."""
+    """An MLflow store that is unusable or lacks what was asked for; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedRun:
-    """A run as the log has it; ``metrics`` are the final ones, without those by epoch."""
+    """A run as MLflow has it.
+
+    Attributes:
+        run_id: MLflow's id of the run.
+        name: Title of the run.
+        finished: Whether the run ended well.
+        failed: Whether the run ended with an error.
+        tags: Tags.
+        params: Parameters, as text.
+        metrics: Final metrics, whose names have no prefix.
+        epochs: Metrics of the last epoch, without their prefix.
+    """
 
     run_id: str
     name: str
@@ -41,12 +53,12 @@ class LoggedRun:
 
     @property
     def launch(self) -> str | None:
-        """Return what tells the launch that it belongs to from all others."""
+        """Return the identifier of the launch that the run belongs to; None if it has none."""
         return self.tags.get("launch")
 
 
 def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[LoggedRun]:
-    """Return all runs that a query finds, newest first."""
+    """Return all runs that a query in MLflow's search syntax finds, newest first."""
     found, token = [], None
     while True:
         page = client.search_runs([experiment_id], query, max_results=1000, page_token=token)
@@ -75,10 +87,15 @@ def _logged(run: Run) -> LoggedRun:
 
 
 def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str, float]]:
-    """Bring the saved model of a trial's run, and its parent's encoder, into ``folder``.
+    """Download the saved model of a trial's run, and its parent's encoder, into ``folder``.
+
+    Args:
+        uri: URI of the MLflow store.
+        run_id: MLflow's id of the trial's run.
+        folder: Existing folder to download into.
 
     Returns:
-        The folder of the classifier, that of the encoder, and the final metrics in the log.
+        The folder of the classifier, the folder of the encoder, and the run's final metrics.
 
     Raises:
         TrackingError: If there is no such run, or it has no saved model.
@@ -92,34 +109,35 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
     except (MlflowException, OSError) as error:
         reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
-    metrics = {name: v for name, v in run.data.metrics.items() if "/" not in name}
-    return Path(model), Path(encoder), metrics
+    return Path(model), Path(encoder), _logged(run).metrics
 
 
 def finished_trials(uri: str, experiment: str) -> list[str]:
     """Return the ids of an experiment's finished trial runs, newest first.
 
     Raises:
-        TrackingError: If the store has no such experiment.
+        TrackingError: If the store has no such experiment, or cannot be read.
     """
-    client = MlflowClient(tracking_uri=uri)
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
+    runs = _runs_of(uri, experiment, "tags.kind = 'trial' and attributes.status = 'FINISHED'")
+    if runs is None:
         raise TrackingError(f"{experiment}: no such experiment in the MLflow store")
-    query = "tags.kind = 'trial' and attributes.status = 'FINISHED'"
-    runs = client.search_runs([found.experiment_id], query, ViewType.ACTIVE_ONLY, 1000)
-    return [run.info.run_id for run in runs]
+    return [run.run_id for run in runs]
 
 
 def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[LoggedRun]:
     """Return the finished trials of an experiment whose launch has these tags, newest first.
 
-    None if there is no such experiment. Trials that were retrained, and not drawn, do not count.
+    Trials of a grid and trials that a search drew count, retrained ones do not.
+
+    Args:
+        uri: URI of the MLflow store.
+        experiment: Name of the experiment; the list is empty if the store has none of that name.
+        same: Tags, with their values, that the trial's parent run must have.
 
     Raises:
         TrackingError: If the store cannot be read.
     """
-    runs = _runs_of(uri, experiment, "attributes.status != 'KILLED'")
+    runs = _runs_of(uri, experiment, "attributes.status != 'KILLED'") or []
     launches = {run.run_id for run in runs if same.items() <= run.tags.items()}
     return [
         run
@@ -131,11 +149,12 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     ]
 
 
-def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun]:
+def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun] | None:
+    """Return the runs of an experiment that a query finds; None if there is no such experiment."""
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
-        return read_runs(client, found.experiment_id, query) if found else []
+        return read_runs(client, found.experiment_id, query) if found else None
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = first_line(error)
         raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error

@@ -1,4 +1,4 @@
-"""The only writer of MLflow: what the journals of launches say, in order and exactly once."""
+"""The only writer to MLflow: it turns journal entries into runs, metrics, tags and artifacts."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from tuning.tracking.launch_log import PARENT, SERVED
 from tuning.tracking.mlflow_pages import NOTE
 from tuning.tracking.mlflow_reader import TrackingError
 
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)  # or no driver for it
-_REQUEST_ERRORS = range(400, 500)
+# ImportError: a database without its driver
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
+_REQUEST_ERRORS = range(400, 500)  # HTTP codes that another try would not change
 
 
 class MlflowWriter:
-    """Writes the entries of one launch's journal; each may be written again and changes nothing.
+    """Writes the entries of one launch's journal; an entry written twice changes nothing.
 
     Args:
-        uri: An MLflow tracking URI; a SQLite store is made if it does not exist.
-        opened: The first entry of the journal.
-        folder: Of the launch, where its files are.
+        uri: MLflow tracking URI; a SQLite store is made if it does not exist.
+        opened: First entry of the journal.
+        folder: Folder of the launch, which holds its files.
 
     Raises:
         MlflowException, SQLAlchemyError, OSError: If the store cannot be opened or made.
@@ -58,35 +59,36 @@ class MlflowWriter:
         return self.client.create_experiment(name, artifact_location=location)
 
     def _describe(self, note: str) -> None:
-        """Say on the experiment's page what it is, unless somebody has."""
+        """Set the description of the experiment's page, unless it has one."""
         if note and NOTE not in self.client.get_experiment(self.experiment_id).tags:
             self.client.set_experiment_tag(self.experiment_id, NOTE, note)
 
     def write(self, entry: Entry) -> None:
-        """Write one entry; those before it were written.
+        """Write one entry; all entries before it must have been written.
 
         Raises:
-            MlflowException, SQLAlchemyError, OSError: If the store does not take it.
+            MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses it.
+            TrackingError: If it names a run that the store lacks, or a file outside the launch.
         """
         match entry:
             case {"do": "run", "run": key}:
                 self._start(key, entry)
             case {"do": "metrics", "run": key, "prefix": prefix, "step": step, "values": values}:
-                now = entry["time"]  # that of the entry: to write it again makes no other metric
-                batch = [Metric(prefix + name, v, now, step) for name, v in values.items()]
+                when = entry["time"]  # not now: an entry written twice must be the same metric
+                batch = [Metric(prefix + n, value, when, step) for n, value in values.items()]
                 self.client.log_batch(self.run_id(key), metrics=batch)
             case {"do": "tags", "run": key, "values": values}:
                 tags = [RunTag(name, value) for name, value in values.items()]
                 self.client.log_batch(self.run_id(key), tags=tags)
             case {"do": "files", "run": key, "path": path, "to": to}:
-                self._keep(self.run_id(key), self.folder / path, to)
+                self._copy_files(self.run_id(key), self.folder / path, to)
             case {"do": "register", "run": key}:
                 self._register(self.run_id(key))
             case {"do": "end", "run": key, "status": status}:
                 self.client.set_terminated(self.run_id(key), status, entry["time"])
 
     def run_id(self, key: str) -> str:
-        """Return the id of a run that was started.
+        """Return the MLflow id of the run with this key.
 
         Raises:
             TrackingError: If the store has no such run.
@@ -104,8 +106,8 @@ class MlflowWriter:
         return found[0].info.run_id if found else None
 
     def _start(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Make a run with its parameters, unless the store has it."""
-        title = entry.get("title", entry["name"])  # journals of earlier versions have none
+        """Create a run, unless the store has it, and log its parameters."""
+        title = entry.get("title", entry["name"])  # journals of earlier versions have no title
         tags = {**entry["tags"], MLFLOW_RUN_NAME: title, "launch": self.launch, "key": key}
         if key != PARENT:
             tags[MLFLOW_PARENT_RUN_ID] = self.run_id(PARENT)
@@ -119,9 +121,11 @@ class MlflowWriter:
         params = [Param(name, value) for name, value in entry["params"].items()]
         self.client.log_batch(found, params=params)
 
-    def _keep(self, run_id: str, path: Path, to: str) -> None:
+    def _copy_files(self, run_id: str, path: Path, to: str) -> None:
         if not path.resolve().is_relative_to(self.folder.resolve()):
-            raise TrackingError(f"{path}: is not in {self.folder}; a journal names its own files")
+            raise TrackingError(
+                f"{path}: is not in {self.folder}; a journal may name only files of its own launch"
+            )
         if path.is_dir():
             self.client.log_artifacts(run_id, str(path), to or None)
         else:
@@ -132,15 +136,15 @@ class MlflowWriter:
         if not self.client.search_registered_models(f"name = '{name}'"):
             self.client.create_registered_model(name)
         known = self.client.search_model_versions(f"name = '{name}'")
-        version = next((v.version for v in known if v.run_id == run_id), None)
-        if version is None:
+        versions = {model.run_id: model.version for model in known}
+        if run_id not in versions:
             source = f"{self.client.get_run(run_id).info.artifact_uri}/{SERVED}"
-            version = self.client.create_model_version(name, source, run_id).version
-        self.client.set_registered_model_alias(name, "champion", version)
+            versions[run_id] = self.client.create_model_version(name, source, run_id).version
+        self.client.set_registered_model_alias(name, "champion", versions[run_id])
 
 
 def _create_store(uri: str) -> None:
-    """Create a SQLite store that does not exist: whole, or not at all if the program is killed.
+    """Create a SQLite store that does not exist, so that a killed program leaves none half made.
 
     MLflow creates its tables one by one, and cannot use a file that has only some of them.
     """
@@ -154,13 +158,13 @@ def _create_store(uri: str) -> None:
 
 
 def _quiet_libraries() -> None:
-    """Let MLflow's own libraries say less: each error is reported by this program."""
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # each new table
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try
+    """Silence log lines of MLflow's libraries: this program reports each error itself."""
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a line for each table
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each retry
 
 
 def is_away(error: Exception, uri: str) -> bool:
-    """Return whether a store that raised this may answer later: it is away, slow or locked."""
+    """Return whether the store may answer later: from ``error``: it is away, slow or locked."""
     if isinstance(error, MlflowException) and uri.startswith("http"):
         return error.get_http_status_code() not in _REQUEST_ERRORS
     return "database is locked" in str(error)

@@ -1,4 +1,4 @@
-"""What the log keeps of a launch: what was asked for, with which versions, data and encoder."""
+"""The record of a launch: its parent run with parameters, tags and inputs, and its delivery."""
 
 from __future__ import annotations
 
@@ -27,12 +27,19 @@ from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
 from tuning.tracking.mlflow_reader import TrackingError
 from tuning.tracking.resume import plain, refuse_changes
 
-_FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it goes on without
+_FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
-    """A launch that has begun: what it runs, where it writes, its log, and the terminal."""
+    """A launch that has started.
+
+    Attributes:
+        prepared: Experiment with its trials, data and encoder.
+        settings: Locations that the launch writes to.
+        log: Log of the launch.
+        console: Terminal for notices and results.
+    """
 
     prepared: Prepared
     settings: LaunchSettings
@@ -42,11 +49,12 @@ class Launch:
 
 @contextmanager
 def recording(prepared: Prepared, settings: LaunchSettings, console: Console) -> Iterator[Launch]:
-    """Begin a launch, and bring its log to MLflow beside what is done inside, and at the end.
+    """Start or resume a launch, and deliver its log to MLflow while the block runs and at its end.
 
     Raises:
-        LaunchError: If another program is at work in the folder, or it is resumed as another one.
-        TrackingError: If the store can never be used; nothing of a new launch is left then.
+        LaunchError: If another program uses the folder, or the launch is resumed with another
+            experiment, data set or encoder.
+        TrackingError: If the store is unusable; the folder of a new launch is removed then.
         JournalError: If the journal cannot be read or written.
     """
     with lock_launch(settings.folder):
@@ -55,17 +63,19 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
             try:
                 yield Launch(prepared=prepared, settings=settings, log=log, console=console)
             except BaseException:
-                if len(log.runs) == 1:  # no trial was begun: there is nothing to resume
+                if len(log.runs) == 1:  # no trial was started: there is nothing to resume
                     log.give_up("ended before its first trial")
                 raise
 
 
 @contextmanager
 def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[None]:
-    """Bring the log to MLflow beside what is done inside, and at the end.
+    """Deliver the log to MLflow while the block runs and at its end.
+
+    Older launches in the same output folder that this store lacks are delivered too.
 
     Raises:
-        TrackingError: If the store can never be used; nothing of a new launch is left then.
+        TrackingError: If the store is unusable; the folder of a new launch is removed then.
     """
     older = undelivered(settings.output, settings.tracking_uri)
     delivery = Delivery(log.journal, settings.tracking_uri, older)
@@ -83,16 +93,16 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
     try:
         yield
     except BaseException:
-        patience = _FIRST_ANSWER  # the user waits for the end
+        patience = _FIRST_ANSWER  # after an error or Ctrl-C, the user waits for the end
         raise
     finally:
-        left = _left(delivery, settings, patience)
-        if left is not None:
-            notify(console, left)
+        notice = _close(delivery, settings, patience)
+        if notice is not None:
+            notify(console, notice)
 
 
-def _left(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
-    """Return what to do about what the store has not taken; None if it has all."""
+def _close(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
+    """End the delivery; return how to deliver the entries that the store lacks, None if none."""
     left = delivery.close(patience)
     if not left:
         return None
@@ -104,15 +114,16 @@ def _left(delivery: Delivery, settings: LaunchSettings, patience: float) -> str 
 
 
 def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
-    """Return the log with the parent run of this launch, or of the one that is resumed.
+    """Return the log of a launch; a new one gets its first entry and its parent run.
 
     Raises:
-        LaunchError: If it was begun with another experiment, data or encoder.
+        LaunchError: If the launch was started with another experiment, data set or encoder.
+        JournalError: If the journal cannot be read or written.
     """
     precision = choose_precision(prepared.experiment.precision)
     log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(prepared, precision))
-    refuse_changes(log, wanted, "start another with --overwrite")
+    refuse_changes(log, wanted, "start another launch with --overwrite")
     if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(prepared.experiment.name, settings.artifacts, uri, wanted, EXPERIMENT)
@@ -125,7 +136,7 @@ def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
 
 
 def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
-    """Return what a launch and its resumption must have in common."""
+    """Return the values that must be the same when a launch is resumed."""
     return {
         "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
         "data": prepared.pairs.fingerprint,
@@ -135,9 +146,12 @@ def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
 
 
 def keep_inputs(launch: Launch) -> None:
-    """Keep the encoder's files and the pairs beside the trials and in the log.
+    """Copy the encoder's files and the pairs into the launch's folder, and record them in its log.
 
-    Saved models outlive a cache that way, and the report needs nothing but the log.
+    Saved models then do not depend on a cache, and the report needs nothing but the log.
+
+    Raises:
+        DiskError, JournalError: If the disk is full or cannot be written.
     """
     folder = launch.settings.folder
     encoder, data = folder / "encoder", folder / "data"
@@ -161,7 +175,7 @@ def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
 
 
 def _search_params(prepared: Prepared) -> dict[str, Any]:
-    """Return what a search adds, or changes: ``trials`` is the number of configurations."""
+    """Return the parameters that a search adds; its ``trials`` is the number of configurations."""
     search = prepared.experiment.search
     if search is None:
         return {}

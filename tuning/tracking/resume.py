@@ -1,4 +1,4 @@
-"""The launches in an output folder: which of them was interrupted, and is it to go on."""
+"""Choosing the interrupted launch to resume, and checking that it is resumed unchanged."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from tuning.tracking.launch_log import LaunchLog
 
 
 def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
-    """Return the folder of the interrupted launch to go on with; None to begin one.
+    """Return the folder of the interrupted launch to resume; None to start a new one.
+
+    With ``--overwrite``, every interrupted launch of the experiment is closed in its journal.
 
     Args:
-        options: The command line's.
+        options: Options of the command line.
         experiment: Name of the experiment.
 
     Raises:
-        LaunchError: If there is an interrupted one and the user has not said what to do, or none
-            to resume.
-        JournalError: If the one that is named is damaged.
+        LaunchError: If there is an interrupted launch and no option says what to do with it, or
+            there is none to resume.
+        JournalError: If the journal of the launch that the user names is damaged.
     """
     output = options.output
     if options.launch is not None:
@@ -47,48 +49,33 @@ def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
         return None
     if found and not options.resume:
         raise LaunchError(
-            f"'{experiment}' was interrupted ({found[-1].name}): --resume goes on with it, "
+            f"'{experiment}' was interrupted ({found[-1].name}): --resume continues it, "
             "--overwrite leaves it as it is and starts another"
         )
     return found[-1] if found else None
-
-
-def resume_hint(options: LaunchOptions, experiment: str) -> str:
-    """Return what to tell the user of a launch that Ctrl-C ended: the command that resumes it."""
-    if not find_interrupted(options.output, experiment):
-        return "Interrupted before the first trial: there is nothing to resume"
-    return f"Interrupted; to go on: {resume_command()}"
-
-
-def resume_command() -> str:
-    """Return this program's command line with --resume, without passwords."""
-    words = [word for word in sys.argv if word not in ("--resume", "--overwrite")]
-    return shlex.join(["python", *map(hide_passwords, words), "--resume"])
 
 
 def _named(output: Path, name: str, experiment: str) -> Path:
     """Return the folder of the launch that the user names.
 
     Raises:
-        LaunchError: If there is none of that name, or it has come to its end.
+        LaunchError: If there is none of that name, or it has ended.
     """
-    known = [path.parent for path in output.glob(f"*/{JOURNAL}")]
-    folder = next((folder for folder in known if folder.name == name), None)
-    if folder is None:
+    known = {path.parent.name: path.parent for path in output.glob(f"*/{JOURNAL}")}
+    if name not in known:
         others = ", ".join(folder.name for folder in find_interrupted(output, experiment))
         raise LaunchError(
-            f"--launch: {output} has no launch {name!r}; interrupted are: {others or 'none'}"
+            f"--launch: {output} has no launch {name!r}; interrupted launches: {others or 'none'}"
         )
-    log = LaunchLog(Journal(folder))
-    if not log.open_launch:
-        raise LaunchError(f"--launch: {name} came to its end; there is nothing to resume")
-    return folder
+    if not LaunchLog(Journal(known[name])).open_launch:
+        raise LaunchError(f"--launch: {name} has ended; there is nothing to resume")
+    return known[name]
 
 
 def find_interrupted(output: Path, experiment: str) -> list[Path]:
     """Return the folders of launches that did not end and are not running, oldest first.
 
-    One whose journal is damaged is none: only its name can ask for it.
+    A launch whose journal is damaged is left out: it is resumed only by its name.
     """
     found = []
     for path in output.glob(f"*/{JOURNAL}"):
@@ -103,38 +90,56 @@ def find_interrupted(output: Path, experiment: str) -> list[Path]:
     return [folder for _, folder in sorted(found)]
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as they come back from JSON, which knows no tuples."""
-    return json.loads(json.dumps(values, default=str))
+def resume_hint(options: LaunchOptions, experiment: str) -> str:
+    """Return the sentence for the user after Ctrl-C: the command that resumes the launch."""
+    if not find_interrupted(options.output, experiment):
+        return "Interrupted before the first trial: there is nothing to resume"
+    return f"Interrupted; to resume: {resume_command()}"
 
 
-def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a phrase for each value that is not the same, of mappings in it by key."""
-    for part in sorted({*known, *wanted}):
-        one, other = known.get(part), wanted.get(part)
-        if isinstance(one, dict) and isinstance(other, dict):
-            for phrase in differences(one, other):
-                yield f"{part}.{phrase}"
-        elif one != other:
-            yield f"{part} was {one}, is now {other}"
+def resume_command() -> str:
+    """Return the command line that resumes what this program ran, without passwords.
+
+    A command that names its launch already resumes it, and takes no ``--resume`` beside it.
+    """
+    words = [word for word in sys.argv if word not in ("--resume", "--overwrite")]
+    named = any(word.partition("=")[0] == "--launch" for word in words)
+    resume = [] if named else ["--resume"]
+    return shlex.join(["python", *map(hide_passwords, words), *resume])
 
 
 def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> None:
-    """Compare what a launch was begun with, if it was, and what it would be resumed with.
+    """Check that a launch is resumed with what it was started with; a new one always passes.
 
     Args:
         log: Log of the launch.
-        wanted: What it would be resumed with, as JSON values.
-        way_out: What to do if that is another thing on purpose.
+        wanted: Identity of the launch as it would be resumed, as JSON values.
+        way_out: Advice to a user who changed something on purpose, as the end of a sentence.
 
     Raises:
-        LaunchError: If they differ; with every difference.
+        LaunchError: If anything differs; the message has every difference.
     """
     if not log.journal.entries:
         return
     found = list(differences(log.journal.entries[0]["identity"], wanted))
     if found:
         raise LaunchError(
-            f"{log.journal.folder.name}: was begun with something else: {'; '.join(found)}; go "
-            f"back to what it was begun with, or {way_out}"
+            f"{log.journal.folder.name}: was started with other values: {'; '.join(found)}; "
+            f"resume it with the values it was started with, or {way_out}"
         )
+
+
+def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a phrase for each value that differs; inner mappings are compared key by key."""
+    for key in sorted({*known, *wanted}):
+        before, now = known.get(key), wanted.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            for phrase in differences(before, now):
+                yield f"{key}.{phrase}"
+        elif before != now:
+            yield f"{key} was {before}, is now {now}"
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as they come back from JSON: tuples as lists, unknown types as text."""
+    return json.loads(json.dumps(values, default=str))

@@ -12,7 +12,7 @@ from models.ensemble import write_ensemble
 from tuning.system.project import ROOT
 from tuning.tracking.launch_log import SERVED
 
-_CODE = ("measures", "models")
+_CODE = ("measures", "models")  # packages of this project that travel with the model
 _PACKAGES = ("numpy", "pandas", "safetensors", "scikit-learn", "sqlalchemy", "tokenizers", "torch",
              "transformers")  # fmt: skip
 _EXAMPLE = {
@@ -24,17 +24,17 @@ _EXAMPLE = {
 def write_served_model(
     folder: Path, members: Sequence[Path], encoder: Path, threshold: float
 ) -> None:
-    """Write an ensemble with its code, so that MLflow serves it where this project is not.
+    """Write an ensemble with its code, so that MLflow serves it without this project installed.
 
-    The folder is whole, or as it was before.
+    The model is complete before it takes the folder's place.
 
     Args:
-        folder: Of the model; replaced.
+        folder: Folder of the model; replaced if it exists.
         members: Folders of the saved classifiers.
         encoder: Folder of their encoder.
-        threshold: Of the mean of their probabilities.
+        threshold: Mean probability from which a pair is called a paraphrase, in [0, 1].
     """
-    # they take a second to import, and most launches have no champion
+    # these take a second to import, and most launches have no champion
     import pandas as pd
     from mlflow import pyfunc
     from mlflow.models import ModelSignature

@@ -1,4 +1,4 @@
-"""Run the frozen part of the encoder once over a data set, and keep its states in a file.
+"""The cache of the frozen layers' states: computed once for a data set and kept in a file.
 
 Shapes: S tokens of all rows of a split, D encoder width.
 """
@@ -33,9 +33,10 @@ _FORMAT = "1"  # part of every fingerprint: raise it when the computation change
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrozenEncoder:
-    """What the states depend on: the frozen layers, their number, precision and device.
+    """The frozen layers, and all that their states depend on besides the tokens.
 
-    ``lower`` gives the layers; it is called only if states are to be computed.
+    ``lower`` returns the layers; it is called only if states have to be computed. ``depth`` is
+    their number, ``precision`` the type they compute in.
     """
 
     lower: Callable[[], EncoderPart]
@@ -43,16 +44,6 @@ class FrozenEncoder:
     depth: int
     precision: torch.dtype
     device: torch.device
-
-
-def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
-    """Return a hash of everything that the states depend on."""
-    parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
-    digest = hashlib.sha256("|".join([*parts, frozen.device.type]).encode())
-    for name, table in tables.items():
-        digest.update(name.encode())
-        digest.update(table.tokens.tobytes() + table.offsets.tobytes())
-    return digest.hexdigest()[:16]
 
 
 def load_or_compute(
@@ -63,23 +54,23 @@ def load_or_compute(
 ) -> States:
     """Return the states of each split, float16 or float32 (S, D), from the cache if it has them.
 
-    A damaged file is computed again, and one that cannot be written is done without; both with a
-    warning. Processes that want the same states at the same time compute them once.
+    Otherwise compute them and write the cache file. A damaged file is computed again; if the file
+    cannot be written, the states are returned all the same: both are logged as warnings.
+    Processes that need the same states at the same time compute them once.
 
     Args:
-        frozen: The frozen part and how to run it.
+        frozen: Frozen layers and how to run them.
         tables: Token sequences by split.
-        folder: Where the cache files lie; made if absent.
-        advance: Called with the number of rows that became ready.
+        folder: Folder of the cache files; made if absent.
+        advance: Called with the number of rows whose states are ready since its last call.
     """
-    rows = sum(table.rows for table in tables.values())
     path = folder / f"{fingerprint(frozen, tables)}.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            return _load_or_compute(frozen, tables, path, advance, rows)
+            return _load_or_compute(frozen, tables, path, advance)
     except OSError as error:
-        logger.warning("%s: no activations are kept (%s)", folder, error)
+        logger.warning("%s: no activations are kept: %s", folder, error)
         return {split: encode(frozen, table, advance) for split, table in tables.items()}
 
 
@@ -88,24 +79,37 @@ def _load_or_compute(
     tables: dict[str, TokenTable],
     path: Path,
     advance: Callable[[int], None],
-    rows: int,
 ) -> States:
     cached = load_states(path)
     if cached is not None:
-        advance(rows)
+        advance(sum(table.rows for table in tables.values()))
         return cached
     states = {split: encode(frozen, table, advance) for split, table in tables.items()}
     try:
         save_states(path, states)
     except OSError as error:
-        logger.warning("%s; the states are not kept", error)
+        logger.warning("%s; the activations are not kept", error)
     return states
+
+
+def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
+    """Return a hash of everything that the states depend on, 16 hexadecimal digits."""
+    parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
+    digest = hashlib.sha256("|".join([*parts, frozen.device.type]).encode())
+    for name, table in tables.items():
+        digest.update(name.encode())
+        digest.update(table.tokens.tobytes() + table.offsets.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def encode(
     frozen: FrozenEncoder, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
 ) -> np.ndarray:
-    """Return the states (S, D) of every token of the table, in length-sorted batches."""
+    """Return the states of every token of the table, float16 or float32 (S, D).
+
+    Raises:
+        ValueError: If the table has no rows.
+    """
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
     states: np.ndarray | None = None
@@ -113,57 +117,57 @@ def encode(
         batch = reader.read(rows)
         output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
         kept = output[batch.segments != PADDING].to(storage_type(frozen.precision))
-        block = kept.cpu().numpy()  # the tokens of the rows, one after the other
+        block = kept.cpu().numpy()  # states of the rows' tokens, row after row
         if states is None:
             states = np.empty((len(table.tokens), block.shape[-1]), dtype=block.dtype)
-        states[places_of(table, rows)] = block
+        states[token_positions(table, rows)] = block
         advance(len(rows))
     if states is None:
         raise ValueError("the table has no rows")
     return states
 
 
-def places_of(table: TokenTable, rows: np.ndarray) -> np.ndarray:
-    """Return where the tokens of these rows stand in the table, row after row, int (tokens,)."""
+def token_positions(table: TokenTable, rows: np.ndarray) -> np.ndarray:
+    """Return the positions of these rows' tokens in the table, row after row, int (tokens,)."""
     lengths = table.lengths[rows]
     ends = lengths.cumsum()
     within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
     return np.repeat(table.offsets[rows], lengths) + within
 
 
+def load_states(path: Path) -> States | None:
+    """Return the states in ``path``, mapped into memory and not copied.
+
+    Return None if the file is absent or damaged; a damaged file is logged as a warning.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:  # "numpy" would copy them
+            states = {split: file.get_tensor(split).numpy() for split in file.keys()}  # noqa: SIM118
+            expected = (file.metadata() or {}).get("sha256")
+    except (SafetensorError, OSError, ValueError) as error:
+        logger.warning("%s: damaged, so it is computed again: %s", path, error)
+        return None
+    if _checksum(states) != expected:
+        logger.warning("%s: damaged, so it is computed again: its checksum differs", path)
+        return None
+    return states
+
+
 def save_states(path: Path, states: States) -> None:
-    """Write the states and their checksum: the file is whole or absent.
+    """Write the states and their checksum; after an error there is no file at ``path``.
 
     Raises:
-        OSError: If the disk is full or not writable.
+        OSError: If the disk is full or cannot be written.
     """
     size = sum(array.nbytes for array in states.values())
     with atomic_write(path, size) as beside:
         try:
             save_file(states, beside, metadata={"sha256": _checksum(states)})
-        except SafetensorError as error:  # it tells of a full disk in words only
+        except SafetensorError as error:  # it has no error number, only a text
             full = "os error 28" in str(error)
             raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
-
-
-def load_states(path: Path) -> States | None:
-    """Return the states in ``path``, mapped into memory and not copied.
-
-    None if it is absent, or damaged (with a warning).
-    """
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:  # of "numpy" it would make copies
-            states = {split: file.get_tensor(split).numpy() for split in file.keys()}  # noqa: SIM118
-            expected = (file.metadata() or {}).get("sha256")
-    except (SafetensorError, OSError, ValueError) as error:
-        logger.warning("%s: damaged and computed again (%s)", path, error)
-        return None
-    if _checksum(states) != expected:
-        logger.warning("%s: damaged and computed again (its checksum differs)", path)
-        return None
-    return states
 
 
 def _checksum(states: States) -> str:

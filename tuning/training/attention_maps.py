@@ -1,4 +1,7 @@
-"""What a head attended to in the test pairs it got most confidently wrong, for the report."""
+"""Attention maps of the most confident errors on test, which the report shows.
+
+Shapes: N pairs of a split, T tokens of a pair with its special tokens.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,52 @@ from models.segments import FIRST, SECOND
 from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
-MAPS_PER_KIND = 5  # of false positives, and of false negatives
+MAPS_PER_KIND = 5  # at most as many false positives, and as many false negatives
+
+
+def map_errors(
+    model: Classifier,
+    splits: Mapping[str, LoadedSplit],
+    inputs: SharedInputs,
+    evaluation: Evaluation,
+) -> list[dict[str, Any]]:
+    """Return an attention map, with its line in the data file, for each most confident error.
+
+    The list is empty if the head does not attend, or test is not among the splits.
+    """
+    if "test" not in splits or not hasattr(model.head, "attend"):
+        return []
+    lines, groups = inputs.index["test"]
+    arrays = inputs.splits["test"]
+    pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
+    return [
+        {"line": int(lines[pair])}
+        | attention_map(model, splits["test"], arrays, pair, inputs.vocabulary)
+        for pair in pairs
+    ]
 
 
 def confident_errors(
     labels: np.ndarray, probabilities: np.ndarray, groups: list[str]
 ) -> list[int]:
-    """Return the pairs that are most confidently wrong at 0.5, false positives first.
+    """Return the indices of the most confident errors at 0.5, false positives first.
 
-    Of each kind at most ``MAPS_PER_KIND``, the most confident first, and each of another group.
+    Of either kind there are at most ``MAPS_PER_KIND``, the most confident first, and at most one
+    for each group.
+
+    Args:
+        labels: Classes, 0 or 1, int (N,).
+        probabilities: Probabilities of class 1, float (N,).
+        groups: Group of each pair, N texts; a pair without one ("") is a group of its own.
     """
     chosen = []
-    for label, surest_first in ((0, -probabilities), (1, probabilities)):
+    for label, confident_first in ((0, -probabilities), (1, probabilities)):
         wrong = (labels == label) & ((probabilities >= 0.5) != label)
-        of_group: dict[str, int] = {}
-        for pair in np.argsort(surest_first, kind="stable"):
+        first_of_group: dict[str, int] = {}
+        for pair in np.argsort(confident_first, kind="stable"):
             if wrong[pair]:
-                of_group.setdefault(groups[pair] or str(pair), int(pair))
-        chosen += list(of_group.values())[:MAPS_PER_KIND]
+                first_of_group.setdefault(groups[pair] or str(pair), int(pair))
+        chosen += list(first_of_group.values())[:MAPS_PER_KIND]
     return chosen
 
 
@@ -41,11 +72,18 @@ def confident_errors(
 def attention_map(
     model: Classifier, split: LoadedSplit, arrays: SplitArrays, pair: int, vocabulary: list[str]
 ) -> dict[str, Any]:
-    """Return the word pieces of a pair and the weights of the head, in its first order.
+    """Return the word pieces of a pair, their segments and the head's weights, for JSON.
 
     ``weights`` is a list (T,) over all tokens for a head that pools. For one that aligns it is a
     matrix over the tokens of the first (rows) and of the second definition (columns), the mean
-    of both directions' weights.
+    of both directions' weights. The model is put into eval mode.
+
+    Args:
+        model: Classifier whose head has ``attend``.
+        split: Rows of the split on a device.
+        arrays: Arrays of the same split.
+        pair: Index of the pair, in its own order of definitions.
+        vocabulary: Word piece of each token id.
     """
     model.eval()
     batch = split.reader.read(np.array([pair]))
@@ -63,28 +101,6 @@ def attention_map(
 
 
 def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:
-    """Write the maps as JSON, a line each."""
-    lines = ",\n".join(json.dumps(found, ensure_ascii=False) for found in maps)
+    """Write the maps as a JSON list, one line for each."""
+    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in maps)
     path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
-def map_errors(
-    model: Classifier,
-    splits: Mapping[str, LoadedSplit],
-    inputs: SharedInputs,
-    evaluation: Evaluation,
-) -> list[dict[str, Any]]:
-    """Return what the head attended to in its surest errors on test.
-
-    Nothing if it does not attend, or test is not scored.
-    """
-    if "test" not in splits or not hasattr(model.head, "attend"):
-        return []
-    lines, groups = inputs.index["test"]
-    arrays = inputs.splits["test"]
-    pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
-    return [
-        {"line": int(lines[pair])}
-        | attention_map(model, splits["test"], arrays, pair, inputs.vocabulary)
-        for pair in pairs
-    ]

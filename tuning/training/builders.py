@@ -1,4 +1,4 @@
-"""What a configuration builds: the classifier, its optimizer, its schedule, its order of pairs."""
+"""Builders from a trial's configuration: classifier, optimizer, schedule, order of pairs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,37 @@ from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import SharedInputs
 
 
+class warmup_and_decay:  # noqa: N801 - used as a function; torch saves a class only
+    """The share of the peak learning rate at each step: a linear rise, then a linear fall.
+
+    Args:
+        config: Configuration with the share of steps that warm up.
+        steps: Number of steps of the whole training.
+    """
+
+    def __init__(self, config: TrialConfig, steps: int) -> None:
+        self.steps = steps
+        self.warmup = round(steps * config.warmup_fraction)
+
+    def __call__(self, step: int) -> float:
+        """Return the share, in (0, 1], at a step counted from 0."""
+        if step < self.warmup:
+            return (step + 1) / (self.warmup + 1)
+        return max(self.steps - step, 1) / (self.steps - self.warmup)
+
+
 def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
-    """Seed torch's generator, and return a classifier with a head that is drawn from it."""
+    """Seed torch's generator and return a classifier whose head has random weights from it.
+
+    Raises:
+        ValueError: If the trial uses overlap features and the train split has none.
+    """
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, inputs.width))
     branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
     precision = getattr(torch, inputs.precision)
     upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
     return Classifier(inputs.lower, upper, head, branch=branch, precision=precision)
-
-
-def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
-    """Return the branch for overlap features, which the train split's are the scale of.
-
-    Raises:
-        ValueError: If the split has no overlap features.
-    """
-    if train.overlap is None:
-        raise ValueError("the train split has no overlap features")
-    mean, scale = train.overlap.mean(axis=0), train.overlap.std(axis=0)
-    moments = torch.from_numpy(np.stack([mean, scale])).float()
-    classes = 2
-    return FeatureBranch(moments[0], moments[1], trial.head_width, classes, trial.dropout)
 
 
 def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
@@ -50,30 +59,25 @@ def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
     }
 
 
-def start_order(config: TrialConfig) -> np.random.Generator:
-    """Return what draws the order of the pairs; seed torch's dropout where ``order_seed`` is set.
+def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
+    """Return the branch for overlap features, standardised by those of the train split.
 
-    Without it dropout goes on from where drawing the initial weights left torch's generator.
+    Raises:
+        ValueError: If the split has no overlap features.
     """
-    if config.order_seed is None:
-        return np.random.default_rng(config.seed)
-    torch.manual_seed(config.order_seed)
-    return np.random.default_rng(config.order_seed)
-
-
-def build_schedule(
-    optimizer: torch.optim.Optimizer, pairs: int, config: TrialConfig
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Return the warm-up and decay over all steps that training on ``pairs`` pairs takes."""
-    steps = config.epochs * math.ceil(pairs / config.batch_size)
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_and_decay(config, steps))
+    if train.overlap is None:
+        raise ValueError("the train split has no overlap features")
+    mean, scale = train.overlap.mean(axis=0), train.overlap.std(axis=0)
+    moments = torch.from_numpy(np.stack([mean, scale])).float()
+    classes = 2
+    return FeatureBranch(moments[0], moments[1], trial.head_width, classes, trial.dropout)
 
 
 def parameter_groups(model: Classifier, config: TrialConfig) -> list[dict[str, Any]]:
-    """Return the trained weights with their peak rates: the head's, then the encoder's.
+    """Return the trained weights with their peak learning rates: the head's, then the encoder's.
 
-    With ``layer_decay`` below 1 each layer is a group, its rate that share of the layer's above;
-    the embeddings come last (Howard and Ruder, 2018).
+    With ``layer_decay`` below 1 each layer is a group whose rate is that share of the rate of the
+    layer above it; the embeddings come last (Howard and Ruder, 2018).
     """
     rate = config.encoder_learning_rate
     if isinstance(rate, str):  # "same"
@@ -91,7 +95,7 @@ def parameter_groups(model: Classifier, config: TrialConfig) -> list[dict[str, A
 
 
 def build_optimizer(groups: list[dict[str, Any]], config: TrialConfig) -> torch.optim.Optimizer:
-    """Return AdamW or SGD over groups of weights with their own rates, in one kernel."""
+    """Return AdamW or SGD over groups of weights with their own learning rates, fused."""
     decay = config.weight_decay
     if config.optimizer == "sgd":
         momentum = config.momentum
@@ -99,20 +103,21 @@ def build_optimizer(groups: list[dict[str, Any]], config: TrialConfig) -> torch.
     return torch.optim.AdamW(groups, weight_decay=decay, fused=True)
 
 
-class warmup_and_decay:  # noqa: N801 - used as a function; a class so that it can be saved
-    """The share of the peak rate at each step: up in a straight line, then down to zero.
+def build_schedule(
+    optimizer: torch.optim.Optimizer, pairs: int, config: TrialConfig
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return the learning rates' warm-up and decay over all steps of a training on ``pairs``."""
+    steps = config.epochs * math.ceil(pairs / config.batch_size)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_and_decay(config, steps))
 
-    Args:
-        config: Gives the share of steps that warm up.
-        steps: Of the whole training.
+
+def start_order(config: TrialConfig) -> np.random.Generator:
+    """Return the generator of the pairs' order; with ``order_seed`` also seed torch's generator.
+
+    Without ``order_seed``, dropout continues from the state that drawing the initial weights left
+    torch's generator in.
     """
-
-    def __init__(self, config: TrialConfig, steps: int) -> None:
-        self.steps = steps
-        self.warmup = round(steps * config.warmup_fraction)
-
-    def __call__(self, step: int) -> float:
-        """Return the share, in (0, 1], for the step with this number from 0."""
-        if step < self.warmup:
-            return (step + 1) / (self.warmup + 1)
-        return max(self.steps - step, 1) / (self.steps - self.warmup)
+    if config.order_seed is None:
+        return np.random.default_rng(config.seed)
+    torch.manual_seed(config.order_seed)
+    return np.random.default_rng(config.order_seed)

@@ -1,4 +1,4 @@
-"""What a classifier says of a split, and how good that is.
+"""Predictions of a classifier on a split, their scores, and the files that hold both.
 
 Shapes: N pairs of a split, B rows in a batch, C classes.
 """
@@ -15,62 +15,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from measures.objective import EPOCH_F1, is_collapsed
 from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
 from tuning.training.inputs import LoadedSplit
 from tuning.training.metrics import area_under_curve, best_f1_threshold, log_loss, score
 
 Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
-_TOKENS_PER_BATCH = 4096
-
-
-@torch.no_grad()
-def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
-    """Return logits, float32 (N, C): the mean of both orders where the split has both."""
-    model.eval()
-    return predict_with(model, split)
-
-
-def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
-    """Return logits, float32 (..., N, C), of what gives logits (..., B, C) for a batch."""
-    rows = split.pairs * split.orders
-    outputs, positions = [], []
-    for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
-        batch = split.reader.read(chosen)
-        outputs.append(forward(batch.inputs, batch.segments, batch.features))
-        positions.append(batch.rows)
-    logits = torch.cat(outputs, dim=-2)[..., torch.cat(positions).argsort(), :]
-    return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
-
-
-def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:
-    """Return loss and scores of the model as it is; its logits must be finite."""
-    return score_logits(split.labels, predict(model, split))
-
-
-def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
-    """Return the loss in nats per pair, and the scores as in ``EpochResult``."""
-    probabilities = to_probabilities(logits)
-    threshold, f1 = best_f1_threshold(labels, probabilities)
-    return log_loss(labels, logits), {
-        **score(labels, probabilities, 0.5),
-        "auc": area_under_curve(labels, probabilities),
-        "threshold": threshold,
-        "f1_at_threshold": f1,
-    }
-
-
-SCORED = ("validation", "test")
+SCORED = ("validation", "test")  # the splits that are scored at the end
 _PREFIX = {"validation": "val", "test": "test"}
+_TOKENS_PER_BATCH = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """What a classifier scored.
+    """The scores and predictions of a classifier.
 
-    ``metrics`` are named ``split_metric`` at threshold 0.5 and ``split_metric_at_threshold`` at
-    the one with the best validation F1, which is ``threshold``. ``probabilities`` of class 1 and
-    ``labels`` are arrays (N,) by split.
+    ``metrics`` are named ``split_metric`` at threshold 0.5, and ``split_metric_at_threshold`` at
+    the one with the best validation F1, which is ``threshold``. ``labels`` and ``probabilities``
+    of class 1 are arrays (N,) by split.
     """
 
     metrics: dict[str, float]
@@ -96,19 +59,71 @@ def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation
         for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
             for metric, value in score(labels[split], probabilities[split], cut).items():
                 metrics[f"{name}_{metric}{suffix}"] = value
-    metrics["collapsed"] = float(metrics["val_positive_rate"] in (0.0, 1.0))
+    metrics["collapsed"] = float(is_collapsed(metrics["val_positive_rate"]))
     return Evaluation(metrics=metrics, labels=labels, probabilities=probabilities)
+
+
+@torch.no_grad()
+def predict(model: Classifier, split: LoadedSplit) -> np.ndarray:
+    """Return logits, float32 (N, C): the mean of both orders where the split has both.
+
+    The model is put into eval mode.
+    """
+    model.eval()
+    return predict_with(model, split)
+
+
+def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
+    """Return logits of all pairs, float32 (..., N, C): the mean over the split's orders.
+
+    Args:
+        forward: Function from inputs, segments and features to logits (..., B, C).
+        split: Rows to predict.
+    """
+    rows = split.pairs * split.orders
+    outputs, positions = [], []
+    for chosen in sorted_batches(split.reader.lengths[:rows], _TOKENS_PER_BATCH):
+        batch = split.reader.read(chosen)
+        outputs.append(forward(batch.inputs, batch.segments, batch.features))
+        positions.append(batch.rows)
+    logits = torch.cat(outputs, dim=-2)[..., torch.cat(positions).argsort(), :]
+    return logits.unflatten(-2, (split.orders, split.pairs)).mean(dim=-3).cpu().numpy()
+
+
+def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, float]]:
+    """Return the loss in nats per pair, and the scores as in ``EpochResult``.
+
+    The model's logits must be finite; it is put into eval mode.
+    """
+    return score_logits(split.labels, predict(model, split))
+
+
+def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
+    """Return the loss in nats per pair, and the scores as in ``EpochResult``.
+
+    Args:
+        labels: Classes, 0 or 1, int (N,).
+        logits: Finite numbers, float (N, 2).
+    """
+    probabilities = to_probabilities(logits)
+    threshold, f1 = best_f1_threshold(labels, probabilities)
+    return log_loss(labels, logits), {
+        **score(labels, probabilities, 0.5),
+        "auc": area_under_curve(labels, probabilities),
+        "threshold": threshold,
+        EPOCH_F1: f1,
+    }
 
 
 def write_predictions(
     path: Path, evaluation: Evaluation, index: Mapping[str, tuple[np.ndarray, list[str]]]
 ) -> None:
-    """Write a CSV file with a row a pair: where it stands, its label, its probability.
+    """Write a CSV file with one row for each pair: split, line, group, label, probability.
 
     Args:
-        path: The file to write.
+        path: File to write.
         evaluation: Labels and probabilities.
-        index: For each split the lines of its pairs in the data file, and their groups.
+        index: Lines of the pairs in the data file, and their groups, by split.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""What all trials of one freezing depth share: their data, their states, the encoder's layers."""
+"""Inputs that all trials of one freezing depth share: data, cached states, encoder layers."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from tuning.data.prepared import Prepared
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
 
 
-def ignore(rows: int) -> None:
-    """Show no progress."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SharedInputs:
-    """What all trials of one freezing depth share; lives in Ray's object store.
+    """The inputs that all trials of one freezing depth share; kept in Ray's object store.
 
-    ``lower`` is None when the splits hold its states; ``index`` gives the lines and the groups of
-    each split's pairs, ``vocabulary`` the word piece of each token id, and ``card`` what a saved
-    model says of encoder, data and preprocessing.
+    Attributes:
+        splits: Arrays of each split.
+        index: Lines of each split's pairs in the data file, int (N,), and their groups.
+        vocabulary: Word piece of each token id.
+        lower: Frozen layers; None if there are none or the splits hold their states.
+        upper: Trained layers, copied by each trial; may have no layers.
+        width: Width D of the encoder.
+        precision: Name of the type that the encoder computes in, ``float32`` or ``bfloat16``.
+        card: Part of a saved model's card on encoder, data and preprocessing.
     """
 
     splits: Mapping[str, SplitArrays]
@@ -47,18 +49,49 @@ class SharedInputs:
     card: Mapping[str, Any]
 
 
-def build_inputs(
-    prepared: Prepared, depth: int, output: Path, advance: Callable[[int], None] = ignore
-) -> SharedInputs:
-    """Return what the trials of one depth share; the frozen layers run here, once.
-
-    They do not run where the experiment does not cache their states.
+class LoadedSplit:
+    """A split on a device: its rows, and the targets that they are trained towards.
 
     Args:
-        prepared: The experiment.
+        arrays: Tokens or states, labels and votes.
+        config: Configuration of the trial: targets, orders of a pair, overlap features.
+        device: Device on which batches are made.
+    """
+
+    def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
+        overlap = arrays.overlap if config.overlap_features else None
+        self.reader = RowReader(arrays.table, arrays.states, device, overlap)
+        self.labels = arrays.labels
+        self.orders = 2 if config.both_orders else 1
+        paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
+        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
+        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+
+    @property
+    def pairs(self) -> int:
+        """Return the number of pairs N."""
+        return self.reader.pairs
+
+    def targets_of(self, batch: Batch) -> Tensor:
+        """Return the class probabilities to learn for the rows of a batch, float (B, C)."""
+        return self.targets[batch.rows % self.pairs]
+
+
+def build_inputs(
+    prepared: Prepared,
+    depth: int,
+    output: Path,
+    advance: Callable[[int], None] = lambda rows: None,
+) -> SharedInputs:
+    """Return the inputs that the trials of one depth share; run the frozen layers once if needed.
+
+    They run only if the experiment caches their states and the cache does not have them yet.
+
+    Args:
+        prepared: Experiment with its data and encoder.
         depth: Number of frozen layers.
-        output: Folder with the cache of states.
-        advance: Is given the number of rows that were encoded since the last call.
+        output: Folder of results, in which ``activations`` holds the cache.
+        advance: Called with the number of rows whose states are ready since its last call.
     """
     device = choose_device()
     precision = choose_precision(prepared.experiment.precision)
@@ -87,9 +120,9 @@ def build_inputs(
 def encoder_loader(
     folder: Path, depth: int, device: torch.device
 ) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
-    """Return what gives the encoder's lower ``depth`` layers and the layers above, loaded once.
+    """Return a function that loads the encoder once, cut above its lower ``depth`` layers.
 
-    It is not called where cached states of all layers serve: the library takes seconds to import.
+    Its first call imports a library for seconds, which cached states of all layers make needless.
     """
     attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
     return cache(partial(load_encoder, folder, depth, attention=attention))
@@ -102,7 +135,15 @@ def frozen_part(
     device: torch.device,
     load: Callable[[], tuple[EncoderPart, EncoderPart]],
 ) -> FrozenEncoder:
-    """Return the lower ``depth`` layers as they are run to cache their states."""
+    """Return the lower ``depth`` layers in the form in which their states are cached.
+
+    Args:
+        encoder: Encoder with its fingerprint.
+        depth: Number of frozen layers.
+        precision: Type that the layers compute in.
+        device: Device that they run on.
+        load: Function that returns the lower and the upper part.
+    """
     return FrozenEncoder(
         lower=lambda: load()[0],
         encoder_fingerprint=encoder.fingerprint,
@@ -112,19 +153,17 @@ def frozen_part(
     )
 
 
-def without_test(inputs: SharedInputs) -> SharedInputs:
-    """Return the material that trials of a search get: no test split, in no form."""
-    return replace(
-        inputs,
-        splits={name: s for name, s in inputs.splits.items() if name != "test"},
-        index={name: i for name, i in inputs.index.items() if name != "test"},
-    )
-
-
 def split_arrays(
     data: PairData, tables: Mapping[str, TokenTable], states: States, *, overlap: bool
 ) -> dict[str, SplitArrays]:
-    """Return what trials share of each split that has a table, with overlap features if asked."""
+    """Return the arrays of each split that has a token table.
+
+    Args:
+        data: Pairs of all splits.
+        tables: Token sequences by split.
+        states: Cached states by split; a split without them is trained on its tokens.
+        overlap: Whether to compute overlap features.
+    """
     found = {}
     for split, table in tables.items():
         pairs = data.splits[split]
@@ -145,7 +184,7 @@ def _vocabulary(folder: Path) -> list[str]:
 
 
 def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
-    """Return what a saved model's card says of encoder, data and preprocessing."""
+    """Return the part of a saved model's card on encoder, data and preprocessing."""
     return {
         "encoder": {
             "name": prepared.encoder_source.name,
@@ -165,29 +204,10 @@ def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
     }
 
 
-class LoadedSplit:
-    """A split on a device: its rows, and the targets they are trained towards.
-
-    Args:
-        arrays: Tokens or states, labels and votes.
-        config: Says whether labels or votes are learned, and whether both orders are used.
-        device: Where batches are made.
-    """
-
-    def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
-        overlap = arrays.overlap if config.overlap_features else None
-        self.reader = RowReader(arrays.table, arrays.states, device, overlap)
-        self.labels = arrays.labels
-        self.orders = 2 if config.both_orders else 1
-        paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
-        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
-        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
-
-    @property
-    def pairs(self) -> int:
-        """Return N."""
-        return self.reader.pairs
-
-    def targets_of(self, batch: Batch) -> Tensor:
-        """Return the probabilities of the classes, (B, C), that the batch's rows should get."""
-        return self.targets[batch.rows % self.pairs]
+def without_test(inputs: SharedInputs) -> SharedInputs:
+    """Return the inputs of a search's trials, which hold nothing of the test split."""
+    return replace(
+        inputs,
+        splits={name: s for name, s in inputs.splits.items() if name != "test"},
+        index={name: i for name, i in inputs.index.items() if name != "test"},
+    )

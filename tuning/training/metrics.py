@@ -1,6 +1,6 @@
-"""How good predicted probabilities are; pure functions of labels and probabilities.
+"""Scores of predicted probabilities: accuracy, F1, MCC, AUC, loss and the best threshold.
 
-Shapes: N pairs. All scores lie in [0, 1] but MCC, which lies in [-1, 1].
+Shapes: N pairs. MCC lies in [-1, 1], the loss is not negative, all others lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float]:
     """Return accuracy, precision, recall, F1, MCC and the share of pairs predicted positive.
 
-    A pair is predicted positive if its probability is at least ``threshold``. Precision is 0 if
-    no pair is, and so are recall and F1; MCC is 0 if only one class is predicted.
+    A pair is predicted positive if its probability is at least ``threshold``. If no pair is,
+    precision, recall and F1 are 0; MCC is 0 if only one class is predicted.
 
     Args:
-        labels: 0 or 1, int (N,).
-        probabilities: Of class 1, float (N,).
-        threshold: In [0, 1].
+        labels: Classes, 0 or 1, int (N,).
+        probabilities: Probabilities of class 1, float (N,).
+        threshold: Number in [0, 1].
     """
     from sklearn.metrics import (
         accuracy_score,
@@ -60,7 +60,7 @@ def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[fl
     """Return the threshold with the highest F1, and that F1.
 
     The threshold lies halfway between two neighbouring probabilities, so that rounding cannot
-    move a pair across it. Among equal ones the nearest to 0.5 is taken.
+    move a pair across it. Of equally good thresholds the one nearest to 0.5 is returned.
     """
     from sklearn.metrics import precision_recall_curve
 

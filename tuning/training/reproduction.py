@@ -1,4 +1,4 @@
-"""From the files of a saved classifier to its scores again."""
+"""Recomputation of a saved classifier's scores from its files, and their comparison."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
 from tuning.training.inputs import LoadedSplit, split_arrays
 
-TOLERANCE = 1e-4
-_NOT_SCORES = ("best_epoch", "diverged", "seconds")  # of the training, not of the classifier
+TOLERANCE = 1e-4  # largest difference between a logged and a recomputed score
+_NOT_SCORES = ("best_epoch", "diverged", "seconds")  # they describe the training
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Logged and recomputed metrics of one classifier, by name."""
+    """The logged and the recomputed metrics of one classifier, by name."""
 
     logged: Mapping[str, float]
     recomputed: Mapping[str, float]
@@ -52,9 +52,11 @@ class Comparison:
 
 @dataclass(kw_only=True, slots=True)
 class Reproducer:
-    """Recomputes saved classifiers; data and states are read once for all of them.
+    """Recomputes the scores of saved classifiers; equal data and states are built only once.
 
-    ``data`` is the folder of the data set if it has moved since.
+    Args:
+        locations: Locations in which data sets are looked for.
+        data: Name or folder of the data set; by default the one that the card names.
     """
 
     locations: DataLocations
@@ -62,16 +64,16 @@ class Reproducer:
     _splits: dict[tuple[Any, ...], dict[str, SplitArrays]] = field(default_factory=dict)
 
     def check(self, folder: Path, encoder: Path, metrics: Mapping[str, float]) -> Comparison:
-        """Return a classifier's logged metrics beside those of its recomputed predictions.
+        """Return a classifier's logged metrics beside the recomputed ones.
 
         Args:
             folder: Folder of the saved classifier.
             encoder: Folder of its encoder.
-            metrics: The logged metrics.
+            metrics: Logged metrics by name.
 
         Raises:
-            CheckpointError: If there is no whole classifier in the folder.
-            DataError, SourceError: If the data set is unavailable or is another one.
+            CheckpointError: If the folder holds no complete classifier.
+            DataError, SourceError: If the data set is unavailable or is not the same.
         """
         recomputed = self._recompute(folder, encoder, read_card(folder))
         logged = {name: value for name, value in metrics.items() if name not in _NOT_SCORES}
@@ -91,7 +93,10 @@ class Reproducer:
         device = choose_device()
         if card["cached"]:
             model.lower = None
-        loaded = {k: LoadedSplit(s, trial, device) for k, s in self._splits[key].items()}
+        loaded = {
+            split: LoadedSplit(arrays, trial, device)
+            for split, arrays in self._splits[key].items()
+        }
         with single_thread():
             return evaluate(model.to(device), loaded).metrics
 
@@ -103,24 +108,27 @@ class Reproducer:
         pairs = read_pairs(folder, Cleaning(**data["cleaning"]))
         if pairs.fingerprint != data["fingerprint"]:
             raise DataError(
-                f"{folder}: fingerprint must be {data['fingerprint']}, of the data it was trained "
-                f"on, got {pairs.fingerprint}; --data FOLDER names another place"
+                f"{folder}: fingerprint must be {data['fingerprint']}, of the data that the "
+                f"classifier was trained on, got {pairs.fingerprint}; --data FOLDER names another "
+                "folder"
             )
         return pairs
 
 
 def find_saved(folder: Path) -> list[tuple[Path, Path]]:
-    """Return the folders of all classifiers at or below ``folder``, each with its encoder's.
+    """Return the folders of all classifiers in or below ``folder``, each with its encoder's.
 
-    The copies in an ensemble are not among them.
+    The copies in an ensemble are left out.
 
     Raises:
-        CheckpointError: If there is none, or an encoder is not beside it.
+        CheckpointError: If there is none, or the encoder of one is not found.
     """
     paths = sorted(folder.rglob(CARD))
-    found = [p.parent for p in paths if not (p.parents[1] / ENSEMBLE).is_file()]
+    found = [path.parent for path in paths if not (path.parents[1] / ENSEMBLE).is_file()]
     if not found:
-        raise CheckpointError(f"{folder}: must hold a {CARD} at or below it, got none")
+        raise CheckpointError(
+            f"{folder}: must hold a saved classifier ({CARD}) in or below it, got none"
+        )
     return [(classifier, find_encoder(classifier, [EMBEDDED / "encoder"])) for classifier in found]
 
 

@@ -1,7 +1,7 @@
-"""Train the seeds of one configuration together: as one stacked model, or in turns.
+"""Training of all seeds of one configuration together: as one stacked model, or in turns.
 
-With a fully frozen encoder all seeds can be one stacked model, whose batches are gathered, and
-whose dropout is drawn, once. Else, and on a CPU, they take turns in one process.
+With a fully frozen encoder all seeds can be one stacked model, which gathers each batch and draws
+its dropout once. Otherwise, and on a CPU, the seeds take turns in one process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,55 @@ from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import EpochResult, Trainer
 
 
+class SequentialTrainer:
+    """Trainers that run one epoch each in turn, each with random numbers of its own.
+
+    Args:
+        trainings: One trainer for each seed.
+    """
+
+    def __init__(self, trainings: list[Trainer]) -> None:
+        self.trainings = trainings
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the training of every seed has finished."""
+        return all(training.finished for training in self.trainings)
+
+    def run_epoch(self) -> list[EpochResult]:
+        """Train each seed one more epoch and return its result; a finished one keeps its last."""
+        for training in self.trainings:
+            if not training.finished:
+                training.run_epoch()
+        return [training.result for training in self.trainings if training.result is not None]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of all seeds."""
+        return {"seeds": [training.state_dict() for training in self.trainings]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``state_dict`` returned for the same seeds."""
+        for training, own in zip(self.trainings, state["seeds"], strict=True):
+            training.load_state_dict(own)
+
+
+def fit_seeds(
+    models: list[Classifier],
+    train: LoadedSplit,
+    validation: LoadedSplit,
+    config: TrialConfig,
+    *,
+    stacked: bool | None = None,
+) -> Iterator[list[EpochResult]]:
+    """Train all models in place, yielding after each epoch the result of each seed.
+
+    Args and errors are those of ``train_seeds``.
+    """
+    training = train_seeds(models, train, validation, config, stacked=stacked)
+    while not training.finished:
+        yield training.run_epoch()
+
+
 def train_seeds(
     models: list[Classifier],
     train: LoadedSplit,
@@ -25,17 +74,17 @@ def train_seeds(
     *,
     stacked: bool | None = None,
 ) -> StackedTrainer | SequentialTrainer:
-    """Return the training of all models, in place, an epoch at a time.
+    """Return a trainer that trains all models in place, one epoch at a time.
 
-    A seed that diverged keeps its last result while the others go on.
+    A seed that diverged keeps its last result while the others continue.
 
     Args:
-        models: One a seed: the same configuration, other initial weights.
-        train: What is learned from.
-        validation: What each epoch is scored on.
-        config: Must give ``order_seed``, which all seeds share.
-        stacked: Whether to stack what can be stacked. By default on a GPU alone: on a CPU, whose
-            matrix products take as long stacked, turns are faster (``benchmarks/seeds.py``).
+        models: One classifier for each seed: the same configuration, other initial weights.
+        train: Split to learn from.
+        validation: Split on which each epoch is scored.
+        config: Configuration with ``order_seed``, which all seeds share.
+        stacked: Whether to stack models that can be stacked. By default only on a GPU: on a CPU
+            stacked matrix products take as long, and turns are faster (``benchmarks/seeds.py``).
 
     Raises:
         ValueError: If ``order_seed`` is not given.
@@ -49,49 +98,7 @@ def train_seeds(
     return SequentialTrainer([Trainer(model, train, validation, config) for model in models])
 
 
-def fit_seeds(
-    models: list[Classifier],
-    train: LoadedSplit,
-    validation: LoadedSplit,
-    config: TrialConfig,
-    *,
-    stacked: bool | None = None,
-) -> Iterator[list[EpochResult]]:
-    """Train as ``train_seeds`` says, yielding after each epoch what became of each seed."""
-    training = train_seeds(models, train, validation, config, stacked=stacked)
-    while not training.finished:
-        yield training.run_epoch()
-
-
 def can_stack(models: list[Classifier]) -> bool:
-    """Return whether nothing of the encoder is run and the head is one that ``vmap`` takes."""
+    """Return whether the models run no encoder layer and ``vmap`` supports their heads."""
     encoder = any(m.lower is not None or len(list(m.encoder_parameters())) for m in models)
     return not encoder and not any(isinstance(m.head, BiLstmAttentionHead) for m in models)
-
-
-class SequentialTrainer:
-    """Trainings that run an epoch each in turn, every one with random numbers of its own."""
-
-    def __init__(self, trainings: list[Trainer]) -> None:
-        self.trainings = trainings
-
-    @property
-    def finished(self) -> bool:
-        """Return whether every seed is."""
-        return all(training.finished for training in self.trainings)
-
-    def run_epoch(self) -> list[EpochResult]:
-        """Return what became of each seed; one that is finished keeps its result."""
-        for training in self.trainings:
-            if not training.finished:
-                training.run_epoch()
-        return [training.result for training in self.trainings if training.result is not None]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the states of all seeds."""
-        return {"seeds": [training.state_dict() for training in self.trainings]}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave."""
-        for training, own in zip(self.trainings, state["seeds"], strict=True):
-            training.load_state_dict(own)

@@ -1,4 +1,4 @@
-"""Train the seeds of one configuration as one model: they share everything but their weights.
+"""A trainer of all seeds of one configuration as one stacked model: only their weights differ.
 
 Shapes: S seeds, B rows in a batch, C classes, N pairs of a split.
 """
@@ -33,30 +33,14 @@ from tuning.training.trainer import (
 )
 
 
-def untrained_result(model: Classifier, validation: LoadedSplit) -> EpochResult:
-    """Return what is known of a model before its first epoch."""
-    loss, scores = validate(model, validation)
-    return EpochResult(epoch=0, train_loss=loss, val_loss=loss, scores=scores, seconds=0.0)
-
-
-def _advance(
-    result: EpochResult, loss: float, logits: np.ndarray, validation: LoadedSplit
-) -> EpochResult:
-    """Return the result with this epoch's loss and scores, or as it was and diverged."""
-    if not (math.isfinite(loss) and np.isfinite(logits).all()):
-        return replace(result, diverged=True)
-    val_loss, scores = score_logits(validation.labels, logits)
-    return replace(result, train_loss=loss, val_loss=val_loss, scores=scores)
-
-
 class StackedTrainer:
-    """Models of one configuration as a single one, every weight with a leading dimension S.
+    """Trains models of one configuration as one whose weights have a leading dimension S.
 
     Args:
-        models: What is stacked; each epoch's weights are written back into them.
-        train: What is learned from.
-        validation: What each epoch is scored on.
-        config: Of all of them.
+        models: One classifier for each seed; each epoch's weights are written back into them.
+        train: Split to learn from.
+        validation: Split on which each epoch is scored.
+        config: Configuration of all seeds.
     """
 
     def __init__(
@@ -84,7 +68,7 @@ class StackedTrainer:
         return last == self.config.epochs or all(result.diverged for result in self.results)
 
     def run_epoch(self) -> list[EpochResult]:
-        """Train all seeds one more epoch and return what became of each."""
+        """Train all seeds one more epoch and return the result of each."""
         set_random_states(self.drawn)
         started = time.perf_counter()
         epoch = max(result.epoch for result in self.results) + 1
@@ -100,7 +84,7 @@ class StackedTrainer:
         return list(self.results)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
+        """Return everything the next epoch depends on: tensors, numbers and texts, not copied."""
         return {
             "weights": {name: weight.detach() for name, weight in self.weights.items()},
             "optimizer": self.optimizer.state_dict(),
@@ -112,7 +96,7 @@ class StackedTrainer:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave of the same models, data and configuration."""
+        """Restore what ``state_dict`` returned for the same models, data and configuration."""
         for name, weight in self.weights.items():
             weight.copy_(state["weights"][name])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -122,7 +106,7 @@ class StackedTrainer:
         self.results = [EpochResult(**result) for result in json.loads(state["results"])]
         self._write_back()
 
-    def _one(self, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Forward:
+    def _forward_of(self, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Forward:
         """Return the forward pass of the seed with these weights."""
 
         def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
@@ -132,7 +116,7 @@ class StackedTrainer:
         return forward
 
     def _train_one_epoch(self) -> list[float]:
-        """Return the mean loss of each seed in nats per pair; not finite if it diverged."""
+        """Return the mean loss of each seed in nats per pair; not finite for one that diverged."""
         self._skeleton.train()
         total = torch.zeros(len(self.models))
         train, generator, size = self.train, self.generator, self.config.batch_size
@@ -150,14 +134,16 @@ class StackedTrainer:
 
     def _losses(self, batch: Batch, targets: Tensor) -> Tensor:
         def loss(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-            return batch_loss(self._one(weights, buffers), batch, targets, self.config.r_drop)
+            forward = self._forward_of(weights, buffers)
+            return batch_loss(forward, batch, targets, self.config.r_drop)
 
         return vmap(loss, randomness="same")(self.weights, self.buffers)
 
     def _clip(self) -> None:
-        """Shorten each seed's gradient to ``clip_norm``, as ``clip_grad_norm_`` does for one."""
+        """Clip the gradient norm of each seed, as ``clip_grad_norm_`` does for one model."""
         gradients = [weight.grad for weight in self.weights.values() if weight.grad is not None]
-        norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)  # (S,)
+        norms = torch.stack([each.flatten(1).norm(dim=1) for each in gradients])
+        norms = norms.norm(dim=0)  # (S,)
         shares = (self.config.clip_norm / (norms + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(shares.view(-1, *[1] * (gradient.dim() - 1)))
@@ -166,8 +152,10 @@ class StackedTrainer:
         self._skeleton.eval()
 
         def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
-            seeds = (self.weights, self.buffers)
-            return vmap(lambda w, b: self._one(w, b)(inputs, segments, features))(*seeds)
+            def one_seed(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
+                return self._forward_of(weights, buffers)(inputs, segments, features)
+
+            return vmap(one_seed)(self.weights, self.buffers)
 
         with torch.no_grad():
             return predict_with(forward, split)
@@ -177,3 +165,19 @@ class StackedTrainer:
         for name, stacked in self.weights.items():
             for model, weight in zip(self.models, stacked, strict=True):
                 model.get_parameter(name).copy_(weight)
+
+
+def untrained_result(model: Classifier, validation: LoadedSplit) -> EpochResult:
+    """Return the result of a model before its first epoch, as epoch 0."""
+    loss, scores = validate(model, validation)
+    return EpochResult(epoch=0, train_loss=loss, val_loss=loss, scores=scores, seconds=0.0)
+
+
+def _advance(
+    result: EpochResult, loss: float, logits: np.ndarray, validation: LoadedSplit
+) -> EpochResult:
+    """Return the result with this epoch's numbers; if one is not finite, marked as diverged."""
+    if not (math.isfinite(loss) and np.isfinite(logits).all()):
+        return replace(result, diverged=True)
+    val_loss, scores = score_logits(validation.labels, logits)
+    return replace(result, train_loss=loss, val_loss=val_loss, scores=scores)

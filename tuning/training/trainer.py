@@ -1,4 +1,4 @@
-"""Train a classifier and yield a result an epoch: plain PyTorch, without Ray, log or files.
+"""The trainer of one classifier, epoch by epoch, in plain PyTorch: no Ray, no log, no files.
 
 Shapes: N pairs of a split, B rows in a batch, C classes.
 """
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from measures.objective import EPOCH_F1, is_collapsed, is_sound
 from models.batches import Batch, shuffled_batches
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
@@ -26,11 +27,11 @@ from tuning.training.inputs import LoadedSplit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochResult:
-    """One pass over the training split.
+    """The result of one pass over the training split.
 
     Losses are in nats per pair. ``scores`` are those of the validation split at 0.5, with
     ``auc``, ``threshold`` and ``f1_at_threshold``. All numbers are finite: if ``diverged``, the
-    training loss is that of the steps before, and the validation scores are the last good ones.
+    training loss and the validation scores are the last finite ones.
     """
 
     epoch: int
@@ -42,30 +43,30 @@ class EpochResult:
 
     @property
     def objective(self) -> float:
-        """Return what epochs and trials are chosen by: validation F1 at its best threshold."""
-        return self.scores["f1_at_threshold"]
+        """Return the score that epochs are ranked by: validation F1 at its best threshold."""
+        return self.scores[EPOCH_F1]
 
     @property
     def collapsed(self) -> bool:
-        """Return whether the classifier says the same of every validation pair at 0.5."""
-        return self.scores["positive_rate"] in (0.0, 1.0)
+        """Return whether the classifier predicts one class for all validation pairs at 0.5."""
+        return is_collapsed(self.scores["positive_rate"])
 
     @property
     def sound(self) -> bool:
-        """Return whether the scores may be believed: neither collapsed nor diverged."""
-        return not self.collapsed and not self.diverged
+        """Return whether the scores can be trusted: neither collapsed nor diverged."""
+        return is_sound({"collapsed": self.collapsed, "diverged": self.diverged})
 
 
 class Trainer:
-    """A training under way: an epoch at a time, to be left and taken up again at any of them.
+    """Trains a classifier one epoch at a time; can be saved and resumed after any epoch.
 
-    What it draws is its own: between two epochs torch's generator may be used by others.
+    It keeps the state of torch's generators between two epochs, so that other code may use them.
 
     Args:
-        model: Trained in place.
-        train: What is learned from.
-        validation: What each epoch is scored on.
-        config: Of the trial.
+        model: Classifier to train in place.
+        train: Split to learn from.
+        validation: Split on which each epoch is scored.
+        config: Configuration of the trial.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class Trainer:
         return last is not None and (last.diverged or last.epoch == self.config.epochs)
 
     def run_epoch(self) -> EpochResult:
-        """Train one more epoch; the training ends after one that diverged.
+        """Train one more epoch and return its result.
 
-        That is one with a loss or a validation logit that is not finite. If it is the first, the
-        model is as it was given.
+        An epoch diverges if a loss or a validation logit is not finite; the training ends with it.
+        If that is the first epoch, the model gets its initial weights back.
         """
         set_random_states(self.drawn)
         started, before = time.perf_counter(), self.result
@@ -122,10 +123,10 @@ class Trainer:
         return validate(self.model, self.validation)
 
     def train_epoch(self) -> tuple[float, bool]:
-        """Pass once over the training split, without scoring it.
+        """Train on each pair once, without scoring, and stop early at a loss that is not finite.
 
         Returns:
-            The mean loss in nats per pair, and whether training diverged and was left.
+            The mean loss in nats per pair up to there, and whether training diverged.
         """
         self.model.train()
         groups, config = self.optimizer.param_groups, self.config
@@ -148,7 +149,7 @@ class Trainer:
         return total / seen, False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next epoch depends on: tensors, numbers and texts, not copied."""
+        """Return everything the next epoch depends on: tensors, numbers and texts, not copied."""
         return {
             "weights": self.model.trained_state(),
             "optimizer": self.optimizer.state_dict(),
@@ -159,26 +160,13 @@ class Trainer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave of a training of the same model, data and trial."""
+        """Restore what ``state_dict`` returned for the same model, data and configuration."""
         self.model.load_state_dict(self.model.state_dict() | state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.generator.bit_generator.state = json.loads(state["order"])
         self.drawn = state["drawn"]
         self.result = EpochResult(**json.loads(state["result"])) if state["result"] else None
-
-
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return where torch's generators stand: of the CPU, and of the device if it is a GPU."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
-
-
-def set_random_states(states: Mapping[str, Tensor]) -> None:
-    """Put torch's generators where they stood."""
-    torch.set_rng_state(states["cpu"].cpu())
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"].cpu())
 
 
 def fit(
@@ -194,24 +182,43 @@ def fit(
 
 
 def draw_rows(train: LoadedSplit, generator: np.random.Generator) -> np.ndarray:
-    """Return one row a pair, int (N,): of pairs with both orders a random one."""
+    """Return one row for each pair, int (N,): where both orders exist, a random one of them."""
     order = generator.integers(train.orders, size=train.pairs)
     return np.arange(train.pairs) + train.pairs * order
 
 
 def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
-    """Return the cross-entropy in nats per pair towards targets (B, C).
+    """Return the mean cross-entropy of a batch, in nats per pair.
 
-    With ``r_drop`` above 0 the batch is passed twice, with other dropout: the mean of both losses
-    and that weight times the mean of both Kullback-Leibler divergences (R-Drop, Liang et al.,
-    2021).
+    With ``r_drop`` above 0 the batch is passed twice, with different dropout: the result is the
+    mean of both losses, plus ``r_drop`` times the mean of the two Kullback-Leibler divergences
+    between the passes (R-Drop, Liang et al., 2021).
+
+    Args:
+        model: Function from inputs, segments and features to logits (B, C).
+        batch: Rows of B pairs.
+        targets: Probabilities of the classes, float (B, C).
+        r_drop: Weight of the divergence, at least 0.
     """
     logits = model(batch.inputs, batch.segments, batch.features)
     loss = nn.functional.cross_entropy(logits, targets)
     if not r_drop:
         return loss
-    again = model(batch.inputs, batch.segments, batch.features)
-    loss = (loss + nn.functional.cross_entropy(again, targets)) / 2
-    one, two = logits.log_softmax(dim=-1), again.log_softmax(dim=-1)
+    second_logits = model(batch.inputs, batch.segments, batch.features)
+    loss = (loss + nn.functional.cross_entropy(second_logits, targets)) / 2
+    one, two = logits.log_softmax(dim=-1), second_logits.log_softmax(dim=-1)
     divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
     return loss + r_drop * divergence
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators: the CPU's, and the device's if it is a GPU."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_states(states: Mapping[str, Tensor]) -> None:
+    """Set torch's generators to the states that ``random_states`` returned."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu())

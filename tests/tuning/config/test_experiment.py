@@ -1,4 +1,4 @@
-"""Guards experiments: every problem at once, in words, with the way out."""
+"""Guards the loading of experiments: all problems at once, in words, with the way out."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
         ("trial: 3", "trial: must be a mapping of keys to values, got 3"),
         ("batchsize: 3", "batchsize: unknown key; did you mean batch_size?"),
         ("zzz: 3", "zzz: unknown key"),
-        ("name: Bad Name", "name: given twice, again in line 2"),
+        ("name: Bad Name", "name: is repeated in line 2"),
         ("grid: {optimiser: [sgd]}", "grid.optimiser[0]: unknown key; did you mean optimizer?"),
         ("grid: {seed: []}", "grid.seed: must have at least one value"),
         ("grid: {seed: [1, 1]}", "grid.seed: must not repeat a value, got [1, 1]"),
@@ -58,11 +58,11 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
         ("data: ''", "data: must not be empty, got the text ''"),
     ],
 )  # fmt: skip
-def test_a_wrong_line_is_told_in_words(tmp_path: Path, line: str, problem: str) -> None:
+def test_a_wrong_line_is_reported_in_words(tmp_path: Path, line: str, problem: str) -> None:
     assert problem in problems(tmp_path, f"name: mine\n{line}\n")
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     text = "nam: x\ntrial: {epochs: 0, head: max}\ngrid: {seed: [-1, a]}\n"
     found = problems(tmp_path, text)
     assert len(found) == 6
@@ -115,7 +115,7 @@ def load(folder: Path, text: str, *overrides: str) -> Experiment:
     return load_experiment(folder / "mine.yaml", list(overrides))
 
 
-def test_a_list_makes_an_axis_and_a_value_takes_it_off(tmp_path: Path) -> None:
+def test_a_list_makes_an_axis_and_a_value_removes_it(tmp_path: Path) -> None:
     text = "name: mine\ngrid: {learning_rate: [0.1, 0.2]}\n"
     wide = load(tmp_path, text, "seed=[0, 1, 2]")
     assert len(wide.trials()) == 6
@@ -143,7 +143,7 @@ def test_every_head_can_be_named_in_an_experiment() -> None:
         st.binary(max_size=60), st.text(alphabet="ab:-[]{}\n '&*!1.,", max_size=40).map(str.encode)
     )
 )
-def test_any_bytes_are_an_experiment_or_an_error_of_ours(
+def test_any_bytes_are_an_experiment_or_a_config_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -155,4 +155,4 @@ def test_any_bytes_are_an_experiment_or_an_error_of_ours(
 
 
 def test_a_repeated_key_is_found_at_any_depth() -> None:
-    assert parse_yaml("a: {b: 1, b: 2}")[1] == ["b: given twice, again in line 1"]
+    assert parse_yaml("a: {b: 1, b: 2}")[1] == ["b: is repeated in line 1"]

@@ -1,4 +1,4 @@
-"""A web server on this machine that stands in for the hub and for the data host."""
+"""A local web server in place of the hub and of the host of the data."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Host:
-    """Serves answers by path; a path without one gets 404. ``requests`` keeps what was asked."""
+    """A server of answers by path; other paths get 404. ``requests`` lists what was requested."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -37,7 +37,7 @@ class Host:
 
 
 def body(content: bytes, **headers: str) -> Answer:
-    """Return an answer of these bytes, with header names written with underscores."""
+    """Return an answer of these bytes; in names of headers ``_`` stands for ``-``."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -63,7 +63,7 @@ def status(code: int) -> Answer:
 
 
 def cut_off(content: bytes) -> Answer:
-    """Return an answer that promises twice the bytes it sends."""
+    """Return an answer that announces twice the bytes that it sends."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -75,7 +75,7 @@ def cut_off(content: bytes) -> Answer:
 
 
 def stalled(seconds: float) -> Answer:
-    """Return an answer that sends its headers and then nothing for a while."""
+    """Return an answer that sends its headers and then nothing for some seconds."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -88,7 +88,7 @@ def stalled(seconds: float) -> Answer:
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    """Return a host without answers; it ends with the test."""
+    """Yield a host without answers, which runs until the test ends."""
     host = Host()
     yield host
     host.server.shutdown()

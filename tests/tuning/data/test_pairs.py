@@ -1,4 +1,4 @@
-"""Guards the data: three formats read alike, and a bad file named with line, rule and value."""
+"""Guards the reading of pairs: three formats, and bad files named with line, rule and value."""
 
 from pathlib import Path
 
@@ -59,8 +59,8 @@ def test_the_fingerprint_is_of_the_content_and_not_of_the_format(tmp_path: Path)
 
 def test_the_embedded_pairs_are_what_their_card_says() -> None:
     data = read_pairs(EMBEDDED / "pairs", Cleaning())
-    shape = {split: (len(t.first), t.labels.mean()) for split, t in data.splits.items()}
-    assert shape == {"train": (1500, 0.4), "validation": (300, 0.4), "test": (450, 0.4)}
+    sizes = {split: (len(t.first), t.labels.mean()) for split, t in data.splits.items()}
+    assert sizes == {"train": (1500, 0.4), "validation": (300, 0.4), "test": (450, 0.4)}
     terms = [set(table.groups) for table in data.splits.values()]
     assert len(set.union(*terms)) == sum(map(len, terms)) == 150
 
@@ -78,7 +78,7 @@ def spoil(folder: Path, old: str, new: str) -> Path:
         (
             "lines up\t0\tqueue",
             "lines up\tqueue",
-            "line 3: must have 5 columns as its header, got 4",
+            "line 3: must have 5 columns, as the header has, got 4",
         ),
         ("a stack grows", " - ", "line 2: first: must not be empty"),
         ("stack\t3", "stack\t4", "line 2: ayes: must be a whole number from 0 to 3, got '4'"),
@@ -94,7 +94,7 @@ def test_a_bad_line_is_named(tmp_path: Path, old: str, new: str, message: str) -
     assert f"{tmp_path / 'validation.tsv'}: {message}" in str(caught.value)
 
 
-def test_only_the_first_problems_are_told(tmp_path: Path) -> None:
+def test_only_the_first_problems_are_reported(tmp_path: Path) -> None:
     folder = write(tmp_path)
     lines = ["\t".join(HEADER), *["\t\t5\tx\t1"] * 9]
     (folder / "train.tsv").write_text("\n".join(lines))
@@ -129,13 +129,13 @@ def test_a_missing_split_is_named(tmp_path: Path) -> None:
         read_pairs(tmp_path, Cleaning())
 
 
-def test_a_split_given_twice_is_named(tmp_path: Path) -> None:
+def test_a_split_with_two_files_is_named(tmp_path: Path) -> None:
     write(tmp_path, "csv")
-    with pytest.raises(DataError, match=r"both train.tsv and train.csv are there"):
+    with pytest.raises(DataError, match=r"both train.tsv and train.csv exist"):
         read_pairs(write(tmp_path), Cleaning())
 
 
-def test_a_wrong_mapping_is_told_in_words(tmp_path: Path) -> None:
+def test_a_wrong_mapping_is_reported_in_words(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_pairs(write(tmp_path, columns="frist: a\nvoters: 0\n"), Cleaning())
     assert "frist: unknown key; did you mean first?" in str(caught.value)
@@ -148,7 +148,7 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
         read_pairs(tmp_path, Cleaning())
 
 
-def test_an_altered_parade_file_is_named_with_both_sums(tmp_path: Path) -> None:
+def test_an_altered_parade_file_is_named_with_both_checksums(tmp_path: Path) -> None:
     (tmp_path / "PARADE_train.txt").write_text("altered")
     with pytest.raises(DataError) as caught:
         read_pairs(tmp_path, Cleaning())
@@ -157,7 +157,7 @@ def test_an_altered_parade_file_is_named_with_both_sums(tmp_path: Path) -> None:
 
 
 @given(content=st.binary(max_size=80), ending=st.sampled_from(["tsv", "csv", "parquet"]))
-def test_any_bytes_are_data_or_an_error_of_ours(
+def test_any_bytes_are_pairs_or_a_data_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, ending: str
 ) -> None:
     folder = tmp_path_factory.mktemp("any")

@@ -1,4 +1,4 @@
-"""Guards what is checked before Ray starts: data, encoder and trials that fit each other."""
+"""Guards the preparation of an experiment: data, encoder and trials that fit each other."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def experiment(**changes: Any) -> Experiment:  # noqa: ANN401 - values of any fi
     )
 
 
-def test_both_orders_are_tokenised_only_if_a_trial_uses_them(tmp_path: Path) -> None:
+def test_both_orders_are_tokenized_only_if_a_trial_uses_them(tmp_path: Path) -> None:
     locations = DataLocations(cache=tmp_path)
     single = prepare(experiment(trial={"both_orders": False}), locations).tokens.splits["test"]
     double = prepare(experiment(grid={"both_orders": [True, False]}), locations).tokens.splits[
@@ -35,7 +35,8 @@ def test_freezing_more_layers_than_there_are_is_refused(tmp_path: Path) -> None:
 
 def test_votes_are_refused_as_targets_where_there_are_none(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match="targets: must be labels or auto: the data set has no votes"
+        ConfigError,
+        match="targets: must be labels or auto: not every pair of the data set has votes",
     ):
         prepare(experiment(trial={"targets": "votes"}), DataLocations(cache=tmp_path))
 
@@ -45,13 +46,13 @@ def test_auto_targets_become_what_the_data_has(tmp_path: Path) -> None:
     assert [trial.targets for trial in prepared.trials] == ["labels"]
 
 
-def test_pairs_cut_to_a_limit_are_told(tmp_path: Path) -> None:
+def test_pairs_that_are_cut_are_reported(tmp_path: Path) -> None:
     prepared = prepare(experiment(max_tokens=30), DataLocations(cache=tmp_path))
     assert any("train: " in n and "were cut to 30 word pieces" in n for n in prepared.notices)
     assert prepared.tokens.splits["train"].lengths.max() == 30
 
 
-def test_depths_are_counted_once_each(tmp_path: Path) -> None:
+def test_each_depth_is_listed_once(tmp_path: Path) -> None:
     prepared = prepare(
         experiment(grid={"freezing": ["all", 4, "none", "some"]}), DataLocations(cache=tmp_path)
     )

@@ -1,4 +1,4 @@
-"""Guards the pairs in the log: the data as the trials saw it, nothing lost and nothing added."""
+"""Guards the snapshot of the data in the log: complete, and as the trials saw it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tuning.data.snapshot import write_pairs
 from tuning.data.sources import DataLocations
 
 
-def test_the_record_holds_what_was_read_what_was_cleaned_and_what_the_encoder_sees(
+def test_a_snapshot_has_raw_texts_cleaned_texts_and_word_pieces(
     tmp_path: Path,
 ) -> None:
     prepared = prepare(experiment(), DataLocations(cache=tmp_path))
@@ -27,7 +27,7 @@ def test_the_record_holds_what_was_read_what_was_cleaned_and_what_the_encoder_se
     assert [count + 3 for count in pieces] == lengths.tolist()
 
 
-def test_the_record_names_the_steps_that_changed_a_text(tmp_path: Path) -> None:
+def test_a_snapshot_names_the_steps_that_changed_a_text(tmp_path: Path) -> None:
     for split in ("train", "validation", "test"):
         rows = "first\tsecond\tlabel\n- a  b\tc\t1\nd\te\t0\n"
         (tmp_path / f"{split}.tsv").write_text(rows)

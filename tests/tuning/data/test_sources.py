@@ -1,4 +1,4 @@
-"""Guards names: the real thing if it can be had, else a notice, or an error if so asked."""
+"""Guards sources: the real data and encoder, the embedded ones with a notice, or an error."""
 
 import hashlib
 from pathlib import Path
@@ -17,7 +17,7 @@ PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"
 
 @pytest.fixture
 def small_parade(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Return three small files whose sums stand in for those of PARADE."""
+    """Return three small files whose checksums replace those of PARADE."""
     files = {name: f"content of {name}".encode() for name in parade.SHA256}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     monkeypatch.setattr(parade, "SHA256", sums)
@@ -37,7 +37,7 @@ def test_parade_is_downloaded_once_and_then_found_in_the_cache(
     assert len(host.requests) == 3
 
 
-def test_a_damaged_cache_is_mended(
+def test_a_damaged_file_in_the_cache_is_downloaded_again(
     host: Host, tmp_path: Path, small_parade: dict[str, bytes]
 ) -> None:
     for name, content in small_parade.items():
@@ -49,7 +49,7 @@ def test_a_damaged_cache_is_mended(
     assert (folder / "PARADE_test.txt").read_bytes() == small_parade["PARADE_test.txt"]
 
 
-def test_auto_steps_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path: Path) -> None:
+def test_auto_falls_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path: Path) -> None:
     host.answers["/PARADE_train.txt"] = status(500)
     found = find_data("auto", DataLocations(cache=tmp_path, parade_url=host.url))
     assert found.folder == EMBEDDED / "pairs"
@@ -58,7 +58,7 @@ def test_auto_steps_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path
 
 
 @pytest.mark.parametrize(("requested", "strict"), [("auto", True), ("parade", False)])
-def test_what_must_be_real_is_an_error_if_it_cannot_be_had(
+def test_data_that_must_be_real_is_an_error_if_it_is_unavailable(
     host: Host, tmp_path: Path, requested: str, strict: bool
 ) -> None:
     locations = DataLocations(cache=tmp_path, parade_url=host.url)
@@ -79,7 +79,7 @@ def test_a_folder_named_by_the_environment_must_exist(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="data: nowhere: no such folder; or name parade"):
+    with pytest.raises(SourceError, match="data: nowhere: no such folder; give a folder, parade"):
         find_data("nowhere", DataLocations(cache=tmp_path))
 
 
@@ -104,11 +104,11 @@ def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_hub")
 @pytest.mark.slow
-def test_auto_steps_back_to_the_embedded_encoder_and_says_why() -> None:
+def test_auto_falls_back_to_the_embedded_encoder_and_says_why() -> None:
     found = find_encoder("auto")
     assert found.folder == EMBEDDED / "encoder"
     assert found.notice is not None
-    assert found.notice.startswith("distilbert-base-uncased cannot be had (")
+    assert found.notice.startswith("distilbert-base-uncased is unavailable (")
     assert found.notice.endswith("; the embedded encoder stands in for it")
 
 
@@ -120,7 +120,7 @@ def test_an_encoder_that_must_be_real_is_an_error(requested: str, strict: bool) 
         find_encoder(requested, strict=strict)
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not at hand")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")
 def test_the_published_files_pass_from_the_host_to_verified_pairs(
     host: Host, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Guards tokenising: every word piece kept in its place, long pairs cut from the longer side."""
+"""Guards tokenization: word pieces in their order, long pairs cut from the longer text."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def data_of(*pairs: tuple[str, str]) -> PairData:
     return PairData(splits={"train": table}, files={"train": Path("train.tsv")}, fingerprint="")
 
 
-def test_a_row_is_both_definitions_with_their_marks_and_again_swapped(distilbert: Path) -> None:
+def test_a_row_has_both_definitions_and_another_row_has_them_swapped(distilbert: Path) -> None:
     info = read_encoder_info(distilbert)
     found = tokenise(data_of(("w0 w1", "w2")), info, max_tokens=None, both_orders=True)
     table = found.splits["train"]
@@ -61,7 +61,7 @@ def test_a_definition_without_word_pieces_is_refused(distilbert: Path) -> None:
 
 
 @given(first=IDS, second=IDS, budget=st.integers(2, 45))
-def test_cutting_keeps_the_budget_and_cuts_the_longer(
+def test_cutting_keeps_the_budget_and_cuts_the_longer_text(
     first: list[int], second: list[int], budget: int
 ) -> None:
     a, b = shorten(first, second, budget)
@@ -74,7 +74,7 @@ def test_cutting_keeps_the_budget_and_cuts_the_longer(
         assert len(a) >= len(b)
 
 
-def test_a_tokenizer_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_tokenizer_that_cannot_be_read_is_an_encoder_error(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(EncoderError, match=r"tokenizer.json: cannot be read"):
         load_tokenizer(tmp_path)

@@ -1,22 +1,11 @@
-"""Guards what a trial is given: the precision, and the share of a GPU."""
+"""Guards the share of a GPU that a trial gets: trials side by side fit into its memory."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.precision import choose_precision
 from tuning.execution.context import gpu_share
 
 GIB = 2**30
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_named_precision_is_kept(precision: str) -> None:
-    assert choose_precision(precision) == precision
-
-
-def test_auto_precision_is_one_of_the_two() -> None:
-    assert choose_precision("auto") in ("float32", "bfloat16")
 
 
 @given(peak=st.integers(2**20, 100 * GIB), total=st.integers(4 * GIB, 200 * GIB))

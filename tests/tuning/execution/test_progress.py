@@ -1,4 +1,4 @@
-"""Guards the display: a line for each trial that ended, with its scores, flags or cause."""
+"""Guards the progress display: a line for each ended trial, with its scores, flags or cause."""
 
 import io
 

@@ -1,22 +1,22 @@
-"""Guards joining a cluster: what cannot be joined is said, in bounded time."""
+"""Guards the check of a cluster's address: a wrong one is refused with the reason, in time."""
 
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from tuning.execution import ray_session as cluster
+from tuning.execution import ray_session
 from tuning.execution.ray_session import ClusterError, check_address
 
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """Give the port of something that listens and never answers."""
+    """Yield the port of a server that listens and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_without_an_address_nothing_is_asked() -> None:
+def test_no_address_needs_no_check() -> None:
     check_address(None)
 
 
@@ -29,14 +29,16 @@ def test_without_an_address_nothing_is_asked() -> None:
         ("ray://me:secret@h:10001", r"auto or HOST:PORT, got 'ray://me:\*\*\*@h.*ray job submit"),
     ],
 )
-def test_an_address_without_a_cluster_is_said(address: str, message: str) -> None:
+def test_an_address_without_a_cluster_is_refused_with_the_reason(
+    address: str, message: str
+) -> None:
     with pytest.raises(ClusterError, match=message):
         check_address(address)
 
 
-def test_what_listens_and_is_no_cluster_is_given_up(
+def test_a_server_that_is_no_cluster_is_refused_after_a_while(
     silent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 3.0)
-    with pytest.raises(ClusterError, match="has not answered as Ray does for 3 seconds"):
+    monkeypatch.setattr(ray_session, "_PATIENCE", 3.0)
+    with pytest.raises(ClusterError, match="did not answer as Ray does within 3 seconds"):
         check_address(f"127.0.0.1:{silent}")

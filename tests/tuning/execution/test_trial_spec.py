@@ -1,4 +1,4 @@
-"""Guards what a trial is given: it comes back from Ray as it was, and names one state file."""
+"""Guards a trial's specification: its JSON values restore it, and it names one state file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_spec_comes_back_from_its_json_values(spec: TrialSpec) -> None:
     assert TrialSpec.from_point(spec.to_point()) == spec
 
 
-def test_what_is_empty_is_left_out() -> None:
+def test_empty_fields_are_left_out() -> None:
     assert set(TrialSpec(trial=config(), name="01").to_point()) == {"trial", "name"}
 
 

@@ -1,14 +1,20 @@
-"""Guards batches of masked text: nothing lost, nothing special hidden, made from a number."""
+"""Guards batches of masked text: no text is lost, and a batch depends on its number alone."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.pretraining.masking import MaskedBatch, PackedText, Vocabulary
+from tuning.pretraining.masking import MaskedBatch, PackedText, SequenceOptions, Vocabulary
 
 SIZE, SPECIAL, CONTINUING = 40, 5, 12  # ids below 5 are special, those from 28 continue a word
 T, POSITIONS, B = 9, 20, 4
+OPTIONS = SequenceOptions(
+    length=T, positions=POSITIONS, even_starts=False, mask_fraction=0.3, whole_words=False, seed=7
+)
 
 
 def vocabulary() -> Vocabulary:
@@ -23,16 +29,8 @@ def vocabulary() -> Vocabulary:
     )
 
 
-def text_of(stream: np.ndarray, **changes: object) -> PackedText:
-    options: dict[str, object] = {
-        "length": T,
-        "positions": POSITIONS,
-        "even_starts": False,
-        "mask_fraction": 0.3,
-        "whole_words": False,
-        "seed": 7,
-    }
-    return PackedText(stream, vocabulary(), **(options | changes))  # pyright: ignore[reportArgumentType]
+def text_of(stream: np.ndarray, **changes: Any) -> PackedText:  # noqa: ANN401 - of any field
+    return PackedText(stream, vocabulary(), replace(OPTIONS, **changes))
 
 
 def random_stream(count: int, seed: int = 0) -> np.ndarray:
@@ -55,8 +53,8 @@ def test_a_batch_depends_on_its_number_alone() -> None:
 
 @given(count=st.integers(2 * T, 400), seed=st.integers(0, 5))
 def test_an_epoch_shows_consecutive_pieces_each_once(count: int, seed: int) -> None:
-    whole = PackedText(
-        np.arange(count),  # each piece is its place
+    text = PackedText(
+        np.arange(count),  # the id of each piece is its position
         Vocabulary(
             size=count,
             start=0,
@@ -65,14 +63,9 @@ def test_an_epoch_shows_consecutive_pieces_each_once(count: int, seed: int) -> N
             special=np.zeros(count, dtype=bool),
             continues=np.zeros(count, dtype=bool),
         ),
-        length=T,
-        positions=POSITIONS,
-        even_starts=True,
-        mask_fraction=0.3,
-        whole_words=False,
-        seed=seed,
+        replace(OPTIONS, even_starts=True, seed=seed),
     )
-    rows = np.concatenate([restored(whole.batch(n, 1)) for n in range(whole.sequences)])
+    rows = np.concatenate([restored(text.batch(n, 1)) for n in range(text.sequences)])
     seen = np.sort(rows[:, 1:].ravel())
     assert (np.diff(seen) == 1).all()  # no gap, none twice
     assert count - len(seen) < 2 * T
@@ -88,7 +81,7 @@ def test_the_next_epoch_has_another_order_and_another_cut() -> None:
 
 
 @given(seed=st.integers(0, 50))
-def test_special_pieces_are_never_chosen_and_something_is(seed: int) -> None:
+def test_special_pieces_are_never_chosen_and_some_other_is(seed: int) -> None:
     stream = random_stream(40)
     stream[::3] = 3
     batch = text_of(stream, mask_fraction=0.01, seed=seed).batch(0, 1)
@@ -97,7 +90,7 @@ def test_special_pieces_are_never_chosen_and_something_is(seed: int) -> None:
     assert (batch.tokens[:, 0] == 2).all()
 
 
-def test_of_the_chosen_eight_in_ten_are_hidden_one_is_replaced_one_stays() -> None:
+def test_eight_of_ten_chosen_pieces_are_masked_one_is_replaced_one_stays() -> None:
     text = text_of(random_stream(200_000))
     batch = text.batch(0, 20_000)
     shown = batch.tokens[batch.chosen]
@@ -106,7 +99,7 @@ def test_of_the_chosen_eight_in_ten_are_hidden_one_is_replaced_one_stays() -> No
     assert (shown == batch.targets).mean() == pytest.approx(0.1 + 0.1 / SIZE, abs=0.01)
 
 
-def test_a_whole_word_is_chosen_or_left() -> None:
+def test_a_word_is_chosen_whole_or_not_at_all() -> None:
     batch = text_of(random_stream(4000), whole_words=True).batch(0, 64)
     tokens = restored(batch)
     continues = tokens >= SIZE - CONTINUING

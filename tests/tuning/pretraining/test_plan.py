@@ -1,4 +1,4 @@
-"""Guards plans of pretraining: what the words ask for is done, or refused in a sentence."""
+"""Guards plans of pretraining: options that do not go together are refused with the reason."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def plan_of(folder: Path, *words: str) -> Plan:
     return make_plan(pretraining_options(args))
 
 
-def test_a_sequence_must_fit_the_encoder_that_is_made_or_begun_with(tmp_path: Path) -> None:
+def test_a_sequence_must_fit_the_encoder_from_scratch_or_the_given_one(tmp_path: Path) -> None:
     long = ("--corpus", "TEXT", "--set", "sequence_length=300")
     with pytest.raises(ConfigError, match=r"must be at most shape\.positions, 256, got 300"):
         plan_of(tmp_path, *long)
@@ -28,16 +28,16 @@ def test_a_sequence_must_fit_the_encoder_that_is_made_or_begun_with(tmp_path: Pa
     shape = tmp_path / "small.yaml"
     shape.write_text("name: small\nshape: {positions: 32}\n", encoding="utf-8")
     plan = plan_of(tmp_path, "--corpus", "TEXT", "--init", "embedded", "--config", str(shape))
-    assert plan.positions == 256  # the encoder's, whatever the recipe says of another
+    assert plan.positions == 256  # the encoder's, not the recipe's
 
 
 @pytest.mark.parametrize("change", ["shape.layers=9", "vocabulary=500", "attention=plain"])
-def test_what_an_encoder_brings_along_is_not_changed_in_silence(
+def test_a_change_that_the_given_encoder_would_ignore_is_refused(
     tmp_path: Path, change: str
 ) -> None:
     words = ("--corpus", "TEXT", "--set", change)
     assert plan_of(tmp_path, *words).init is None
-    with pytest.raises(ConfigError, match=f"--set {change}: is of an encoder from scratch"):
+    with pytest.raises(ConfigError, match=f"--set {change}: belongs to an encoder from scratch"):
         plan_of(tmp_path, *words, "--init", "embedded")
 
 
@@ -45,3 +45,10 @@ def test_held_out_files_need_a_corpus(tmp_path: Path) -> None:
     pairs = str(ROOT / "embedded/pairs")
     with pytest.raises(ConfigError, match="--heldout: needs --corpus"):
         plan_of(tmp_path, "--init", "embedded", "--adapt", pairs, "--heldout", "TEXT")
+
+
+def test_training_needs_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--corpus, --adapt: must have one of them or both"):
+        plan_of(tmp_path, "--init", "embedded")
+    with pytest.raises(ConfigError, match="--init scratch: needs --corpus"):
+        plan_of(tmp_path, "--adapt", "embedded")

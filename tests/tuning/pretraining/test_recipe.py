@@ -1,4 +1,4 @@
-"""Guards recipes: the shipped ones are valid, and every problem is told at once."""
+"""Guards recipes: the shipped ones are valid, and every problem is reported at once."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SHIPPED = sorted((ROOT / "experiments").glob("pretrain*.yaml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_a_shipped_recipe_is_valid_and_says_purpose_command_and_cost(path: Path) -> None:
+def test_a_shipped_recipe_is_valid_and_has_purpose_command_and_cost(path: Path) -> None:
     assert load_recipe(path, []).name
     head = path.read_text(encoding="utf-8")
     assert all(f"# {word}:" in head for word in ("Purpose", "Command", "Cost"))
@@ -24,7 +24,7 @@ def recipe_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     text = "name: mine\nvocabulary: 8\nsequence_lenght: 32\nshape: {width: 10, heads: 4}\n"
     with pytest.raises(ConfigError) as caught:
         load_recipe(recipe_file(tmp_path, text), ["corpus.learning_rate=2e-5"])
@@ -35,7 +35,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert "corpus.learning_rate: must be a number, got the text '2e-5' (write 2.0e-5)" in message
 
 
-def test_a_phase_that_says_something_keeps_its_defaults_for_the_rest(tmp_path: Path) -> None:
+def test_a_phase_keeps_its_defaults_for_the_fields_that_are_left_out(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "name: mine\nadaptation: {batch_size: 16}\n")
     recipe = load_recipe(path, ["corpus.batch_size=64", "adaptation.steps=300"])
     assert (recipe.corpus.steps, recipe.corpus.batch_size) == (1000, 64)
@@ -56,7 +56,7 @@ def test_a_budget_of_time_is_finite(tmp_path: Path) -> None:
         load_recipe(path, ["corpus.minutes=.inf"])
 
 
-def test_a_phase_has_one_budget_and_an_override_takes_its_place(tmp_path: Path) -> None:
+def test_a_phase_has_one_budget_and_an_override_replaces_it(tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "name: mine\ncorpus: {steps: 5, minutes: 1.0}\n")
     with pytest.raises(ConfigError, match="must have a budget, either steps or minutes"):
         load_recipe(path, [])

@@ -1,4 +1,4 @@
-"""Guards pretraining: it learns, its parts add up, and what was cut off goes on exactly."""
+"""Guards the trainer of a phase: it learns, keeps its schedule, and resumes exactly."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.masked_language_model import MaskedLanguageModel, build_model
-from tuning.pretraining.masking import PackedText, Vocabulary
+from tuning.pretraining.masking import PackedText, SequenceOptions, Vocabulary
 from tuning.pretraining.recipe import DivergedError, Phase
 from tuning.pretraining.trainer import MlmTrainer, mean_loss, split
 
@@ -17,7 +17,7 @@ SHAPE = {"layers": 1, "width": 16, "heads": 2, "inner_width": 24, "positions": 1
 
 
 def make_text(seed: int = 0) -> PackedText:
-    """Return text in which a piece tells its neighbours: each stands there fifty times."""
+    """Return text in which a piece predicts its neighbours: each one is repeated 50 times."""
     numbers = np.arange(V)
     vocabulary = Vocabulary(
         size=V,
@@ -27,16 +27,10 @@ def make_text(seed: int = 0) -> PackedText:
         special=numbers < 5,
         continues=np.zeros(V, dtype=bool),
     )
-    return PackedText(
-        5 + np.arange(6000) // 50 % (V - 5),
-        vocabulary,
-        length=T,
-        positions=14,
-        even_starts=True,
-        mask_fraction=0.2,
-        whole_words=False,
-        seed=seed,
+    options = SequenceOptions(
+        length=T, positions=14, even_starts=True, mask_fraction=0.2, whole_words=False, seed=seed
     )
+    return PackedText(5 + np.arange(6000) // 50 % (V - 5), vocabulary, options)
 
 
 def make_training(phase: Phase, model: MaskedLanguageModel | None = None) -> MlmTrainer:
@@ -53,7 +47,7 @@ def phase_of(**fields: object) -> Phase:
     return Phase.model_validate({"steps": 12, "batch_size": 16, "learning_rate": 0.01} | fields)
 
 
-def test_it_learns_what_the_text_says() -> None:
+def test_training_learns_to_predict_the_text() -> None:
     training = make_training(phase_of(steps=400))
     results = list(training.run())
     assert mean_loss(results[:5]) == pytest.approx(math.log(V), abs=0.3)
@@ -62,7 +56,7 @@ def test_it_learns_what_the_text_says() -> None:
     assert scores["heldout_accuracy"] > 0.5
 
 
-def test_cut_off_anywhere_it_comes_to_the_same_weights() -> None:
+def test_an_interrupted_training_resumes_to_the_same_weights() -> None:
     whole = make_training(phase_of())
     losses = [result.loss for result in whole.run()]
     first = make_training(phase_of())
@@ -75,7 +69,9 @@ def test_cut_off_anywhere_it_comes_to_the_same_weights() -> None:
         assert torch.equal(weight, second.model.state_dict()[name])
 
 
-def test_parts_of_a_batch_give_the_gradient_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_a_batch_sum_to_the_gradient_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole = make_training(phase_of())
     parts = make_training(phase_of())
     monkeypatch.setattr(type(parts), "_part_size", 3)
@@ -93,7 +89,7 @@ def test_a_split_batch_keeps_every_target_with_its_sequence() -> None:
     np.testing.assert_array_equal(np.concatenate([p.targets for p in parts]), batch.targets)
 
 
-def test_the_rate_rises_and_falls_in_straight_lines() -> None:
+def test_the_learning_rate_rises_and_falls_linearly() -> None:
     training = make_training(phase_of(steps=10, warmup_fraction=0.2))
     rates = [training.optimizer.param_groups[0]["lr"] for _ in training.run()]
     assert rates[:2] == pytest.approx([0.001, 0.005])
@@ -101,7 +97,7 @@ def test_the_rate_rises_and_falls_in_straight_lines() -> None:
     assert np.diff(rates[2:]) == pytest.approx(-0.01 / 8)
 
 
-def test_a_budget_of_time_ends_by_the_seconds_of_its_steps() -> None:
+def test_a_budget_of_time_counts_the_seconds_of_its_steps() -> None:
     training = make_training(phase_of(steps=None, minutes=10.0))
     run = training.run()
     next(run)
@@ -111,7 +107,7 @@ def test_a_budget_of_time_ends_by_the_seconds_of_its_steps() -> None:
     assert list(itertools.islice(run, 2)) == []
 
 
-def test_no_steps_leave_the_weights_as_they_are() -> None:
+def test_a_phase_of_no_steps_is_finished_at_once() -> None:
     training = make_training(phase_of(steps=0))
     assert list(training.run()) == []
     assert training.done_fraction == 1

@@ -1,4 +1,4 @@
-"""Guards vocabularies: of the size asked for, the same each time, as transformers loads them."""
+"""Guards tokenizers: of the size asked for, the same each time, loadable by transformers."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def trained() -> Tokenizer:
     return train_word_pieces(lambda: TEXT, SIZE)
 
 
-def test_the_same_text_gives_the_same_numbers(trained: Tokenizer) -> None:
-    for _ in range(5):  # the trainer alone gives others, of pieces that are equally frequent
+def test_the_same_text_makes_the_same_tokenizer(trained: Tokenizer) -> None:
+    for _ in range(5):  # a single pass of the trainer would not repeat
         assert train_word_pieces(lambda: TEXT, SIZE).to_str() == trained.to_str()
     assert trained.get_vocab_size() == SIZE
 
@@ -37,7 +37,9 @@ def test_special_pieces_come_first(trained: Tokenizer) -> None:
     assert found == [0, 1, 2, 3, 4]
 
 
-def test_transformers_loads_it_with_the_same_pieces(trained: Tokenizer, tmp_path: Path) -> None:
+def test_transformers_loads_the_tokenizer_with_the_same_pieces(
+    trained: Tokenizer, tmp_path: Path
+) -> None:
     from transformers import AutoTokenizer
 
     save_tokenizer(tmp_path, trained, 32)
@@ -55,7 +57,7 @@ def test_a_vocabulary_that_the_text_does_not_support_is_refused() -> None:
         train_word_pieces(lambda: TEXT, 8)
 
 
-def test_masking_knows_what_continues_a_word(trained: Tokenizer) -> None:
+def test_the_vocabulary_marks_pieces_that_continue_a_word(trained: Tokenizer) -> None:
     vocabulary = vocabulary_of(trained)
     pieces = trained.get_vocab()
     continuing = [number for piece, number in pieces.items() if piece.startswith("##")]
@@ -69,7 +71,7 @@ def test_a_tokenizer_without_a_mask_is_refused(distilbert: Path) -> None:
         vocabulary_of(tokenizer)
 
 
-def test_a_stream_has_every_part_with_a_separator_behind(
+def test_a_stream_has_every_part_with_a_separator_after_it(
     trained: Tokenizer, tmp_path: Path
 ) -> None:
     stream = encode_stream(iter(TEXT[:3]), trained, tmp_path / "a.pieces")
@@ -77,9 +79,9 @@ def test_a_stream_has_every_part_with_a_separator_behind(
         n for text in TEXT[:3] for n in [*trained.encode(text, add_special_tokens=False).ids, 3]
     ]
     assert stream.tolist() == expected
-    again = encode_stream(iter([]), trained, tmp_path / "a.pieces")  # what is there is read
+    again = encode_stream(iter([]), trained, tmp_path / "a.pieces")  # an existing file is read
     assert again.tolist() == expected
 
 
-def test_no_text_is_an_empty_stream(trained: Tokenizer, tmp_path: Path) -> None:
+def test_no_text_makes_an_empty_stream(trained: Tokenizer, tmp_path: Path) -> None:
     assert len(encode_stream(iter([]), trained, tmp_path / "none.pieces")) == 0

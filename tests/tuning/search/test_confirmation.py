@@ -1,21 +1,17 @@
-"""Guards choices on fresh seeds: validation alone, collapse worth the floor, levers paired."""
-
-from collections.abc import Hashable
-from typing import Any
+"""Guards the confirmation: seeds are fresh, and the best mean on validation is the champion."""
 
 import pytest
 
+from measures.objective import search_value
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.outcomes import Outcome
-from tuning.search.ablation import LEVERS, ablation_rows, plan_ablations
 from tuning.search.confirmation import (
     Retrained,
     SearchError,
     best_configurations,
     choose_champion,
     fresh_seeds,
-    search_value,
     seed_values,
 )
 
@@ -40,7 +36,7 @@ def test_the_champion_has_the_best_mean_on_validation() -> None:
     assert choose_champion(candidates, FLOOR) == "b"
 
 
-def test_a_collapsed_or_failed_seed_is_worth_all_positive() -> None:
+def test_a_collapsed_or_failed_seed_counts_as_all_positive() -> None:
     flagged = outcome(0.9, collapsed=1.0)
     failed = Outcome(name="x", config=config(), cause="killed")
     pair = Retrained(config=config(), outcomes=[flagged, failed])
@@ -50,7 +46,7 @@ def test_a_collapsed_or_failed_seed_is_worth_all_positive() -> None:
     assert search_value(mixed, FLOOR) == 0.7
 
 
-def test_without_any_fresh_seed_there_is_no_champion() -> None:
+def test_no_champion_is_chosen_if_every_fresh_seed_failed() -> None:
     failed = Outcome(name="x", config=config(), cause="killed")
     with pytest.raises(SearchError, match="every fresh seed failed"):
         choose_champion({"a": Retrained(config=config(), outcomes=[failed])}, FLOOR)
@@ -68,50 +64,7 @@ def test_the_best_configurations_are_sound_different_and_in_order() -> None:
     assert [o.metrics["objective"] for o in best_configurations(outcomes, 2)] == [0.72, 0.71]
 
 
-def test_fresh_seeds_are_none_of_the_searchs() -> None:
+def test_fresh_seeds_differ_from_those_of_the_search() -> None:
     settings = SearchSettings(seeds=5, fresh_seeds=4, seed=3)  # pyright: ignore[reportCallIssue]
     assert not set(fresh_seeds(settings)) & set(range(3, 8))
     assert len(set(fresh_seeds(settings))) == 4
-
-
-@pytest.mark.parametrize("champion", [config(), config(overlap_features=True, r_drop=1.0)])
-def test_an_ablation_changes_its_lever_alone(champion: TrialConfig) -> None:
-    ablations = plan_ablations(champion, votes=True, layers=6)
-    assert [ablation.lever for ablation in ablations] == list(LEVERS)
-    for ablation in ablations:
-        one, other = ablation.with_it.model_dump(), ablation.without.model_dump()
-        assert [name for name in one if one[name] != other[name]] == [ablation.lever.field]
-        if ablation.lever.trained_layers:
-            assert ablation.with_it.freezing == 3
-        else:
-            assert champion in (ablation.with_it, ablation.without)
-
-
-def test_without_votes_there_is_no_such_lever() -> None:
-    fields = [a.lever.field for a in plan_ablations(config(), votes=False, layers=4)]
-    assert "targets" not in fields
-
-
-def test_the_gain_of_a_lever_is_paired_by_seed() -> None:
-    champion = retrained(0.70, 0.72, 0.74, overlap_features=True)
-    (ablation,) = [
-        a
-        for a in plan_ablations(champion.config, votes=True, layers=4)
-        if a.lever.field == "overlap_features"
-    ]
-    without = retrained(0.690, 0.711, 0.729)
-    without.outcomes[0].cause = "killed"
-
-    def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
-        ablated = {"without-overlap_features": without}
-        return ablation_rows([ablation], champion, ablated, FLOOR).iloc[0].to_dict()
-
-    row = row_of(champion, without)
-    assert (row["seeds"], row["used"]) == (2, True)
-    assert row["gain"] == pytest.approx(0.01)
-    assert row["high"] - row["gain"] == pytest.approx(12.706 * 0.001, rel=1e-3)  # t of 1 degree
-    assert row["verdict"] == "cannot be told"
-    without.outcomes[0].cause = None
-    assert row_of(champion, without)["verdict"] == "helps"
-    champion.outcomes[0].cause = champion.outcomes[1].cause = champion.outcomes[2].cause = "x"
-    assert row_of(champion, without)["seeds"] == 0

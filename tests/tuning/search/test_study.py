@@ -1,4 +1,4 @@
-"""Guards the Optuna study: one space each, nothing counted twice, errors that say what to do."""
+"""Guards the Optuna study: one search each, no trial counted twice, errors with the way out."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,13 +37,13 @@ def study(storage: optuna.storages.RDBStorage) -> optuna.Study:
     return load_study(storage, "x", IDENTITY)
 
 
-def proposer(launch: str = "one") -> ConfigSampler:
+def sampler(launch: str = "one") -> ConfigSampler:
     return ConfigSampler(
         space=SPACE, fixed=FIXED, settings=SETTINGS, launch=launch, train_pairs=100, votes=True
     )
 
 
-def test_a_study_is_found_again_by_its_name(
+def test_a_study_is_opened_again_by_its_name(
     storage: optuna.storages.RDBStorage, study: optuna.Study
 ) -> None:
     study.add_trial(optuna.trial.create_trial(value=0.5))
@@ -82,15 +82,15 @@ def test_several_may_open_a_new_storage_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["sqlite:////proc/none/x.db", "nonsense", "oracle9://me:secret@host/x"]
 )
-def test_an_unreachable_storage_is_one_sentence_without_a_password(url: str) -> None:
+def test_an_unreachable_storage_is_reported_without_its_password(url: str) -> None:
     with pytest.raises(StudyError, match="--storage names another") as caught:
         open_storage(url)
     assert "secret" not in str(caught.value)
 
 
-def test_a_point_has_all_that_its_trial_needs(study: optuna.Study) -> None:
+def test_a_drawn_trial_has_its_configuration_seeds_and_tags(study: optuna.Study) -> None:
     trial = study.ask()
-    point = proposer()(trial)["point"]
+    point = sampler()(trial)["point"]
     config = TrialConfig(**point["trial"])
     assert config.targets == "votes"
     assert point["seeds"] == [7, 8, 9]
@@ -103,46 +103,46 @@ def draw(study: optuna.Study, count: int) -> None:
     study.sampler = ResumableTPESampler(SETTINGS.seed, startup_trials=4)
     for _ in range(count):
         trial = study.ask()
-        proposer()(trial)
+        sampler()(trial)
         study.tell(trial, trial.number / 20)
 
 
-def test_the_same_seed_draws_the_same_trials_also_after_a_crash(
+def test_the_same_seed_draws_the_same_trials_after_a_crash(
     storage: optuna.storages.RDBStorage,
 ) -> None:
     studies = [load_study(storage, name, IDENTITY) for name in ("a", "b")]
     draw(studies[0], 12)
-    for count in (3, 4, 5):  # each time with a sampler that knows of nothing before
+    for count in (3, 4, 5):  # each time with a new sampler, as after a crash
         draw(studies[1], count)
     one, other = ([trial.params for trial in study.trials] for study in studies)
     assert one == other
     assert len({str(params) for params in one}) > 6
 
 
-def test_stale_trials_go_on_as_the_same_trials(study: optuna.Study) -> None:
+def test_interrupted_trials_resume_as_the_same_trials(study: optuna.Study) -> None:
     trials = [study.ask() for _ in range(3)]
     for trial in trials:
-        proposer()(trial)
+        sampler()(trial)
     other = study.ask()
-    proposer("another launch")(other)
+    sampler("another launch")(other)
     assert close_stale(study, "one", {trials[0].number: 0.7}) == waiting(study) == [1, 2]
     assert study.trials[0].value == 0.7
-    assert study.trials[3].state == TrialState.RUNNING  # of a launch that may be alive
+    assert study.trials[3].state == TrialState.RUNNING  # of another launch, which may still run
     again = [study.ask() for _ in range(2)]
     for trial in again:
-        proposer()(trial)
+        sampler()(trial)
     assert [(t.number, t.params) for t in again] == [(t.number, t.params) for t in trials[1:]]
     assert close_stale(study, "one", {t.number: 0.1 for t in again}) == []
     assert len(study.trials) == 4
 
 
-def test_stale_trials_that_are_not_to_go_on_have_failed(study: optuna.Study) -> None:
-    proposer()(study.ask())
+def test_interrupted_trials_that_are_not_queued_fail(study: optuna.Study) -> None:
+    sampler()(study.ask())
     assert close_stale(study, "one", {}, requeue=False) == [0]
     assert study.trials[0].state == TrialState.FAIL
 
 
-def test_what_is_to_be_tried_first_is_queued_once(study: optuna.Study) -> None:
+def test_parameters_to_try_first_are_queued_once(study: optuna.Study) -> None:
     first = [{"learning_rate": 0.01}, {"learning_rate": 0.02}]
     for _ in range(2):
         enqueue_first(study, first)

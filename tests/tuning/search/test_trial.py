@@ -1,11 +1,11 @@
-"""Guards what a search is told: collapse cannot win, and every number is finite."""
+"""Guards what a trial of a search reports: a collapse cannot win, and every number is finite."""
 
 import math
 from dataclasses import replace
 
 import pytest
 
-from tuning.execution.trial_checkpoint import OBJECTIVE
+from measures.objective import OBJECTIVE
 from tuning.search.trial import SeedScores, report_of
 from tuning.training.trainer import EpochResult
 
@@ -25,10 +25,10 @@ def scored(f1: float, rate: float = 0.4, **changes: object) -> EpochResult:
 
 
 def objective(*epochs: list[EpochResult]) -> float:
-    standing = SeedScores(FLOOR, len(epochs[0]))
+    seed_scores = SeedScores(FLOOR, len(epochs[0]))
     for results in epochs:
-        standing.update(results)
-    return standing.metrics()["objective"]
+        seed_scores.update(results)
+    return seed_scores.metrics()["objective"]
 
 
 def test_the_objective_is_the_mean_over_seeds_of_each_seeds_best_epoch() -> None:
@@ -37,32 +37,32 @@ def test_the_objective_is_the_mean_over_seeds_of_each_seeds_best_epoch() -> None
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_an_epoch_that_says_one_class_is_worth_all_positive(rate: float) -> None:
+def test_an_epoch_that_predicts_one_class_counts_as_all_positive(rate: float) -> None:
     assert objective([scored(0.9, rate)]) == FLOOR
     assert objective([scored(0.9, rate)], [scored(0.66)]) == 0.66
 
 
 def test_a_seed_that_diverges_counts_as_all_positive_even_after_a_good_epoch() -> None:
-    standing = SeedScores(FLOOR, 2)
-    standing.update([scored(0.74), scored(0.72)])
-    standing.update([scored(0.74, diverged=True), scored(0.70)])
-    found = standing.metrics()
+    seed_scores = SeedScores(FLOOR, 2)
+    seed_scores.update([scored(0.74), scored(0.72)])
+    seed_scores.update([scored(0.74, diverged=True), scored(0.70)])
+    found = seed_scores.metrics()
     assert found["objective"] == pytest.approx((FLOOR + 0.72) / 2)
     assert found["diverged"] == 1.0
     assert all(math.isfinite(value) for value in found.values())
 
 
 def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
-    standing = SeedScores(FLOOR, 1)
-    standing.update([scored(0.9, 1.0)])
-    assert standing.metrics()["collapsed"] == 1.0
-    standing.update([scored(0.7)])
-    assert standing.metrics()["collapsed"] == 0.0
+    seed_scores = SeedScores(FLOOR, 1)
+    seed_scores.update([scored(0.9, 1.0)])
+    assert seed_scores.metrics()["collapsed"] == 1.0
+    seed_scores.update([scored(0.7)])
+    assert seed_scores.metrics()["collapsed"] == 0.0
 
 
 def test_a_report_holds_no_test_score() -> None:
-    standing = SeedScores(FLOOR, 1)
-    standing.update([GOOD])
-    report = report_of([GOOD], standing.metrics())
+    seed_scores = SeedScores(FLOOR, 1)
+    seed_scores.update([GOOD])
+    report = report_of([GOOD], seed_scores.metrics())
     assert report[OBJECTIVE] == 0.7
     assert not [name for name in (*report, *report["best"]) if name.startswith("test")]

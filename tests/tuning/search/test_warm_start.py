@@ -1,11 +1,14 @@
-"""Guards what a search learns from: finished trials of the same data, as it would draw them."""
+"""Guards warm starts: a search learns from finished trials of the same data and encoder."""
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tests.empty_store import put_store
+from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.loader import load_experiment
@@ -35,7 +38,7 @@ def grid_trial(prepared: Prepared, **changes: object) -> TrialConfig:
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'log.db'}"
+    return put_store(tmp_path / "log.db")
 
 
 def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
@@ -50,7 +53,7 @@ def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
     deliver_all(log, store)
 
 
-def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(
+def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
     prepared: Prepared, store: str, tmp_path: Path
 ) -> None:
     log_grid(store, prepared, tmp_path, prepared.pairs.fingerprint)
@@ -62,10 +65,10 @@ def test_a_grids_trials_lie_in_the_shipped_space_at_what_they_are_worth(
         coordinates, reasons = locate(prepared.experiment.space, values, fixed)
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
-        assert coordinates["epochs"] == 5  # 13 epochs were run: more than the space has
+        assert coordinates["epochs"] == 5  # 13 epochs were run, more than the space has
 
 
-def test_a_grid_of_other_data_is_not_learned_from_and_that_is_said(
+def test_a_grid_on_other_data_is_ignored_with_a_notice(
     prepared: Prepared, store: str, tmp_path: Path
 ) -> None:
     log_grid(store, prepared, tmp_path, "other")
@@ -85,10 +88,30 @@ def test_a_logged_configuration_is_read_back_as_it_was(prepared: Prepared) -> No
         assert config_from_params(params) == config
 
 
-def test_a_study_is_told_apart_by_what_is_not_searched(prepared: Prepared) -> None:
+def test_the_identity_of_a_study_holds_what_is_not_searched(prepared: Prepared) -> None:
     fixed = fixed_fields(prepared)
     known = identity(prepared, SEARCH, fixed)
     assert "head" in known["space"]
     assert "head" not in known["fixed"]
     assert known["fixed"]["clip_norm"] == 1.0
     assert known["data"] == prepared.pairs.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"learning_rate": 0.5}, "learning_rate 0.5 is outside of 0.0001 to 0.1"),
+        ({"epochs": 9}, "epochs 9 is outside of 2 to 5"),
+        ({"freezing": "none"}, "freezing none is outside of all, some, 2"),
+        ({"head_width": 64}, "head_width is 64, here always 128"),
+        ({"optimizer": "sgd", "momentum": 0.1}, "momentum 0.1 is outside of 0.8 to 0.95"),
+    ],
+)
+def test_a_value_outside_of_the_space_is_named(change: dict[str, Any], reason: str) -> None:
+    assert locate(SPACE, {**FIXED, **change}, FIXED)[1] == [reason]
+
+
+def test_a_value_of_an_inactive_field_is_not_compared() -> None:
+    coordinates, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
+    assert reasons == []
+    assert "momentum" not in coordinates

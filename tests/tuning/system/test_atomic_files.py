@@ -1,4 +1,4 @@
-"""Guards files on disk: whole or absent, and refused when they were altered."""
+"""Guards files on disk: complete or absent, and refused if they were altered."""
 
 import errno
 from pathlib import Path
@@ -17,7 +17,7 @@ from tuning.system.atomic_files import (
 )
 
 
-def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_a_file_is_the_old_one_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "made" / "x"
     atomic_write_bytes(path, b"old")
     with atomic_write(path) as beside:
@@ -42,7 +42,7 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path: Pat
     assert path.read_bytes() == b"old"
 
 
-def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "x"
     with pytest.raises(OSError, match=f"{path}: cannot be written"):
@@ -51,15 +51,15 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
         atomic_copy(tmp_path / "file", path)
 
 
-def test_a_full_disk_is_told_with_what_is_needed_and_what_there_is(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_the_space_needed_and_left(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
-    told = space_error(tmp_path / "absent" / "x", 3_210_000, full)
-    assert f"{tmp_path}/absent/x: cannot be written: No space left on device; 3.2 MB" in told
-    assert told.endswith("MB are free")
+    message = space_error(tmp_path / "absent" / "x", 3_210_000, full)
+    assert f"{tmp_path}/absent/x: cannot be written: No space left on device; 3.2 MB" in message
+    assert message.endswith("MB are free")
     assert "needed" not in space_error(tmp_path / "x", None, full)
 
 
-def sealed(folder: Path) -> Path:
+def folder_with_checksums(folder: Path) -> Path:
     (folder / "model").mkdir(parents=True)
     (folder / "model/weights").write_bytes(b"weights")
     (folder / "result.json").write_text("{}")
@@ -67,17 +67,17 @@ def sealed(folder: Path) -> Path:
     return folder
 
 
-def test_a_sealed_folder_is_as_it_was_wherever_it_goes(tmp_path: Path) -> None:
-    sealed(tmp_path / "a").rename(tmp_path / "b")
+def test_a_folder_that_was_moved_passes_its_checksums(tmp_path: Path) -> None:
+    folder_with_checksums(tmp_path / "a").rename(tmp_path / "b")
     verify_checksums(tmp_path / "b")
 
 
 @pytest.mark.parametrize("name", ["model/weights", "result.json"])
 @pytest.mark.parametrize("content", [None, b"weightz"])
-def test_a_folder_with_another_or_a_missing_file_is_refused(
+def test_a_folder_with_an_altered_or_missing_file_is_refused(
     tmp_path: Path, name: str, content: bytes | None
 ) -> None:
-    folder = sealed(tmp_path / "a")
+    folder = folder_with_checksums(tmp_path / "a")
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
@@ -86,8 +86,8 @@ def test_a_folder_with_another_or_a_missing_file_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"3", b'{"a": 1}'])
-def test_sums_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
-    folder = sealed(tmp_path / "a")
+def test_a_broken_list_of_checksums_is_refused(tmp_path: Path, content: bytes) -> None:
+    folder = folder_with_checksums(tmp_path / "a")
     (folder / SUMS).write_bytes(content)
     with pytest.raises(DamagedError, match=r"sha256.json: cannot be read|is missing"):
         verify_checksums(folder)

@@ -1,4 +1,4 @@
-"""Guards where a trial stands: read back as it was, or refused."""
+"""Guards checkpoint files: read back as they were written, or refused."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ def saved(folder: Path) -> StoragePath:
     return path
 
 
-def test_a_state_comes_back(tmp_path: Path) -> None:
+def test_a_state_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
     found = load_state(saved(tmp_path))
     assert found is not None
     state, epochs = found
@@ -41,12 +41,12 @@ def test_without_a_file_there_is_no_state(tmp_path: Path) -> None:
     assert load_epochs(absent) == []
 
 
-@given(place=st.floats(0, 1), bit=st.integers(0, 7))
-def test_one_damaged_byte_is_noticed(place: float, bit: int) -> None:
+@given(fraction=st.floats(0, 1), bit=st.integers(0, 7))
+def test_one_damaged_bit_is_noticed(fraction: float, bit: int) -> None:
     with TemporaryDirectory() as folder:
         path = saved(Path(folder))
         content = bytearray(path.read() or b"")
-        content[int(place * (len(content) - 1))] ^= 1 << bit
+        content[int(fraction * (len(content) - 1))] ^= 1 << bit
         path.write(bytes(content))
         for load in (load_state, load_epochs):
             with pytest.raises(DamagedError, match=f"{path}: was altered"):
@@ -63,7 +63,7 @@ def test_any_bytes_are_refused(content: bytes) -> None:
 
 
 class Harmful:
-    """What a pickle may do when it is loaded."""
+    """An object whose pickle runs code when it is loaded."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return (print, ("loaded",))

@@ -1,4 +1,4 @@
-"""Guards interrupts: the first ends what is done, but not within what has to be whole."""
+"""Guards interrupts: the first ends the work, but not inside a block that defers it."""
 
 import os
 import signal
@@ -10,14 +10,14 @@ from tuning.system.signals import defer_interrupts, handle_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_what_is_done_and_the_handlers_come_back(number: int) -> None:
+def test_an_interrupt_ends_the_work_and_the_old_handlers_come_back(number: int) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), handle_signals():
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
 
 
-def test_what_has_to_be_whole_is_whole_before_an_interrupt_ends_it() -> None:
+def test_an_interrupt_waits_for_the_end_of_the_outermost_block() -> None:
     done = []
 
     def work() -> None:
@@ -33,11 +33,11 @@ def test_what_has_to_be_whole_is_whole_before_an_interrupt_ends_it() -> None:
     assert done == ["inner", "outer"]
 
 
-def test_a_library_that_takes_the_signals_gives_them_back() -> None:
-    def work(listen: Callable[[], None]) -> None:
+def test_handlers_that_a_library_replaced_can_be_installed_again() -> None:
+    def work(install_handlers: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        listen()
+        install_handlers()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt), handle_signals() as listen:
-        work(listen)
+    with pytest.raises(KeyboardInterrupt), handle_signals() as install_handlers:
+        work(install_handlers)

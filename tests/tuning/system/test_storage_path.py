@@ -1,4 +1,4 @@
-"""Guards what all machines of a launch reach: files whole or absent, by path and by URI."""
+"""Guards storage paths: files complete or absent, by path and by URI."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tuning.system.storage_path import StoragePath
 
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the URI of a bucket, of a real S3 interface."""
+    """Yield the URI of a bucket on a local S3 server."""
     with (
         pytest.MonkeyPatch.context() as patch,
         s3(tmp_path_factory.mktemp("s3"), "bucket") as environment,
@@ -33,7 +33,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePath:
     )
 
 
-def test_a_file_is_read_as_written_replaced_and_removed(storage: StoragePath) -> None:
+def test_a_file_can_be_written_read_replaced_and_removed(storage: StoragePath) -> None:
     file = storage / "folder" / "x.state"
     assert file.read() is None
     for content in (b"one", b"", b"another" * 1000):
@@ -45,7 +45,7 @@ def test_a_file_is_read_as_written_replaced_and_removed(storage: StoragePath) ->
     file.remove()
 
 
-def test_a_folder_is_removed_with_all_that_is_in_it(storage: StoragePath) -> None:
+def test_a_folder_is_removed_with_its_content(storage: StoragePath) -> None:
     assert storage.is_empty()
     for name in ("x", "y"):
         (storage / "folder" / name / "file").write(b"1")
@@ -62,7 +62,7 @@ def test_a_folder_is_removed_with_all_that_is_in_it(storage: StoragePath) -> Non
         ("s3://bucket/b?region=x&scheme=http", "s3://bucket/b/c?region=x&scheme=http"),
     ],
 )
-def test_settings_of_a_file_system_stay_behind_the_path(uri: str, inside: str) -> None:
+def test_settings_of_a_file_system_stay_after_the_path(uri: str, inside: str) -> None:
     assert (StoragePath(uri) / "c").uri == inside
 
 
@@ -78,13 +78,13 @@ def test_a_password_is_not_shown() -> None:
         ("/dev/null/x", "/dev/null/x/f: cannot be written"),
     ],
 )
-def test_what_cannot_be_written_is_said_in_a_line(bucket: str, uri: str, message: str) -> None:
-    with pytest.raises(OSError, match=message) as told:
+def test_a_failed_write_is_reported_in_one_line(bucket: str, uri: str, message: str) -> None:
+    with pytest.raises(OSError, match=message) as caught:
         (StoragePath(uri) / "f").write(b"1")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_bucket_without_permission_is_said(
+def test_a_bucket_without_permission_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with s3(tmp_path, "guarded", guarded_after=1) as environment:

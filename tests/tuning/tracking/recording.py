@@ -1,4 +1,4 @@
-"""A launch's journal and log, and the store it is delivered to, for tests."""
+"""Helpers for tests: the log of a small launch, its delivery to a store, a trial's saved files."""
 
 from pathlib import Path
 
@@ -6,7 +6,11 @@ from tuning.tracking.journal import Journal
 from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.mlflow_writer import MlflowWriter
 
-CHAMPIONS = {"optimizer": "sgd", "learning_rate": 0.1, "freezing": "all"}  # configuration
+CHAMPIONS = {
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "freezing": "all",
+}  # configuration of a champion
 
 
 def open_log(folder: Path, uri: str, experiment: str, **tags: str) -> LaunchLog:
@@ -18,7 +22,7 @@ def open_log(folder: Path, uri: str, experiment: str, **tags: str) -> LaunchLog:
 
 
 def deliver_all(log: LaunchLog, uri: str) -> MlflowWriter:
-    """Return the store after writing every entry to it."""
+    """Return the writer of the store, after writing every entry to it."""
     entries = log.journal.entries
     store = MlflowWriter(uri, entries[0], log.journal.folder)
     for entry in entries:
@@ -27,7 +31,7 @@ def deliver_all(log: LaunchLog, uri: str) -> MlflowWriter:
 
 
 def outcome(folder: Path) -> Path:
-    """Return a folder in that of a launch with a file that a trial saved."""
+    """Return a folder, within a launch's, with a file as a trial saves it."""
     (folder / "outcome/model").mkdir(parents=True)
     (folder / "outcome/model/classifier.json").write_text("{}")
     return folder / "outcome"

@@ -1,4 +1,4 @@
-"""Guards delivery: in order, exactly once, whether the store is there, away, or comes back."""
+"""Guards delivery: in order and exactly once, whether the store is there, away or comes back."""
 
 import re
 import sqlite3
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.empty_store import put_store
 from tests.tuning.tracking.recording import open_log
 from tuning.tracking.__main__ import main
 from tuning.tracking.delivery import Delivery, deliver, undelivered
@@ -18,7 +19,7 @@ from tuning.tracking.mlflow_reader import TrackingError, read_trials
 
 
 def uri_in(folder: Path) -> str:
-    return f"sqlite:///{folder / 'log.db'}"
+    return put_store(folder / "log.db")
 
 
 def run_trials(log: LaunchLog, *names: str) -> None:
@@ -32,7 +33,7 @@ def names_in(uri: str) -> list[str]:
     return sorted(run.name for run in read_trials(uri, "x", {}))
 
 
-def test_what_is_recorded_while_it_delivers_is_delivered_too(tmp_path: Path) -> None:
+def test_entries_recorded_during_delivery_are_delivered_too(tmp_path: Path) -> None:
     log = open_log(tmp_path / "a", uri_in(tmp_path), "x")
     delivery = Delivery(log.journal, uri_in(tmp_path))
     delivery.start()
@@ -44,7 +45,7 @@ def test_what_is_recorded_while_it_delivers_is_delivered_too(tmp_path: Path) -> 
     assert undelivered(tmp_path, uri_in(tmp_path)) == []
 
 
-def test_a_launch_that_was_not_delivered_is_so_by_the_next(tmp_path: Path) -> None:
+def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path) -> None:
     uri = uri_in(tmp_path)
     run_trials(open_log(tmp_path / "a", uri, "x"), "1")
     run_trials(open_log(tmp_path / "elsewhere", uri_in(tmp_path / "b"), "x"), "9")
@@ -71,7 +72,7 @@ class Broken(BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_a_server_that_answers_500_is_told_of_and_nothing_is_lost(
+def test_a_server_that_answers_500_is_reported_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
@@ -93,7 +94,7 @@ def test_a_server_that_answers_500_is_told_of_and_nothing_is_lost(
     assert names_in(again) == ["1"]
 
 
-def test_a_locked_store_is_waited_for_and_told_of(tmp_path: Path) -> None:
+def test_a_locked_store_is_waited_for_and_reported(tmp_path: Path) -> None:
     uri = uri_in(tmp_path)
     log = open_log(tmp_path / "a", uri, "x")
     assert deliver(tmp_path / "a", uri) == len(log.journal.entries)
@@ -102,10 +103,10 @@ def test_a_locked_store_is_waited_for_and_told_of(tmp_path: Path) -> None:
         other.execute("begin exclusive")
         delivery = Delivery(log.journal, uri)
         delivery.start()
-        said = delivery.check(20)
-        assert said is not None
-        assert "the MLflow store" in said
-        assert "training does not wait for it" in said
+        notice = delivery.check(1)
+        assert notice is not None
+        assert "the MLflow store" in notice
+        assert "training does not wait for it" in notice
         assert delivery.close(0.1) > 0
     delivery.join(60)
     assert undelivered(tmp_path, uri) == [tmp_path / "a"]
@@ -121,7 +122,7 @@ def test_a_locked_store_is_waited_for_and_told_of(tmp_path: Path) -> None:
         ("nonsense://me:secret@host/x", "nonsense"),
     ],
 )
-def test_a_store_that_can_never_be_used_is_an_error_without_a_password(
+def test_an_unusable_store_is_an_error_without_a_password(
     tmp_path: Path, uri: str, reason: str
 ) -> None:
     (tmp_path / "log.db").write_text("this is no database")
@@ -130,13 +131,13 @@ def test_a_store_that_can_never_be_used_is_an_error_without_a_password(
     delivery.start()
     with pytest.raises(
         TrackingError, match=f"the MLflow store cannot be used: .*{reason}"
-    ) as told:
+    ) as caught:
         delivery.check(60)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(caught.value)
     delivery.close(0)
 
 
-def test_the_command_delivers_and_says_what(
+def test_the_command_delivers_and_prints_the_number_of_entries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uri = uri_in(tmp_path)

@@ -1,4 +1,4 @@
-"""Guards the journal: what was recorded is read back, whatever happened to the file's end."""
+"""Guards the journal: entries are read back even if the file was cut off or a byte damaged."""
 
 import json
 from pathlib import Path
@@ -38,21 +38,21 @@ def test_what_was_recorded_is_read_back_in_order(values: list[dict[str, object]]
 
 
 @given(
-    values=st.lists(VALUES, min_size=1, max_size=4), place=st.floats(0, 1), bit=st.integers(0, 7)
+    values=st.lists(VALUES, min_size=1, max_size=4), where=st.floats(0, 1), bit=st.integers(0, 7)
 )
 def test_one_damaged_byte_loses_nothing(
-    values: list[dict[str, object]], place: float, bit: int
+    values: list[dict[str, object]], where: float, bit: int
 ) -> None:
     with TemporaryDirectory() as folder:
         path = written(Path(folder), values)
         content = bytearray(path.read_bytes())
-        content[int(place * (len(content) - 1))] ^= 1 << bit
+        content[int(where * (len(content) - 1))] ^= 1 << bit
         path.write_bytes(content)
         assert [entry["values"] for entry in read_entries(path)] == values
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=4), kept=st.floats(0, 1))
-def test_a_cut_costs_the_last_entries_alone_and_what_follows_is_kept(
+def test_a_cut_loses_only_the_last_entries_and_later_ones_are_kept(
     values: list[dict[str, object]], kept: float
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -65,14 +65,14 @@ def test_a_cut_costs_the_last_entries_alone_and_what_follows_is_kept(
 
 
 @given(content=st.binary(max_size=300))
-def test_any_bytes_are_entries_or_an_error_of_ours(content: bytes) -> None:
+def test_a_file_of_any_bytes_has_no_entries(content: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / JOURNAL
         path.write_bytes(content)
         assert Journal(Path(folder)).entries == []
 
 
-def test_an_entry_that_is_lost_in_both_copies_is_named(tmp_path: Path) -> None:
+def test_an_entry_that_is_damaged_in_both_copies_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, [{"a": 1}, {"a": 2}, {"a": 3}])
     lines = path.read_bytes().split(b"\n")
     kept = [line for line in lines if b'"n":1,' not in line]
@@ -81,7 +81,7 @@ def test_an_entry_that_is_lost_in_both_copies_is_named(tmp_path: Path) -> None:
         Journal(tmp_path)
 
 
-def test_a_journal_that_cannot_be_written_takes_nothing_more(tmp_path: Path) -> None:
+def test_a_journal_that_could_not_be_written_takes_no_more_entries(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append({"do": "one"})
     path = tmp_path / JOURNAL
@@ -96,7 +96,7 @@ def test_a_journal_that_cannot_be_written_takes_nothing_more(tmp_path: Path) -> 
     assert [entry["do"] for entry in journal.entries] == ["one"]
 
 
-def test_what_was_delivered_is_counted_and_a_damaged_count_is_0(tmp_path: Path) -> None:
+def test_the_number_of_delivered_entries_is_kept_and_a_damaged_one_is_0(tmp_path: Path) -> None:
     assert read_delivered(tmp_path) == 0
     write_delivered(tmp_path, 7)
     assert read_delivered(tmp_path) == 7

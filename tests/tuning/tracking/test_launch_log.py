@@ -1,4 +1,4 @@
-"""Guards a launch's log: it knows after a crash what it knew before, and says nothing twice."""
+"""Guards a launch's log: it is the same when read after a crash, and records nothing twice."""
 
 from pathlib import Path
 
@@ -40,21 +40,21 @@ def test_a_log_that_is_read_again_is_the_same(log: LaunchLog, tmp_path: Path) ->
     )  # fmt: skip
 
 
-def test_what_is_said_again_is_not_recorded_again(log: LaunchLog, tmp_path: Path) -> None:
+def test_what_is_recorded_is_not_recorded_again(log: LaunchLog, tmp_path: Path) -> None:
     folder = outcome(tmp_path)
 
-    def tell(seconds: float) -> None:
+    def record(seconds: float) -> None:
         log.start_trial("grid/01", "01", {"seed": 3})
         log.log_epoch("grid/01", 1, {"val_f1": 0.25})
         log.log_outcome("grid/01", {"val_f1": 0.5, "seconds": seconds}, folder)
         log.keep(folder / "model/classifier.json", "encoder")
 
-    tell(1.0)
+    record(1.0)
     entries = len(log.journal.entries)
-    tell(2.0)  # a trial whose files were damaged is trained again
+    record(2.0)  # a trial whose files were damaged is trained again
     assert len(log.journal.entries) == entries
     log = again(log)
-    tell(3.0)
+    record(3.0)
     assert len(log.journal.entries) == entries
 
 
@@ -87,7 +87,7 @@ def test_children_are_those_of_a_stage(log: LaunchLog) -> None:
 
 def test_a_champion_is_recorded_once(log: LaunchLog, tmp_path: Path) -> None:
     folder = outcome(tmp_path)
-    for each in (log, again(log)):
-        each.log_champion(CHAMPIONS, {"test_f1": 0.7}, folder)
+    for opened in (log, again(log)):
+        opened.log_champion(CHAMPIONS, {"test_f1": 0.7}, folder)
     entries = [entry for entry in again(log).journal.entries if entry.get("run") == CHAMPION]
     assert [entry["do"] for entry in entries] == ["run", "files", "metrics", "register", "end"]

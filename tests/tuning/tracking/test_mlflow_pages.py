@@ -1,4 +1,4 @@
-"""Guards what runs are called: what was trained, and no two alike in a launch."""
+"""Guards the titles of runs: each says what was trained, and no two of a launch are alike."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,7 @@ def test_a_cell_of_the_grid_is_named_by_what_was_trained() -> None:
     assert trial_title(deep, "01", {}, []).endswith("· frozen 3 layers")
 
 
-def test_trials_of_a_search_and_what_is_retrained_say_so() -> None:
+def test_titles_of_drawn_and_retrained_trials_say_which_they_are() -> None:
     trial = config(optimizer="sgd", learning_rate=0.0123, freezing="some", seed=1001)
     drawn = trial_title(trial, "012", {"stage": "search"}, [])
     assert drawn == "sgd 1.2e-2 · frozen some · trial 012"

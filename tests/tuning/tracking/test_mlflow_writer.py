@@ -1,4 +1,4 @@
-"""Guards MLflow's store: parent and children, every number kept, nothing written twice."""
+"""Guards writing to MLflow and reading back: every number is kept, nothing is written twice."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from tests.empty_store import put_store
 from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
 from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
 from tuning.tracking.mlflow_reader import TrackingError, fetch_run, finished_trials, read_trials
@@ -14,7 +15,7 @@ from tuning.tracking.mlflow_writer import MlflowWriter, is_away
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'log.db'}"
+    return put_store(tmp_path_factory.mktemp("store") / "log.db")
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_a_deleted_experiment_is_not_written_into(log: LaunchLog, uri: str, name
         deliver_all(log, uri)
 
 
-def test_a_store_that_is_none_is_not_away(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "log.db").write_text("this is no database")
     uri = f"sqlite:///{tmp_path / 'log.db'}"
     log = open_log(tmp_path, uri, "x")
@@ -112,7 +113,9 @@ def test_a_store_that_is_none_is_not_away(tmp_path: Path) -> None:
 
 def test_a_journal_cannot_send_files_from_elsewhere(log: LaunchLog, uri: str) -> None:
     log.journal.append({"do": "files", "run": PARENT, "path": "../../etc/hosts", "to": ""})
-    with pytest.raises(TrackingError, match=r"is not in .*a journal names its own files"):
+    with pytest.raises(
+        TrackingError, match=r"is not in .*a journal may name only files of its own launch"
+    ):
         deliver_all(log, uri)
 
 
@@ -143,7 +146,7 @@ def test_a_champion_is_a_run_a_registered_version_and_scores_of_the_parent(
     assert [file.path for file in files] == ["model"]
 
 
-def test_a_new_store_is_made_whole_though_one_was_left_half_made(tmp_path: Path) -> None:
+def test_a_new_store_is_made_though_a_killed_program_left_a_part_of_one(tmp_path: Path) -> None:
     (tmp_path / "new.db.new").write_text("what a killed program left")
     uri = f"sqlite:///{tmp_path / 'new.db'}"
     deliver_all(open_log(tmp_path / "a", uri, "x"), uri)

@@ -1,4 +1,4 @@
-"""Guards which launch is begun, gone on with, or refused."""
+"""Guards the choice of a launch: which one is started, resumed or refused."""
 
 import re
 import sys
@@ -12,7 +12,13 @@ from tuning.cli import build_parser, launch_options
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.tracking.launch_folder import LaunchError, LaunchOptions, lock_launch, make_settings
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.resume import choose_launch, find_interrupted, resume_hint
+from tuning.tracking.resume import (
+    choose_launch,
+    find_interrupted,
+    refuse_changes,
+    resume_command,
+    resume_hint,
+)
 
 
 def asked(output: Path, *words: str) -> LaunchOptions:
@@ -34,9 +40,9 @@ def test_without_an_interrupted_launch_a_new_one_begins(tmp_path: Path) -> None:
     assert choose_launch(asked(tmp_path, "--resume"), "other") == other
 
 
-def test_the_last_interrupted_one_goes_on_or_the_one_that_is_named(tmp_path: Path) -> None:
+def test_the_last_interrupted_launch_is_resumed_or_the_named_one(tmp_path: Path) -> None:
     first = interrupted(tmp_path, "z")
-    time.sleep(0.002)  # journals tell milliseconds
+    time.sleep(0.002)  # a journal's times are in milliseconds
     second = interrupted(tmp_path, "a")
     assert find_interrupted(tmp_path, "x") == [first, second]
     assert choose_launch(asked(tmp_path, "--resume"), "x") == second
@@ -55,31 +61,33 @@ def test_starting_over_unasked_is_refused_with_both_choices(tmp_path: Path) -> N
     ("words", "message"),
     [
         (["--resume"], "--resume: .* has no interrupted launch of 'y'"),
-        (["--launch", "b"], "--launch: .* has no launch 'b'; interrupted are: none"),
+        (["--launch", "b"], "--launch: .* has no launch 'b'; interrupted launches: none"),
         (["--launch", "../a"], r"has no launch '../a'"),
-        (["--launch", "ended"], "ended came to its end; there is nothing to resume"),
+        (["--launch", "ended"], "ended has ended; there is nothing to resume"),
     ],
 )
-def test_what_cannot_go_on_is_said(tmp_path: Path, words: list[str], message: str) -> None:
+def test_a_launch_that_cannot_be_resumed_is_refused(
+    tmp_path: Path, words: list[str], message: str
+) -> None:
     interrupted(tmp_path, "a")
     LaunchLog(Journal(interrupted(tmp_path, "ended"))).end_parent(failed=0, summary={})
     with pytest.raises(LaunchError, match=message):
         choose_launch(asked(tmp_path, *words), "y")
 
 
-def test_a_launch_at_work_is_none_that_was_interrupted_and_is_left_alone(tmp_path: Path) -> None:
+def test_a_running_launch_is_not_resumed_and_is_locked(tmp_path: Path) -> None:
     folder = interrupted(tmp_path, "a")
     with lock_launch(folder):
         assert choose_launch(asked(tmp_path), "x") is None
         with (
-            pytest.raises(LaunchError, match=f"{folder}: another program is at work"),
+            pytest.raises(LaunchError, match=f"{folder}: another program is using this folder"),
             lock_launch(folder),
         ):
             pass
     assert find_interrupted(tmp_path, "x") == [folder]
 
 
-def test_a_damaged_journal_matters_to_who_names_it_alone(tmp_path: Path) -> None:
+def test_a_damaged_journal_is_an_error_only_if_it_is_named(tmp_path: Path) -> None:
     path = interrupted(tmp_path, "a") / JOURNAL
     path.write_bytes(re.sub(rb'.*"n":0,.*\n', b"", path.read_bytes()))
     assert choose_launch(asked(tmp_path), "x") is None
@@ -95,12 +103,37 @@ def test_launches_of_one_second_have_folders_of_their_own(tmp_path: Path) -> Non
     assert (resumed.folder, resumed.resumed) == (tmp_path / "a", True)
 
 
-def test_the_user_is_told_how_to_go_on_without_a_password(
+def test_the_command_to_resume_has_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["run_grid.py", "--overwrite", "--tracking-uri", "postgresql://me:secret@h/x"]
     monkeypatch.setattr(sys, "argv", words)
     assert "nothing to resume" in resume_hint(asked(tmp_path), "x")
     interrupted(tmp_path, "a")
-    told = resume_hint(asked(tmp_path), "x")
-    assert told.endswith("python run_grid.py --tracking-uri 'postgresql://me:***@h/x' --resume")
+    hint = resume_hint(asked(tmp_path), "x")
+    assert hint.endswith("python run_grid.py --tracking-uri 'postgresql://me:***@h/x' --resume")
+
+
+@pytest.mark.parametrize("words", [["--launch", "a"], ["--launch=a"]])
+def test_a_command_that_names_its_launch_is_repeated_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run_grid.py", *words])
+    command = resume_command()
+    assert command == " ".join(["python run_grid.py", *words])
+    build_parser("x", "grid.yaml").parse_args(command.split()[2:])
+
+
+def test_a_launch_is_not_resumed_with_other_values(tmp_path: Path) -> None:
+    log = LaunchLog(Journal(tmp_path / "a"))
+    refuse_changes(log, {"data": "new"}, "start another")
+    identity = {"data": "one", "experiment": {"trial": {"seed": 0, "epochs": 3}}}
+    log.open("x", tmp_path, "sqlite:///log.db", identity)
+    refuse_changes(log, identity, "start another")
+    wanted = {"data": "two", "experiment": {"trial": {"seed": 1, "epochs": 3}}}
+    with pytest.raises(LaunchError) as caught:
+        refuse_changes(log, wanted, "start another")
+    assert str(caught.value) == (
+        "a: was started with other values: data was one, is now two; experiment.trial.seed was 0, "
+        "is now 1; resume it with the values it was started with, or start another"
+    )

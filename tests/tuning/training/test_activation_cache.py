@@ -1,4 +1,4 @@
-"""Guards the cache: what it gives is what would be computed, or it is computed."""
+"""Guards the activation cache: it returns equal states, and a damaged file is computed again."""
 
 import threading
 from dataclasses import replace
@@ -50,7 +50,7 @@ def cache_file(folder: Path) -> Path:
     return path
 
 
-def test_states_stand_where_their_tokens_do(frozen: FrozenEncoder) -> None:
+def test_states_have_the_positions_of_their_tokens(frozen: FrozenEncoder) -> None:
     whole = encode(frozen, TABLES["train"])
     start, end = TABLES["train"].offsets[5:7]
     alone = TokenTable(
@@ -62,7 +62,7 @@ def test_states_stand_where_their_tokens_do(frozen: FrozenEncoder) -> None:
     np.testing.assert_allclose(whole[start:end], encode(frozen, alone), atol=1e-5)
 
 
-def test_the_cache_gives_what_was_computed_and_counts_its_rows(
+def test_the_cache_returns_what_was_computed_and_counts_its_rows(
     frozen: FrozenEncoder, tmp_path: Path
 ) -> None:
     computed = load_or_compute(frozen, TABLES, tmp_path)
@@ -70,7 +70,7 @@ def test_the_cache_gives_what_was_computed_and_counts_its_rows(
     frozen.lower().layers.requires_grad_(False)
     with torch.no_grad():
         for weight in frozen.lower().parameters():
-            weight.zero_()  # were it computed again, it would differ
+            weight.zero_()  # if the states were computed again, they would differ
     cached = load_or_compute(frozen, TABLES, tmp_path, counted.append)
     assert sum(counted) == 13
     for split in TABLES:
@@ -78,7 +78,7 @@ def test_the_cache_gives_what_was_computed_and_counts_its_rows(
 
 
 @pytest.mark.parametrize("position", [-3, 4, 200])
-def test_a_damaged_file_is_computed_again_with_a_notice(
+def test_a_damaged_file_is_computed_again_with_a_warning(
     frozen: FrozenEncoder, tmp_path: Path, position: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     computed = load_or_compute(frozen, TABLES, tmp_path)
@@ -86,22 +86,22 @@ def test_a_damaged_file_is_computed_again_with_a_notice(
     content[position] ^= 0x55
     cache_file(tmp_path).write_bytes(content)
     again = load_or_compute(frozen, TABLES, tmp_path)
-    assert "damaged and computed again" in caplog.text
+    assert "damaged, so it is computed again" in caplog.text
     np.testing.assert_array_equal(again["train"], computed["train"])
 
 
-def test_a_file_cut_off_is_computed_again_and_mended(
+def test_a_truncated_file_is_computed_again_and_replaced(
     frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     load_or_compute(frozen, TABLES, tmp_path)
     size = cache_file(tmp_path).stat().st_size
     cache_file(tmp_path).write_bytes(cache_file(tmp_path).read_bytes()[:-100])
     load_or_compute(frozen, TABLES, tmp_path)
-    assert "damaged and computed again" in caplog.text
+    assert "damaged, so it is computed again" in caplog.text
     assert cache_file(tmp_path).stat().st_size == size
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(
+def test_states_are_returned_if_the_folder_cannot_be_written(
     frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_written_is_done_without(
     assert states["test"].shape == (len(TABLES["test"].tokens), 12)
 
 
-def test_a_full_disk_is_told_with_the_space_needed(
+def test_a_full_disk_is_reported_with_the_space_needed(
     frozen: FrozenEncoder,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -121,9 +121,9 @@ def test_a_full_disk_is_told_with_the_space_needed(
 
     monkeypatch.setattr("tuning.training.activation_cache.save_file", fail)
     states = load_or_compute(frozen, TABLES, tmp_path)
-    told = "cannot be written: No space left on device; 0.0 MB are needed and "
-    assert told in caplog.text
-    assert "the states are not kept" in caplog.text
+    reason = "cannot be written: No space left on device; 0.0 MB are needed and "
+    assert reason in caplog.text
+    assert "the activations are not kept" in caplog.text
     assert states["train"].shape[1] == 12
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
 
@@ -138,7 +138,7 @@ def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: FrozenEnc
     assert len({fingerprint(frozen, TABLES), *others}) == 5
 
 
-def test_two_at_the_same_time_compute_once(frozen: FrozenEncoder, tmp_path: Path) -> None:
+def test_two_threads_compute_the_states_once(frozen: FrozenEncoder, tmp_path: Path) -> None:
     counted: list[int] = []
     threads = [
         threading.Thread(target=load_or_compute, args=(frozen, TABLES, tmp_path, counted.append))
@@ -149,6 +149,11 @@ def test_two_at_the_same_time_compute_once(frozen: FrozenEncoder, tmp_path: Path
     for thread in threads:
         thread.join()
     assert sorted(counted) == [4, 9, 13]  # one pass over both tables, one reading of the file
+
+
+def test_a_table_without_rows_is_refused(frozen: FrozenEncoder) -> None:
+    with pytest.raises(ValueError, match="the table has no rows"):
+        encode(frozen, table(0, 0))
 
 
 def test_bfloat16_keeps_states_in_two_bytes(frozen: FrozenEncoder) -> None:

@@ -1,4 +1,4 @@
-"""Guards the attention maps: the surest errors, and weights that belong to their word pieces."""
+"""Guards the attention maps: the most confident errors, and weights of the right word pieces."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tuning.training.inputs import LoadedSplit
 VOCABULARY = [f"w{number}" for number in range(49)]
 
 
-def test_the_surest_errors_come_first_and_a_group_only_once() -> None:
+def test_the_most_confident_errors_come_first_and_a_group_only_once() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
     probabilities = np.array([0.7, 0.9, 0.2, 0.1, 0.3, 0.8])
     groups = ["a", "a", "b", "c", "d", "d"]
@@ -28,7 +28,7 @@ def test_pairs_without_a_group_are_groups_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("head", ["cross_attention", "attention_pooling", "bilstm_attention"])
-def test_weights_stand_beside_their_word_pieces(head: str) -> None:
+def test_weights_belong_to_their_word_pieces(head: str) -> None:
     torch.manual_seed(0)
     _, upper = load_encoder(EMBEDDED / "encoder", 4, attention="eager")
     model = Classifier(None, upper, build_head(head, width=12, head_width=6))

@@ -1,4 +1,4 @@
-"""Guards the final scores: threshold from validation alone, files that agree with the numbers."""
+"""Guards the files of the final scores: they agree with the labels and the probabilities."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def test_confusion_counts_rows_as_labels_and_columns_as_predictions(
     assert counts["test"] == {"at_0.5": [[2, 1], [1, 1]], "at_threshold": [[1, 2], [0, 2]]}
 
 
-def test_predictions_keep_every_digit_and_where_they_stand(
+def test_predictions_keep_every_digit_and_their_lines(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:
     index = {

@@ -1,4 +1,4 @@
-"""Guards the scores: numbers worked by hand, and the best threshold against trying them all."""
+"""Guards the scores: values worked by hand, and a threshold that no other one beats."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_the_threshold_lies_halfway_between_two_probabilities() -> None:
     assert f1 == pytest.approx(6 / 7)
 
 
-def test_equally_good_thresholds_give_way_to_the_one_next_to_one_half() -> None:
+def test_of_equally_good_thresholds_the_nearest_to_one_half_is_chosen() -> None:
     threshold, _ = best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.45, 0.6, 0.9]))
     assert threshold == pytest.approx(0.525)
 

@@ -1,4 +1,4 @@
-"""Guards that seeds trained together are the seeds trained one by one."""
+"""Guards seeds that are trained together: they equal seeds that are trained one by one."""
 
 import io
 import math
@@ -89,7 +89,7 @@ def test_stacked_seeds_equal_seeds_trained_one_by_one(
         np.testing.assert_allclose(stacked, single, atol=1e-3)
 
 
-def test_on_a_cpu_seeds_take_turns_unless_asked(distilbert: Path) -> None:
+def test_on_a_cpu_seeds_take_turns_unless_stacking_is_asked_for(distilbert: Path) -> None:
     trial = config(order_seed=11, dropout=0.3)
     models = [build(trial, seed, distilbert) for seed in SEEDS]
     assert can_stack(models)
@@ -138,7 +138,7 @@ def test_seeds_without_a_shared_order_are_refused(distilbert: Path) -> None:
 
 
 @pytest.mark.parametrize("stacked", [True, False])
-def test_seeds_that_are_taken_up_again_are_as_those_that_were_not_left(
+def test_resumed_seeds_equal_seeds_that_were_not_interrupted(
     distilbert: Path, *, stacked: bool
 ) -> None:
     trial = config(epochs=4, order_seed=11, dropout=0.3)
@@ -147,14 +147,14 @@ def test_seeds_that_are_taken_up_again_are_as_those_that_were_not_left(
         models = [build(trial, seed, distilbert) for seed in seeds]
         return train_seeds(models, *loaded(trial), trial, stacked=stacked)
 
-    whole, left, again = begin(SEEDS), begin(SEEDS), begin((0, 1, 2))
-    expected = [whole.run_epoch() for _ in range(4)]
-    found = [left.run_epoch() for _ in range(2)]
+    undisturbed, interrupted, resumed = begin(SEEDS), begin(SEEDS), begin((0, 1, 2))
+    expected = [undisturbed.run_epoch() for _ in range(4)]
+    found = [interrupted.run_epoch() for _ in range(2)]
     buffer = io.BytesIO()
-    torch.save(left.state_dict(), buffer)
+    torch.save(interrupted.state_dict(), buffer)
     buffer.seek(0)
-    again.load_state_dict(torch.load(buffer, weights_only=True))
-    while not again.finished:
-        found.append(again.run_epoch())
+    resumed.load_state_dict(torch.load(buffer, weights_only=True))
+    while not resumed.finished:
+        found.append(resumed.run_epoch())
     for one, other in zip(found, expected, strict=True):
         assert numbers(one) == numbers(other)

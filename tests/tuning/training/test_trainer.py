@@ -1,4 +1,4 @@
-"""Guards training: it learns, repeats itself for a seed, and ends when it diverges."""
+"""Guards training: it learns, repeats for the same seed, resumes, and ends if it diverges."""
 
 import io
 import math
@@ -18,12 +18,6 @@ from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import TokenTable
 from tuning.config.experiment import TrialConfig
-from tuning.training.builders import (
-    build_optimizer,
-    parameter_groups,
-    start_order,
-    warmup_and_decay,
-)
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
 from tuning.training.trainer import EpochResult, Trainer, batch_loss, fit
@@ -38,7 +32,7 @@ def config(**changes: Any) -> TrialConfig:  # noqa: ANN401 - values of any field
 
 
 def toy(seed: int) -> SplitArrays:
-    """Return pairs of both orders that are paraphrases if they share all words."""
+    """Return pairs in both orders that are paraphrases if they share all words."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, PAIRS)
     words = generator.integers(4, 26, (PAIRS, 3))
@@ -54,7 +48,7 @@ def toy(seed: int) -> SplitArrays:
         offsets=np.array(offsets),
         pairs=PAIRS,
     )
-    vectors = np.random.default_rng(9).normal(size=(49, 12)).astype(np.float32)  # one a word
+    vectors = np.random.default_rng(9).normal(size=(49, 12)).astype(np.float32)  # one per word
     return SplitArrays(
         table=table,
         states=vectors[table.tokens],
@@ -104,7 +98,7 @@ def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> No
     trial = config(epochs=20)
     broken, validation = toy(0), toy(1)
     assert broken.states is not None
-    broken.states[9 * 5] = np.inf  # what an overflow in the frozen layers would leave
+    broken.states[9 * 5] = np.inf  # as after an overflow in the frozen layers
     first, second = (LoadedSplit(arrays, trial, CPU) for arrays in (broken, validation))
     results = list(fit(build(trial, distilbert), first, second, trial))
     assert results[-1].diverged
@@ -137,7 +131,7 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
     assert not np.allclose(*alone, atol=1e-4)
 
 
-def test_votes_are_targets_as_shares_and_labels_as_certain() -> None:
+def test_targets_are_vote_shares_or_certain_labels() -> None:
     arrays = toy(0)
     votes = LoadedSplit(arrays, config(targets="votes"), CPU)
     labels = LoadedSplit(arrays, config(targets="labels"), CPU)
@@ -146,48 +140,12 @@ def test_votes_are_targets_as_shares_and_labels_as_certain() -> None:
     np.testing.assert_allclose(labels.targets_of(batch)[:, 1], [arrays.labels[3]] * 2)
 
 
-@pytest.mark.parametrize(("encoder_rate", "expected"), [(3e-5, 3e-5), ("same", 0.01)])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_head_and_encoder_have_their_own_rates(
-    distilbert: Path, optimizer: str, encoder_rate: float | str, expected: float
-) -> None:
-    _, upper = load_encoder(distilbert, 2)
-    model = Classifier(None, upper, build_head("mean_pooling", width=12))
-    trial = config(optimizer=optimizer, encoder_learning_rate=encoder_rate)
-    head, encoder = build_optimizer(parameter_groups(model, trial), trial).param_groups
-    assert (head["lr"], encoder["lr"]) == (0.01, expected)
-    assert len(encoder["params"]) == len(list(upper.parameters()))
-    if optimizer == "sgd":
-        assert head["momentum"] == 0.9
-
-
-def test_the_rate_rises_in_a_line_and_falls_to_almost_nothing() -> None:
-    share = warmup_and_decay(config(warmup_fraction=0.2), 20)
-    shares = [share(step) for step in range(20)]
-    assert shares[:5] == pytest.approx([1 / 5, 2 / 5, 3 / 5, 4 / 5, 1])
-    assert shares[-1] == pytest.approx(1 / 16)
-    assert np.diff(shares[4:]) == pytest.approx(-1 / 16)
-
-
 def test_probabilities_of_huge_logits_are_certain_and_not_nan() -> None:
     logits = np.array([[3e38, -3e38], [-3e38, 3e38], [1.0, 1.0]], dtype=np.float32)
     assert to_probabilities(logits).tolist() == [0.0, 1.0, 0.5]
 
 
-def test_lower_layers_have_lower_rates_with_layer_decay(distilbert: Path) -> None:
-    _, upper = load_encoder(distilbert, 0)
-    model = Classifier(None, upper, build_head("mean_pooling", width=12))
-    trial = config(encoder_learning_rate=1e-4, layer_decay=0.5)
-    head, *layers = parameter_groups(model, trial)
-    assert head["lr"] == 0.01
-    assert [group["lr"] for group in layers] == pytest.approx([1e-4, 5e-5, 2.5e-5, 1.25e-5])
-    assert layers[0]["params"][0] is next(upper.layers[2].parameters())
-    assert upper.embeddings is not None
-    assert layers[3]["params"][0] is next(upper.embeddings.parameters())
-    assert sum(len(group["params"]) for group in layers) == len(list(upper.parameters()))
-
-
-def test_r_drop_is_nothing_where_both_passes_agree_and_costs_where_they_do_not(
+def test_r_drop_adds_loss_only_if_the_two_passes_differ(
     distilbert: Path,
 ) -> None:
     for dropout, differs in ((0.0, False), (0.4, True)):
@@ -208,14 +166,6 @@ def test_r_drop_is_nothing_where_both_passes_agree_and_costs_where_they_do_not(
         assert (losses[1] > losses[0] + 1e-6) == differs
 
 
-def test_an_order_seed_fixes_order_and_dropout_whatever_the_weights_seed(distilbert: Path) -> None:
-    first = start_order(config(seed=1, order_seed=9))
-    dropped = torch.rand(3)
-    second = start_order(config(seed=2, order_seed=9))
-    assert first.integers(1000) == second.integers(1000)
-    assert torch.equal(torch.rand(3), dropped)
-
-
 def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
     trial = config(overlap_features=True)
     overlap = np.arange(2 * PAIRS, dtype=np.float64).reshape(PAIRS, 2)
@@ -228,20 +178,20 @@ def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
 
 @pytest.mark.parametrize("left_after", [1, 3])
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_training_that_is_taken_up_again_is_as_one_that_was_not_left(
+def test_a_resumed_training_equals_one_that_was_not_interrupted(
     distilbert: Path, optimizer: str, left_after: int
 ) -> None:
     trial = config(epochs=4, dropout=0.3, r_drop=0.2, optimizer=optimizer)
     first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
-    training = Trainer(build(trial, distilbert), first, second, trial)
-    results = [training.run_epoch() for _ in range(left_after)]
+    interrupted = Trainer(build(trial, distilbert), first, second, trial)
+    results = [interrupted.run_epoch() for _ in range(left_after)]
     buffer = io.BytesIO()
-    torch.save(training.state_dict(), buffer)
+    torch.save(interrupted.state_dict(), buffer)
     buffer.seek(0)
     other = build(trial.model_copy(update={"seed": 99}), distilbert)
-    again = Trainer(other, first, second, trial)
-    again.load_state_dict(torch.load(buffer, weights_only=True))
-    while not again.finished:
-        results.append(again.run_epoch())
-        torch.rand(3)  # whatever others draw in between
+    resumed = Trainer(other, first, second, trial)
+    resumed.load_state_dict(torch.load(buffer, weights_only=True))
+    while not resumed.finished:
+        results.append(resumed.run_epoch())
+        torch.rand(3)  # other code draws random numbers in between
     assert numbers(results) == numbers(train(trial, distilbert))

@@ -9,12 +9,13 @@ from jsonschema import Draft202012Validator
 
 from tuning.config.experiment import ConfigError, TrialConfig
 from tuning.config.loader import load_experiment
-from tuning.make_schema import schemas
+from tuning.config.schema import experiment_schema
 from tuning.pretraining.recipe import load_recipe
+from tuning.pretraining.schema import recipe_schema
 from tuning.system.project import ROOT
 
 FOLDER = ROOT / "experiments"
-SCHEMAS = schemas()
+SCHEMAS = {"schema.json": experiment_schema(), "recipe.schema.json": recipe_schema()}
 
 
 def problems(schema: str, text: str) -> list[str]:

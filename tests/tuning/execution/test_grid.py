@@ -1,0 +1,66 @@
+"""Guards the table of a grid's results: scores in their columns, flags, dashes, names."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.tuning.execution.experiment import prepared
+from tuning.config.experiment import TrialConfig
+from tuning.execution.grid import print_failed, result_table, table_title, trial_names
+from tuning.execution.outcomes import Outcome
+from tuning.system.storage_path import StoragePath
+
+
+def text_of(*things: object) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    console.print(*things)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_title_of_the_table_says_what_stands_in(tmp_path: Path) -> None:
+    title = table_title(prepared(tmp_path, data="auto"))
+    assert "data embedded (stands in), encoder embedded;" in title
+
+
+def test_every_score_is_in_its_column() -> None:
+    names = [
+        f"test_{m}{s}"
+        for s in ("", "_at_threshold")
+        for m in ("accuracy", "f1", "precision", "recall")
+    ]
+    metrics = {
+        name: n / 100 for n, name in enumerate(["val_f1_at_threshold", "test_auc", *names], 11)
+    }
+    rows = [
+        (TrialConfig.model_validate({}), metrics, None),
+        (TrialConfig.model_validate({"seed": 1}), metrics | {"collapsed": 1.0}, None),
+    ]
+    line, flagged = text_of(result_table("title", rows)).strip().split("\n")[-2:]
+    assert line.split() == ["0", *(f".{n}0" for n in range(11, 21))]
+    assert flagged.split()[-1] == "collapsed"
+
+
+def test_a_missing_score_is_a_dash() -> None:
+    rows = [(TrialConfig.model_validate({}), {}, "killed")]
+    assert text_of(result_table("title", rows)).split()[-11:] == ["-"] * 10 + ["failed"]
+
+
+def test_a_trials_name_is_its_number_and_what_varies() -> None:
+    trials = [TrialConfig.model_validate({"seed": seed}) for seed in (3, 4)]
+    assert trial_names(trials) == ["01-3", "02-4"]
+
+
+def test_failed_trials_are_printed_with_cause_and_log() -> None:
+    console = Console(file=io.StringIO(), width=140)
+    config = TrialConfig.model_validate({})
+    good = Outcome(name="01", config=config, metrics={"val_f1": 0.5}, key="grid/01")
+    failed = Outcome(name="02", config=config, cause="out of memory", key="grid/02")
+    assert print_failed([good], StoragePath("/results"), console) == 0
+    assert print_failed([good, failed], StoragePath("/results"), console) == 1
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().split("\n")[:2] == [
+        "02: out of memory",
+        "failed: 1 of 2 trials: 02 (/results/02/error.txt)",
+    ]

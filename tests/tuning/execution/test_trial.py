@@ -1,0 +1,77 @@
+"""Guards the choice of a trial's best epoch: sound, then highest, and restored as it was."""
+
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Classifier
+from tuning.execution.trial import BestEpoch, epoch_metrics
+from tuning.training.trainer import EpochResult
+
+
+class Weights(nn.Module):
+    """A single weight that is trained, where BestEpoch expects a classifier's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def trained_state(self) -> dict[str, Tensor]:
+        return dict(self.state_dict())
+
+
+def result(
+    epoch: int, f1: float, *, collapsed: bool = False, diverged: bool = False
+) -> EpochResult:
+    return EpochResult(
+        epoch=epoch,
+        train_loss=0.6,
+        val_loss=0.7,
+        scores={"f1_at_threshold": f1, "positive_rate": 1.0 if collapsed else 0.4},
+        seconds=2.0,
+        diverged=diverged,
+    )
+
+
+def best_of(*results: EpochResult) -> tuple[int, float]:
+    """Return the best epoch and the weight that it restores: epoch 1 leaves 1, and so on."""
+    module = Weights()
+    model = cast(Classifier, module)
+    best = BestEpoch(model)
+    for each in results:
+        module.weight.data.fill_(each.epoch)
+        best.update(model, each)
+    again = BestEpoch(model)
+    again.load_state_dict(best.state_dict())
+    module.weight.data.fill_(99)
+    again.restore(model)
+    return again.epoch, module.weight.item()
+
+
+@pytest.mark.parametrize(
+    ("results", "epoch"),
+    [
+        ([], 0),
+        ([result(1, 0.5), result(2, 0.7), result(3, 0.6)], 2),
+        ([result(1, 0.7), result(2, 0.7)], 1),
+        ([result(1, 0.9, collapsed=True), result(2, 0.5)], 2),
+        ([result(1, 0.5), result(2, 0.9, collapsed=True)], 1),
+        ([result(1, 0.9, diverged=True)], 0),
+    ],
+)
+def test_the_best_sound_epoch_is_restored(results: list[EpochResult], epoch: int) -> None:
+    assert best_of(*results) == (epoch, float(epoch))
+
+
+def test_a_report_has_losses_scores_and_the_best_objective() -> None:
+    assert epoch_metrics(result(3, 0.5), best=0.75) == {
+        "epoch": 3,
+        "train_loss": 0.6,
+        "val_loss": 0.7,
+        "val_f1_at_threshold": 0.5,
+        "val_positive_rate": 0.4,
+        "seconds": 2.0,
+        "best_val_f1_at_threshold": 0.75,
+    }

@@ -1,0 +1,63 @@
+"""Guards ablations: one factor changes at a time, and its gain is paired by seed."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pytest
+
+from tests.tuning.search.test_confirmation import FLOOR, config, retrained
+from tuning.config.experiment import TrialConfig
+from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, plan_ablations
+from tuning.search.confirmation import Retrained
+
+
+@pytest.mark.parametrize("champion", [config(), config(overlap_features=True, r_drop=1.0)])
+def test_an_ablation_changes_its_factor_alone(champion: TrialConfig) -> None:
+    ablations = plan_ablations(champion, votes=True, layers=6)
+    assert [ablation.factor for ablation in ablations] == list(FACTORS)
+    for ablation in ablations:
+        one, other = ablation.with_it.model_dump(), ablation.without.model_dump()
+        assert [name for name in one if one[name] != other[name]] == [ablation.factor.field]
+        if ablation.factor.trained_layers:
+            assert ablation.with_it.freezing == 3
+        else:
+            assert champion in (ablation.with_it, ablation.without)
+
+
+def test_the_targets_are_not_ablated_without_votes() -> None:
+    fields = [a.factor.field for a in plan_ablations(config(), votes=False, layers=4)]
+    assert "targets" not in fields
+
+
+def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
+    champion = retrained(0.70, 0.72, 0.74, overlap_features=True)
+    (ablation,) = [
+        a
+        for a in plan_ablations(champion.config, votes=True, layers=4)
+        if a.factor.field == "overlap_features"
+    ]
+    without = retrained(0.690, 0.711, 0.729)
+    without.outcomes[0].cause = "killed"
+
+    def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
+        ablated = {"without-overlap_features": without}
+        return ablation_rows([ablation], champion, ablated, FLOOR).iloc[0].to_dict()
+
+    row = row_of(champion, without)
+    assert (row["seeds"], row["used"]) == (2, True)
+    assert row["gain"] == pytest.approx(0.01)
+    assert row["high"] - row["gain"] == pytest.approx(12.706 * 0.001, rel=1e-3)  # t of 1 degree
+    assert row["verdict"] == "cannot be told"
+    without.outcomes[0].cause = None
+    assert row_of(champion, without)["verdict"] == "helps"
+    champion.outcomes[0].cause = champion.outcomes[1].cause = champion.outcomes[2].cause = "x"
+    assert row_of(champion, without)["seeds"] == 0
+
+
+def test_the_side_that_the_champion_is_on_is_not_trained_again() -> None:
+    champion = config(overlap_features=True)
+    ablations = plan_ablations(champion, votes=True, layers=4)
+    names = ablation_configs(ablations, champion)
+    assert "without-overlap_features" in names
+    assert "with-overlap_features" not in names
+    assert {"with-layer_decay", "without-layer_decay"} <= names.keys()
