@@ -56,7 +56,7 @@ reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 	$(BIN)/python tuning/reproduce.py $(SAVED) $(ARGS)
 
 ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
-	$(BIN)/python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 $(ARGS)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 $(ARGS)
 
 bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for other pairs
 	$(BIN)/python benchmarks/floor.py --data $(DATA)

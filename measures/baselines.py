@@ -91,14 +91,21 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:
     """Return overlap features and, for both texts' topics a and b, |a-b| and a*b.
 
+    Where fewer than two words repeat there are no topics, and the overlap features stand alone.
+
     Topics are the leading singular directions of tf-idf weights, fitted on the train rows (latent
     semantic analysis, Deerwester et al., 1990).
     """
     texts = pd.concat([pairs.loc[train, "first"], pairs.loc[train, "second"]])
-    topics = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, min_df=2),
-        TruncatedSVD(_TOPICS, random_state=0),
-    ).fit(texts)
+    weights = TfidfVectorizer(sublinear_tf=True, min_df=2)
+    try:
+        words = len(weights.fit(texts).vocabulary_)
+    except ValueError:  # no word is in two texts
+        words = 0
+    if words < 2:  # scikit-learn decomposes no fewer
+        return _overlap(pairs)
+    count = min(_TOPICS, words)  # small data has fewer words than topics
+    topics = make_pipeline(weights, TruncatedSVD(count, random_state=0)).fit(texts)
     first, second = topics.transform(pairs["first"]), topics.transform(pairs["second"])
     return np.hstack([_overlap(pairs), np.abs(first - second), first * second])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from models.predictor import Predictor
 
-os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # no usage data is sent
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no usage data is sent
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # with 7 retries, the default, MLflow waits minutes for a server that does not answer
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")

@@ -1,6 +1,9 @@
 """Guards what no reader should have to look for: pickles, code from the hub, open ports."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +51,19 @@ def test_the_page_of_mlflow_is_served_to_this_machine_alone() -> None:
 def test_every_dependency_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")[1:]
     assert all("==" in line for line in lines if line)
+
+
+@pytest.mark.parametrize("module", ["tuning.tracking.mlflow_reader", "analysis.load_runs"])
+def test_mlflow_sends_no_telemetry(module: str) -> None:
+    code = (
+        f"import {module}\n"
+        "from mlflow.telemetry.utils import is_telemetry_disabled\n"
+        "print(is_telemetry_disabled())"
+    )
+    outside = {
+        name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=outside
+    )
+    assert ended.stdout.strip() == "True"

@@ -51,3 +51,28 @@ def test_no_threshold_has_a_better_f1(rows: list[tuple[int, int]]) -> None:
     best = baselines.best_threshold(labels, scores)
     tried = [f1_score(labels, scores >= cut) for cut in range(6)]
     assert f1_score(labels, scores >= best) == pytest.approx(max(tried))
+
+
+@pytest.mark.parametrize("words", [1, 3, 12])
+def test_small_data_has_fewer_topics_or_none(words: int) -> None:
+    rows = [
+        (split, f"only{number} " + " ".join(f"word{n}" for n in range(words * (number % 2))),
+         f"other{number} word0" if number % 2 else f"other{number}", number % 2, 0.5, "g")
+        for split in ("train", "validation", "test")
+        for number in range(8)
+    ]  # fmt: skip
+    pairs = make_pairs(rows)
+    found = baselines.baseline_predictions(pairs, np.zeros(8, dtype=int))
+    assert all(np.isfinite(model.probabilities).all() for model in found.values())
+
+
+def test_texts_in_which_no_word_repeats_have_no_topics() -> None:
+    rows = [
+        (split, f"{split}{number}a", f"{split}{number}b", number % 2, 0.5, "g")
+        for split in ("train", "validation", "test")
+        for number in range(8)
+    ]
+    pairs = make_pairs(rows)
+    train = (pairs["split"] == "train").to_numpy()
+    overlap = baselines._overlap(pairs)
+    np.testing.assert_array_equal(baselines._topic_features(pairs, train), overlap)

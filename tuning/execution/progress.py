@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -102,6 +104,14 @@ class Progress:
         self._bars.advance(self._all)
 
 
+class _Speed(ProgressColumn):
+    """Rows per second; empty until the first batch has ended."""
+
+    def render(self, task: Task) -> Text:
+        """Return the speed of a task as text."""
+        return Text("" if task.speed is None else f"{task.speed:.0f} rows/s")
+
+
 @contextmanager
 def encoding_progress(
     console: Console, prepared: Prepared, depth: int
@@ -119,12 +129,12 @@ def encoding_progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total} rows"),
-        TextColumn("{task.speed:.0f} pairs/s" if console.is_terminal else ""),
+        _Speed(),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
     )
     total = sum(table.rows for table in prepared.tokens.splits.values())
     with bars:
-        task = bars.add_task(f"{depth} frozen layers", total=total, speed=0)
+        task = bars.add_task(f"{depth} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

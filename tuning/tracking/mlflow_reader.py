@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # MLflow reads these when it is imported, below
-os.environ.setdefault("MLFLOW_ENABLE_TELEMETRY", "false")  # nothing is sent about the user
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent about the user
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines per trial
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its own 7 take minutes

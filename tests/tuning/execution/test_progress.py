@@ -1,10 +1,15 @@
 """Guards the progress display: a line for each ended trial, with its scores, flags or cause."""
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from tuning.execution.progress import Progress
+from tests.tuning.data.test_prepared import experiment
+from tuning.data.prepared import prepare
+from tuning.data.sources import DataLocations
+from tuning.execution.progress import Progress, encoding_progress
 
 
 def shown(*, terminal: bool) -> str:
@@ -29,3 +34,15 @@ def test_without_a_terminal_only_lines_of_ended_trials_are_printed() -> None:
 
 def test_on_a_terminal_a_running_trial_has_a_bar_with_its_best_score() -> None:
     assert "trials" in shown(terminal=True)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_encoded_rows_are_shown_on_a_terminal_alone(tmp_path: Path, terminal: bool) -> None:
+    prepared = prepare(experiment(), DataLocations(cache=tmp_path))
+    rows = sum(table.rows for table in prepared.tokens.splits.values())
+    file = io.StringIO()
+    console = Console(file=file, width=100, force_terminal=terminal, no_color=True)
+    with encoding_progress(console, prepared, 4) as advance:
+        advance(rows - 1)  # the speed is not known before
+        advance(1)
+    assert (f"{rows}/{rows} rows" in file.getvalue()) == terminal
