@@ -45,7 +45,13 @@ LIBRARIES = {
     "ray": {"tuning/execution", "tuning/search/sampling.py", "benchmarks"},
     "optuna": {"tuning/search", "analysis/search_tables.py"},
 }
-NEVER = {"data": {"torch", "transformers"}, "analysis": {"ray", "torch", "transformers"}}
+NEVER = {
+    "config": {"torch", "transformers", "pandas"},
+    "data": {"torch", "transformers"},
+    "training": {"rich"},  # no screen
+    "analysis": {"ray", "torch", "transformers"},
+}
+BY_NAME = {"import_aside", "import_module", "__import__"}  # calls that import
 
 
 def modules() -> dict[str, Path]:
@@ -70,8 +76,8 @@ def imports_of(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: imports are absolute"
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name if name in MODULES else str(node.module) for name in whole)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_aside":
-            yield ast.literal_eval(node.args[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in BY_NAME:
+            yield ast.literal_eval(node.args[0])  # what is imported by name is named here
 
 
 IMPORTS = {name: set(imports_of(path)) for name, path in MODULES.items()}
@@ -128,6 +134,25 @@ def test_a_room_is_small_and_opens_with_one_sentence(room: str) -> None:
     assert not [path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]
     (sentence,) = ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body
     assert isinstance(sentence, ast.Expr)  # no re-exports: they would load torch in a plan
+
+
+def test_every_folder_with_code_is_known_and_no_module_lies_beside_them() -> None:
+    found = {path.parts[len(ROOT.parts)] for path in ROOT.glob("[a-z]*/**/*.py")}
+    made = {"site", "results", "report", "mlartifacts"}  # by the commands
+    assert found - made == {*OUTER, "docs", "tests"}
+    assert not list(ROOT.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_nothing_imports_the_tests_and_imports_keep_their_names(name: str) -> None:
+    assert not {module for module in IMPORTS[name] if module.split(".")[0] == "tests"}
+    assert "import_aside as" not in MODULES[name].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["tuning", "models", "measures", "benchmarks"])
+def test_a_folder_re_exports_nothing(name: str) -> None:
+    (sentence,) = ast.parse(MODULES[name].read_text(encoding="utf-8")).body
+    assert isinstance(sentence, ast.Expr)
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -26,7 +26,7 @@ def test_the_line_of_an_argument_does_not_begin_with_of(path: Path) -> None:
         f"{name}: {line.strip()}"
         for name, text in docstrings(path)
         for line in text.split("\n")
-        if re.match(r"\s+\w+: of\b", line, re.IGNORECASE)
+        if re.match(r"\s+\*{0,2}\w+( \(.*?\))?: (of|from)\b", line, re.IGNORECASE)
     ]
     assert not found
 

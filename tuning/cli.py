@@ -119,15 +119,19 @@ def require_search(experiment: Experiment, path: Path) -> SearchSettings:
 
 
 def launch_options(args: argparse.Namespace) -> LaunchOptions:
-    """Return the launch options of a grid or a search, with absolute paths."""
+    """Return the launch options of a grid or a search, with absolute paths.
+
+    Raises:
+        OSError: If the output folder has no absolute path, as a link to itself.
+    """
     remote = isinstance(args.output, StoragePath)
-    output = (args.local if remote else args.output).resolve()
+    output = _resolve(args.local if remote else args.output)
     return LaunchOptions(
         output=output,
         shared_output=args.output if remote else StoragePath(str(output)),
         tracking_uri=choose_store(args.tracking_uri),
         artifacts=choose_artifacts(args.tracking_uri, output),
-        own_store=args.tracking_uri is None,
+        own_store=not args.tracking_uri,
         study_storage=getattr(args, "storage", None) or f"sqlite:///{output / 'optuna.db'}",
         address=args.address,
         resume=args.resume,
@@ -167,7 +171,7 @@ def build_pretraining_parser() -> argparse.ArgumentParser:
 
 def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
     """Return the options of ``pretrain.py``; the output folder is absolute."""
-    output = args.output.resolve()
+    output = _resolve(args.output)
     return PretrainingOptions(
         corpus=args.corpus,
         heldout=args.heldout,
@@ -181,3 +185,10 @@ def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
         resume=args.resume,
         overwrite=args.overwrite,
     )
+
+
+def _resolve(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError as error:  # Python 3.11 has no OSError for a link to itself
+        raise OSError(f"--output: {path}: cannot be followed: {error}") from error

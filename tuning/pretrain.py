@@ -17,8 +17,8 @@ def main() -> int:
     130 is that of an interrupted training.
     """
     args, console = build_pretraining_parser().parse_args(), make_console()
-    options = pretraining_options(args)
     try:
+        options = pretraining_options(args)
         plan = make_plan(options)
         print_plan(plan, console)
         if args.dry_run:

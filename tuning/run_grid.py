@@ -23,8 +23,9 @@ def main() -> int:
     130 is that of an interrupted launch.
     """
     args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
-    console, options, name = make_console(), launch_options(args), args.config.stem
+    console, name, options = make_console(), args.config.stem, None
     try:
+        options = launch_options(args)
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
         prepared = prepare(experiment, read_locations(), strict=args.strict)
@@ -37,7 +38,8 @@ def main() -> int:
         with import_aside("tuning.execution.grid") as session, ray_session(args.address):
             return session.result().run(prepared, resumed, options, console)
     except KeyboardInterrupt:
-        print(resume_hint(options, name), file=sys.stderr)
+        if options is not None:
+            print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_grid.py: error: {error}", file=sys.stderr)

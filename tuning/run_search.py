@@ -26,8 +26,9 @@ def main() -> int:
     """
     parser = build_parser("Search with Optuna, confirm the best, test it once.", "bonus_f1.yaml")
     args = add_search_options(parser).parse_args()
-    console, options, name = make_console(), launch_options(args), args.config.stem
+    console, name, options = make_console(), args.config.stem, None
     try:
+        options = launch_options(args)
         experiment = read_experiment(args)
         name = experiment.name
         search = require_search(experiment, args.config)
@@ -38,13 +39,13 @@ def main() -> int:
         resumed = choose_launch(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
-        from tuning.search.session import (
-            run,
-        )  # Ray and torch take seconds to import, and a plan needs neither
+        # Ray and torch take seconds to import, and a plan needs neither
+        from tuning.search.session import run
 
         return run(prepared, search, resumed, options, console)
     except KeyboardInterrupt:
-        print(resume_hint(options, name), file=sys.stderr)
+        if options is not None:
+            print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"run_search.py: error: {error}", file=sys.stderr)

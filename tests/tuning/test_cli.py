@@ -115,3 +115,18 @@ def test_an_experiment_that_is_no_grid_is_refused(tmp_path: Path, text: str) -> 
     path.write_text(f"name: mine\n{text}")
     with pytest.raises(ConfigError, match=r"mine\.yaml:\n.*run it with python tuning/run_search"):
         require_grid(load_experiment(path), path)
+
+
+@pytest.mark.parametrize("change", ["name.=abc", "=5", ".=1", "trial..epochs=2"])
+def test_an_empty_key_is_refused(tmp_path: Path, change: str) -> None:
+    ended = run("--set", change, "--dry-run", folder=tmp_path)
+    assert ended.returncode == 2
+    assert f"--set {change}: must not have an empty key" in ended.stderr
+
+
+def test_an_output_folder_that_links_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    ended = run("--output", str(tmp_path / "loop"), "--dry-run", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "--output" in ended.stderr
+    assert "Traceback" not in ended.stderr

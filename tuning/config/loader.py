@@ -61,7 +61,7 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
         if not isinstance(value, list):
             content["grid"].pop(key, None)
     section, field = key_path[0], ".".join(key_path[1:])
-    if not field:
+    if len(key_path) == 1:
         content[section] = value
         return problems
     target = find_section(content, [section])
@@ -77,16 +77,21 @@ def _grid_problems(grid: object) -> list[str]:
         return []  # the model reports it
     problems = []
     for key, values in grid.items():
-        if not isinstance(values, list):
-            continue
-        if not values:
-            problems.append(f"grid.{key}: must have at least one value")
-        if len({repr(value) for value in values}) < len(values):
-            problems.append(f"grid.{key}: must not repeat a value, got {values}")
-        for position, value in enumerate(values):
-            problems += _point_problems(key, value, f"grid.{key}[{position}]")
-            if key not in TrialConfig.model_fields:
-                break
+        if isinstance(key, str) and isinstance(values, list):  # else the model reports it
+            problems += _values_problems(key, values)
+    return problems
+
+
+def _values_problems(key: str, values: list[Any]) -> list[str]:
+    problems = []
+    if not values:
+        problems.append(f"grid.{key}: must have at least one value")
+    if len({repr(value) for value in values}) < len(values):
+        problems.append(f"grid.{key}: must not repeat a value, got {values}")
+    for position, value in enumerate(values):
+        problems += _point_problems(key, value, f"grid.{key}[{position}]")
+        if key not in TrialConfig.model_fields:
+            break
     return problems
 
 

@@ -110,4 +110,6 @@ def write_schema(schema: Schema, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tuning.config.schema FILE")
     write_schema(experiment_schema(), Path(sys.argv[1]))

@@ -121,11 +121,13 @@ def parse_yaml(text: str) -> tuple[Any, list[str]]:
 def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
     """Return the keys, the value and the problems of ``--set key.path=value``.
 
-    There are no keys if the override has no equals sign.
+    There are no keys if the override cannot be read as one.
     """
     key, separator, text = override.partition("=")
     if not separator:
         return [], None, [f"--set {override}: must be key=value"]
+    if not all(key.split(".")):
+        return [], None, [f"--set {override}: must not have an empty key"]
     value, problems = parse_yaml(text)
     return key.split("."), value, problems
 

@@ -17,7 +17,7 @@ from tuning.system.console import print_rows
 from tuning.system.project import ROOT
 
 SCRATCH = "scratch"
-_SCRATCH_ONLY = re.compile(r"(shape\.\w+|vocabulary|attention)=")
+_SCRATCH_ONLY = re.compile(r"(shape(\.\w+)?|vocabulary|attention)=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,4 +15,6 @@ def recipe_schema() -> Schema:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tuning.pretraining.schema FILE")
     write_schema(recipe_schema(), Path(sys.argv[1]))

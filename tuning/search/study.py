@@ -87,7 +87,8 @@ def close_stale(
     """Close the trials that a launch left running; return the numbers of those without a value.
 
     A trial with a value becomes complete. One without is queued, to run as the same trial with
-    the same parameters, or fails.
+    the same parameters, or fails. A running trial that bears no launch was being drawn when its
+    driver was killed: it counts as this launch's.
 
     Args:
         study: The study.
@@ -97,8 +98,8 @@ def close_stale(
     """
     unfinished = []
     state = TrialState.WAITING if requeue else TrialState.FAIL
-    for trial in trials_of(study, launch):
-        if trial.state != TrialState.RUNNING:
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        if trial.user_attrs.get("launch", launch) != launch:
             continue
         if trial.number in values:
             study.tell(trial.number, values[trial.number])

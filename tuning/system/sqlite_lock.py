@@ -6,17 +6,21 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock
-
-_PREFIX = "sqlite:///"
+from sqlalchemy.engine import make_url
 
 
 def sqlite_file(url: str) -> Path | None:
     """Return the file of a SQLite URL; None for a server, or if its folder does not exist.
 
     Without that rule a lock would make the folder of a mistyped URL.
+
+    Raises:
+        ArgumentError: If it is no URL (an error of SQLAlchemy's).
     """
-    file = Path(url.removeprefix(_PREFIX))
-    return file if url.startswith(_PREFIX) and file.parent.is_dir() else None
+    if not url.startswith("sqlite:"):
+        return None
+    database = make_url(url).database
+    return Path(database) if database and Path(database).parent.is_dir() else None
 
 
 def lock_sqlite(url: str) -> AbstractContextManager[object]:

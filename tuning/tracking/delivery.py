@@ -10,7 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from measures.passwords import first_line, hide_passwords
-from tuning.tracking.journal import JOURNAL, Journal, JournalError, read_delivered, write_delivered
+from tuning.tracking.journal import (
+    JOURNAL,
+    Journal,
+    JournalError,
+    count_delivered,
+    write_delivered,
+)
 from tuning.tracking.mlflow_reader import TrackingError
 from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, is_away
 
@@ -39,7 +45,7 @@ class Delivery(threading.Thread):
         self.journal, self.uri, self.older = journal, uri, older
         self.store: MlflowWriter | None = None
         self.problem: Exception | None = None
-        self.delivered = read_delivered(journal.folder)
+        self.delivered = count_delivered(journal)
         self.opened = threading.Event()
         self._closing = threading.Event()
         self._given_up = threading.Event()
@@ -131,11 +137,12 @@ def undelivered(output: Path, uri: str) -> list[Path]:
     found = []
     for path in sorted(output.glob(f"*/{JOURNAL}")):
         try:
-            entries = Journal(path.parent).entries
+            journal = Journal(path.parent)
         except JournalError:  # reported to the user who resumes that launch
             continue
+        entries = journal.entries
         same = bool(entries) and entries[0]["uri"] == hide_passwords(uri)
-        if same and len(entries) > read_delivered(path.parent):
+        if same and len(entries) > count_delivered(journal):
             found.append(path.parent)
     return found
 
@@ -151,7 +158,8 @@ def deliver(folder: Path, uri: str) -> int:
     """
     try:
         with FileLock(folder / _LOCK, timeout=0):
-            entries, first = Journal(folder).entries, read_delivered(folder)
+            journal = Journal(folder)
+            entries, first = journal.entries, count_delivered(journal)
             if first >= len(entries):
                 return 0
             store = MlflowWriter(uri, entries[0], folder)

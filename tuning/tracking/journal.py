@@ -123,6 +123,15 @@ def read_entries(path: Path) -> Iterator[Entry]:
             yield entry
 
 
+def count_delivered(journal: Journal) -> int:
+    """Return the number of a journal's entries that MLflow has; 0 if that is not known.
+
+    A count beyond its entries is of a longer journal, which an older one from a backup replaced.
+    """
+    count = read_delivered(journal.folder)
+    return count if count <= len(journal.entries) else 0
+
+
 def read_delivered(folder: Path) -> int:
     """Return the number of entries of the journal in ``folder`` that MLflow has.
 

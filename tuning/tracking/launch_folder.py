@@ -99,7 +99,7 @@ def choose_artifacts(given: str | None, output: Path) -> Path:
         given: URI of the MLflow store if the user named one; None for the project's own.
         output: Folder for results; artifacts of a store that the user named go there.
     """
-    return (ROOT if given is None else output) / "mlartifacts"
+    return (output if given else ROOT) / "mlartifacts"
 
 
 def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None) -> LaunchSettings:

@@ -100,20 +100,22 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
     Raises:
         TrackingError: If there is no such run, or it has no saved model.
     """
-    client = MlflowClient(tracking_uri=uri)
     try:
+        client = MlflowClient(tracking_uri=uri)
         run = client.get_run(run_id)
         parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID, "")
         model = client.download_artifacts(run_id, "model", str(folder))
         encoder = client.download_artifacts(parent, "encoder", str(folder))
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
     return Path(model), Path(encoder), _logged(run).metrics
 
 
 def finished_trials(uri: str, experiment: str) -> list[str]:
-    """Return the ids of an experiment's finished trial runs, newest first.
+    """Return the ids of an experiment's finished trials that saved a model, newest first.
+
+    Trials that a search drew save none; those that it retrained do.
 
     Raises:
         TrackingError: If the store has no such experiment, or cannot be read.
@@ -121,7 +123,7 @@ def finished_trials(uri: str, experiment: str) -> list[str]:
     runs = _runs_of(uri, experiment, "tags.kind = 'trial' and attributes.status = 'FINISHED'")
     if runs is None:
         raise TrackingError(f"{experiment}: no such experiment in the MLflow store")
-    return [run.run_id for run in runs]
+    return [run.run_id for run in runs if run.tags.get("stage") != "search"]
 
 
 def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[LoggedRun]:

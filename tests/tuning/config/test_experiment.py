@@ -156,3 +156,11 @@ def test_any_bytes_are_an_experiment_or_a_config_error(
 
 def test_a_repeated_key_is_found_at_any_depth() -> None:
     assert parse_yaml("a: {b: 1, b: 2}")[1] == ["b: is repeated in line 1"]
+
+
+@pytest.mark.parametrize("key", ["7", "on", "2.5"])  # on is true in YAML
+def test_a_key_of_the_grid_that_is_no_text_is_reported(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"name: x\ngrid: {{{key}: [2]}}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"grid\S*: must be text, got (7|True|2\.5)"):
+        load_experiment(path)

@@ -31,7 +31,9 @@ def test_a_sequence_must_fit_the_encoder_from_scratch_or_the_given_one(tmp_path:
     assert plan.positions == 256  # the encoder's, not the recipe's
 
 
-@pytest.mark.parametrize("change", ["shape.layers=9", "vocabulary=500", "attention=plain"])
+@pytest.mark.parametrize(
+    "change", ["shape.layers=9", "shape={layers: 2}", "vocabulary=500", "attention=plain"]
+)
 def test_a_change_that_the_given_encoder_would_ignore_is_refused(
     tmp_path: Path, change: str
 ) -> None:

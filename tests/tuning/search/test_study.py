@@ -167,3 +167,10 @@ def test_a_warm_start_from_another_space_is_refused(study: optuna.Study) -> None
     with pytest.raises(StudyError, match=message):
         warm_start(study, SPACE, FIXED, finished)
     assert not study.trials
+
+
+def test_a_trial_that_was_being_drawn_is_queued_again(study: optuna.Study) -> None:
+    sampler("one")(study.ask())  # of this launch
+    sampler("other")(study.ask())  # of another, which may be running
+    study.ask()  # the driver was killed before the trial bore its launch
+    assert close_stale(study, "one", {}) == waiting(study) == [0, 2]

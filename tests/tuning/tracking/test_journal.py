@@ -13,6 +13,7 @@ from tuning.tracking.journal import (
     JOURNAL,
     Journal,
     JournalError,
+    count_delivered,
     read_delivered,
     read_entries,
     write_delivered,
@@ -103,3 +104,12 @@ def test_the_number_of_delivered_entries_is_kept_and_a_damaged_one_is_0(tmp_path
     for text in ("", "[]", "{}", json.dumps({"delivered": "x"}), json.dumps({"delivered": -1})):
         (tmp_path / DELIVERED).write_text(text)
         assert read_delivered(tmp_path) == 0
+
+
+def test_a_count_beyond_the_entries_is_not_believed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append({"do": "x"})
+    write_delivered(tmp_path, 1)
+    assert count_delivered(journal) == 1
+    write_delivered(tmp_path, 2)  # of a longer journal, before this one came from a backup
+    assert count_delivered(journal) == 0

@@ -1,5 +1,6 @@
 """Guards reading from MLflow: every page of runs is read, and an unusable store is named."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -7,7 +8,15 @@ from mlflow.entities import Run, RunData, RunInfo
 from mlflow.store.entities import PagedList
 from mlflow.tracking import MlflowClient
 
-from tuning.tracking.mlflow_reader import TrackingError, finished_trials, read_runs, read_trials
+from tests.empty_store import put_store
+from tests.tuning.tracking.recording import deliver_all, open_log
+from tuning.tracking.mlflow_reader import (
+    TrackingError,
+    fetch_run,
+    finished_trials,
+    read_runs,
+    read_trials,
+)
 
 
 class TwoPages:
@@ -39,3 +48,23 @@ def test_a_store_that_cannot_be_read_is_an_error_without_a_password() -> None:
         with pytest.raises(TrackingError, match="the MLflow store cannot be used") as caught:
             read()
         assert "secret" not in str(caught.value)
+
+
+def test_a_model_in_a_store_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database", encoding="utf-8")
+    for uri in ("nonsense://host/x", f"sqlite:///{tmp_path / 'text.db'}"):
+        with pytest.raises(TrackingError, match="abc: no saved model in the MLflow store"):
+            fetch_run(uri, "abc", tmp_path)
+
+
+def test_trials_that_a_search_drew_have_no_model_to_reproduce(tmp_path: Path) -> None:
+    put_store(tmp_path / "log.db")
+    uri = f"sqlite:///{tmp_path / 'log.db'}"
+    log = open_log(tmp_path / "a", uri, "x")
+    for stage in ("search", "confirm"):
+        log.start_trial(f"{stage}/1", f"{stage}-1", {"seed": 0}, {"stage": stage})
+        log.log_outcome(f"{stage}/1", {"val_f1": 0.5}, None)
+        log.end_trial(f"{stage}/1")
+    deliver_all(log, uri)
+    (run_id,) = finished_trials(uri, "x")
+    assert MlflowClient(tracking_uri=uri).get_run(run_id).data.tags["stage"] == "confirm"
