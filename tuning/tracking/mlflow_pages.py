@@ -24,7 +24,8 @@ learning rate, optimizer and freezing; under *Metrics* choose
 
 F1 alone misleads: a classifier that calls every pair a paraphrase scores well. Look at
 `test_accuracy`, `test_auc` and `test_positive_rate` too, and at the tag **flags**: `collapsed`
-predicts one class for every pair, `diverged` has weights that are not finite.
+ranks no better than chance, `no positive at 0.5` and `all positive at 0.5` predict one class for
+every pair, `diverged` has weights that are not finite.
 
 **Pictures** are under *Artifacts*, `figures/`, of a launch; saved models and predictions under
 those of its trials. `make report` writes Report.pdf from all of it, and

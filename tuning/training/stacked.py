@@ -179,5 +179,5 @@ def _advance(
     """Return the result with this epoch's numbers; if one is not finite, marked as diverged."""
     if not (math.isfinite(loss) and np.isfinite(logits).all()):
         return replace(result, diverged=True)
-    val_loss, scores = score_logits(validation.labels, logits)
+    val_loss, scores = score_logits(validation, logits)
     return replace(result, train_loss=loss, val_loss=val_loss, scores=scores)
