@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 import torch
 
@@ -19,7 +21,8 @@ _CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first t
 
 def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
     """Return the fraction of this machine's GPU that a trial needs, from a training step."""
-    model = build_classifier(trial, inputs)
+    frozen = copy.deepcopy(inputs.lower)  # is moved to the GPU; the shared one stays
+    model = build_classifier(trial, replace(inputs, lower=frozen))
     peak = measure_peak_bytes(model, inputs.splits["train"], trial)
     share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
     torch.cuda.empty_cache()
