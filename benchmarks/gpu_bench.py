@@ -40,6 +40,7 @@ class Amounts:
         side_by_side: Seconds that they train.
         copies: Copies of the pairs in the frozen pass.
         steps: Steps of pretraining.
+        sequences: Sequences of such a step.
         wide: Whether pretraining also measures DistilBERT's size.
     """
 
@@ -52,6 +53,7 @@ class Amounts:
     side_by_side: float = 4.0
     copies: int = 10
     steps: int = 15
+    sequences: int = 256
     wide: bool = True
 
 
@@ -66,6 +68,7 @@ SMALL = Amounts(
     side_by_side=0.1,
     copies=2,
     steps=4,
+    sequences=2,
     wide=False,
 )
 

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 import torch
@@ -26,7 +27,8 @@ from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import Trainer
 
 _BATCHES = (32, 128)
-_SHOWN = 10  # kernels in a profile
+_SHOWN = 8  # kernels in a profile
+_WIDTH = 110  # characters of a kernel's name
 _WORKSPACE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # cuBLAS is deterministic only with it
 
 
@@ -115,21 +117,23 @@ def _profile(
     kernels: Counter[str] = Counter()
     busy: Counter[str] = Counter()  # microseconds
     for event in profiler.events() or []:
-        if event.device_type == torch.autograd.DeviceType.CUDA:
+        if event.device_type.name == "CUDA":
             if not event.is_user_annotation:
-                kernels[event.name] += 1
-                busy[event.name] += event.time_range.elapsed_us()
+                kernels[event.name[:_WIDTH]] += 1
+                busy[event.name[:_WIDTH]] += event.time_range.elapsed_us()
         elif event.name.startswith(("cuda", "cu")) or event.name == "aten::item":
             calls[event.name] += 1
+    copies = sum(n for name, n in kernels.items() if name.startswith("Mem")) / steps
     return {
         "steps": steps,
         "milliseconds": 1000 * seconds / steps,
-        "kernels_a_step": sum(kernels.values()) / steps,
+        "kernels_a_step": sum(kernels.values()) / steps - copies,
+        "copies_a_step": copies,
         "busy_fraction": sum(busy.values()) / 1e6 / seconds,
         "synchronisations_a_step": _synchronisations(calls) / steps,
         "calls_a_step": {name: count / steps for name, count in calls.most_common()},
         "longest": {
-            name[:80]: {"a_step": kernels[name] / steps, "microseconds_a_step": us / steps}
+            name: {"a_step": kernels[name] / steps, "microseconds_a_step": us / steps}
             for name, us in busy.most_common(_SHOWN)
         },
     }
@@ -167,12 +171,22 @@ def _workers(bench: Bench, count: int) -> Iterator[list[subprocess.Popen[str]]]:
         subprocess.Popen(command, cwd=ROOT, text=True, **pipes)  # pyright: ignore[reportCallIssue, reportArgumentType] - pipes
         for _ in range(count)
     ]
+    # a worker that hangs is ended with the run's time, and its answer is missed then
+    alarm = Timer(min(max(bench.left, 1), 1e6), _end, [workers])
+    alarm.daemon = True
+    alarm.start()
     try:
         yield workers
     finally:
+        alarm.cancel()
+        _end(workers)
         for worker in workers:
-            worker.kill()
             worker.communicate()
+
+
+def _end(workers: list[subprocess.Popen[str]]) -> None:
+    for worker in workers:
+        worker.kill()
 
 
 def worker_command(bench: Bench, task: str) -> list[str]:

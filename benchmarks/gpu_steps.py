@@ -40,7 +40,8 @@ def heads(bench: Bench) -> dict[str, Any]:
     numbers: dict[str, Any] = {"width": inputs.width, "batch": prepared.trials[0].batch_size}
     for head in sorted(HEADS):
         trial = bench.trial(prepared, freezing="all", head=head)
-        found = numbers[head] = {"plain": _plain(bench, inputs, trial)}
+        found: dict[str, float | None] = {"plain": _plain(bench, inputs, trial)}
+        numbers[head] = found
         for members in bench.amounts.members:
             found[f"stacked_{members}"] = _stacked(bench, inputs, trial, members)
     return numbers
@@ -140,14 +141,14 @@ def train_seeds(bench: Bench, trial: TrialConfig, inputs: SharedInputs, *, stack
 
 def pretraining(bench: Bench) -> dict[str, Any]:
     """Return tokens per second of pretraining, and the loss before the last step."""
-    numbers = {"embedded_size": _pretrain(bench, Shape().model_dump(), length=64, batch=256)}  # pyright: ignore[reportCallIssue] - pydantic's defaults
+    numbers = {"embedded_size": _pretrain(bench, Shape().model_dump(), length=64)}  # pyright: ignore[reportCallIssue] - pydantic's defaults
     bench.release()
     if bench.amounts.wide:
-        numbers["distilbert_size"] = _pretrain(bench, _DISTILBERT, length=128, batch=256)
+        numbers["distilbert_size"] = _pretrain(bench, _DISTILBERT, length=128)
     return numbers
 
 
-def _pretrain(bench: Bench, shape: dict[str, int], *, length: int, batch: int) -> dict[str, Any]:
+def _pretrain(bench: Bench, shape: dict[str, int], *, length: int) -> dict[str, Any]:
     tokenizer, _ = load_tokenizer(bench.embedded.encoder.folder)
     vocabulary = vocabulary_of(tokenizer)
     options = SequenceOptions(
@@ -159,9 +160,9 @@ def _pretrain(bench: Bench, shape: dict[str, int], *, length: int, batch: int) -
         seed=0,
     )
     usable = np.flatnonzero(~vocabulary.special)
+    steps, batch = bench.amounts.steps, bench.amounts.sequences
     stream = np.random.default_rng(0).choice(usable, 4 * batch * length)
-    steps = bench.amounts.steps
-    phase = Phase.model_validate({"steps": steps, "batch_size": batch if steps > 4 else 2})
+    phase = Phase.model_validate({"steps": steps, "batch_size": batch})
     precision = choose_precision("auto")
     trainer = MlmTrainer(
         build_model(vocabulary.size, shape, seed=0).to(bench.device),

@@ -157,8 +157,8 @@ def test_a_resumed_training_ends_as_one_that_was_not_interrupted(
         torch.manual_seed(seed)
         _, upper = load_encoder(distilbert, 2)
         model = Classifier(None, upper, build_head(head, width=12, head_width=8, dropout=0.3))
-        splits = (LoadedSplit(toy(number), trial, DEVICE) for number in (0, 1))
-        return Trainer(model.to(DEVICE), *splits, trial)
+        train, validation = (LoadedSplit(toy(number), trial, DEVICE) for number in (0, 1))
+        return Trainer(model.to(DEVICE), train, validation, trial)
 
     undisturbed, interrupted = begin(1), begin(1)
     interrupted.run_epoch()
