@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from rich.filesize import decimal
 
+from measures.passwords import hide_passwords
+
 _LONGEST_DETAIL = 1000  # characters; it becomes a tag in MLflow
 _SENTENCES = {
     "network": "{host} does not answer (no network?)",
@@ -58,12 +60,13 @@ class DownloadError(OSError):
     """A download that failed; the message says why in words.
 
     Attributes:
-        detail: What the libraries reported: addresses, classes, numbers; None if nothing.
+        detail: What the libraries reported: addresses, classes, numbers; None if nothing. Its
+            passwords are hidden.
     """
 
     def __init__(self, sentence: str, detail: str | None = None) -> None:
         super().__init__(sentence)
-        self.detail = detail
+        self.detail = None if detail is None else hide_passwords(detail)
 
 
 def sentence_of(error: BaseException, url: str, host: str) -> str:

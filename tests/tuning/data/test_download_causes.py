@@ -108,6 +108,9 @@ def test_the_detail_has_all_causes_but_no_signature() -> None:
     )
 
 
-def test_an_error_carries_its_detail_beside_the_sentence() -> None:
-    error = DownloadError("the hub does not answer", "gaierror")
-    assert (str(error), error.detail) == ("the hub does not answer", "gaierror")
+def test_an_error_carries_its_detail_without_passwords() -> None:
+    error = DownloadError("the hub does not answer", "https://me:secret@hub.org: gaierror")
+    assert str(error) == "the hub does not answer"
+    assert error.detail is not None
+    assert error.detail.endswith("@hub.org: gaierror")
+    assert "secret" not in error.detail

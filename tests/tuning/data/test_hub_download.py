@@ -166,6 +166,19 @@ def test_no_server_and_offline_mode_are_told_apart(
 
 
 @pytest.mark.slow
+def test_a_proxy_that_is_down_and_a_failing_encryption_are_told_apart(
+    hub: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url.replace("http:", "https:"))
+    with pytest.raises(DownloadError, match=f"the secure connection to {HERE} fails"):
+        download_encoder(MODEL, PATIENCE)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(DownloadError, match="the proxy does not let us through to the Hugging"):
+        download_encoder(MODEL, PATIENCE)
+
+
+@pytest.mark.slow
 def test_weights_that_fail_are_never_taken_from_the_cache(hub: Host) -> None:
     hub.answers[WEIGHTS] = status(500)
     with pytest.raises(DownloadError, match=r"has a fault of its own \(HTTP 500\)"):
