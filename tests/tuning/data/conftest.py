@@ -101,6 +101,16 @@ def dripping(content: bytes, pieces: int, pause: float, **headers: str) -> Answe
     return answer
 
 
+def delayed(answer: Answer, seconds: float) -> Answer:
+    """Return an answer that comes later."""
+
+    def wait(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(seconds)
+        answer(handler)
+
+    return wait
+
+
 def in_turn(*answers: Answer) -> Answer:
     """Return an answer that is another one each time; the last one stays."""
     left = list(answers)

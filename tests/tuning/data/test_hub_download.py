@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from tests.tuning.data.conftest import (
     Host,
     body,
     cut_off,
+    delayed,
     dripping,
     in_turn,
     serve_model,
@@ -83,6 +85,24 @@ def test_an_encoder_arrives_complete_under_its_commit_and_stays(hub: Host) -> No
 def test_a_slow_hub_may_take_longer_than_the_wait_for_a_byte(hub: Host) -> None:
     hub.answers[WEIGHTS] = dripping(FILES[SAFE], 12, 0.5, **HEADERS)
     assert (download_encoder(MODEL, 4) / SAFE).read_bytes() == FILES[SAFE]
+
+
+@pytest.mark.slow
+def test_several_answers_may_take_longer_than_the_wait_for_one(hub: Host) -> None:
+    for path, answer in hub.answers.items():
+        if path.startswith("/api/"):
+            hub.answers[path] = delayed(answer, 1.2)
+    assert find_cached_encoder(MODEL) is None
+    assert download_encoder(MODEL, 3).name == COMMIT
+
+
+@pytest.mark.slow
+def test_two_at_the_same_time_download_the_weights_once(hub: Host) -> None:
+    hub.answers[WEIGHTS] = dripping(FILES[SAFE], 10, 0.5, **HEADERS)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(download_encoder, [MODEL, MODEL], [4, 4]))
+    assert folders[0] == folders[1]
+    assert hub.requests.count(f"GET {WEIGHTS}") == 1
 
 
 @pytest.mark.slow
