@@ -201,6 +201,7 @@ def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
         "encoder_width": str(prepared.encoder.width),
         "max_tokens": str(prepared.tokens.max_tokens),
         "notices": "; ".join(prepared.notices) or "none",
+        "notice_details": "; ".join(prepared.details) or "none",
         "git_commit": settings.git_commit,
         "results": str(settings.folder),
         "python_version": platform.python_version(),
