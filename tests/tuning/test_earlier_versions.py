@@ -106,6 +106,7 @@ def test_a_launch_begun_before_goes_on_with_the_names_it_began_with(
     assert [point.step for point in curve] == [*sorted(before), len(before) + 1]
     for run in store.client.search_runs([store.experiment_id]):
         assert not [name for name in run.data.metrics if name.startswith("while_training/")]
+        assert run.inputs is not None
         assert run.inputs.dataset_inputs == []
     (read,) = read_runs(store.client, store.experiment_id, "tags.key = 'grid/02-0.1'")
     assert read.epochs["val_f1"] == 0.25

@@ -80,11 +80,11 @@ def test_source_data_set_and_view_are_in_the_store_once(
     log.start_parent("parent", {}, source, data_set=data_set)
     log.keep_view(View(varied=["optimizer"]))
     log.start_trial("a", "01", {})
-    for _ in range(2):
-        store = deliver_all(log, uri)
+    _, store = (deliver_all(log, uri) for _ in range(2))
     for key in (PARENT, "a"):
         run = store.client.get_run(store.run_id(key))
         assert source.items() <= run.data.tags.items()
+        assert run.inputs is not None
         (found,) = run.inputs.dataset_inputs
         assert (found.dataset.name, found.dataset.digest) == ("pairs", "12ab")
         assert [(tag.key, tag.value) for tag in found.tags] == [
