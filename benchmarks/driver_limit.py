@@ -108,7 +108,8 @@ def measure(
     delivery.start()
     delivery.check(60)
     context = ExecutionContext(
-        launch=Launch(prepared=prepared, settings=settings, log=log, console=Console(quiet=True)),
+        launch=Launch(prepared=prepared, settings=settings, log=log, console=Console(quiet=True),
+                      delivery=delivery),
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
     )  # fmt: skip

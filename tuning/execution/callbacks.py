@@ -72,8 +72,9 @@ class TrialLog(Callback):
             self.progress.notify(f"{outcome.name}: {error}")
             return
         for epoch in epochs:
-            self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch))
-            self.progress.advance(outcome.name, epoch["epoch"], epoch[OBJECTIVE])
+            best = epoch[OBJECTIVE]
+            self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch), best)
+            self.progress.advance(outcome.name, epoch["epoch"], best)
 
     def _raise_problem(self) -> None:
         self.launch_log.journal.raise_problem()
@@ -108,9 +109,9 @@ class TrialLog(Callback):
         """
         self._watchdog.note_activity(trial)
         if "epoch" in result and not result.get("finished"):
-            key = self.outcomes[trial.trial_id].key
-            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result))
-            self.progress.advance(str(trial.custom_trial_name), result["epoch"], result[OBJECTIVE])
+            key, best = self.outcomes[trial.trial_id].key, result[OBJECTIVE]
+            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result), best)
+            self.progress.advance(str(trial.custom_trial_name), result["epoch"], best)
             self._last[trial.trial_id] = result
             if result.get("done"):
                 self._log_stopped(trial.trial_id)

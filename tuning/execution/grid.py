@@ -22,7 +22,7 @@ from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.console import save_picture
 from tuning.system.storage_path import StoragePath
-from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
+from tuning.tracking.launch_folder import LaunchOptions, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
@@ -52,7 +52,7 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
         save_picture([table], picture, "python tuning/run_grid.py")
         launch.log.keep(picture, FIGURES)
     console.print(table)
-    _print_next(outcomes, settings, options, console)
+    _print_next(outcomes, launch, options)
     return print_failed(outcomes, settings.storage, console)
 
 
@@ -147,17 +147,14 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
     return "failed" if cause is not None else ", ".join(flags_of(metrics))
 
 
-def _print_next(
-    outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
-) -> None:
-    store = hide_passwords(settings.tracking_uri)
-    lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]
+def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions) -> None:
+    store = hide_passwords(launch.settings.tracking_uri)
+    lines = [f"Results: {launch.settings.folder}", f"Log:     {store}", "Next:"]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
-    ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
-    lines.append(f"  {ui:<60}  compare the trials in a browser")
-    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    lines += launch.delivery.how_to_look(own_store=options.own_store)
+    launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:

@@ -15,6 +15,7 @@ from tuning.execution.outcomes import Outcome, clear, finished_trials, model_fol
 from tuning.execution.trial import RESULT
 from tuning.system.atomic_files import write_checksums
 from tuning.system.storage_path import StoragePath
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
 
@@ -56,11 +57,13 @@ def launch(tmp_path: Path) -> Launch:
         tracking_uri=uri,
         artifacts=tmp_path / "artifacts",
     )
+    log = open_log(settings.folder, uri, "x")
     return Launch(
         prepared=cast(Prepared, None),
         settings=settings,
-        log=open_log(settings.folder, uri, "x"),
+        log=log,
         console=Console(file=io.StringIO(), width=200),
+        delivery=Delivery(log.journal, uri),
     )
 
 

@@ -18,6 +18,7 @@ from tuning.search.context import Search, reconcile
 from tuning.search.pipeline import record_champion
 from tuning.search.sampling import ConfigSampler
 from tuning.search.study import StudyError, load_study, open_storage
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import Launch
@@ -36,6 +37,7 @@ def search(tmp_path: Path) -> Search:
             settings=cast(LaunchSettings, None),
             log=log,
             console=Console(file=io.StringIO()),
+            delivery=Delivery(log.journal, "sqlite://"),
         ),
         settings=SETTINGS,
         study=load_study(open_storage(f"sqlite:///{tmp_path / 'study.db'}"), "x", IDENTITY),
