@@ -26,6 +26,7 @@ from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
 from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
+from models.number_formats import Precision
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
@@ -158,11 +159,12 @@ def prepare_for(data: str, encoder: str) -> Prepared:
 def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     """Measure three cases: cached pass, epoch of the head, epoch of two trained layers."""
     cases = [frozen_pass(machine, prepared, threads)]
-    layers = prepared.encoder.layers
+    layers, name = prepared.encoder.layers, str(machine.precision).removeprefix("torch.")
+    precision = Precision(name, name)
     with tempfile.TemporaryDirectory() as folder:
         for name, depth in (("epoch of the head", layers),
                             ("epoch of two trained layers", layers - 2)):  # fmt: skip
-            inputs = build_inputs(prepared, depth, Path(folder))
+            inputs = build_inputs(prepared, depth, precision, Path(folder))
             trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
             cases.append(training_epoch(machine, name, inputs, trial))
     return cases

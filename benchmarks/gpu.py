@@ -17,9 +17,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inputs import random_distilbert, whole_encoder
-from benchmarks.machine import matrix_rate, seconds_of
+from benchmarks.machine import machine_precision, matrix_rate, seconds_of
 from benchmarks.records import save_record
-from models.precision import choose_precision
 from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
@@ -52,7 +51,11 @@ def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> 
     """Return the seconds for computing the states (``shared``) and for training the grid."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        inputs = {depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths}
+        precision = machine_precision()
+        inputs = {
+            depth: build_inputs(prepared, depth, precision, Path(folder))
+            for depth in prepared.depths
+        }
         shared = time.perf_counter() - started
     started = time.perf_counter()
     for trial in prepared.trials:
@@ -103,7 +106,7 @@ def main() -> int:
         return 2
     device = torch.device(args.device)
     name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
-    precision = getattr(torch, choose_precision("auto"))
+    precision = getattr(torch, machine_precision().frozen)
     with tempfile.TemporaryDirectory() as folder:
         encoder = args.encoder or str(random_distilbert(Path(folder)))
         prepared = grid(args.data, encoder, args.epochs)

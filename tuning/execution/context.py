@@ -70,7 +70,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     resources: dict[str, float] = {}
     for depth in prepared.depths:
         with encoding_progress(launch.console, prepared, depth) as advance:
-            inputs = build_inputs(prepared, depth, settings.output, advance)
+            inputs = build_inputs(prepared, depth, launch.precision, settings.output, advance)
         # the first depth has the fewest frozen layers, so its trials train most and set the share
         resources = resources or trial_resources(prepared, inputs, depth)
         references[depth] = ray.put(inputs if with_test else without_test(inputs))

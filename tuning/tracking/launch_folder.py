@@ -32,6 +32,7 @@ class LaunchOptions:
         shared_output: Folder or URI where trials on all machines write; may be ``output``.
         tracking_uri: URI of the MLflow store.
         artifacts: Folder of MLflow's artifacts where the store is a local database.
+        cache: Folder of downloads, and of what was measured on this machine.
         own_store: Whether the MLflow store is the project's own.
         study_storage: URL of Optuna's database.
         address: Address of the Ray cluster to join; None starts Ray on this machine.
@@ -44,6 +45,7 @@ class LaunchOptions:
     shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
+    cache: Path
     own_store: bool
     study_storage: str = ""
     address: str | None = None
@@ -62,6 +64,7 @@ class LaunchSettings:
         shared_output: As in LaunchOptions.
         tracking_uri: As in LaunchOptions.
         artifacts: As in LaunchOptions.
+        cache: As in LaunchOptions.
         address: As in LaunchOptions.
         git_commit: Commit of the code.
         resumed: Whether the launch was started before.
@@ -72,6 +75,7 @@ class LaunchSettings:
     shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
+    cache: Path
     address: str | None = None
     git_commit: str = "unknown"
     resumed: bool = False
@@ -119,6 +123,7 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
         shared_output=options.shared_output,
         tracking_uri=options.tracking_uri,
         artifacts=options.artifacts,
+        cache=options.cache,
         address=options.address,
         git_commit=git_commit(),
         resumed=resumed is not None,
