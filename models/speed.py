@@ -19,6 +19,7 @@ from models.precision import single_thread
 _WIDTH, _HEADS, _TOKENS = 384, 12, 40  # between DistilBERT and small encoders; a pair of sentences
 _FROZEN_ROWS = 48  # half of a batch of the frozen pass: larger ones are not faster
 _TRAINED_ROWS = 8  # a quarter of a usual batch, for the same reason
+_TICK = 1e-6  # seconds; no clock reads less than its own steps
 _ROUNDS, _SECONDS = 3, 0.5  # after the first: the number of rounds, and when no other begins
 
 
@@ -47,7 +48,8 @@ def measure_rates() -> Rates:
     """Return the rates of this machine's cores, measured in less than a second on idle ones.
 
     The best of a few rounds counts, in which the formats take turns, so that other programs slow
-    both down. Torch's generator and number of threads stay as they are.
+    both down; on one core only the time that this program has the core counts. Torch's generator
+    and number of threads stay as they are.
 
     Raises:
         RuntimeError: If the layer cannot be run.
@@ -59,7 +61,8 @@ def measure_rates() -> Rates:
         )
     forward = _fastest({name: partial(_run, layer, frozen, name) for name in (FLOAT32, BFLOAT16)})
     with single_thread():
-        both = _fastest({name: partial(_train, layer, trained, name) for name in forward})
+        trainings = {name: partial(_train, layer, trained, name) for name in forward}
+        both = _fastest(trainings, time.process_time)
     weights = sum(weight.numel() for weight in layer.parameters() if weight.dim() == 2)
     operations = 2 * weights * _TOKENS  # of the forward pass of a row
     return Rates(
@@ -79,19 +82,25 @@ def _train(layer: _Layer, states: Tensor, precision: str) -> None:
     torch.autograd.grad(result.float().sum(), list(layer.parameters()))
 
 
-def _fastest(works: dict[str, Callable[[], None]]) -> dict[str, float]:
+def _fastest(
+    works: dict[str, Callable[[], None]], clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Return the least seconds of each work; the first round, which sets things up, is not timed.
 
     A slow machine gets one round.
+
+    Args:
+        works: Functions by name.
+        clock: Function that returns seconds.
     """
     for work in works.values():
         work()
     best, started = dict.fromkeys(works, float("inf")), time.perf_counter()
     for _ in range(_ROUNDS):
         for name, work in works.items():
-            before = time.perf_counter()
+            before = clock()
             work()
-            best[name] = min(best[name], time.perf_counter() - before)
+            best[name] = min(best[name], max(clock() - before, _TICK))
         if time.perf_counter() - started > _SECONDS:
             break
     return best

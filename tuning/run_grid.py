@@ -13,6 +13,7 @@ from tuning.execution.ray_session import (
     set_ray_defaults,
 )
 from tuning.system.console import make_console
+from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.resume import choose_launch, resume_hint
 
@@ -29,7 +30,7 @@ def main() -> int:
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
         prepared = prepare(experiment, read_locations(), strict=args.strict)
-        print_plan(prepared, console)
+        print_plan(prepared, console, recall_rates(options.cache))
         if args.dry_run:
             return 0
         resumed = choose_launch(options, name)

@@ -10,7 +10,6 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
-from measures.objective import OBJECTIVE
 from tuning.config.experiment import varied_fields
 from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
@@ -22,6 +21,7 @@ from tuning.execution.watchdog import Watchdog
 from tuning.system.atomic_files import DamagedError, DiskError
 from tuning.system.checkpoint_file import load_epochs
 from tuning.tracking.mlflow_pages import trial_title
+from tuning.training.cost import epoch_seconds
 
 
 class TrialLog(Callback):
@@ -42,6 +42,7 @@ class TrialLog(Callback):
         prepared = context.launch.prepared
         self.launch_log = context.launch.log
         self.settings = context.settings
+        self._prepared, self._speed = prepared, context.speed
         self._varied = varied_fields(prepared.trials)
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
@@ -65,7 +66,7 @@ class TrialLog(Callback):
         """Open the trial's run, and record the epochs in its state file that the log lacks."""
         outcome = self._outcome_of(trial)
         self._watchdog.note_activity(trial)
-        self.progress.start(outcome.name, outcome.config.epochs)
+        self.progress.start(outcome.name, outcome.config.epochs, self._planned(_spec_of(trial)))
         try:
             epochs = load_epochs(state_file(self.settings.storage, _spec_of(trial)))
         except DamagedError as error:
@@ -73,7 +74,11 @@ class TrialLog(Callback):
             return
         for epoch in epochs:
             self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch))
-            self.progress.advance(outcome.name, epoch["epoch"], epoch[OBJECTIVE])
+            self.progress.advance(outcome.name, epoch)
+
+    def _planned(self, spec: TrialSpec) -> float:
+        """Return the planned seconds of an epoch of all of a trial's seeds."""
+        return max(1, len(spec.seeds)) * epoch_seconds(self._prepared, spec.trial, self._speed)
 
     def _raise_problem(self) -> None:
         self.launch_log.journal.raise_problem()
@@ -110,7 +115,7 @@ class TrialLog(Callback):
         if "epoch" in result and not result.get("finished"):
             key = self.outcomes[trial.trial_id].key
             self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result))
-            self.progress.advance(str(trial.custom_trial_name), result["epoch"], result[OBJECTIVE])
+            self.progress.advance(str(trial.custom_trial_name), result)
             self._last[trial.trial_id] = result
             if result.get("done"):
                 self._log_stopped(trial.trial_id)

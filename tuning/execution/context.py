@@ -18,9 +18,11 @@ from tuning.execution.node_checks import check_nodes
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
 from tuning.execution.trial import TrialContext
+from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
 from tuning.training.builders import build_classifier, build_optimizer, parameter_groups
+from tuning.training.cost import Speed, expected_speed, usual_rates
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, without_test
 from tuning.training.trainer import batch_loss
 
@@ -47,6 +49,12 @@ class ExecutionContext:
     def settings(self) -> LaunchSettings:
         """Return the locations that the launch writes to."""
         return self.launch.settings
+
+    @property
+    def speed(self) -> Speed:
+        """Return what trials are expected to reach on this machine's cores, without a GPU."""
+        rates = recall_rates(self.settings.cache) or usual_rates(count_cores())
+        return expected_speed(rates, self.launch.precision)
 
 
 def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:

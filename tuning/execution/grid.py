@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.console import save_picture
 from tuning.system.storage_path import StoragePath
+from tuning.system.time_left import exactly
 from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
@@ -151,13 +153,24 @@ def _print_next(
     outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
 ) -> None:
     store = hide_passwords(settings.tracking_uri)
-    lines = [f"Results: {settings.folder}", f"Log:     {store}", "Next:"]
+    lines = [
+        describe_time(options, settings),
+        f"Results: {settings.folder}",
+        f"Log:     {store}",
+        "Next:",
+    ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
     ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
     lines.append(f"  {ui:<60}  compare the trials in a browser")
     console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def describe_time(options: LaunchOptions, settings: LaunchSettings) -> str:
+    """Return the line that says how long the command took, from its start to now."""
+    since = " since it was resumed" if settings.resumed else ""
+    return f"Took:    {exactly(time.monotonic() - options.started)}{since}"
 
 
 def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:

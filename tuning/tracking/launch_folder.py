@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import localtime, strftime
 
@@ -39,6 +40,7 @@ class LaunchOptions:
         resume: Whether to resume the last interrupted launch.
         launch: Name of the launch to resume.
         overwrite: Whether to leave interrupted launches as they are and start another.
+        started: When the command was started, on the clock of ``time.monotonic``.
     """
 
     output: Path
@@ -52,6 +54,7 @@ class LaunchOptions:
     resume: bool = False
     launch: str | None = None
     overwrite: bool = False
+    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
