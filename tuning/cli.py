@@ -34,7 +34,7 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
         help="YAML file of the experiment")  # fmt: skip
     text = "auto, parade, embedded, or a folder with the files train, validation and test"
     add("--data", help=text)
-    add("--encoder", help="auto, embedded, a folder, or a name on the Hugging Face hub")
+    add("--encoder", help="auto, minilm, embedded, a folder, or a name on the Hugging Face hub")
     text = "folder for results and caches, or a URI (s3://...) that all nodes of a cluster reach"
     add("--output", type=folder_or_uri, default=ROOT / "results", help=text)
     text = "folder for the driver's journal and caches if --output is a URI; default: results"
@@ -44,7 +44,7 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a value of the YAML file; a list makes it an axis")  # fmt: skip
     add("--no-cache-activations", action="store_true", help="run the frozen layers in every epoch")
-    text = "stop with an error where an embedded default would stand in"
+    text = "stop with an error where something else would stand in for encoder or data"
     add("--strict", action="store_true", help=text)
     add("--dry-run", action="store_true", help="print the plan and stop")
     choice = parser.add_mutually_exclusive_group()

@@ -59,7 +59,7 @@ def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = 
     Args:
         experiment: Experiment as loaded.
         locations: Locations of data sets on disk and on the network.
-        strict: Whether ``auto`` is an error if it would fall back to an embedded default.
+        strict: Whether ``auto`` is an error where something else would stand in.
 
     Raises:
         SourceError: If data set or encoder is unavailable.

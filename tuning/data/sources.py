@@ -6,17 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuning.data import parade
+from tuning.data import packaged_encoder, parade
 from tuning.data.download import (
     DownloadError,
     download_encoder,
     download_files,
     find_cached_encoder,
 )
+from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
-_AUTO_SECONDS = 10.0  # wait for what auto prefers, before the embedded default is used
+_AUTO_SECONDS = 10.0  # wait for what auto prefers, before the next in line is used
 _NAMED_SECONDS = 60.0  # wait for what was asked for by name
 
 
@@ -32,7 +33,7 @@ class Source:
         name: Name under which it is logged.
         folder: Folder of its files.
         revision: Commit of a published data set or encoder, or None.
-        notice: Sentence that says why the embedded default is used, or None if it is not.
+        notice: Sentence on why another stands in for what ``auto`` prefers, or None.
     """
 
     name: str
@@ -119,10 +120,11 @@ def _name_folder(folder: Path) -> Source:
 
 
 def find_encoder(requested: str, *, strict: bool = False) -> Source:
-    """Return the folder of an encoder: ``auto``, ``embedded``, a folder or a hub name.
+    """Return the folder of an encoder: ``auto``, ``minilm``, ``embedded``, a folder, a hub name.
 
     ``auto`` is DistilBERT if it is in the cache, or if the hub keeps sending with no pause of
-    more than 10 seconds; else it is the embedded encoder with a notice.
+    more than 10 seconds; else ``minilm`` if its package is installed, else the embedded encoder,
+    both with a notice.
 
     Args:
         requested: Name of the encoder.
@@ -133,21 +135,53 @@ def find_encoder(requested: str, *, strict: bool = False) -> Source:
     """
     if requested == "embedded":
         return Source(name="embedded", folder=EMBEDDED / "encoder")
+    if requested == packaged_encoder.NAME:
+        try:
+            return _name_packaged()
+        except PackageError as error:
+            raise SourceError(f"encoder: {requested}: {error}") from error
     if Path(requested).is_dir():
         return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
-    name = DEFAULT_ENCODER if requested == "auto" else requested
     if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
         raise SourceError(
-            f"encoder: {requested}: no such folder; give a folder, embedded, auto or a hub name"
+            f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "
+            "hub name"
         )
+    name = DEFAULT_ENCODER if requested == "auto" else requested
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:
         folder = find_cached_encoder(name) or download_encoder(name, seconds)
     except DownloadError as error:
         if requested == "auto" and not strict:
-            notice = f"{name} is unavailable ({error}); the embedded encoder stands in for it"
-            return Source(name="embedded", folder=EMBEDDED / "encoder", notice=notice)
+            return _stand_in(f"{name} is unavailable ({error})")
         raise SourceError(
             f"encoder: {error}; with its files in a folder, use --encoder FOLDER"
         ) from error
     return Source(name=name, folder=folder, revision=folder.name)
+
+
+def _stand_in(reason: str) -> Source:
+    """Return the next encoder in line, with a notice that begins with ``reason``."""
+    try:
+        notice = f"{reason}; minilm ({packaged_encoder.MODEL}) stands in for it"
+        return _name_packaged(notice)
+    except PackageError as error:
+        notice = f"{reason}, and so is minilm ({error}); the embedded encoder stands in for it"
+        return Source(name="embedded", folder=EMBEDDED / "encoder", notice=notice)
+
+
+def _name_packaged(notice: str | None = None) -> Source:
+    """Return the encoder of the package; raise a PackageError if it is unavailable."""
+    folder, revision = (
+        find_packaged_encoder(),
+        f"{packaged_encoder.PACKAGE} {packaged_encoder.VERSION}",
+    )
+    return Source(name=packaged_encoder.NAME, folder=folder, revision=revision, notice=notice)
+
+
+def shipped_encoders() -> list[Path]:
+    """Return the folders of the encoders that come with this program, of those that are whole."""
+    try:
+        return [EMBEDDED / "encoder", find_packaged_encoder()]
+    except PackageError:
+        return [EMBEDDED / "encoder"]

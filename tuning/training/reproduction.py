@@ -22,9 +22,8 @@ from models.precision import choose_device, single_thread
 from models.tokens import TokenTable
 from tuning.config.experiment import Cleaning, TrialConfig
 from tuning.data.pairs import DataError, PairData, read_pairs
-from tuning.data.sources import DataLocations, find_data
+from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
-from tuning.system.project import EMBEDDED
 from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
 from tuning.training.inputs import LoadedSplit, split_arrays
@@ -129,7 +128,7 @@ def find_saved(folder: Path) -> list[tuple[Path, Path]]:
         raise CheckpointError(
             f"{folder}: must hold a saved classifier ({CARD}) in or below it, got none"
         )
-    return [(classifier, find_encoder(classifier, [EMBEDDED / "encoder"])) for classifier in found]
+    return [(classifier, find_encoder(classifier, shipped_encoders())) for classifier in found]
 
 
 def _read_tokens(pairs: PairData, encoder: Path, data: dict[str, Any]) -> dict[str, TokenTable]:

@@ -8,6 +8,7 @@ import pytest
 from tests.tuning.data.conftest import Host, body, status
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
+from tuning.data.packaged_encoder import find_packaged_encoder
 from tuning.data.pairs import read_pairs
 from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder
 from tuning.system.project import EMBEDDED
@@ -104,12 +105,14 @@ def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_hub")
 @pytest.mark.slow
-def test_auto_falls_back_to_the_embedded_encoder_and_says_why() -> None:
+def test_auto_falls_back_to_the_packaged_encoder_and_says_why() -> None:
     found = find_encoder("auto")
-    assert found.folder == EMBEDDED / "encoder"
+    assert found.folder == find_packaged_encoder()
     assert found.notice is not None
     assert found.notice.startswith("distilbert-base-uncased is unavailable (")
-    assert found.notice.endswith("; the embedded encoder stands in for it")
+    assert found.notice.endswith(
+        "; minilm (sentence-transformers/all-MiniLM-L6-v2) stands in for it"
+    )
 
 
 @pytest.mark.usefixtures("no_hub")
