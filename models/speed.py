@@ -20,7 +20,9 @@ _WIDTH, _HEADS, _TOKENS = 384, 12, 40  # between DistilBERT and small encoders; 
 _FROZEN_ROWS = 48  # half of a batch of the frozen pass: larger ones are not faster
 _TRAINED_ROWS = 8  # a quarter of a usual batch, for the same reason
 _TICK = 1e-6  # seconds; no clock reads less than its own steps
-_ROUNDS, _SECONDS = 3, 0.5  # after the first: the number of rounds, and when no other begins
+_ROUNDS, _SECONDS = 3, 0.3  # after the first: rounds, and the seconds after which none begins
+
+Clock = Callable[[], float]  # seconds
 
 
 class _Layer(nn.Module):
@@ -44,31 +46,39 @@ class _Layer(nn.Module):
         return self.norms[1](states + self.down(nn.functional.gelu(self.up(states))))
 
 
+Run = Callable[[_Layer, Tensor, str], None]
+
+
 def measure_rates() -> Rates:
     """Return the rates of this machine's cores, measured in less than a second on idle ones.
 
-    The best of a few rounds counts, in which the formats take turns, so that other programs slow
-    both down; on one core only the time that this program has the core counts. Torch's generator
-    and number of threads stay as they are.
+    The best of a few rounds counts, in which the formats take turns. Other programs do not count
+    on one core, where the time is that in which this program has it. The rate of all cores, which
+    wait for each other, is at least that of one. Torch's generator and number of threads stay as
+    they are.
 
     Raises:
         RuntimeError: If the layer cannot be run.
     """
     with torch.random.fork_rng(devices=[]):
         layer = _Layer()
-        frozen, trained = (
-            torch.randn(rows, _TOKENS, _WIDTH) for rows in (_FROZEN_ROWS, _TRAINED_ROWS)
-        )
-    forward = _fastest({name: partial(_run, layer, frozen, name) for name in (FLOAT32, BFLOAT16)})
-    with single_thread():
-        trainings = {name: partial(_train, layer, trained, name) for name in forward}
-        both = _fastest(trainings, time.process_time)
+        many, few = (torch.randn(rows, _TOKENS, _WIDTH) for rows in (_FROZEN_ROWS, _TRAINED_ROWS))
     weights = sum(weight.numel() for weight in layer.parameters() if weight.dim() == 2)
-    operations = 2 * weights * _TOKENS  # of the forward pass of a row
-    return Rates(
-        frozen={name: _FROZEN_ROWS * operations / seconds for name, seconds in forward.items()},
-        trained={name: 3 * _TRAINED_ROWS * operations / seconds for name, seconds in both.items()},
-    )
+    forward = 2 * weights * _TOKENS  # operations of a row
+
+    def rates(run: Run, states: Tensor, operations: int, clock: Clock) -> dict[str, float]:
+        works = {name: partial(run, layer, states, name) for name in (FLOAT32, BFLOAT16)}
+        return {
+            name: len(states) * operations / seconds
+            for name, seconds in _fastest(works, clock).items()
+        }
+
+    all_cores = rates(_run, many, forward, time.perf_counter)
+    with single_thread():
+        one_core = rates(_run, few, forward, time.process_time)
+        trained = rates(_train, few, 3 * forward, time.process_time)
+    frozen = {name: max(rate, one_core[name]) for name, rate in all_cores.items()}
+    return Rates(frozen=frozen, trained=trained)
 
 
 def _run(layer: _Layer, states: Tensor, precision: str) -> None:
@@ -82,16 +92,14 @@ def _train(layer: _Layer, states: Tensor, precision: str) -> None:
     torch.autograd.grad(result.float().sum(), list(layer.parameters()))
 
 
-def _fastest(
-    works: dict[str, Callable[[], None]], clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
+def _fastest(works: dict[str, Callable[[], None]], clock: Clock) -> dict[str, float]:
     """Return the least seconds of each work; the first round, which sets things up, is not timed.
 
     A slow machine gets one round.
 
     Args:
         works: Functions by name.
-        clock: Function that returns seconds.
+        clock: Clock to measure with.
     """
     for work in works.values():
         work()
