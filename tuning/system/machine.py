@@ -79,6 +79,20 @@ def recall_rates(folder: Path) -> Rates | None:
     return Rates(frozen=entry["frozen"], trained=entry["trained"])
 
 
+def forget_rates(folder: Path) -> None:
+    """Remove this machine's rates from the folder, so that the next launch measures anew."""
+    path = folder / RATES_FILE
+    known = _read(path)
+    if known.pop(machine_key(), None) is not None:
+        _write(path, known)
+
+
+def _write(path: Path, known: Mapping[str, Any]) -> None:
+    """Write what is remembered, unless the folder cannot be written."""
+    with suppress(OSError):
+        atomic_write_bytes(path, json.dumps(known, indent=1).encode() + b"\n")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
@@ -118,9 +132,7 @@ def _measure(folder: Path) -> Rates:
 
     rates, path = measure_rates(), folder / RATES_FILE
     entry = {"frozen": dict(rates.frozen), "trained": dict(rates.trained)}
-    content = json.dumps({**_read(path), machine_key(): entry}, indent=1)
-    with suppress(OSError):
-        atomic_write_bytes(path, content.encode() + b"\n")
+    _write(path, {**_read(path), machine_key(): entry})
     return rates
 
 

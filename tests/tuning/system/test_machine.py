@@ -15,6 +15,7 @@ from tuning.system.machine import (
     RATES_FILE,
     choose_precision,
     describe_rates,
+    forget_rates,
     load_or_measure,
     machine_key,
     recall_rates,
@@ -65,6 +66,16 @@ def test_other_machines_stay_remembered(tmp_path: Path, measured: list[Rates]) -
     load_or_measure(tmp_path)
     assert json.loads((tmp_path / RATES_FILE).read_bytes())["another machine"] == 1
     assert recall_rates(tmp_path) == RATES
+
+
+def test_a_machine_is_forgotten_and_others_are_not(tmp_path: Path, measured: list[Rates]) -> None:
+    forget_rates(tmp_path)
+    assert not list(tmp_path.iterdir())
+    write(tmp_path, None)
+    load_or_measure(tmp_path)
+    forget_rates(tmp_path)
+    assert recall_rates(tmp_path) is None
+    assert json.loads((tmp_path / RATES_FILE).read_bytes()) == {"another machine": 1}
 
 
 @pytest.mark.parametrize(
