@@ -58,8 +58,8 @@ doctor: $(READY) ## look at this machine: versions, speed, GPUs, disk, what auto
 reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 	$(BIN)/python tuning/reproduce.py $(SAVED) $(ARGS)
 
-ui: $(READY) ## open the MLflow page on http://127.0.0.1:5000
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/python -m mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 $(ARGS)
+ui: $(READY) ## serve MLflow's pages here, and print the address of the newest launch
+	$(BIN)/python -m tuning.tracking ui $(ARGS)
 
 bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for other pairs
 	$(BIN)/python benchmarks/floor.py --data $(DATA)

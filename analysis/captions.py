@@ -29,7 +29,7 @@ FIGURES = {
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities.",
     "grid": "Test accuracy and F1 at 0.5 by learning rate, optimizer and frozen layers; hatched "
-    "cells collapsed (one class for every pair) or diverged (weights that are not finite).",
+    "cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
     "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
     "mean over seeds, and shares of the true class.",

@@ -161,11 +161,12 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     cell = ["freezing", "optimizer", "learning_rate", "val_f1", "test_f1_at_threshold", "test_f1"]
     cell += ["test_accuracy", "test_auc"]
     book.add_table("grid", grid, [*cell, "flag"])
-    book.add_table("best_of_optimizer", best, [*cell, "edge"])
-    book.add_table("optimism", optimism.rename(columns={"test_f1": "test_f1_at_threshold"}))
     book.add_figure("grid", figures.plot_grid(grid))
-    book.add_figure("optimism", figures.plot_optimism(optimism))
     book.add_text("grid", findings.about_grid(grid, best))
+    if len(optimism):  # else every trial is flagged
+        book.add_table("best_of_optimizer", best, [*cell, "edge"])
+        book.add_table("optimism", optimism.rename(columns={"test_f1": "test_f1_at_threshold"}))
+        book.add_figure("optimism", figures.plot_optimism(optimism))
     book.add_text("optimism", findings.about_optimism(optimism))
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from analysis.data_tables import VOTERS
-from analysis.run_tables import freezing_order
+from analysis.run_tables import freezing_order, sound_trials
 from measures.intervals import Predictions, entity_counts
-from measures.objective import FLAGS, VALIDATION_F1
+from measures.objective import VALIDATION_F1
 from measures.overlap import content_words, jaccard, words
 
 EXAMPLES_PER_KIND = 1  # for each freezing mode
@@ -84,11 +84,11 @@ def _quartiles(values: pd.Series, style: str) -> pd.Series:
 def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
     """Return for each freezing mode the trial with the best validation F1.
 
-    Trials that collapsed or diverged are left out, and modes that have no others.
+    Flagged trials are left out, and modes that have no others.
     """
-    sound = trials[(trials[list(FLAGS)] == 0).all(axis="columns")]
+    sound = sound_trials(trials)
     found = {}
-    for mode in freezing_order(sound["freezing"]) if len(sound) else []:
+    for mode in freezing_order(sound["freezing"]):
         part = sound[sound["freezing"].astype(str) == mode]
         found[mode] = part.sort_values(VALIDATION_F1).iloc[-1]
     return found

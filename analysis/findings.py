@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.captions import p_value, percent, points, rate, score
 from analysis.theme import mode_name, optimizer_name
+from measures.objective import MEANINGS
 
 
 def about_data(
@@ -130,9 +131,9 @@ def about_grid(grid: pd.DataFrame, best: pd.DataFrame) -> list[str]:
             for _, row in flagged.iterrows()
         )
         sentences.append(
-            f"{len(flagged)} of {len(grid)} cells did not learn: {cells}. A collapsed cell "
-            "predicts the same class for every pair, a diverged one has weights that are not "
-            "finite; the F1 of such cells is not meaningful."
+            f"{len(flagged)} of {len(grid)} cells are flagged, and none of them is called best: "
+            f"{cells}. "
+            + " ".join(MEANINGS[flag] for flag in MEANINGS if (flagged["flag"] == flag).any())
         )
     return sentences
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Experiment, Metric, Run
 from mlflow.exceptions import MlflowException
 
 from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
@@ -127,11 +127,16 @@ class Store:
             for name in ("train_loss", "val_loss", "val_f1", "val_f1_at_threshold", "val_auc"):
                 rows += [
                     {"run_id": run_id, "epoch": point.step, "metric": name, "value": point.value}
-                    for point in self.client.get_metric_history(run_id, f"epoch/{name}")
+                    for point in self._curve(run_id, name)
                 ]
         frame = pd.DataFrame(rows, columns=["run_id", "epoch", "metric", "value"])
         wide = frame.pivot_table(index=["run_id", "epoch"], columns="metric", values="value")
         return wide.reset_index().rename_axis(columns=None)
+
+    def _curve(self, run_id: str, name: str) -> list[Metric]:
+        """Return the values of a metric of the epochs, under either name that it may have."""
+        found = self.client.get_metric_history(run_id, f"while_training/{name}")
+        return found or self.client.get_metric_history(run_id, f"epoch/{name}")
 
     def predictions(self, launch: Launch) -> pd.DataFrame:
         """Return the predictions of all trials, one row per trial and pair.

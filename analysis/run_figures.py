@@ -88,7 +88,7 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
 def plot_grid(grid: pd.DataFrame) -> Figure:
     """Draw ``grid_scores``: learning rate by optimizer, a panel for each metric and freezing mode.
 
-    Cells that collapsed or diverged are hatched and labelled.
+    Flagged cells are hatched and labelled.
     """
     modes = freezing_order(grid["freezing"])
     metrics = {"test_accuracy": "test accuracy", "test_f1": "test F1"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from measures.objective import FLAGS, SEED_MEAN, VALIDATION_F1
+from measures.objective import FLAGS, SEED_MEAN, VALIDATION_F1, score_flags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,7 +26,19 @@ def trial_row(run: Run) -> dict[str, Any]:
     """Return a run as a row: id, name, parameters, final metrics (without those by epoch)."""
     metrics = {name: value for name, value in run.data.metrics.items() if "/" not in name}
     params = {name: to_number(value) for name, value in run.data.params.items()}
-    return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics}
+    flags = {} if "no_positive" in metrics else _flags_since(metrics)
+    return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics, **flags}
+
+
+def _flags_since(metrics: dict[str, float]) -> dict[str, float]:
+    """Return the flags of a run whose version called it collapsed if one class was predicted.
+
+    Such runs have no standard error: only an AUC of at most .5 is known to be a collapse.
+    """
+    names = ("auc", "positive_rate")
+    if any(f"val_{name}" not in metrics for name in names):
+        return {}
+    return score_flags({name: metrics[f"val_{name}"] for name in names})
 
 
 def missing_columns(row: dict[str, Any], metrics: Iterable[str] = METRICS) -> list[str]:

@@ -72,8 +72,8 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each freezing mode, optimizer and learning rate: means over seeds.
 
     ``test_accuracy`` and ``test_f1`` are at 0.5, ``test_f1_at_threshold`` and ``val_f1`` at the
-    threshold with the best validation F1. ``flag`` is ``diverged`` or ``collapsed`` if any seed
-    did, else "".
+    threshold with the best validation F1. ``flag`` is the gravest flag of any seed in words, else
+    "".
     """
     keys = ["freezing", "optimizer", "learning_rate"]
     table = trials.groupby(keys, as_index=False).agg(
@@ -85,22 +85,19 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
         seeds=("seed", "count"),
         **{flag: (flag, "max") for flag in FLAGS},
     )
-    flag = np.select(
-        [table["diverged"] > 0, table["collapsed"] > 0], ["diverged", "collapsed"], ""
-    )
+    gravest = sorted(FLAGS, key="diverged".__ne__)  # the others are in this order already
+    flag = np.select([table[flag] > 0 for flag in gravest], [FLAGS[flag] for flag in gravest], "")
     return table.drop(columns=list(FLAGS)).assign(flag=flag)
 
 
 def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
     """Return for each freezing mode and optimizer the cell of ``grid_scores`` best by validation.
 
-    A cell that collapsed or diverged is chosen only if there is no other. ``edge`` is ``lowest``
+    A flagged cell is never chosen. ``edge`` is ``lowest``
     or ``highest`` if the best rate is at that end of the rates tried, so that the true best may
     lie outside them, else "".
     """
-    order = grid.assign(bad=grid["flag"] != "").sort_values(
-        ["bad", "val_f1"], ascending=[True, False]
-    )
+    order = grid[grid["flag"] == ""].sort_values("val_f1", ascending=False)
     best = order.groupby(["freezing", "optimizer"], as_index=False).first()
     rates = grid["learning_rate"]
     edge = np.select(
@@ -108,29 +105,26 @@ def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
         ["lowest", "highest"],
         "",
     )
-    return best.drop(columns="bad").assign(edge=edge if rates.nunique() > 1 else "")
+    return best.assign(edge=edge if rates.nunique() > 1 else "")
+
+
+def sound_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials without a flag, which alone can be called best."""
+    return trials[(trials[list(FLAGS)] == 0).all(axis="columns")]
 
 
 def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return for each freezing mode the trial with the best validation F1, and its test F1.
+    """Return for each freezing mode the sound trial with the best validation F1, and its test F1.
 
     The columns are ``freezing``, the number of ``trials`` chosen from, the chosen trial's
     ``name``, its ``val_f1`` at its best threshold, its ``test_f1`` at the same threshold, and
     ``gap``, the first minus the second.
     """
-    rows = []
-    for mode in freezing_order(trials["freezing"]):
-        part = trials[trials["freezing"].astype(str) == mode]
+    chosen, rows = sound_trials(trials), []
+    for mode in freezing_order(chosen["freezing"]):
+        part = chosen[chosen["freezing"].astype(str) == mode]
         best = part.sort_values(VALIDATION_F1).iloc[-1]
         val, test = best[VALIDATION_F1], best["test_f1_at_threshold"]
-        rows.append(
-            {
-                "freezing": mode,
-                "trials": len(part),
-                "name": best["name"],
-                "val_f1": val,
-                "test_f1": test,
-                "gap": val - test,
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((mode, len(part), best["name"], val, test, val - test))
+    columns = ["freezing", "trials", "name", "val_f1", "test_f1", "gap"]
+    return pd.DataFrame(rows, columns=columns)

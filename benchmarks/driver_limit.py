@@ -114,7 +114,7 @@ def measure(
     delivery.check(60)
     context = ExecutionContext(
         launch=Launch(prepared=prepared, settings=settings, log=log, precision=precision,
-                      console=Console(quiet=True)),
+                      console=Console(quiet=True), delivery=delivery),
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
     )  # fmt: skip

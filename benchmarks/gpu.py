@@ -1,125 +1,135 @@
-"""Measure a GPU without Ray: python benchmarks/gpu.py [--data FOLDER] [--encoder FOLDER].
+"""Measure a GPU without Ray: python benchmarks/gpu.py [--minutes 8] [--output FILE].
 
-The script compares the frozen pass over the data in both orders with the measured rate of matrix
-products, and times the twelve-cell grid with three seeds and five epochs, seeds stacked and one by
-one. ``--device cpu`` with few pairs tests the script itself.
+It prints a line of JSON after each part, the most valuable parts first, so that a run that is cut
+off keeps what it had. A part is left out, with a line that says so, when too little time is left
+for it. ``--device cpu --small`` tests the script itself. Without the project installed,
+``python -m benchmarks.gpu`` runs it from the repository.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.inputs import random_distilbert, whole_encoder
-from benchmarks.machine import machine_precision, matrix_rate, seconds_of
-from benchmarks.records import save_record
-from tuning.config.experiment import TrialConfig
-from tuning.config.loader import load_experiment
-from tuning.data.prepared import Prepared, prepare
-from tuning.data.sources import read_locations
-from tuning.system.project import ROOT
-from tuning.training.activation_cache import encode
-from tuning.training.builders import build_classifier
-from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
-from tuning.training.seeds import can_stack, fit_seeds
-from tuning.training.trainer import fit
+from benchmarks import gpu_checks, gpu_load, gpu_rates, gpu_steps
+from benchmarks.gpu_bench import FULL, SMALL, Bench
 
-SEEDS, EPOCHS = 3, 5
+_SMALLEST = 5.0  # seconds that the quickest part may take
+Line = dict[str, Any]
 
 
-def frozen_pass(prepared: Prepared, device: torch.device, precision: torch.dtype) -> float:
-    """Return the operations per second of the encoder's pass over all splits, in both orders."""
-    frozen = whole_encoder(prepared, precision, device)
-    tables = list(prepared.tokens.splits.values())
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A part of the run.
 
-    def work() -> None:
-        for table in tables:
-            encode(frozen, table)
+    ``work`` returns its numbers; ``seconds`` is a guess of how long it takes on a card;
+    ``on_cpu`` tells whether it can run without one.
+    """
 
-    with FlopCounterMode(display=False) as counter:  # the first pass is slower: it is not timed
-        work()
-    return counter.get_total_flops() / seconds_of(work, device)
+    work: Callable[[Bench], Line]
+    seconds: float = 20.0
+    on_cpu: bool = True
 
 
-def grid_seconds(prepared: Prepared, device: torch.device, *, stacked: bool) -> dict[str, float]:
-    """Return the seconds for computing the states (``shared``) and for training the grid."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        precision = machine_precision()
-        inputs = {
-            depth: build_inputs(prepared, depth, precision, Path(folder))
-            for depth in prepared.depths
-        }
-        shared = time.perf_counter() - started
+PARTS = {
+    "machine": Part(work=gpu_rates.machine, seconds=_SMALLEST),
+    "rates": Part(work=gpu_rates.rates, seconds=_SMALLEST),
+    "probabilities": Part(work=gpu_checks.probabilities),
+    "heads": Part(work=gpu_steps.heads, seconds=30),
+    "trained_layers": Part(work=gpu_steps.trained_layers),
+    "frozen_pass": Part(work=gpu_rates.frozen_pass),
+    "grid_of_large": Part(work=gpu_steps.grid_of_large),
+    "memory": Part(work=gpu_load.memory, on_cpu=False),
+    "profile": Part(work=gpu_load.profiled),
+    "repeated_trainings": Part(work=gpu_load.repeated_trainings, seconds=40),
+    "processes": Part(work=gpu_load.processes, seconds=40),
+    "pretraining": Part(work=gpu_steps.pretraining),
+    "grid_of_embedded": Part(work=gpu_steps.grid_of_embedded),
+    "grid_of_embedded_in_turns": Part(work=gpu_steps.grid_of_embedded_in_turns),
+    "grid_of_large_in_turns": Part(work=gpu_steps.grid_of_large_in_turns),
+}
+
+
+def run_parts(bench: Bench, parts: dict[str, Part]) -> Iterator[Line]:
+    """Yield a line for each part: its numbers, its error, or why it was left out."""
+    for name, part in parts.items():
+        if bench.device.type == "cpu" and not part.on_cpu:
+            yield {"part": name, "left_out": "needs a GPU"}
+        elif bench.left < part.seconds:
+            left = f"needs about {part.seconds:.0f} s, {max(bench.left, 0):.0f} s are left"
+            yield {"part": name, "left_out": left}
+        else:
+            yield {"part": name, **_run(bench, part)}
+        bench.release()
+
+
+def rounded(value: object) -> object:
+    """Return a JSON value with five digits of each fraction, which keeps the lines short."""
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _run(bench: Bench, part: Part) -> Line:
     started = time.perf_counter()
-    for trial in prepared.trials:
-        train_seeds(trial, inputs[prepared.depth_of(trial)], device, stacked=stacked)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return {"shared": shared, "trained": time.perf_counter() - started}
+    try:
+        found: Line = {"numbers": part.work(bench)}
+    except Exception as error:  # any failure of one part leaves the others their numbers
+        text = str(error).strip() or "no message"
+        found = {"error": f"{type(error).__name__}: {text.splitlines()[0]}"}
+    return {"seconds": round(time.perf_counter() - started, 2), **found}
 
 
-def train_seeds(
-    trial: TrialConfig, inputs: SharedInputs, device: torch.device, *, stacked: bool
-) -> None:
-    """Train all seeds of a cell, as one stacked model if ``stacked`` and possible."""
-    train, validation = (
-        LoadedSplit(inputs.splits[name], trial, device) for name in ("train", "validation")
-    )
-    configs = [trial.model_copy(update={"seed": seed, "order_seed": 0}) for seed in range(SEEDS)]
-    models = [build_classifier(config, inputs).to(device) for config in configs]
-    if stacked and can_stack(models):
-        for _ in fit_seeds(models, train, validation, configs[0], stacked=True):
-            pass
-        return
-    for model, config in zip(models, configs, strict=True):
-        for _ in fit(model, train, validation, config):
-            pass
-
-
-def grid(data: str, encoder: str, epochs: int) -> Prepared:
-    """Return the grid of experiments/grid.yaml, prepared for this data, encoder and epochs."""
-    overrides = [f"epochs={epochs}", "min_steps=0"]
-    assigned = load_experiment(ROOT / "experiments/grid.yaml", overrides)
-    chosen = assigned.model_copy(update={"data": data, "encoder": encoder})
-    return prepare(chosen, read_locations(), strict=True)
-
-
-def main() -> int:
-    """Return 0 after printing the numbers (and saving those of a GPU), 2 without the device."""
-    parser = argparse.ArgumentParser(description="Measure what a GPU reaches.")
+def parse() -> argparse.Namespace:
+    """Return the arguments."""
+    parser = argparse.ArgumentParser(description="Measure what a GPU reaches, without Ray.")
+    parser.add_argument("--minutes", type=float, default=8.0, help="time for all parts")
+    parser.add_argument("--output", type=Path, help="file to which the lines are written as well")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS),
+                        metavar="PART", help=f"parts to run: {', '.join(PARTS)}")  # fmt: skip
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", help="a folder; default: random weights of DistilBERT's size")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda",
                         help="device to measure")  # fmt: skip
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs per trial")
-    args = parser.parse_args()
+    parser.add_argument("--small", action="store_true", help="run little: to test the script")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Return 0 after all parts, 1 if one failed, 2 without the device."""
+    args = parse()
     if args.device == "cuda" and not torch.cuda.is_available():
-        print("gpu.py: error: torch finds no CUDA device; --device cpu tries the script itself",
-              file=sys.stderr)  # fmt: skip
+        print("gpu.py: error: torch finds no CUDA device; --device cpu --small tries the script "
+              "itself", file=sys.stderr)  # fmt: skip
         return 2
-    device = torch.device(args.device)
-    name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
-    precision = getattr(torch, machine_precision().frozen)
+    deadline = time.monotonic() + 60 * args.minutes
+    chosen = {name: part for name, part in PARTS.items() if name in args.parts}
+    if args.output is not None:
+        args.output.write_text("", encoding="utf-8")
+    failed = False
     with tempfile.TemporaryDirectory() as folder:
-        encoder = args.encoder or str(random_distilbert(Path(folder)))
-        prepared = grid(args.data, encoder, args.epochs)
-        rate, reached = matrix_rate(precision, 5, device), frozen_pass(prepared, device, precision)
-        numbers: dict[str, object] = {"device": name, "rate": rate, "frozen": reached / rate}
-        print(f"{name}: {rate / 1e12:.2f} TFLOP/s, the frozen pass {reached / rate:.0%} of it")
-        for method, stacked in (("plain", False), ("stacked", True)):
-            numbers[method] = seconds = grid_seconds(prepared, device, stacked=stacked)
-            print(f"12 cells x {SEEDS} seeds, {method}: {seconds['shared']:.1f} s for the states, "
-                  f"{seconds['trained']:.1f} s of training")  # fmt: skip
-    if args.device == "cuda":
-        save_record("gpu", numbers)
-    return 0
+        amounts = SMALL if args.small else FULL
+        bench = Bench(torch.device(args.device), args.data, args.encoder, amounts, Path(folder))
+        bench.deadline = deadline
+        for line in run_parts(bench, chosen):
+            text = json.dumps(rounded(line))
+            print(text, flush=True)
+            if args.output is not None:
+                with args.output.open("a", encoding="utf-8") as file:
+                    file.write(text + "\n")
+            failed = failed or "error" in line
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def _logged(store: str, began: float) -> tuple[float, list[float], list[float]]:
         raise CommandError(f"{store}: has no experiment 'bench'")
     starts, training, scores = [], [], []
     for run in client.search_runs([experiment.experiment_id], "tags.kind = 'trial'"):
-        epochs = _history(client, run.info.run_id, "epoch/seconds")
+        epochs = _history(client, run.info.run_id, "while_training/seconds")
         starts.append(epochs[0].timestamp / 1000 - epochs[0].value - began)
         training.append(sum(epoch.value for epoch in epochs))
         scores.append(run.data.metrics[VALIDATION_F1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -25,10 +25,22 @@ def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
     return time.perf_counter() - started
 
 
-def matrix_rate(precision: torch.dtype, repeats: int, device: torch.device = CPU) -> float:
-    """Return the best operations per second of a large matrix product."""
+def matrix_rate(
+    precision: torch.dtype,
+    repeats: int,
+    device: torch.device = CPU,
+    sizes: Sequence[int] | None = None,
+) -> float:
+    """Return the best operations per second of a large matrix product.
+
+    Args:
+        precision: Type of both matrices.
+        repeats: Number of measurements for each size; the best counts.
+        device: Device that multiplies.
+        sizes: Rows and columns of the square matrices; by default some that suit the device.
+    """
     rates = []
-    for size in _SIZES[device.type]:
+    for size in sizes or _SIZES[device.type]:
         one, two = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
         multiply = partial(torch.matmul, one, two)
         seconds_of(multiply, device)

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,16 @@ def describe_machine() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "python": platform.python_version(),
-        **{package: version(package) for package in ("torch", "ray", "transformers")},
+        **{package: _version(package) for package in ("torch", "ray", "transformers")},
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

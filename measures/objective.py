@@ -12,25 +12,47 @@ EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the best 
 VALIDATION_F1 = "val_f1_at_threshold"  # in a trial's final metrics: that of its best epoch
 OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: the best of all epochs so far
 SEED_MEAN = "objective"  # in the final metrics of a search trial: the mean over its seeds
-FLAGS = ("collapsed", "diverged")
+# a metric of 0 or 1, and the words for it
+FLAGS = {
+    "collapsed": "collapsed",
+    "diverged": "diverged",
+    "no_positive": "no positive at 0.5",
+    "all_positive": "all positive at 0.5",
+}
+MEANINGS = {
+    "collapsed": "A collapsed cell ranks the validation pairs no better than chance.",
+    "diverged": "A diverged cell has weights that are not finite.",
+    "no positive at 0.5": "No positive at 0.5: every pair got a probability below 0.5, so that F1 "
+    "at 0.5 is 0, whatever the ranking is worth.",
+    "all positive at 0.5": "All positive at 0.5: every pair got a probability of at least 0.5.",
+}
+EPOCH_ERROR = "auc_standard_error"  # in an epoch's validation scores: over whole entities
 
 
-def is_collapsed(positive_rate: float) -> bool:
-    """Return whether one class is predicted for all pairs.
+def score_flags(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the flags that validation scores have, 0 or 1 by name; all but ``diverged``.
+
+    A classifier has ``collapsed`` if it ranks the pairs no better than chance: its AUC is at most
+    two standard errors (over whole entities) above .5, as it is if all scores are equal. It has
+    ``no_positive`` or ``all_positive`` if it predicts one class for every pair at 0.5.
 
     Args:
-        positive_rate: Share of the validation pairs that are predicted positive at 0.5.
+        scores: ``auc``, ``auc_standard_error`` and ``positive_rate``, of validation.
     """
-    return positive_rate in (0.0, 1.0)
+    chance = 0.5 + 2 * scores.get(EPOCH_ERROR, 0.0)  # absent in states of earlier versions
+    return {
+        "collapsed": float(scores["auc"] <= chance),
+        "no_positive": float(scores["positive_rate"] == 0),
+        "all_positive": float(scores["positive_rate"] == 1),
+    }
 
 
 def flags_of(metrics: Mapping[str, float]) -> list[str]:
-    """Return the reasons not to trust a trial's scores; an empty list for a sound trial.
+    """Return in words the reasons not to trust a trial's scores; an empty list if it is sound.
 
-    A ``collapsed`` classifier predicts one class for every validation pair at 0.5; one that
-    ``diverged`` had a loss or logits that were not finite.
+    Beside those of ``score_flags`` a trial has ``diverged`` if a loss or logits were not finite.
     """
-    return [flag for flag in FLAGS if metrics.get(flag)]
+    return [words for flag, words in FLAGS.items() if metrics.get(flag)]
 
 
 def is_sound(metrics: Mapping[str, float]) -> bool:
@@ -59,6 +81,6 @@ def floored_value(score: float, floor: float, *, sound: bool) -> float:
     Args:
         score: Validation F1 at the best threshold.
         floor: Validation F1 of calling every pair a paraphrase.
-        sound: Whether neither flag is set.
+        sound: Whether no flag is set.
     """
     return max(score, floor) if sound else floor

@@ -30,6 +30,7 @@ class SplitArrays:
         labels: Classes, 0 or 1, int (N,).
         votes: Share of the annotators who called each pair a paraphrase, float (N,) in [0, 1], NaN
             where unknown.
+        entities: Codes of the pairs' entities, int (N,), from 0.
         overlap: Overlap features of the pairs, float (N, F), or None if no trial uses them.
     """
 
@@ -37,6 +38,7 @@ class SplitArrays:
     states: np.ndarray | None
     labels: np.ndarray
     votes: np.ndarray
+    entities: np.ndarray
     overlap: np.ndarray | None = None
 
 

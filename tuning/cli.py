@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from models.encoder_files import EncoderError
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
-from tuning.data.download import DownloadError
+from tuning.data.download_causes import DownloadError
 from tuning.data.pairs import DataError
 from tuning.data.sources import SourceError, read_locations
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
@@ -17,6 +18,7 @@ from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri
 from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts, choose_store
 
+_VERBOSE = "add to notices and errors what the libraries reported"
 # Errors that the commands report as one sentence, with exit code 2.
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
 
@@ -47,6 +49,7 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     text = "stop with an error where something else would stand in for encoder or data"
     add("--strict", action="store_true", help=text)
     add("--dry-run", action="store_true", help="print the plan and stop")
+    add("--verbose", action="store_true", help=_VERBOSE)
     choice = parser.add_mutually_exclusive_group()
     text = "resume the last interrupted launch of this experiment"
     choice.add_argument("--resume", action="store_true", help=text)
@@ -54,6 +57,22 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     text = "leave an interrupted launch as it is and start another"
     choice.add_argument("--overwrite", action="store_true", help=text)
     return parser
+
+
+def report_error(program: str, error: BaseException, *, verbose: bool) -> int:
+    """Print an error as a sentence, with its detail on request; return the exit code for it.
+
+    Args:
+        program: File name of the command.
+        error: Error of the user's or of the world around, one of ``USER_ERRORS`` for instance.
+        verbose: Whether to print the detail, if the error has one.
+    """
+    lines = [f"{program}: error: {error}"]
+    detail = getattr(error, "detail", None)
+    if detail:
+        lines.append(f"Detail: {detail}" if verbose else "(--verbose says more)")
+    sys.stderr.write("\n".join(lines) + "\n")
+    return 2
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -162,6 +181,7 @@ def build_pretraining_parser() -> argparse.ArgumentParser:
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a value of the recipe, for example corpus.minutes=10")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and stop")
+    add("--verbose", action="store_true", help=_VERBOSE)
     choice = parser.add_mutually_exclusive_group()
     text = "resume the training that was interrupted in the output folder"
     choice.add_argument("--resume", action="store_true", help=text)

@@ -2,7 +2,12 @@
 
 import sys
 
-from tuning.cli import USER_ERRORS, build_pretraining_parser, pretraining_options
+from tuning.cli import (
+    USER_ERRORS,
+    build_pretraining_parser,
+    pretraining_options,
+    report_error,
+)
 from tuning.pretraining.corpus import CorpusError
 from tuning.pretraining.plan import make_plan, print_plan
 from tuning.pretraining.recipe import DivergedError
@@ -19,7 +24,7 @@ def main() -> int:
     args, console = build_pretraining_parser().parse_args(), make_console()
     try:
         options = pretraining_options(args)
-        plan = make_plan(options)
+        plan = make_plan(options, console)
         print_plan(plan, console)
         if args.dry_run:
             return 0
@@ -33,8 +38,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (*USER_ERRORS, CorpusError, DamagedError, DivergedError) as error:
-        print(f"pretrain.py: error: {error}", file=sys.stderr)
-        return 2
+        return report_error("pretrain.py", error, verbose=args.verbose)
 
 
 if __name__ == "__main__":

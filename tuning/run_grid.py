@@ -2,7 +2,14 @@
 
 import sys
 
-from tuning.cli import USER_ERRORS, build_parser, launch_options, read_experiment, require_grid
+from tuning.cli import (
+    USER_ERRORS,
+    build_parser,
+    launch_options,
+    read_experiment,
+    report_error,
+    require_grid,
+)
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
 from tuning.execution.plan import print_plan
@@ -12,7 +19,7 @@ from tuning.execution.ray_session import (
     ray_session,
     set_ray_defaults,
 )
-from tuning.system.console import make_console
+from tuning.system.console import make_console, print_details
 from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.resume import choose_launch, resume_hint
@@ -29,8 +36,9 @@ def main() -> int:
         options = launch_options(args)
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
-        prepared = prepare(experiment, read_locations(), strict=args.strict)
+        prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
         print_plan(prepared, console, recall_rates(options.cache))
+        print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0
         resumed = choose_launch(options, name)
@@ -43,8 +51,7 @@ def main() -> int:
             print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
-        print(f"run_grid.py: error: {error}", file=sys.stderr)
-        return 2
+        return report_error("run_grid.py", error, verbose=args.verbose)
 
 
 if __name__ == "__main__":

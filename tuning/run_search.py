@@ -8,13 +8,14 @@ from tuning.cli import (
     build_parser,
     launch_options,
     read_experiment,
+    report_error,
     require_search,
 )
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
 from tuning.execution.ray_session import check_address, set_ray_defaults
 from tuning.search.plan import print_search_plan
-from tuning.system.console import make_console
+from tuning.system.console import make_console, print_details
 from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.resume import choose_launch, resume_hint
@@ -33,8 +34,9 @@ def main() -> int:
         experiment = read_experiment(args)
         name = experiment.name
         search = require_search(experiment, args.config)
-        prepared = prepare(experiment, read_locations(), strict=args.strict)
+        prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
         print_search_plan(prepared, search, console, recall_rates(options.cache))
+        print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0
         resumed = choose_launch(options, name)
@@ -49,8 +51,7 @@ def main() -> int:
             print(resume_hint(options, name), file=sys.stderr)
         return INTERRUPTED
     except USER_ERRORS as error:
-        print(f"run_search.py: error: {error}", file=sys.stderr)
-        return 2
+        return report_error("run_search.py", error, verbose=args.verbose)
 
 
 if __name__ == "__main__":

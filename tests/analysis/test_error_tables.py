@@ -99,14 +99,16 @@ def test_error_rates_are_counted_in_each_bin(scored: pd.DataFrame) -> None:
     assert table.groupby("by")["pairs"].sum().eq(4).all()
 
 
-def test_a_collapsed_trial_is_never_the_best() -> None:
+def test_a_flagged_trial_is_never_the_best() -> None:
     trials = pd.DataFrame(
         {
             "run_id": ["a", "b", "c"],
             "freezing": ["all", "all", "some"],
             "val_f1_at_threshold": [0.9, 0.7, 0.8],
-            "collapsed": [1, 0, 1],
+            "collapsed": [1, 0, 0],
             "diverged": [0, 0, 0],
+            "no_positive": [0, 0, 1],
+            "all_positive": [0, 0, 0],
         }
     )
     best = error_tables.best_trials(trials)

@@ -41,8 +41,9 @@ def test_a_best_rate_on_the_edge_and_a_collapsed_cell_are_reported() -> None:
     sentences = findings.about_grid(grid, pd.DataFrame([cell]))
     assert "AdamW did best at a learning rate of 0.001" in sentences[0]
     assert "That is the lowest rate of the grid" in sentences[0]
-    assert sentences[1].startswith(
-        "1 of 2 cells did not learn: AdamW 0.1 (all layers frozen) collapsed."
+    assert sentences[1] == (
+        "1 of 2 cells are flagged, and none of them is called best: AdamW 0.1 (all layers frozen) "
+        "collapsed. A collapsed cell ranks the validation pairs no better than chance."
     )
 
 

@@ -154,3 +154,16 @@ def test_an_unreachable_store_is_reported_without_its_password() -> None:
     with pytest.raises(StoreError, match=r"me:\*\*\*@127.0.0.1") as caught:
         Store("postgresql://me:secret@127.0.0.1:9/x")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["while_training/", "epoch/"])  # the second: earlier versions
+def test_curves_are_read_under_either_name(runs: Runs, prefix: str) -> None:
+    run_id = runs.trial(runs.parent("launch"), "01")
+    for epoch, loss in ((1, 0.75), (2, 0.5)):
+        runs.client.log_metric(run_id, f"{prefix}train_loss", loss, step=epoch)
+    store = Store(runs.uri)
+    launch = store.latest("grid")
+    assert launch is not None
+    assert store.epochs(launch).to_dict("list") == {
+        "run_id": [run_id, run_id], "epoch": [1, 2], "train_loss": [0.75, 0.5],
+    }  # fmt: skip

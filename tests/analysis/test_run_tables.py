@@ -17,7 +17,7 @@ def trials(*rows: tuple[str, str, float, float, float, float]) -> pd.DataFrame:
         "test_f1_at_threshold",
     ]
     frame = pd.DataFrame(rows, columns=[*names, "collapsed"])
-    zeros = ("diverged", "seed")
+    zeros = ("diverged", "no_positive", "all_positive", "seed")
     scores = dict.fromkeys(("test_f1", "test_accuracy", "test_auc"), frame["test_f1_at_threshold"])
     ids = [f"r{number}" for number in range(len(frame))]
     return frame.assign(run_id=ids, name=ids, **dict.fromkeys(zeros, 0), **scores)
@@ -44,8 +44,16 @@ def test_the_grid_shows_flags() -> None:
     assert grid.loc[grid["flag"] == "collapsed", "learning_rate"].tolist() == [0.1]
 
 
+def test_no_flagged_trial_is_called_best() -> None:
+    flagged = GRID.assign(collapsed=0, no_positive=1)
+    grid = run_tables.grid_scores(flagged)
+    assert set(grid["flag"]) == {"no positive at 0.5"}
+    assert run_tables.best_of_each_optimizer(grid).empty
+    assert run_tables.selection_optimism(flagged).empty
+
+
 def test_optimism_is_validation_minus_test_of_the_chosen() -> None:
-    row = run_tables.selection_optimism(GRID[GRID["collapsed"] == 0]).iloc[0]
+    row = run_tables.selection_optimism(GRID).iloc[0]
     assert (row["name"], row["trials"]) == ("r0", 4)
     assert row["gap"] == pytest.approx(0.04)
 

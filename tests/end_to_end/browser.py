@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-_SIZE = "1400,1000"
+_SIZE = "1900,1000"  # wide enough for every column of a view
 _FLAGS = ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
           "disable-background-networking", "disable-component-update", "disable-sync",
           "disable-dev-shm-usage", f"window-size={_SIZE}")  # fmt: skip

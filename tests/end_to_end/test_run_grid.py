@@ -39,7 +39,7 @@ def test_every_trial_has_a_finished_run_with_its_configuration_and_scores(smoke:
     for run in runs:
         assert run.info.status == "FINISHED"
         assert {"freezing", "learning_rate", "optimizer", "seed", "head"} <= set(run.data.params)
-        assert {"test_f1", "test_auc", "val_mcc_at_threshold", "epoch/train_loss"} <= set(
+        assert {"test_f1", "test_auc", "val_mcc_at_threshold", "while_training/train_loss"} <= set(
             run.data.metrics
         )
 

@@ -120,7 +120,7 @@ class Launch:
     def epochs(self) -> int:
         """Return how many epochs the journals tell of."""
         paths = self.output.glob(f"{self.name}-*/{JOURNAL}")
-        return sum(path.read_bytes().count(b'"prefix":"epoch/"') for path in paths) // 2
+        return sum(path.read_bytes().count(b'"prefix":"while_training/"') for path in paths) // 2
 
     def runs(self) -> list[Run]:
         """Return the runs in the store, but for the parents'."""

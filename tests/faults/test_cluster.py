@@ -141,7 +141,7 @@ def test_the_trials_of_a_killed_node_move_and_nothing_is_lost(
 def test_no_metric_is_lost_between_eight_trials_and_postgres(grid: EightTrials) -> None:
     assert_same(logged(grid), recorded(grid))
     trials = [run for key, run in recorded(grid).items() if key.startswith("grid/")]
-    assert [len(run["epoch/val_f1"]) for run in trials] == [8] * 8
+    assert [len(run["while_training/val_f1"]) for run in trials] == [8] * 8
 
 
 def test_results_and_artifacts_lie_in_s3(grid: EightTrials) -> None:

@@ -4,13 +4,15 @@ import pytest
 
 from measures.objective import (
     EPOCH_F1,
+    FLAGS,
+    MEANINGS,
     OBJECTIVE,
     SEED_MEAN,
     VALIDATION_F1,
     flags_of,
     floored_value,
-    is_collapsed,
     is_sound,
+    score_flags,
     search_value,
 )
 
@@ -24,9 +26,26 @@ def test_the_names_are_those_of_saved_results() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("rate", "collapsed"), [(0.0, True), (1.0, True), (0.01, False)])
-def test_predicting_one_class_is_a_collapse(rate: float, collapsed: bool) -> None:
-    assert is_collapsed(rate) == collapsed
+@pytest.mark.parametrize(
+    ("area", "error", "collapsed"),
+    [(0.5, 0.0, 1), (0.56, 0.03, 1), (0.57, 0.03, 0), (0.4, 0.03, 1), (0.51, 0.0, 0)],
+)
+def test_ranking_by_chance_is_a_collapse(area: float, error: float, collapsed: float) -> None:
+    scores = {"auc": area, "auc_standard_error": error, "positive_rate": 0.3}
+    assert score_flags(scores) == {"collapsed": collapsed, "no_positive": 0, "all_positive": 0}
+
+
+@pytest.mark.parametrize(("rate", "flag"), [(0.0, "no_positive"), (1.0, "all_positive")])
+def test_one_class_at_one_half_is_another_flag(rate: float, flag: str) -> None:
+    scores = {"auc": 0.7, "auc_standard_error": 0.02, "positive_rate": rate}
+    found = score_flags(scores)
+    assert [name for name, value in found.items() if value] == [flag]
+    assert flags_of(found) == [FLAGS[flag]]
+    assert not is_sound(found)
+
+
+def test_every_flag_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(FLAGS.values())
 
 
 def test_flags_are_named_and_a_trial_without_one_is_sound() -> None:

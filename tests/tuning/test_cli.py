@@ -130,3 +130,35 @@ def test_an_output_folder_that_links_to_itself_is_refused(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert "--output" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verbose", [True, False])
+def test_a_failed_download_is_a_sentence_with_its_detail_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verbose: bool
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    words = ["--encoder", "somebody/small", *(["--verbose"] if verbose else [])]
+    ended = run(*words, folder=tmp_path)
+    assert ended.returncode == 2
+    sentence, detail = ended.stderr.splitlines()
+    assert sentence == (
+        "run_grid.py: error: encoder: somebody/small is unavailable: the Hugging Face hub at "
+        "127.0.0.1 refuses the connection (a firewall, or a server that is down?); with its files "
+        "in a folder, give its path"
+    )
+    assert detail.startswith("Detail: somebody/small: " if verbose else "(--verbose says more)")
+
+
+@pytest.mark.slow
+def test_the_detail_of_a_notice_is_printed_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARADE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("PARADE_DIR", raising=False)
+    words = ["--encoder", "embedded", "--dry-run", "--verbose"]
+    lines = run(*words, folder=tmp_path).stdout.splitlines()
+    assert lines[-1].startswith("Detail: http://127.0.0.1:1/PARADE_train.txt: after 0 bytes: ")
+    assert lines[0].startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")

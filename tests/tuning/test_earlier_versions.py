@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.empty_store import put_store
 from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import prepare
@@ -22,6 +23,9 @@ from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_folder import LaunchError
 from tuning.tracking.launch_log import LaunchLog
+from tuning.tracking.mlflow_pages import View
+from tuning.tracking.mlflow_reader import find_newest_launch, read_runs
+from tuning.tracking.mlflow_writer import MlflowWriter
 from tuning.tracking.resume import find_interrupted, plain, refuse_changes
 
 EARLIER = ROOT / "tests/earlier"
@@ -81,6 +85,32 @@ def test_a_launch_begun_before_is_found_and_can_be_resumed(launch: Path) -> None
     begun_with = log.journal.entries[0]["identity"]
     same = {name: begun_with[name] for name in ("data", "encoder", "precision")}
     refuse_changes(log, {**identity_now(40), **same}, "start another")
+
+
+def test_a_launch_begun_before_goes_on_with_the_names_it_began_with(
+    launch: Path, tmp_path: Path
+) -> None:
+    log = LaunchLog(Journal(launch))
+    before = set(log.runs["grid/01-0.001"].seen)
+    assert before == set(range(1, len(before) + 1))
+    log.log_epoch("grid/01-0.001", len(before) + 1, {"val_f1": 0.5}, best=0.625)
+    log.log_epoch("grid/02-0.1", 40, {"val_f1": 0.25}, best=0.25)
+    log.keep_view(View(varied=["learning_rate"]))
+    opened = {**log.journal.entries[0], "artifacts": str(tmp_path / "artifacts")}
+    uri = put_store(tmp_path / "log.db")
+    store = MlflowWriter(uri, opened, launch)
+    for entry in log.journal.entries[1:]:
+        if entry["do"] != "files":  # they are not kept here
+            store.write(entry)
+    curve = store.client.get_metric_history(store.run_id("grid/01-0.001"), "epoch/val_f1")
+    assert [point.step for point in curve] == [*sorted(before), len(before) + 1]
+    for run in store.client.search_runs([store.experiment_id]):
+        assert not [name for name in run.data.metrics if name.startswith("while_training/")]
+        assert run.inputs is not None
+        assert run.inputs.dataset_inputs == []
+    (read,) = read_runs(store.client, store.experiment_id, "tags.key = 'grid/02-0.1'")
+    assert read.epochs["val_f1"] == 0.25
+    assert find_newest_launch(uri) == (store.experiment_id, log.launch)
 
 
 def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launch: Path) -> None:

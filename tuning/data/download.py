@@ -1,181 +1,245 @@
-"""Downloads with a time limit: a data set's files over HTTP, and encoders from the hub."""
+"""Downloads over HTTP that go on while bytes come and continue what an earlier try began."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
 import os
-import subprocess
-import sys
-import tempfile
+import queue
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from rich.console import Console
 
-from tuning.system.atomic_files import atomic_write_bytes
+from tuning.data.download_causes import (
+    DownloadError,
+    detail_of,
+    host_of,
+    sentence_of,
+    silence_sentence,
+)
+from tuning.system.atomic_files import DiskError, space_error
+from tuning.system.transfer import Transfer
 
-_NEEDED_FILES = ["config.json", "tokenizer.json", "model.safetensors"]
-_ENCODER_FILES = [*_NEEDED_FILES, "tokenizer_config.json"]
-_BYTES_PER_WAIT = 64 * 1024  # a download that brings fewer bytes in one wait has stalled
-# A program for a process of its own, which downloads an encoder and prints its folder.
-_DOWNLOAD_PROGRAM = """
-import sys
-from huggingface_hub import snapshot_download
-from huggingface_hub.utils import disable_progress_bars
-disable_progress_bars()
-try:
-    print(snapshot_download(sys.argv[1], allow_patterns=sys.argv[2:], max_workers=1))
-except Exception as error:
-    lines = [line for line in str(error).split("\\n") if line.strip()]
-    sys.exit(f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}")
-"""
+_CHUNK = 1 << 16  # bytes
+_LOCK_WAIT = 0.2  # seconds between looks at what another process brings
+Report = Callable[[int, int | None], None]  # of the bytes that are here, and of those in all
 
 
-class DownloadError(OSError):
-    """A download that failed; the message has the address and the reason."""
-
-
-def download_files(url: str, sha256: dict[str, str], folder: Path, seconds: float) -> None:
+def download_files(
+    url: str, sha256: dict[str, str], folder: Path, seconds: float, console: Console | None = None
+) -> None:
     """Download the files that ``folder`` lacks; each is complete and verified, or absent.
 
-    A process that finds another one at work in the folder waits for it.
+    Part of a file is kept beside its place and continued the next time. A process that finds
+    another one at work in the folder waits for it.
 
     Args:
         url: Address of the folder that has the files.
         sha256: Checksum of each file, by name.
         folder: Folder for the files; made if absent.
-        seconds: Time limit for all files together, waiting included.
+        seconds: Longest wait without a byte, the first answer included.
+        console: Console for the progress; None shows nothing.
 
     Raises:
-        DownloadError: If a file cannot be downloaded in time, or has another checksum.
-        OSError: If the folder cannot be written; a DiskError if its disk is full.
+        DownloadError: If no byte comes for too long, the host reports an error, or a file has
+            another checksum.
+        DiskError: If the folder cannot be written or its disk is full.
     """
-    deadline = time.monotonic() + seconds
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=seconds):
-            for name, expected in sha256.items():
-                path = folder / name
-                if not (path.is_file() and _sum(path.read_bytes()) == expected):
-                    _download(f"{url}/{name}", path, expected, deadline)
-    except Timeout as error:
-        raise DownloadError(f"{folder}: another process is still downloading into it") from error
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(space_error(folder, None, error)) from error
+    with lock_when_free(folder / ".lock", folder, seconds):
+        for name, expected in sha256.items():
+            path = folder / name
+            if not (path.is_file() and sum_of(path) == expected):
+                with Transfer(console, name) as transfer:
+                    _download(f"{url}/{name}", path, expected, seconds, transfer.show)
 
 
-def _download(url: str, path: Path, expected: str, deadline: float) -> None:
-    content = _fetch(url, deadline)
-    if _sum(content) != expected:
-        raise DownloadError(f"{url}: sha256 must be {expected}, got {_sum(content)}")
-    atomic_write_bytes(path, content)
-
-
-def _fetch(url: str, deadline: float) -> bytes:
-    """Return the content at ``url``; raise a DownloadError at the deadline, however slow it is."""
-    content = bytearray()
-    try:
-        with urllib.request.urlopen(url, timeout=_left(url, deadline)) as response:
-            length = int(response.headers.get("Content-Length", -1))
-            while chunk := response.read1(1 << 16):
-                content += chunk
-                _left(url, deadline)
-    except urllib.error.HTTPError as error:
-        raise DownloadError(f"{url}: HTTP {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, DownloadError):
-            raise
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise DownloadError(f"{url}: {reason}") from error
-    if length not in (-1, len(content)):
-        raise DownloadError(f"{url}: cut off after {len(content)} of {length} bytes")
-    return bytes(content)
-
-
-def _left(url: str, deadline: float) -> float:
-    """Return the seconds until the deadline; raise a DownloadError after it."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise DownloadError(f"{url}: stopped at the time limit; the connection is too slow")
-    return left
-
-
-def _sum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def find_cached_encoder(name: str) -> Path | None:
-    """Return the folder of a hub encoder if the cache has all of its files, else None."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        # the same patterns as in the download: without them, other files count as missing
-        folder = Path(
-            snapshot_download(name, allow_patterns=_ENCODER_FILES, local_files_only=True)
-        )
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, ValueError):
-        return None
-    return folder if all((folder / file).is_file() for file in _NEEDED_FILES) else None
-
-
-def download_encoder(name: str, seconds: float) -> Path:
-    """Download an encoder from the hub into the cache of Hugging Face; return its folder.
-
-    The download runs in a process of its own, which is killed if it stalls.
+@contextmanager
+def lock_when_free(
+    path: Path, watched: Path, seconds: float, beat: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Hold a lock; while another process holds it, wait as long as that one receives bytes.
 
     Args:
-        name: Name of the encoder on the hub.
-        seconds: Longest wait for the next 64 KiB.
+        path: File of the lock.
+        watched: Folder that the other process writes to.
+        seconds: Longest wait in which that folder does not grow.
+        beat: Called each time that it has grown.
 
     Raises:
-        DownloadError: If the download stalls, or the hub or the network reports an error.
+        DownloadError: If the other process holds the lock and receives nothing.
+        DiskError: If the lock cannot be made.
     """
-    command = [sys.executable, "-c", _DOWNLOAD_PROGRAM, name, *_ENCODER_FILES]
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=output, stderr=errors)
+    lock, size, since = FileLock(path), -1, time.monotonic()
+    while not lock.is_locked:
         try:
-            stalled = _wait(process, _cache_of(name), seconds)
-        finally:
-            process.kill()
-            process.wait()
-        if stalled:
-            raise DownloadError(f"{name}: the hub sent almost nothing for {seconds:g} seconds")
-        output.seek(0)
-        errors.seek(0)
-        lines = [line.strip() for line in errors.read().split("\n") if line.strip()]
-        if process.returncode:
-            raise DownloadError(f"{name}: {lines[-1] if lines else 'the download ended'}")
-        return Path(output.read().strip())
+            lock.acquire(timeout=_LOCK_WAIT)
+        except Timeout as error:
+            grown = _size_of(watched)
+            if grown != size:
+                size, since = grown, time.monotonic()
+                beat()
+            elif time.monotonic() - since > seconds:
+                raise DownloadError(
+                    f"another process downloads it and received nothing for {seconds:g} seconds",
+                    f"{path}: is locked",
+                ) from error
+        except OSError as error:
+            raise DiskError(space_error(path, None, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _cache_of(name: str) -> Path:
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
-
-
-def _wait(process: subprocess.Popen[bytes], folder: Path, seconds: float) -> bool:
-    """Wait until the process ends or ``folder`` stops growing; return whether it stalled."""
-    size, since = _size(folder), time.monotonic()
-    while process.poll() is None:
-        time.sleep(0.1)
-        if _size(folder) - size >= _BYTES_PER_WAIT:
-            size, since = _size(folder), time.monotonic()
-        if time.monotonic() - since > seconds:
-            return True
-    return False
-
-
-def _size(folder: Path) -> int:
-    """Return the size of all files in ``folder`` in bytes; files may vanish meanwhile."""
+def _size_of(folder: Path) -> int:
+    """Return the size of the files in a folder in bytes; files may vanish meanwhile."""
     total = 0
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH118
-            except FileNotFoundError:
-                continue
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
     return total
+
+
+def sum_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(url: str, path: Path, expected: str, seconds: float, report: Report) -> None:
+    """Download one file into its place, after what is here of it already."""
+    partial = path.with_name(f".{path.name}.part")
+    continued = partial.exists()
+    _fetch(url, partial, seconds, report)
+    if continued and sum_of(partial) != expected:  # the begun part was damaged
+        partial.unlink()
+        _fetch(url, partial, seconds, report)
+    found = sum_of(partial)
+    if found != expected:
+        partial.unlink()
+        detail = f"{url}: sha256 must be {expected}, got {found}"
+        raise DownloadError(f"{path.name} was altered: its checksum is not the known one", detail)
+    with _disk_errors(partial, path):
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+
+def _fetch(url: str, partial: Path, seconds: float, report: Report) -> None:
+    """Append to ``partial`` what it lacks; ask again after a cut as long as each try brings more.
+
+    Raises:
+        DownloadError: In words, if the host does not deliver.
+        DiskError: If the disk is full; the part is removed then.
+    """
+    while True:
+        before = partial.stat().st_size if partial.exists() else 0
+        try:
+            return _append(url, partial, seconds, report)
+        except DiskError:
+            raise
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise _failure(error, url, partial) from error
+        except queue.Empty as error:
+            kept = partial.stat().st_size if partial.exists() else 0
+            text = silence_sentence(host_of(url), seconds, kept)
+            raise DownloadError(text, f"{url}: no byte in {seconds:g} seconds") from error
+        except (OSError, http.client.HTTPException) as error:
+            if not partial.exists() or partial.stat().st_size <= before:
+                raise _failure(error, url, partial) from error
+
+
+def _failure(error: Exception, url: str, partial: Path) -> DownloadError:
+    size = partial.stat().st_size if partial.exists() else 0
+    sentence = sentence_of(error, url, host_of(url))
+    return DownloadError(sentence, f"{url}: after {size} bytes: {detail_of(error)}")
+
+
+def _append(url: str, partial: Path, seconds: float, report: Report) -> None:
+    start = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    stream = _receive(request, seconds)
+    try:
+        response = next(stream)
+    except urllib.error.HTTPError as error:
+        if start and error.code == 416:  # nothing is left to send; the checksum will tell
+            error.close()
+            return
+        raise
+    assert isinstance(response, http.client.HTTPResponse), "the response comes first"
+    if response.status != 206:  # the host ignores ranges and sends everything again
+        start = 0
+    length = response.headers.get("Content-Length")
+    total = start + int(length) if length else None
+    with _disk_errors(partial, partial, total):
+        file = partial.open("ab")
+        file.truncate(start)
+    with file:
+        report(start, total)
+        for chunk in stream:
+            assert isinstance(chunk, bytes), "bytes follow the response"
+            with _disk_errors(partial, partial, total):
+                file.write(chunk)
+                file.flush()
+            start += len(chunk)
+            report(start, total)
+    if total is not None and start < total:
+        raise ConnectionError(f"cut off after {start} of {total} bytes")
+
+
+@contextmanager
+def _disk_errors(partial: Path, path: Path, size: int | None = None) -> Iterator[None]:
+    """Turn an error of the disk into a DiskError that names ``path``; remove the part then."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise DiskError(space_error(path, size, error)) from error
+
+
+def _receive(
+    request: urllib.request.Request, seconds: float
+) -> Iterator[http.client.HTTPResponse | bytes]:
+    """Yield the response and then its bytes as they come.
+
+    A thread of its own receives them, because the time limit of a socket does not reach the
+    look-up of a name; that limit is a longer one and ends the thread.
+
+    Raises:
+        queue.Empty: If nothing comes for ``seconds``.
+        OSError, http.client.HTTPException: What the thread met with.
+    """
+    items: queue.Queue[http.client.HTTPResponse | bytes | Exception | None] = queue.Queue()
+    left = threading.Event()
+
+    def receive() -> None:
+        try:
+            with urllib.request.urlopen(request, timeout=2 * seconds) as response:
+                items.put(response)
+                while not left.is_set() and (chunk := response.read1(_CHUNK)):
+                    items.put(chunk)
+            items.put(None)
+        except Exception as error:  # raised again where the items are read
+            items.put(error)
+
+    threading.Thread(target=receive, daemon=True).start()
+    try:
+        while (item := items.get(timeout=seconds)) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        left.set()

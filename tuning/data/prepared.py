@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
@@ -52,14 +54,27 @@ class Prepared:
                 found.append(f"{split}: {count} pairs were cut to {limit} word pieces")
         return [notice for notice in found if notice]
 
+    @property
+    def details(self) -> list[str]:
+        """Return what libraries reported about what was replaced, for those who ask."""
+        found = (self.encoder_source.detail, self.data_source.detail)
+        return [detail for detail in found if detail]
 
-def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = False) -> Prepared:
+
+def prepare(
+    experiment: Experiment,
+    locations: DataLocations,
+    *,
+    strict: bool = False,
+    console: Console | None = None,
+) -> Prepared:
     """Return the experiment ready to run.
 
     Args:
         experiment: Experiment as loaded.
         locations: Locations of data sets on disk and on the network.
         strict: Whether ``auto`` is an error where something else would stand in.
+        console: Console for the progress of downloads; None shows nothing.
 
     Raises:
         SourceError: If data set or encoder is unavailable.
@@ -68,8 +83,8 @@ def prepare(experiment: Experiment, locations: DataLocations, *, strict: bool = 
         ConfigError: If a trial learns from votes, and the data set has none.
         OSError: If a file cannot be read.
     """
-    encoder_source = find_encoder(experiment.encoder, strict=strict)
-    data_source = find_data(experiment.data, locations, strict=strict)
+    encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
+    data_source = find_data(experiment.data, locations, strict=strict, console=console)
     encoder = read_encoder_info(encoder_source.folder)
     trials = _trials_of(experiment, encoder)
     pairs = read_pairs(data_source.folder, experiment.cleaning)

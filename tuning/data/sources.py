@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich.console import Console
+
 from tuning.data import packaged_encoder, parade
-from tuning.data.download import (
-    DownloadError,
-    download_encoder,
-    download_files,
-    find_cached_encoder,
-)
+from tuning.data.download import download_files
+from tuning.data.download_causes import DownloadError
+from tuning.data.hub_download import download_encoder, find_cached_encoder
 from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
-_AUTO_SECONDS = 10.0  # wait for what auto prefers, before the next in line is used
-_NAMED_SECONDS = 60.0  # wait for what was asked for by name
+_AUTO_SECONDS = 10.0  # wait without a byte of what auto prefers, before the next in line is used
+_NAMED_SECONDS = 60.0  # wait without a byte of what was asked for by name
 
 
 class SourceError(ValueError):
-    """A data set or encoder that is unavailable; the message has the reason and the way out."""
+    """A data set or encoder that is unavailable; the message has the reason and the way out.
+
+    Attributes:
+        detail: What the libraries reported about a download, or None.
+    """
+
+    def __init__(self, message: str, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +41,14 @@ class Source:
         folder: Folder of its files.
         revision: Commit of a published data set or encoder, or None.
         notice: Sentence on why another stands in for what ``auto`` prefers, or None.
+        detail: What the libraries reported about that, or None.
     """
 
     name: str
     folder: Path
     revision: str | None = None
     notice: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,15 +77,23 @@ def read_locations() -> DataLocations:
     )
 
 
-def find_data(requested: str, locations: DataLocations, *, strict: bool = False) -> Source:
+def find_data(
+    requested: str,
+    locations: DataLocations,
+    *,
+    strict: bool = False,
+    console: Console | None = None,
+) -> Source:
     """Return the folder of a data set: ``auto``, ``parade``, ``embedded`` or a folder.
 
-    ``auto`` is PARADE if it is available within 10 seconds, else the embedded pairs with a notice.
+    ``auto`` is PARADE if its host keeps sending with no pause of more than 10 seconds, else the
+    embedded pairs with a notice.
 
     Args:
         requested: Name of the data set.
         locations: Folders and address to look in.
         strict: Whether ``auto`` is an error if PARADE is unavailable.
+        console: Console for the progress of a download; None shows nothing.
 
     Raises:
         SourceError: If there is no such folder, or PARADE is unavailable.
@@ -90,25 +107,29 @@ def find_data(requested: str, locations: DataLocations, *, strict: bool = False)
             )
         return _name_folder(Path(requested).resolve())
     if locations.parade_folder is None:
-        return _find_parade(requested, locations, strict=strict)
+        return _find_parade(requested, locations, strict, console)
     if not locations.parade_folder.is_dir():
         raise SourceError(f"PARADE_DIR: {locations.parade_folder}: no such folder")
     return _name_folder(locations.parade_folder.resolve())
 
 
-def _find_parade(requested: str, locations: DataLocations, *, strict: bool) -> Source:
+def _find_parade(
+    requested: str, locations: DataLocations, strict: bool, console: Console | None
+) -> Source:
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     folder = locations.cache / "parade" / parade.COMMIT
     try:
         if parade.find_altered(folder):
-            download_files(locations.parade_url, parade.SHA256, folder, seconds)
+            download_files(locations.parade_url, parade.SHA256, folder, seconds, console)
     except OSError as error:
+        detail = getattr(error, "detail", None)
         if requested == "auto" and not strict:
-            notice = f"PARADE is unavailable ({error}); the embedded pairs stand in for it"
-            return Source(name="embedded", folder=EMBEDDED / "pairs", notice=notice)
+            notice = f"PARADE is unavailable: {error}; the embedded pairs stand in for it"
+            return Source(name="embedded", folder=EMBEDDED / "pairs", notice=notice, detail=detail)
         raise SourceError(
             f"data: PARADE is unavailable: {error}; with its three files in a folder, "
-            "use --data FOLDER or set PARADE_DIR"
+            "use --data FOLDER or set PARADE_DIR",
+            detail,
         ) from error
     return Source(name="parade", folder=folder, revision=parade.COMMIT)
 
@@ -119,7 +140,9 @@ def _name_folder(folder: Path) -> Source:
     return Source(name=folder.name, folder=folder)
 
 
-def find_encoder(requested: str, *, strict: bool = False) -> Source:
+def find_encoder(
+    requested: str, *, strict: bool = False, console: Console | None = None
+) -> Source:
     """Return the folder of an encoder: ``auto``, ``minilm``, ``embedded``, a folder, a hub name.
 
     ``auto`` is DistilBERT if it is in the cache, or if the hub keeps sending with no pause of
@@ -129,6 +152,7 @@ def find_encoder(requested: str, *, strict: bool = False) -> Source:
     Args:
         requested: Name of the encoder.
         strict: Whether ``auto`` is an error if DistilBERT is unavailable.
+        console: Console for the progress of a download; None shows nothing.
 
     Raises:
         SourceError: If there is no such folder, or the encoder is unavailable.
@@ -150,33 +174,33 @@ def find_encoder(requested: str, *, strict: bool = False) -> Source:
     name = DEFAULT_ENCODER if requested == "auto" else requested
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:
-        folder = find_cached_encoder(name) or download_encoder(name, seconds)
+        folder = find_cached_encoder(name) or download_encoder(name, seconds, console)
     except DownloadError as error:
         if requested == "auto" and not strict:
-            return _stand_in(f"{name} is unavailable ({error})")
+            return _stand_in(f"{name} is unavailable: {error}", error.detail)
         raise SourceError(
-            f"encoder: {error}; with its files in a folder, use --encoder FOLDER"
+            f"encoder: {name} is unavailable: {error}; with its files in a folder, give its path",
+            error.detail,
         ) from error
     return Source(name=name, folder=folder, revision=folder.name)
 
 
-def _stand_in(reason: str) -> Source:
+def _stand_in(reason: str, detail: str | None) -> Source:
     """Return the next encoder in line, with a notice that begins with ``reason``."""
     try:
         notice = f"{reason}; minilm ({packaged_encoder.MODEL}) stands in for it"
-        return _name_packaged(notice)
+        return replace(_name_packaged(), notice=notice, detail=detail)
     except PackageError as error:
         notice = f"{reason}, and so is minilm ({error}); the embedded encoder stands in for it"
-        return Source(name="embedded", folder=EMBEDDED / "encoder", notice=notice)
+        folder = EMBEDDED / "encoder"
+        return Source(name="embedded", folder=folder, notice=notice, detail=detail)
 
 
-def _name_packaged(notice: str | None = None) -> Source:
+def _name_packaged() -> Source:
     """Return the encoder of the package; raise a PackageError if it is unavailable."""
-    folder, revision = (
-        find_packaged_encoder(),
-        f"{packaged_encoder.PACKAGE} {packaged_encoder.VERSION}",
-    )
-    return Source(name=packaged_encoder.NAME, folder=folder, revision=revision, notice=notice)
+    folder = find_packaged_encoder()
+    revision = f"{packaged_encoder.PACKAGE} {packaged_encoder.VERSION}"
+    return Source(name=packaged_encoder.NAME, folder=folder, revision=revision)
 
 
 def shipped_encoders() -> list[Path]:

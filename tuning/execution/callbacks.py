@@ -10,6 +10,7 @@ from typing import Any
 from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
+from measures.objective import OBJECTIVE
 from tuning.config.experiment import varied_fields
 from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
@@ -73,7 +74,8 @@ class TrialLog(Callback):
             self.progress.notify(f"{outcome.name}: {error}")
             return
         for epoch in epochs:
-            self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch))
+            best = epoch[OBJECTIVE]
+            self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch), best)
             self.progress.advance(outcome.name, epoch)
 
     def _planned(self, spec: TrialSpec) -> float:
@@ -113,8 +115,8 @@ class TrialLog(Callback):
         """
         self._watchdog.note_activity(trial)
         if "epoch" in result and not result.get("finished"):
-            key = self.outcomes[trial.trial_id].key
-            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result))
+            key, best = self.outcomes[trial.trial_id].key, result[OBJECTIVE]
+            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result), best)
             self.progress.advance(str(trial.custom_trial_name), result)
             self._last[trial.trial_id] = result
             if result.get("done"):

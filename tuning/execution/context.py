@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +9,6 @@ import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
 
-from models.batches import SplitArrays
-from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
@@ -21,14 +18,11 @@ from tuning.execution.trial import TrialContext
 from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
-from tuning.training.builders import build_classifier, build_optimizer, parameter_groups
 from tuning.training.cost import Speed, expected_speed, usual_rates
-from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, without_test
-from tuning.training.trainer import batch_loss
+from tuning.training.gpu_memory import measure_share
+from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
 _PATIENCE = 300.0  # seconds for a node to measure a training step
-_HEADROOM = 1.25  # allocators fragment, and the longest batch may not need the most memory
-_CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,46 +106,6 @@ def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dic
         here = torch.cuda.is_available()
         share = (measure_share if here else _measure_on_a_node)(largest, inputs)
     return {"cpu": 1, "gpu": float(share)}
-
-
-def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return the fraction of this machine's GPU that a trial needs, from a training step."""
-    model = build_classifier(trial, inputs)
-    peak = measure_peak_bytes(model, inputs.splits["train"], trial)
-    share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
-    torch.cuda.empty_cache()
-    return share
-
-
-def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfig) -> int:
-    """Train one step on the longest rows, and return its peak memory on the GPU in bytes.
-
-    Args:
-        model: Classifier; moved to the GPU and changed by the step, so not to be used again.
-        split: Training split.
-        config: Configuration of the trial.
-    """
-    device = torch.device("cuda")
-    torch.cuda.reset_peak_memory_stats()
-    model.to(device).train()
-    loaded = LoadedSplit(split, config, device)
-    optimizer = build_optimizer(parameter_groups(model, config), config)
-    longest = (-loaded.reader.lengths).argsort()[: config.batch_size]
-    batch = loaded.reader.read(longest)
-    batch_loss(model, batch, loaded.targets_of(batch), config.r_drop).backward()
-    optimizer.step()
-    return torch.cuda.max_memory_allocated()
-
-
-def gpu_share(peak_bytes: int, total_bytes: int) -> float:
-    """Return the fraction of a GPU that a trial needs, as 1 / (trials that fit side by side).
-
-    Args:
-        peak_bytes: Peak memory of one trial.
-        total_bytes: Memory of the GPU.
-    """
-    needed = peak_bytes * _HEADROOM + _CONTEXT_BYTES
-    return 1 / max(1, math.floor(total_bytes / needed))
 
 
 def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:

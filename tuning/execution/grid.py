@@ -54,7 +54,7 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
         save_picture([table], picture, "python tuning/run_grid.py")
         launch.log.keep(picture, FIGURES)
     console.print(table)
-    _print_next(outcomes, settings, options, console)
+    _print_next(outcomes, launch, options)
     return print_failed(outcomes, settings.storage, console)
 
 
@@ -149,22 +149,19 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
     return "failed" if cause is not None else ", ".join(flags_of(metrics))
 
 
-def _print_next(
-    outcomes: list[Outcome], settings: LaunchSettings, options: LaunchOptions, console: Console
-) -> None:
-    store = hide_passwords(settings.tracking_uri)
+def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions) -> None:
+    store = hide_passwords(launch.settings.tracking_uri)
     lines = [
-        describe_time(options, settings),
-        f"Results: {settings.folder}",
+        describe_time(options, launch.settings),
+        f"Results: {launch.settings.folder}",
         f"Log:     {store}",
         "Next:",
     ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
-    ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
-    lines.append(f"  {ui:<60}  compare the trials in a browser")
-    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    lines += launch.delivery.how_to_look(own_store=options.own_store)
+    launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
 
 def describe_time(options: LaunchOptions, settings: LaunchSettings) -> str:

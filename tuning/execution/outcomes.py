@@ -15,8 +15,9 @@ from tuning.execution.trial import RESULT
 from tuning.execution.trial_spec import stage_folder, trial_key
 from tuning.system.atomic_files import SUMS, DamagedError, verify_checksums
 from tuning.system.console import notify
-from tuning.tracking.launch_log import LaunchLog, RunRecord
+from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.record import Launch
+from tuning.tracking.run_record import RunRecord
 
 
 @dataclass(kw_only=True, slots=True)

@@ -48,8 +48,8 @@ class TrialContext:
 class BestEpoch:
     """The weights of the best epoch so far; before the first epoch, the initial weights.
 
-    A collapsed epoch, which predicts one class for every validation pair at 0.5, is worse than
-    any other. A diverged epoch never counts.
+    A flagged epoch, which ranks by chance or predicts one class for every validation pair at 0.5,
+    is worse than any other. A diverged epoch never counts.
 
     Args:
         model: Classifier with its initial weights.
@@ -67,7 +67,7 @@ class BestEpoch:
 
     def update(self, model: Classifier, result: EpochResult) -> None:
         """Copy the model's weights if this epoch is better than all before."""
-        rank = (not result.collapsed, result.objective)
+        rank = (result.sound, result.objective)
         if not result.diverged and rank > (self._sound, self.objective):
             self.epoch, (self._sound, self.objective) = result.epoch, rank
             self._state = self._copy(model)

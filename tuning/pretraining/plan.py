@@ -116,8 +116,12 @@ def _budget(phase: Phase, length: int) -> str:
     return f"{phase.steps} steps of {phase.batch_size} x {length}: {tokens / 1e6:.1f}M tokens"
 
 
-def make_plan(options: PretrainingOptions) -> Plan:
+def make_plan(options: PretrainingOptions, console: Console | None = None) -> Plan:
     """Return the plan for the options of ``pretrain.py``, after reading all of the text once.
+
+    Args:
+        options: Options of the command line.
+        console: Console for the progress of downloads; None shows nothing.
 
     Raises:
         ConfigError: If options or recipe are wrong or do not go together.
@@ -133,7 +137,7 @@ def make_plan(options: PretrainingOptions) -> Plan:
     if scratch and recipe.sequence_length > recipe.shape.positions:
         rule = f"must be at most shape.positions, {recipe.shape.positions}"
         raise ConfigError(str(path), [f"sequence_length: {rule}, got {recipe.sequence_length}"])
-    init = None if scratch else find_encoder(options.init, strict=True)
+    init = None if scratch else find_encoder(options.init, strict=True, console=console)
     encoder = _trainable(init.folder, recipe) if init else None
     corpus = pair_text = adapt = None
     paragraphs = 0
@@ -144,7 +148,7 @@ def make_plan(options: PretrainingOptions) -> Plan:
             1 for _ in corpus.heldout()
         )  # reads the file now, so that its errors come before training
     if options.adapt is not None:
-        adapt = find_data(options.adapt, read_locations(), strict=True)
+        adapt = find_data(options.adapt, read_locations(), strict=True, console=console)
         pair_text = read_pair_text(adapt.folder, recipe.heldout_fraction, recipe.seed)
     return Plan(
         recipe=recipe,

@@ -12,7 +12,7 @@ from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.plan import Plan
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
-from tuning.tracking.mlflow_pages import NOTE
+from tuning.tracking.mlflow_pages import NOTE, source_tags
 from tuning.tracking.resume import plain, refuse_changes
 
 EXPERIMENT = "pretraining"
@@ -98,6 +98,7 @@ def _tags(plan: Plan, settings: LaunchSettings) -> dict[str, str]:
         "adapt": plan.adapt.name if plan.adapt else "none",
         "init_fingerprint": plan.encoder.fingerprint if plan.encoder else "none",
         "git_commit": settings.git_commit,
+        **source_tags("tuning/pretrain.py", settings.git_commit),
         "python_version": platform.python_version(),
         **{f"{name}_version": version(name) for name in ("tokenizers", "torch", "transformers")},
     }

@@ -29,9 +29,8 @@ from tuning.tracking.launch_folder import (
     lock_launch,
 )
 from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.launch_precision import launch_precision
 from tuning.tracking.record import delivering
-from tuning.tracking.resume import resume_command
+from tuning.tracking.resume import launch_precision, resume_command
 
 _STATE = "state"
 _DELIVERY_SECONDS = 10.0  # wait for MLflow before an abandoned training is removed

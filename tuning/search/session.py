@@ -22,7 +22,7 @@ from tuning.search.pipeline import SearchResult, find_champion
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
-from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
+from tuning.tracking.launch_folder import LaunchOptions, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, recording
 
@@ -64,7 +64,7 @@ def run(
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
     _print_result(tables, summarize(result, begun.floor), console)
-    _print_next(settings, options, console)
+    _print_next(launch, options)
     return print_failed(result.tried, settings.storage, console)
 
 
@@ -186,9 +186,9 @@ def _print_result(tables: list[Table], summary: str, console: Console) -> None:
     console.print(Text(summary), soft_wrap=True)
 
 
-def _print_next(settings: LaunchSettings, options: LaunchOptions, console: Console) -> None:
-    store, study = hide_passwords(settings.tracking_uri), hide_passwords(options.study_storage)
-    ui = "make ui" if options.own_store else f"mlflow ui --backend-store-uri {store}"
+def _print_next(launch: Launch, options: LaunchOptions) -> None:
+    settings, study = launch.settings, hide_passwords(options.study_storage)
+    store = hide_passwords(settings.tracking_uri)
     lines = [
         describe_time(options, settings),
         f"Results: {settings.folder}",
@@ -197,6 +197,6 @@ def _print_next(settings: LaunchSettings, options: LaunchOptions, console: Conso
         "Next:",
         f"  python tuning/reproduce.py {settings.folder / 'champion'}",
         f"  optuna-dashboard {study}",
-        f"  {ui}",
+        *launch.delivery.how_to_look(own_store=options.own_store),
     ]
-    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

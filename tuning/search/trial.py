@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from measures.objective import OBJECTIVE, SEED_MEAN, floored_value
+from measures.objective import FLAGS, OBJECTIVE, SEED_MEAN, floored_value
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -27,8 +27,8 @@ class SeedScores:
     """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
 
     The value of an epoch is its validation F1 at its best threshold, and at least ``floor``. An
-    epoch that predicts one class at 0.5, or diverged, has the value ``floor``, so that a collapse
-    cannot win.
+    epoch with a flag (it ranks by chance, predicts one class at 0.5, or diverged) has the value
+    ``floor``, so that a collapse cannot win.
 
     Args:
         floor: F1 of calling every validation pair a paraphrase.
@@ -74,7 +74,7 @@ class SeedScores:
             "val_loss": float(np.mean([result.val_loss for result in best])),
             "threshold": float(np.mean([result.scores["threshold"] for result in best])),
             "best_epoch": float(np.mean([result.epoch for result in best])),
-            "collapsed": float(any(result.collapsed for result in best)),
+            **{flag: max(result.flags[flag] for result in best) for flag in FLAGS},
             "diverged": float(any(self.diverged)),
             SEED_MEAN: float(np.mean(values)),
             "objective_std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,

@@ -24,6 +24,12 @@ def notify(console: Console, sentence: str) -> None:
     console.print(Text(f"Notice: {sentence}", style="bold yellow"), soft_wrap=True)
 
 
+def print_details(console: Console, details: Iterable[str]) -> None:
+    """Print what libraries reported about the notices: addresses, classes, numbers."""
+    for detail in details:
+        console.print(Text(f"Detail: {detail}", style="dim"), soft_wrap=True)
+
+
 def print_rows(console: Console, rows: Mapping[str, str]) -> None:
     """Print a plan as two columns: the names, and a text for each."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

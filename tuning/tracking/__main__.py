@@ -1,30 +1,78 @@
-"""Deliver to MLflow the journal entries that it lacks: python -m tuning.tracking deliver."""
+"""The log at the command line: python -m tuning.tracking ui, and deliver.
+
+``ui`` serves MLflow's pages and prints the address that shows the newest launch. ``deliver``
+writes to MLflow the journal entries that it lacks.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from measures.passwords import first_line
+from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
+from tuning.system.sqlite_lock import sqlite_file
 from tuning.tracking.delivery import deliver, undelivered
 from tuning.tracking.launch_folder import choose_store
-from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.mlflow_writer import STORE_ERRORS, is_away
+from tuning.tracking.mlflow_pages import view_address
+from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError, find_newest_launch
+from tuning.tracking.mlflow_writer import is_away
 
 
 def main() -> int:
-    """Return 0 if the store has every entry, 1 if it is unavailable now, 2 if it is unusable."""
+    """Return 0 if all went well, 1 if entries wait for the store, 2 if it is unusable."""
     parser = argparse.ArgumentParser(prog="python -m tuning.tracking")
-    text = "write to MLflow the journal entries that it lacks"
-    parser.add_argument("command", choices=["deliver"], help=text)
-    text = "folder of the launches; default: results of the project"
+    text = "ui: serve MLflow's pages; deliver: write to MLflow the journal entries that it lacks"
+    parser.add_argument("command", choices=["ui", "deliver"], help=text)
+    text = "deliver: folder of the launches; default: results of the project"
     parser.add_argument("--output", type=Path, default=ROOT / "results", help=text)
     parser.add_argument("--tracking-uri", help="MLflow store; default: mlflow.db of the project")
+    text = "ui: address to listen on; the default is for this machine alone"
+    parser.add_argument("--host", default="127.0.0.1", help=text)
+    parser.add_argument("--port", type=int, default=5000, help="ui: port to listen on")
     args = parser.parse_args()
     uri = choose_store(args.tracking_uri)
-    folders = undelivered(args.output.resolve(), uri)
+    if args.command == "ui":
+        return show_newest(uri, args.host, args.port)
+    return deliver_all(args.output, uri)
+
+
+def show_newest(uri: str, host: str, port: int) -> int:
+    """Print the address of the newest launch's view, and serve the pages until Ctrl-C.
+
+    A store behind a server of its own has its pages there: the address is all.
+    """
+    served = uri.startswith("http")
+    server = hide_passwords(uri) if served else f"http://{host}:{port}"
+    file = sqlite_file(uri)
+    try:
+        newest = None if file is not None and not file.exists() else find_newest_launch(uri)
+    except TrackingError as error:
+        print(f"python -m tuning.tracking: error: {error}", file=sys.stderr)
+        return 2
+    if newest is None:
+        print(f"{server}   (it has no launch yet: make grid starts one)", flush=True)
+    else:
+        print(f"The newest launch: {view_address(server, *newest)}", flush=True)
+    if not served:
+        _become_server(uri, host, port)
+    return 0
+
+
+def _become_server(uri: str, host: str, port: int) -> NoReturn:
+    # not as an argument: a list of processes would show its password
+    own = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # they take a dozen processes
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", str(port)]
+    os.execve(sys.executable, command, {**jobs, **os.environ, **own})
+
+
+def deliver_all(output: Path, uri: str) -> int:
+    """Write to MLflow the journal entries that it lacks, launch by launch."""
+    folders = undelivered(output.resolve(), uri)
     for folder in folders:
         try:
             print(f"{folder.name}: {deliver(folder, uri)} entries delivered")
@@ -32,7 +80,7 @@ def main() -> int:
             print(f"{folder.name}: not delivered: {first_line(error)}", file=sys.stderr)
             return 1 if is_away(error, uri) else 2
     if not folders:
-        print(f"nothing to deliver from {args.output}")
+        print(f"nothing to deliver from {output}")
     return 0
 
 

@@ -17,8 +17,9 @@ from tuning.tracking.journal import (
     count_delivered,
     write_delivered,
 )
-from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.mlflow_writer import STORE_ERRORS, MlflowWriter, is_away
+from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
+from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError
+from tuning.tracking.mlflow_writer import MlflowWriter, is_away
 
 _LOCK = "delivery.lock"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -121,6 +122,27 @@ class Delivery(threading.Thread):
         self._given_up.set()
         self.join(1)
         return len(self.journal.entries) - self.delivered
+
+    @property
+    def page(self) -> str | None:
+        """Return the address of the launch's view in MLflow; None if the store lacks entries."""
+        if self.store is None or self.delivered < len(self.journal.entries):
+            return None
+        server = hide_passwords(self.uri) if self.uri.startswith("http") else LOCAL_SERVER
+        return view_address(server, self.store.experiment_id, self.store.launch)
+
+    def how_to_look(self, *, own_store: bool) -> list[str]:
+        """Return the lines that tell the user where to compare the trials in a browser.
+
+        Args:
+            own_store: Whether the MLflow store is the project's own.
+        """
+        store = hide_passwords(self.uri)
+        serve = "make ui" if own_store else f"python -m tuning.tracking ui --tracking-uri {store}"
+        if self.uri.startswith("http"):
+            serve = store
+        link = [] if self.page is None else [f"  {self.page}"]
+        return [f"  {serve:<60}  compare the trials in a browser", *link]
 
     @property
     def reason(self) -> str:

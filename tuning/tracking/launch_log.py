@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from measures.objective import flags_of
+from measures.objective import VALIDATION_F1, flags_of
 from tuning.tracking.journal import Entry, Journal
-from tuning.tracking.mlflow_pages import champion_title
+from tuning.tracking.mlflow_pages import SOURCE_TAGS, View, champion_title
+from tuning.tracking.run_record import (
+    EARLIER_EPOCH_PREFIX,
+    EPOCH_PREFIX,
+    STEP_PREFIX,
+    RunRecord,
+)
 
-EPOCH_PREFIX = "epoch/"  # keeps metrics of epochs apart from final ones, also in MLflow's pages
-STEP_PREFIX = "step/"  # the same for training that is counted in optimizer steps
 PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's key is stage/name
 FIGURES = "figures"  # folder of pictures among the files of a launch
 SERVED = "served"  # folder of the model that MLflow serves, among the champion's files
 _LONGEST_CAUSE = 5000  # characters of a failure's cause; MLflow limits the length of a tag
-
-
-@dataclass(kw_only=True, slots=True)
-class RunRecord:
-    """A run as the journal has it."""
-
-    key: str
-    name: str
-    params: dict[str, str]
-    tags: dict[str, str]
-    metrics: dict[str, float] = field(default_factory=dict)  # the final ones
-    epochs: dict[str, float] = field(default_factory=dict)  # those of the last epoch or step
-    seen: set[int] = field(default_factory=set)  # epochs or steps that are recorded
-    status: str = "RUNNING"  # or FINISHED, FAILED, KILLED
 
 
 class LaunchLog:
@@ -45,6 +34,7 @@ class LaunchLog:
     Attributes:
         runs: Runs by their keys, in the order in which they were opened.
         kept: Files of the parent run that are recorded, as ``folder/name``.
+        has_view: Whether the view of the launch's trials is recorded.
 
     Raises:
         JournalError: By every method that records, if the disk is full or cannot be written.
@@ -54,8 +44,12 @@ class LaunchLog:
         self.journal = journal
         self.runs: dict[str, RunRecord] = {}
         self.kept: set[str] = set()
+        self.has_view = False
         for entry in journal.entries:
             self._take(entry)
+        # a resumed launch goes on with the names that it began with
+        earlier = any(run.prefix == EARLIER_EPOCH_PREFIX for run in self.runs.values())
+        self._epoch_prefix = EARLIER_EPOCH_PREFIX if earlier else EPOCH_PREFIX
 
     @property
     def open_launch(self) -> bool:
@@ -73,20 +67,14 @@ class LaunchLog:
 
     def _take(self, entry: Entry) -> None:
         match entry:
-            case {"do": "run", "run": key, "name": name, "params": params, "tags": tags}:
-                self.runs[key] = RunRecord(key=key, name=name, params=params, tags=dict(tags))
-            case {"do": "metrics", "run": key, "prefix": "", "values": values}:
-                self.runs[key].metrics |= values
-            case {"do": "metrics", "run": key, "prefix": "epoch/" | "step/", "step": step,
-                  "values": values}:  # fmt: skip
-                self.runs[key].epochs = values
-                self.runs[key].seen.add(step)
-            case {"do": "tags", "run": key, "values": values}:
-                self.runs[key].tags |= values
+            case {"do": "run", "run": key}:
+                self.runs[key] = RunRecord.started(entry)
+            case {"do": "view"}:
+                self.has_view = True
             case {"do": "files", "run": "launch", "path": path, "to": to}:
                 self.kept.add(f"{to}/{Path(path).name}")
-            case {"do": "end", "run": key, "status": status}:
-                self.runs[key].status = status
+            case {"run": key}:
+                self.runs[key].take(entry)
 
     def open(
         self,
@@ -115,9 +103,13 @@ class LaunchLog:
         params: Mapping[str, Any],
         tags: Mapping[str, str],
         kind: str = "experiment",
+        data_set: Mapping[str, str] | None = None,
     ) -> None:
-        """Open the parent run; its parameters are those of the experiment, not of its trials."""
-        self._start(PARENT, name, params, {**tags, "kind": kind})
+        """Open the parent run; its parameters are those of the experiment, not of its trials.
+
+        The trials' runs get its data set, and its tags that name the source.
+        """
+        self._start(RunRecord.new(PARENT, name, params, {**tags, "kind": kind}, data_set))
 
     def start_trial(
         self,
@@ -137,33 +129,42 @@ class LaunchLog:
             title: Name of the run on MLflow's pages; empty for ``name``.
         """
         if key not in self.runs:
-            self._start(key, name, params, {**(tags or {}), "kind": "trial"}, title)
+            self._start(RunRecord.new(key, name, params, {**(tags or {}), "kind": "trial"}), title)
 
-    def _start(
-        self,
-        key: str,
-        name: str,
-        params: Mapping[str, Any],
-        tags: Mapping[str, str],
-        title: str = "",
+    def _start(self, run: RunRecord, title: str = "") -> None:
+        parent = self.runs.get(PARENT, run)
+        source = {name: parent.tags[name] for name in SOURCE_TAGS if name in parent.tags}
+        own = {"params": run.params, "tags": {**source, **run.tags, "trial": run.name}}
+        names = {"run": run.key, "name": run.name, "title": title or run.name}
+        self._record(do="run", **names, **own, data_set=parent.data_set)
+
+    def keep_view(self, view: View) -> None:
+        """Record how MLflow's page shows the trials of this launch, once."""
+        if not self.has_view:
+            name, state = self.runs[PARENT].name, view.state(self.launch)
+            self._record(do="view", name=name, state=state)
+
+    def log_epoch(
+        self, key: str, epoch: int, metrics: Mapping[str, float], best: float | None = None
     ) -> None:
-        texts = {field: str(value) for field, value in params.items()}
-        own = {"params": texts, "tags": {**tags, "trial": name}}
-        self._record(do="run", run=key, name=name, title=title or name, **own)
+        """Record the metrics of an epoch, once, under ``while_training/``.
 
-    def log_epoch(self, key: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Record the metrics of an epoch, once, under ``epoch/``."""
+        ``best``, the best validation F1 so far, stands in for the final one until that is known.
+        """
         if epoch not in self.runs[key].seen:
-            self._metrics(key, metrics, EPOCH_PREFIX, epoch)
+            so_far = {} if best is None else {VALIDATION_F1: float(best)}
+            self._metrics(key, metrics, self._epoch_prefix, epoch, so_far=so_far)
 
     def log_step(self, key: str, step: int, metrics: Mapping[str, float]) -> None:
         """Record metrics at an optimizer step, once, under ``step/``."""
         if step not in self.runs[key].seen:
             self._metrics(key, metrics, STEP_PREFIX, step)
 
-    def _metrics(self, key: str, metrics: Mapping[str, float], prefix: str, step: int) -> None:
+    def _metrics(
+        self, key: str, metrics: Mapping[str, float], prefix: str, step: int, **more: object
+    ) -> None:
         values = {name: float(value) for name, value in metrics.items()}
-        self._record(do="metrics", run=key, prefix=prefix, step=step, values=values)
+        self._record(do="metrics", run=key, prefix=prefix, step=step, values=values, **more)
 
     def log_outcome(self, key: str, metrics: Mapping[str, float], folder: Path | None) -> None:
         """Record every file in ``folder`` as an artifact of a trial, then its final metrics.
@@ -221,7 +222,8 @@ class LaunchLog:
         scores under ``champion/``, and the model registry a version with the alias ``champion``.
         """
         if CHAMPION not in self.runs:
-            self._start(CHAMPION, CHAMPION, params, {"kind": "champion"}, champion_title(params))
+            champion = RunRecord.new(CHAMPION, CHAMPION, params, {"kind": "champion"})
+            self._start(champion, champion_title(params))
         if self.runs[CHAMPION].status == "FINISHED":
             return
         self._files(CHAMPION, folder, "")

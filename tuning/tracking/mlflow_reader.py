@@ -20,7 +20,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
 from measures.passwords import first_line
-from tuning.tracking.launch_log import EPOCH_PREFIX
+from tuning.tracking.mlflow_pages import SHARED_VIEW
+from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX
+
+# ImportError: a database without its driver
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 
 
 class TrackingError(OSError):
@@ -79,9 +83,9 @@ def _logged(run: Run) -> LoggedRun:
         params=dict(run.data.params),
         metrics={name: value for name, value in metrics.items() if "/" not in name},
         epochs={
-            name.removeprefix(EPOCH_PREFIX): value
+            name.partition("/")[2]: value
             for name, value in metrics.items()
-            if name.startswith(EPOCH_PREFIX)
+            if name.startswith((EPOCH_PREFIX, EARLIER_EPOCH_PREFIX))
         },
     )
 
@@ -106,7 +110,7 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID, "")
         model = client.download_artifacts(run_id, "model", str(folder))
         encoder = client.download_artifacts(parent, "encoder", str(folder))
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+    except STORE_ERRORS as error:
         reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
     return Path(model), Path(encoder), _logged(run).metrics
@@ -151,12 +155,38 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     ]
 
 
+def find_newest_launch(uri: str) -> tuple[str, str | None] | None:
+    """Return the newest launch in the store; None if it has no launch.
+
+    Returns:
+        MLflow's id of its experiment, and its identifier; None for the identifier of a launch
+        without a view, as earlier versions logged them.
+
+    Raises:
+        TrackingError: If the store cannot be read.
+    """
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        tags = {found.experiment_id: found.tags for found in client.search_experiments()}
+        query, newest = "tags.kind = 'experiment'", ["attributes.start_time DESC"]
+        runs = client.search_runs(list(tags), query, max_results=1, order_by=newest)
+    except STORE_ERRORS as error:
+        raise _unusable(error) from error
+    if not runs:
+        return None
+    experiment, launch = runs[0].info.experiment_id, runs[0].data.tags.get("launch", "")
+    return experiment, launch if f"{SHARED_VIEW}{launch}" in tags[experiment] else None
+
+
 def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun] | None:
     """Return the runs of an experiment that a query finds; None if there is no such experiment."""
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
         return read_runs(client, found.experiment_id, query) if found else None
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = first_line(error)
-        raise TrackingError(f"tracking: the MLflow store cannot be used: {reason}") from error
+    except STORE_ERRORS as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> TrackingError:
+    return TrackingError(f"tracking: the MLflow store cannot be used: {first_line(error)}")

@@ -7,20 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+)
 
 from tuning.system.sqlite_lock import lock_sqlite, sqlite_file
 from tuning.tracking.journal import Entry
 from tuning.tracking.launch_log import PARENT, SERVED
-from tuning.tracking.mlflow_pages import NOTE
+from tuning.tracking.mlflow_pages import (
+    KIND,
+    MODEL_TRAINING,
+    NOTE,
+    SHARED_VIEW,
+    saved_view,
+)
 from tuning.tracking.mlflow_reader import TrackingError
 
-# ImportError: a database without its driver
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 _REQUEST_ERRORS = range(400, 500)  # HTTP codes that another try would not change
 
 
@@ -59,9 +66,11 @@ class MlflowWriter:
         return self.client.create_experiment(name, artifact_location=location)
 
     def _describe(self, note: str) -> None:
-        """Set the description of the experiment's page, unless it has one."""
-        if note and NOTE not in self.client.get_experiment(self.experiment_id).tags:
-            self.client.set_experiment_tag(self.experiment_id, NOTE, note)
+        """Set the description of the experiment's page and its kind, unless it has them."""
+        known = self.client.get_experiment(self.experiment_id).tags
+        for name, value in ((NOTE, note), (KIND, MODEL_TRAINING)):
+            if value and name not in known:
+                self.client.set_experiment_tag(self.experiment_id, name, value)
 
     def write(self, entry: Entry) -> None:
         """Write one entry; all entries before it must have been written.
@@ -75,13 +84,19 @@ class MlflowWriter:
                 self._start(key, entry)
             case {"do": "metrics", "run": key, "prefix": prefix, "step": step, "values": values}:
                 when = entry["time"]  # not now: an entry written twice must be the same metric
-                batch = [Metric(prefix + n, value, when, step) for n, value in values.items()]
+                so_far = entry.get("so_far", {}).items()  # first: comparisons begin with it
+                batch = [Metric(name, value, when, 0) for name, value in so_far]
+                batch += [Metric(prefix + n, value, when, step) for n, value in values.items()]
                 self.client.log_batch(self.run_id(key), metrics=batch)
             case {"do": "tags", "run": key, "values": values}:
                 tags = [RunTag(name, value) for name, value in values.items()]
                 self.client.log_batch(self.run_id(key), tags=tags)
             case {"do": "files", "run": key, "path": path, "to": to}:
                 self._copy_files(self.run_id(key), self.folder / path, to)
+            case {"do": "view", "name": name, "state": state}:
+                text = saved_view(name, state, entry["time"])
+                tag = f"{SHARED_VIEW}{self.launch}"
+                self.client.set_experiment_tag(self.experiment_id, tag, text)
             case {"do": "register", "run": key}:
                 self._register(self.run_id(key))
             case {"do": "end", "run": key, "status": status}:
@@ -120,6 +135,9 @@ class MlflowWriter:
         self._runs[key] = found
         params = [Param(name, value) for name, value in entry["params"].items()]
         self.client.log_batch(found, params=params)
+        if entry.get("data_set"):  # journals of earlier versions have none
+            tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
+            self.client.log_inputs(found, [DatasetInput(Dataset(**entry["data_set"]), [tag])])
 
     def _copy_files(self, run_id: str, path: Path, to: str) -> None:
         if not path.resolve().is_relative_to(self.folder.resolve()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from rich.console import Console
 from measures.passwords import hide_passwords
 from models.encoder_files import FILES
 from models.number_formats import Precision
+from tuning.config.experiment import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
 from tuning.system.atomic_files import atomic_copy
@@ -23,11 +25,11 @@ from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
-from tuning.tracking.launch_precision import launch_precision
-from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, describe_launch
+from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.resume import plain, refuse_changes
+from tuning.tracking.resume import launch_precision, plain, refuse_changes
 
+_SCRIPTS = {False: "tuning/run_grid.py", True: "tuning/run_search.py"}  # True: of a search
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
 
 
@@ -41,6 +43,7 @@ class Launch:
         log: Log of the launch.
         precision: Number formats that the encoder's layers compute in.
         console: Terminal for notices and results.
+        delivery: Delivery of the log to MLflow.
     """
 
     prepared: Prepared
@@ -48,6 +51,7 @@ class Launch:
     log: LaunchLog
     precision: Precision
     console: Console
+    delivery: Delivery
 
 
 @contextmanager
@@ -65,15 +69,10 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
         wanted = prepared.experiment.precision
         precision = launch_precision(wanted, log, settings.cache, console)
         open_log(log, prepared, settings, precision)
-        with delivering(log, settings, console):
+        with delivering(log, settings, console) as delivery:
+            places = {"settings": settings, "log": log, "console": console}
             try:
-                yield Launch(
-                    prepared=prepared,
-                    settings=settings,
-                    log=log,
-                    precision=precision,
-                    console=console,
-                )
+                yield Launch(prepared=prepared, delivery=delivery, precision=precision, **places)
             except BaseException:
                 if len(log.runs) == 1:  # no trial was started: there is nothing to resume
                     log.give_up("ended before its first trial")
@@ -81,7 +80,7 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
 
 
 @contextmanager
-def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[None]:
+def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[Delivery]:
     """Deliver the log to MLflow while the block runs and at its end.
 
     Older launches in the same output folder that this store lacks are delivered too.
@@ -103,7 +102,7 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
         raise
     patience = PATIENCE
     try:
-        yield
+        yield delivery
     except BaseException:
         patience = _FIRST_ANSWER  # after an error or Ctrl-C, the user waits for the end
         raise
@@ -130,12 +129,6 @@ def open_log(
 ) -> None:
     """Write the first entry and the parent run of a new launch; check that a resumed one is equal.
 
-    Args:
-        log: Log of the launch.
-        prepared: Experiment with its trials, data and encoder.
-        settings: Locations that the launch writes to.
-        precision: Number formats that the encoder's layers compute in.
-
     Raises:
         LaunchError: If the launch was started with another experiment, data set or encoder.
         JournalError: If the journal cannot be written.
@@ -149,7 +142,33 @@ def open_log(
         params = _experiment_params(prepared, precision)
         tags = _tags(prepared, settings)
         note = describe_launch(tags, params["trials"])
-        log.start_parent(settings.run_name, params, {**tags, NOTE: note})
+        data_set = _data_set(prepared)
+        log.start_parent(settings.run_name, params, {**tags, NOTE: note}, data_set=data_set)
+    log.keep_view(View(varied=_varied(prepared)))
+
+
+def _varied(prepared: Prepared) -> list[str]:
+    """Return the fields in which the trials differ."""
+    if prepared.experiment.search is not None:
+        return list(prepared.experiment.space)
+    return varied_fields(prepared.trials)
+
+
+def _data_set(prepared: Prepared) -> dict[str, str]:
+    """Return the data set with the names that MLflow has for its fields."""
+    texts = ("first", "second")
+    columns = [{"name": name, "type": "string"} for name in texts] + [
+        {"name": "label", "type": "long"}
+    ]
+    rows = {split: len(table.labels) for split, table in prepared.pairs.splits.items()}
+    return {
+        "name": prepared.data_source.name,
+        "digest": prepared.pairs.fingerprint,
+        "source_type": "local",
+        "source": json.dumps({"uri": str(prepared.data_source.folder)}),
+        "schema": json.dumps({"mlflow_colspec": columns}),
+        "profile": json.dumps({"num_rows": sum(rows.values()), "pairs": rows}),
+    }
 
 
 def _identity(prepared: Prepared, precision: Precision) -> dict[str, Any]:
@@ -218,7 +237,9 @@ def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
         "encoder_width": str(prepared.encoder.width),
         "max_tokens": str(prepared.tokens.max_tokens),
         "notices": "; ".join(prepared.notices) or "none",
+        "notice_details": "; ".join(prepared.details) or "none",
         "git_commit": settings.git_commit,
+        **source_tags(_SCRIPTS[prepared.experiment.search is not None], settings.git_commit),
         "results": str(settings.folder),
         "python_version": platform.python_version(),
         **{f"{package}_version": version(package) for package in packages},

@@ -78,7 +78,8 @@ def ask() -> None:
     from mlflow.tracking import MlflowClient
 
     from measures.passwords import first_line
-    from tuning.tracking.mlflow_writer import STORE_ERRORS, is_away
+    from tuning.tracking.mlflow_reader import STORE_ERRORS
+    from tuning.tracking.mlflow_writer import is_away
 
     uri = sys.stdin.read().strip()
     try:

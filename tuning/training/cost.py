@@ -8,8 +8,8 @@ from models.number_formats import BFLOAT16, FLOAT32, Precision, Rates
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 
-# Shares of a layer's rate that real work reaches, a little below those measured for one trial alone
-# (docs/results.md, "What a plan is computed from"): trials side by side share caches and memory.
+# Shares of a layer's rate that real work reaches: docs/results.md, "What a plan is computed from".
+# A little below those measured for one trial: trials side by side share caches and memory.
 _FROZEN_SHARE = 0.9
 _TRAINED_SHARE = 0.8  # dropout, clipping and the optimizer's step come on top
 _HEAD_SHARE = 0.4  # of float32: small matrices between many light operations

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from measures.objective import EPOCH_F1, is_collapsed
+from measures.objective import EPOCH_ERROR, EPOCH_F1, score_flags
+from measures.ranking import auc_standard_error
 from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
 from tuning.training.inputs import LoadedSplit
@@ -59,7 +60,11 @@ def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation
         for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
             for metric, value in score(labels[split], probabilities[split], cut).items():
                 metrics[f"{name}_{metric}{suffix}"] = value
-    metrics["collapsed"] = float(is_collapsed(metrics["val_positive_rate"]))
+    metrics[f"val_{EPOCH_ERROR}"] = _auc_error(
+        splits["validation"], probabilities["validation"], metrics["val_auc"]
+    )
+    names = ("auc", EPOCH_ERROR, "positive_rate")
+    metrics |= score_flags({name: metrics[f"val_{name}"] for name in names})
     return Evaluation(metrics=metrics, labels=labels, probabilities=probabilities)
 
 
@@ -95,24 +100,30 @@ def validate(model: Classifier, split: LoadedSplit) -> tuple[float, dict[str, fl
 
     The model's logits must be finite; it is put into eval mode.
     """
-    return score_logits(split.labels, predict(model, split))
+    return score_logits(split, predict(model, split))
 
 
-def score_logits(labels: np.ndarray, logits: np.ndarray) -> tuple[float, dict[str, float]]:
+def score_logits(split: LoadedSplit, logits: np.ndarray) -> tuple[float, dict[str, float]]:
     """Return the loss in nats per pair, and the scores as in ``EpochResult``.
 
     Args:
-        labels: Classes, 0 or 1, int (N,).
+        split: Split that the logits are of.
         logits: Finite numbers, float (N, 2).
     """
-    probabilities = to_probabilities(logits)
+    labels, probabilities = split.labels, to_probabilities(logits)
     threshold, f1 = best_f1_threshold(labels, probabilities)
+    area = area_under_curve(labels, probabilities)
     return log_loss(labels, logits), {
         **score(labels, probabilities, 0.5),
-        "auc": area_under_curve(labels, probabilities),
+        "auc": area,
+        EPOCH_ERROR: _auc_error(split, probabilities, area),
         "threshold": threshold,
         EPOCH_F1: f1,
     }
+
+
+def _auc_error(split: LoadedSplit, probabilities: np.ndarray, area: float) -> float:
+    return auc_standard_error(split.labels, probabilities, split.entities, area)
 
 
 def write_predictions(

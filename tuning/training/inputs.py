@@ -62,7 +62,7 @@ class LoadedSplit:
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
         overlap = arrays.overlap if config.overlap_features else None
         self.reader = RowReader(arrays.table, arrays.states, device, overlap)
-        self.labels = arrays.labels
+        self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
         shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
@@ -174,9 +174,17 @@ def split_arrays(
             states=states.get(split),
             labels=pairs.labels,
             votes=pairs.votes,
+            entities=_entities(pairs.groups),
             overlap=overlap_features(pairs.first, pairs.second) if overlap else None,
         )
     return found
+
+
+def _entities(groups: list[str]) -> np.ndarray:
+    """Return a code for each pair's group, int (N,); a pair without one is its own entity."""
+    codes: dict[str, int] = {}
+    names = (group or f"\0{pair}" for pair, group in enumerate(groups))
+    return np.array([codes.setdefault(name, len(codes)) for name in names])
 
 
 def _vocabulary(folder: Path) -> list[str]:

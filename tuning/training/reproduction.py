@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from measures.objective import FLAGS
 from models.batches import SplitArrays
 from models.checkpoint import (
     CARD,
@@ -75,7 +76,9 @@ class Reproducer:
             DataError, SourceError: If the data set is unavailable or is not the same.
         """
         recomputed = self._recompute(folder, encoder, read_card(folder))
-        logged = {name: value for name, value in metrics.items() if name not in _NOT_SCORES}
+        old = "no_positive" not in metrics  # flags had other meanings: their scores are compared
+        left_out = {*_NOT_SCORES, *(FLAGS if old else ())}
+        logged = {name: value for name, value in metrics.items() if name not in left_out}
         return Comparison(logged=logged, recomputed=recomputed)
 
     def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> dict[str, float]:

@@ -72,7 +72,7 @@ class StackedTrainer:
         set_random_states(self.drawn)
         started = time.perf_counter()
         epoch = max(result.epoch for result in self.results) + 1
-        losses = self._train_one_epoch()
+        losses = self.train_epoch()
         logits = self._predict(self.validation)  # (S, N, C)
         self._write_back()
         seconds = (time.perf_counter() - started) / len(self.models)
@@ -115,8 +115,11 @@ class StackedTrainer:
 
         return forward
 
-    def _train_one_epoch(self) -> list[float]:
-        """Return the mean loss of each seed in nats per pair; not finite for one that diverged."""
+    def train_epoch(self) -> list[float]:
+        """Train on each pair once, without scoring; return each seed's mean loss in nats per pair.
+
+        The loss of a seed that diverged is not finite.
+        """
         self._skeleton.train()
         total = torch.zeros(len(self.models))
         train, generator, size = self.train, self.generator, self.config.batch_size
@@ -179,5 +182,5 @@ def _advance(
     """Return the result with this epoch's numbers; if one is not finite, marked as diverged."""
     if not (math.isfinite(loss) and np.isfinite(logits).all()):
         return replace(result, diverged=True)
-    val_loss, scores = score_logits(validation.labels, logits)
+    val_loss, scores = score_logits(validation, logits)
     return replace(result, train_loss=loss, val_loss=val_loss, scores=scores)

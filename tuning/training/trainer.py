@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from measures.objective import EPOCH_F1, is_collapsed, is_sound
+from measures.objective import EPOCH_F1, is_sound, score_flags
 from models.batches import Batch, shuffled_batches
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
@@ -30,8 +30,8 @@ class EpochResult:
     """The result of one pass over the training split.
 
     Losses are in nats per pair. ``scores`` are those of the validation split at 0.5, with
-    ``auc``, ``threshold`` and ``f1_at_threshold``. All numbers are finite: if ``diverged``, the
-    training loss and the validation scores are the last finite ones.
+    ``auc`` and its standard error, ``threshold`` and ``f1_at_threshold``. All numbers are finite:
+    if ``diverged``, the training loss and the validation scores are the last finite ones.
     """
 
     epoch: int
@@ -47,14 +47,14 @@ class EpochResult:
         return self.scores[EPOCH_F1]
 
     @property
-    def collapsed(self) -> bool:
-        """Return whether the classifier predicts one class for all validation pairs at 0.5."""
-        return is_collapsed(self.scores["positive_rate"])
+    def flags(self) -> dict[str, float]:
+        """Return every flag, 0 or 1 by name."""
+        return {**score_flags(self.scores), "diverged": float(self.diverged)}
 
     @property
     def sound(self) -> bool:
-        """Return whether the scores can be trusted: neither collapsed nor diverged."""
-        return is_sound({"collapsed": self.collapsed, "diverged": self.diverged})
+        """Return whether the scores can be trusted: no flag is set."""
+        return is_sound(self.flags)
 
 
 class Trainer:
@@ -98,7 +98,7 @@ class Trainer:
         loss, diverged = self.train_epoch()
         logits = None if diverged else predict(self.model, self.validation)
         if logits is not None and np.isfinite(logits).all():
-            val_loss, scores = score_logits(self.validation.labels, logits)
+            val_loss, scores = score_logits(self.validation, logits)
         else:
             diverged = True
             val_loss, scores = self._last_good(untrained)

@@ -16,7 +16,7 @@ def test_a_snapshot_has_raw_texts_cleaned_texts_and_word_pieces(
     prepared = prepare(experiment(), DataLocations(cache=tmp_path))
     write_pairs(tmp_path / "pairs.parquet", prepared)
     record = pd.read_parquet(tmp_path / "pairs.parquet")
-    assert len(record) == 1500 + 300 + 450
+    assert len(record) == 1400 + 280 + 420
     test = record[record["split"] == "test"].reset_index(drop=True)
     pairs = prepared.pairs.splits["test"]
     assert test["first"].tolist() == pairs.first

@@ -54,8 +54,11 @@ def test_auto_falls_back_to_the_embedded_pairs_and_says_why(host: Host, tmp_path
     host.answers["/PARADE_train.txt"] = status(500)
     found = find_data("auto", DataLocations(cache=tmp_path, parade_url=host.url))
     assert found.folder == EMBEDDED / "pairs"
-    assert found.notice is not None
-    assert "PARADE_train.txt: HTTP 500 Internal Server Error" in found.notice
+    assert found.notice == (
+        "PARADE is unavailable: 127.0.0.1 has a fault of its own (HTTP 500): try again later; "
+        "the embedded pairs stand in for it"
+    )
+    assert f"{host.url}/PARADE_train.txt" in str(found.detail)
 
 
 @pytest.mark.parametrize(("requested", "strict"), [("auto", True), ("parade", False)])
@@ -63,8 +66,9 @@ def test_data_that_must_be_real_is_an_error_if_it_is_unavailable(
     host: Host, tmp_path: Path, requested: str, strict: bool
 ) -> None:
     locations = DataLocations(cache=tmp_path, parade_url=host.url)
-    with pytest.raises(SourceError, match="HTTP 404 Not Found; with its three files in a folder"):
+    with pytest.raises(SourceError, match=r"\(HTTP 404\); with its three files in a") as caught:
         find_data(requested, locations, strict=strict)
+    assert f"{host.url}/PARADE_train.txt" in str(caught.value.detail)
 
 
 def test_a_folder_of_parade_wins_over_cache_and_network(tmp_path: Path) -> None:
@@ -96,11 +100,10 @@ def test_a_path_is_not_looked_for_on_the_hub(requested: str) -> None:
 
 
 @pytest.fixture
-def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point the hub at a port where nobody listens, with an empty cache."""
+    assert not cache.exists()
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
 @pytest.mark.usefixtures("no_hub")
@@ -109,18 +112,23 @@ def test_auto_falls_back_to_the_packaged_encoder_and_says_why() -> None:
     found = find_encoder("auto")
     assert found.folder == find_packaged_encoder()
     assert found.notice is not None
-    assert found.notice.startswith("distilbert-base-uncased is unavailable (")
+    assert found.notice.startswith(
+        "distilbert-base-uncased is unavailable: the Hugging Face hub at 127.0.0.1 refuses the"
+    )
     assert found.notice.endswith(
         "; minilm (sentence-transformers/all-MiniLM-L6-v2) stands in for it"
     )
+    assert "ConnectError" in str(found.detail)
+    assert "ConnectError" not in found.notice
 
 
 @pytest.mark.usefixtures("no_hub")
 @pytest.mark.slow
 @pytest.mark.parametrize(("requested", "strict"), [("auto", True), ("somebody/small", False)])
 def test_an_encoder_that_must_be_real_is_an_error(requested: str, strict: bool) -> None:
-    with pytest.raises(SourceError, match="with its files in a folder, use --encoder FOLDER"):
+    with pytest.raises(SourceError, match="with its files in a folder, give its path") as caught:
         find_encoder(requested, strict=strict)
+    assert "ConnectError" in str(caught.value.detail)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")

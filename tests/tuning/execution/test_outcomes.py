@@ -16,6 +16,7 @@ from tuning.execution.outcomes import Outcome, clear, finished_trials, model_fol
 from tuning.execution.trial import RESULT
 from tuning.system.atomic_files import write_checksums
 from tuning.system.storage_path import StoragePath
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
 
@@ -58,12 +59,14 @@ def launch(tmp_path: Path) -> Launch:
         artifacts=tmp_path / "artifacts",
         cache=tmp_path,
     )
+    log = open_log(settings.folder, uri, "x")
     return Launch(
         prepared=cast(Prepared, None),
         settings=settings,
-        log=open_log(settings.folder, uri, "x"),
+        log=log,
         precision=Precision(FLOAT32, FLOAT32),
         console=Console(file=io.StringIO(), width=200),
+        delivery=Delivery(log.journal, uri),
     )
 
 

@@ -21,9 +21,7 @@ def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
     print_plan(prepared(tmp_path, data="auto"), console, None)
     assert isinstance(console.file, io.StringIO)
     first_line = console.file.getvalue().split("\n")[0]
-    assert first_line.startswith(
-        "Notice: PARADE is unavailable (http://127.0.0.1:1/PARADE_train.txt"
-    )
+    assert first_line.startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")
     assert first_line.endswith("the embedded pairs stand in for it")
 
 

@@ -23,13 +23,13 @@ class Weights(nn.Module):
 
 
 def result(
-    epoch: int, f1: float, *, collapsed: bool = False, diverged: bool = False
+    epoch: int, f1: float, *, area: float = 0.8, rate: float = 0.4, diverged: bool = False
 ) -> EpochResult:
     return EpochResult(
         epoch=epoch,
         train_loss=0.6,
         val_loss=0.7,
-        scores={"f1_at_threshold": f1, "positive_rate": 1.0 if collapsed else 0.4},
+        scores={"f1_at_threshold": f1, "positive_rate": rate, "auc": area},
         seconds=2.0,
         diverged=diverged,
     )
@@ -56,8 +56,9 @@ def best_of(*results: EpochResult) -> tuple[int, float]:
         ([], 0),
         ([result(1, 0.5), result(2, 0.7), result(3, 0.6)], 2),
         ([result(1, 0.7), result(2, 0.7)], 1),
-        ([result(1, 0.9, collapsed=True), result(2, 0.5)], 2),
-        ([result(1, 0.5), result(2, 0.9, collapsed=True)], 1),
+        ([result(1, 0.9, area=0.5), result(2, 0.5)], 2),
+        ([result(1, 0.9, rate=1.0), result(2, 0.5)], 2),
+        ([result(1, 0.5), result(2, 0.9, rate=0.0)], 1),
         ([result(1, 0.9, diverged=True)], 0),
     ],
 )
@@ -72,6 +73,7 @@ def test_a_report_has_losses_scores_and_the_best_objective() -> None:
         "val_loss": 0.7,
         "val_f1_at_threshold": 0.5,
         "val_positive_rate": 0.4,
+        "val_auc": 0.8,
         "seconds": 2.0,
         "best_val_f1_at_threshold": 0.75,
     }

@@ -19,6 +19,7 @@ from tuning.search.context import Search, reconcile
 from tuning.search.pipeline import record_champion
 from tuning.search.sampling import ConfigSampler
 from tuning.search.study import StudyError, load_study, open_storage
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import Launch
@@ -38,6 +39,7 @@ def search(tmp_path: Path) -> Search:
             log=log,
             precision=Precision(FLOAT32, FLOAT32),
             console=Console(file=io.StringIO()),
+            delivery=Delivery(log.journal, "sqlite://"),
         ),
         settings=SETTINGS,
         study=load_study(open_storage(f"sqlite:///{tmp_path / 'study.db'}"), "x", IDENTITY),

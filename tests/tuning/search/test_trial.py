@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from measures.objective import OBJECTIVE
+from measures.objective import OBJECTIVE, flags_of
 from tuning.search.trial import SeedScores, report_of
 from tuning.training.trainer import EpochResult
 
@@ -14,13 +14,14 @@ GOOD = EpochResult(
     epoch=1,
     train_loss=0.6,
     val_loss=0.6,
-    scores={"f1": 0.5, "positive_rate": 0.4, "threshold": 0.3, "f1_at_threshold": 0.7},
+    scores={"f1": 0.5, "positive_rate": 0.4, "auc": 0.8, "auc_standard_error": 0.02}
+    | {"threshold": 0.3, "f1_at_threshold": 0.7},
     seconds=1.0,
 )
 
 
-def scored(f1: float, rate: float = 0.4, **changes: object) -> EpochResult:
-    scores = {**GOOD.scores, "f1_at_threshold": f1, "positive_rate": rate}
+def scored(f1: float, rate: float = 0.4, area: float = 0.8, **changes: object) -> EpochResult:
+    scores = {**GOOD.scores, "f1_at_threshold": f1, "positive_rate": rate, "auc": area}
     return replace(GOOD, scores=scores, **changes)
 
 
@@ -36,10 +37,10 @@ def test_the_objective_is_the_mean_over_seeds_of_each_seeds_best_epoch() -> None
     assert value == pytest.approx((0.74 + 0.72) / 2)
 
 
-@pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_an_epoch_that_predicts_one_class_counts_as_all_positive(rate: float) -> None:
-    assert objective([scored(0.9, rate)]) == FLOOR
-    assert objective([scored(0.9, rate)], [scored(0.66)]) == 0.66
+@pytest.mark.parametrize(("rate", "area"), [(0.0, 0.8), (1.0, 0.8), (0.4, 0.53)])
+def test_a_flagged_epoch_counts_as_all_positive(rate: float, area: float) -> None:
+    assert objective([scored(0.9, rate, area)]) == FLOOR
+    assert objective([scored(0.9, rate, area)], [scored(0.66)]) == 0.66
 
 
 def test_a_seed_that_diverges_counts_as_all_positive_even_after_a_good_epoch() -> None:
@@ -54,10 +55,10 @@ def test_a_seed_that_diverges_counts_as_all_positive_even_after_a_good_epoch() -
 
 def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
     seed_scores = SeedScores(FLOOR, 1)
-    seed_scores.update([scored(0.9, 1.0)])
-    assert seed_scores.metrics()["collapsed"] == 1.0
+    seed_scores.update([scored(0.9, 1.0, 0.5)])
+    assert flags_of(seed_scores.metrics()) == ["collapsed", "all positive at 0.5"]
     seed_scores.update([scored(0.7)])
-    assert seed_scores.metrics()["collapsed"] == 0.0
+    assert flags_of(seed_scores.metrics()) == []
 
 
 def test_a_report_holds_no_test_score() -> None:

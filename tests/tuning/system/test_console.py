@@ -7,7 +7,13 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tuning.system.console import make_console, notify, print_rows, save_picture
+from tuning.system.console import (
+    make_console,
+    notify,
+    print_details,
+    print_rows,
+    save_picture,
+)
 
 
 def test_output_that_is_no_terminal_has_lines_of_120_characters(
@@ -25,6 +31,13 @@ def test_a_notice_is_one_line_without_markup() -> None:
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert text == "Notice: the file [bold]x[/bold] was cut to its first ten lines\n"
+
+
+def test_a_detail_is_one_line_without_markup() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    print_details(console, ["gaierror: [Errno -2] Name or service not known"])
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "Detail: gaierror: [Errno -2] Name or service not known\n"
 
 
 def test_a_plan_has_a_line_for_each_row() -> None:

@@ -45,6 +45,24 @@ def test_entries_recorded_during_delivery_are_delivered_too(tmp_path: Path) -> N
     assert undelivered(tmp_path, uri_in(tmp_path)) == []
 
 
+def test_the_link_to_a_launch_is_told_once_the_store_has_it(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "a", uri_in(tmp_path), "x")
+    delivery = Delivery(log.journal, uri_in(tmp_path))
+    assert delivery.page is None
+    (line,) = delivery.how_to_look(own_store=True)
+    assert line.split()[:2] == ["make", "ui"]
+    delivery.start()
+    assert delivery.close(60) == 0
+    line, link = delivery.how_to_look(own_store=False)
+    assert f"python -m tuning.tracking ui --tracking-uri {uri_in(tmp_path)}" in line
+    assert link.startswith("  http://127.0.0.1:5000/#/experiments/")
+    assert f"viewStateShareKey={log.launch}" in link
+    delivery.uri = "http://someone:secret@host"
+    line, link = delivery.how_to_look(own_store=False)
+    assert "secret" not in line + link
+    assert "host/#/experiments/" in link
+
+
 def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path) -> None:
     uri = uri_in(tmp_path)
     run_trials(open_log(tmp_path / "a", uri, "x"), "1")

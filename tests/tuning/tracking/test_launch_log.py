@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from measures.objective import VALIDATION_F1
 from tests.tuning.tracking.recording import CHAMPIONS, open_log, outcome
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
+from tuning.tracking.mlflow_pages import View, source_tags
+from tuning.tracking.run_record import EPOCH_PREFIX
 
 URI = "sqlite:////none.db"
 
@@ -91,3 +94,41 @@ def test_a_champion_is_recorded_once(log: LaunchLog, tmp_path: Path) -> None:
         opened.log_champion(CHAMPIONS, {"test_f1": 0.7}, folder)
     entries = [entry for entry in again(log).journal.entries if entry.get("run") == CHAMPION]
     assert [entry["do"] for entry in entries] == ["run", "files", "metrics", "register", "end"]
+
+
+def test_the_best_score_so_far_is_no_final_one(log: LaunchLog) -> None:
+    log.start_trial("grid/01", "01", {})
+    log.log_epoch("grid/01", 1, {"val_f1": 0.25}, best=0.5)
+    entry = log.journal.entries[-1]
+    assert (entry["prefix"], entry["so_far"]) == ("while_training/", {VALIDATION_F1: 0.5})
+    for known in (log, again(log)):
+        assert known.runs["grid/01"].metrics == {}
+        assert known.runs["grid/01"].epochs == {"val_f1": 0.25}
+
+
+def test_the_names_of_epochs_come_after_those_of_final_scores() -> None:
+    finals = ("best_epoch", "seconds", "test_recall_at_threshold", "val_recall_at_threshold")
+    assert max(finals) < EPOCH_PREFIX
+
+
+def test_every_run_of_a_launch_has_its_source_and_data_set(tmp_path: Path) -> None:
+    log = LaunchLog(Journal(tmp_path))
+    log.open("x", tmp_path / "artifacts", URI, {})
+    source, data_set = source_tags("tuning/run_grid.py", "abc"), {"name": "pairs", "digest": "1"}
+    log.start_parent("parent", {}, source, data_set=data_set)
+    again(log).start_trial("grid/01", "01", {})
+    log = again(log)
+    log.log_champion(CHAMPIONS, {"test_f1": 0.7}, outcome(tmp_path))
+    for known in (log, again(log)):
+        assert set(known.runs) == {PARENT, "grid/01", CHAMPION}
+        assert all(run.data_set == data_set for run in known.runs.values())
+        assert all(source.items() <= run.tags.items() for run in known.runs.values())
+
+
+def test_a_launch_keeps_one_view(log: LaunchLog) -> None:
+    view = View(varied=["optimizer"])
+    for known in (log, again(log)):
+        known.keep_view(view)
+        known.keep_view(view)
+    (entry,) = [entry for entry in again(log).journal.entries if entry["do"] == "view"]
+    assert log.launch in entry["state"]["searchFilter"]

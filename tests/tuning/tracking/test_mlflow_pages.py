@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from measures.objective import VALIDATION_F1
 from tuning.config.experiment import TrialConfig, varied_fields
-from tuning.tracking.mlflow_pages import champion_title, scientific, trial_title
+from tuning.tracking.mlflow_pages import (
+    View,
+    champion_title,
+    scientific,
+    source_tags,
+    trial_title,
+    view_address,
+)
 
 
 def config(**fields: object) -> TrialConfig:
@@ -62,3 +70,31 @@ def test_no_two_trials_of_a_grid_share_a_title(grid: list[dict[str, object]]) ->
     varied = varied_fields(trials)
     titles = {trial_title(trial, str(n), {}, varied) for n, trial in enumerate(trials)}
     assert len(titles) == len(trials)
+
+
+def test_a_view_shows_what_varies_and_the_scores_of_one_launch_best_first() -> None:
+    state = View(varied=["freezing", "learning_rate"]).state("12ab")
+    columns = state["selectedColumns"]
+    assert columns[:3] == [
+        "params.`freezing`", "params.`learning_rate`", f"metrics.`{VALIDATION_F1}`",
+    ]  # fmt: skip
+    shown = {"metrics.`test_auc`", "tags.`flags`", "attributes.`Source`", "attributes.`Dataset`"}
+    assert shown < set(columns)
+    assert set(columns) < set(state["columnOrder"]) == set(state["columnWidths"])
+    assert (state["orderByKey"], state["orderByAsc"]) == (f"metrics.`{VALIDATION_F1}`", False)
+    assert "tags.launch = '12ab'" in state["searchFilter"]
+
+
+@pytest.mark.parametrize("server", ["http://host:5000", "http://host:5000/"])
+def test_an_address_names_the_view_and_the_pages_of_model_training(server: str) -> None:
+    page = "http://host:5000/#/experiments/3/runs?"
+    own = "viewStateShareKey=12ab&workflowType=machine_learning"
+    assert view_address(server, "3", "12ab") == page + own
+    assert view_address(server, "3", None) == f"{page}workflowType=machine_learning"
+
+
+def test_a_source_without_a_commit_has_no_version() -> None:
+    script = {"mlflow.source.name": "tuning/run_grid.py", "mlflow.source.type": "LOCAL"}
+    assert source_tags("tuning/run_grid.py", "unknown") == script
+    known = {**script, "mlflow.source.git.commit": "abc"}
+    assert source_tags("tuning/run_grid.py", "abc") == known

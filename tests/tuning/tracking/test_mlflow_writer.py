@@ -1,15 +1,26 @@
 """Guards writing to MLflow and reading back: every number is kept, nothing is written twice."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from measures.objective import VALIDATION_F1
 from tests.empty_store import put_store
 from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
+from tuning.tracking.journal import Journal
 from tuning.tracking.launch_log import CHAMPION, PARENT, LaunchLog
-from tuning.tracking.mlflow_reader import TrackingError, fetch_run, finished_trials, read_trials
+from tuning.tracking.mlflow_pages import View, source_tags
+from tuning.tracking.mlflow_reader import (
+    TrackingError,
+    fetch_run,
+    find_newest_launch,
+    finished_trials,
+    read_trials,
+)
 from tuning.tracking.mlflow_writer import MlflowWriter, is_away
 
 
@@ -49,12 +60,73 @@ def test_what_is_written_again_changes_nothing(log: LaunchLog, uri: str, tmp_pat
     store = stores[1]
     runs = store.client.search_runs([store.experiment_id])
     assert len(runs) == 3
-    history = store.client.get_metric_history(store.run_id("a"), "epoch/val_f1")
+    history = store.client.get_metric_history(store.run_id("a"), "while_training/val_f1")
     assert [(point.step, point.value) for point in history] == [(1, 0.1), (2, 0.2), (3, 0.3)]
     (final,) = store.client.get_metric_history(store.run_id("a"), "val_f1")
     assert final.value == 0.2
     assert store.client.get_run(store.run_id("a")).data.tags["flags"] == "collapsed"
     assert len(store.client.search_model_versions(f"run_id = '{store.run_id(CHAMPION)}'")) == 1
+
+
+def test_source_data_set_and_view_are_in_the_store_once(
+    uri: str, tmp_path: Path, name: str
+) -> None:
+    log = LaunchLog(Journal(tmp_path))
+    log.open(name, tmp_path / "artifacts", uri, {}, "what it is")
+    source, data_set = source_tags("tuning/run_grid.py", "abc"), {
+        "name": "pairs", "digest": "12ab", "source_type": "local", "source": "{}",
+        "profile": '{"num_rows": 9}',
+    }  # fmt: skip
+    log.start_parent("parent", {}, source, data_set=data_set)
+    log.keep_view(View(varied=["optimizer"]))
+    log.start_trial("a", "01", {})
+    _, store = (deliver_all(log, uri) for _ in range(2))
+    for key in (PARENT, "a"):
+        run = store.client.get_run(store.run_id(key))
+        assert source.items() <= run.data.tags.items()
+        assert run.inputs is not None
+        (found,) = run.inputs.dataset_inputs
+        assert (found.dataset.name, found.dataset.digest) == ("pairs", "12ab")
+        assert [(tag.key, tag.value) for tag in found.tags] == [
+            ("mlflow.data.context", "training")
+        ]
+    tags = store.client.get_experiment(store.experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    view = json.loads(tags[f"mlflow.sharedViewState.{log.launch}"])
+    assert view["name"] == "parent"
+    assert "params.`optimizer`" in json.loads(view["state"])["selectedColumns"]
+    assert find_newest_launch(uri) == (store.experiment_id, log.launch)
+
+
+def test_a_launch_without_a_view_is_found_too(tmp_path: Path) -> None:
+    uri = put_store(tmp_path / "log.db")
+    assert find_newest_launch(uri) is None
+    store = deliver_all(open_log(tmp_path, uri, "x"), uri)
+    assert find_newest_launch(uri) == (store.experiment_id, None)
+
+
+def test_a_kind_that_the_user_chose_is_kept(log: LaunchLog, uri: str, name: str) -> None:
+    client = MlflowClient(tracking_uri=uri)
+    client.create_experiment(name, tags={"mlflow.experimentKind": "genai_development"})
+    store = deliver_all(log, uri)
+    tags = client.get_experiment(store.experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "genai_development"
+
+
+def test_a_final_score_comes_first_and_takes_the_place_of_the_best_so_far(
+    log: LaunchLog, uri: str, tmp_path: Path
+) -> None:
+    log.start_trial("a", "01", {})
+    for epoch, best in ((1, 0.5), (2, 0.6)):
+        log.log_epoch("a", epoch, {"train_loss": 1.0}, best=best)
+    store = deliver_all(log, uri)
+    metrics = store.client.get_run(store.run_id("a")).data.metrics
+    assert list(metrics) == [VALIDATION_F1, "while_training/train_loss"]
+    assert metrics[VALIDATION_F1] == 0.6
+    time.sleep(0.002)  # MLflow takes the later of two values, in milliseconds
+    log.log_outcome("a", {VALIDATION_F1: 0.55}, outcome(tmp_path))
+    metrics = deliver_all(log, uri).client.get_run(store.run_id("a")).data.metrics
+    assert next(iter(metrics.items())) == (VALIDATION_F1, 0.55)
 
 
 def test_a_failed_trial_is_logged_with_its_cause(log: LaunchLog, uri: str) -> None:

@@ -41,6 +41,7 @@ def with_overlap(arrays: SplitArrays) -> SplitArrays:
         states=arrays.states,
         labels=arrays.labels,
         votes=arrays.votes,
+        entities=arrays.entities,
         overlap=overlap,
     )
 

@@ -54,6 +54,7 @@ def toy(seed: int) -> SplitArrays:
         states=vectors[table.tokens],
         labels=labels,
         votes=np.where(labels == 1, 2 / 3, 1 / 3).astype(np.float32),
+        entities=np.arange(PAIRS) // 2,
     )
 
 
@@ -123,6 +124,7 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
         states=None if arrays.states is None else arrays.states[positions],
         labels=arrays.labels,
         votes=arrays.votes,
+        entities=arrays.entities,
     )
     found, expected = (predict(model, LoadedSplit(s, trial, CPU)) for s in (swapped, arrays))
     np.testing.assert_allclose(found, expected, atol=1e-6)

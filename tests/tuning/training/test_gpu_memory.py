@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.execution.context import gpu_share
+from tuning.training.gpu_memory import gpu_share
 
 GIB = 2**30
 

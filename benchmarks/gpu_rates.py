@@ -1,0 +1,139 @@
+"""Parts of benchmarks/gpu.py that measure the card itself, and the frozen pass against it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.gpu_bench import Bench
+from benchmarks.inputs import whole_encoder
+from benchmarks.machine import machine_precision, matrix_rate, seconds_of
+from benchmarks.records import describe_machine
+from models.batches import RowReader, sorted_batches
+from models.classifier import run_frozen
+from models.tokens import TokenTable
+from tuning.training.activation_cache import FrozenEncoder, encode
+
+_REPEATS = 5
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as for the states that are cached
+PRECISIONS = ("bfloat16", "float16", "float32")
+
+
+def machine(bench: Bench) -> dict[str, Any]:
+    """Return processor, versions, and what torch and the driver say of the card."""
+    numbers: dict[str, Any] = {**describe_machine(), "precision": str(machine_precision())}
+    if bench.device.type != "cuda":
+        return numbers
+    card = torch.cuda.get_device_properties(0)
+    return numbers | {
+        "card": card.name,
+        "bytes": card.total_memory,
+        "free_bytes": torch.cuda.mem_get_info()[0],
+        "multiprocessors": card.multi_processor_count,
+        "capability": f"{card.major}.{card.minor}",
+        "architectures": torch.cuda.get_arch_list(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "driver": ask_driver("--query-gpu=driver_version"),
+    }
+
+
+def ask_driver(query: str) -> list[str]:
+    """Return the lines that ``nvidia-smi`` answers; none if it cannot be run."""
+    words = ["nvidia-smi", query, "--format=csv,noheader"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.splitlines()
+
+
+def rates(bench: Bench) -> dict[str, Any]:
+    """Return operations per second of matrix products, and bytes per second of copies."""
+    sizes, device = [bench.amounts.matrix], bench.device
+    found = {
+        name: matrix_rate(getattr(torch, name), _REPEATS, device, sizes) for name in PRECISIONS
+    }
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")  # TensorFloat-32 where the card has it
+    found["tf32"] = matrix_rate(torch.float32, _REPEATS, device, sizes)
+    torch.set_float32_matmul_precision(before)
+    return {"operations_per_second": found, "bytes_per_second": _copies(bench)}
+
+
+def _copies(bench: Bench) -> dict[str, float]:
+    """Return bytes per second; a copy on the device reads and writes, so it counts twice."""
+    host = torch.ones(bench.amounts.copied // 4)
+    on_device, target = host.to(bench.device), host.to(bench.device)
+    ways: dict[str, tuple[Callable[[], object], int]] = {
+        "device_to_device": (lambda: target.copy_(on_device), 2),
+        "pageable_to_device": (lambda: target.copy_(host), 1),
+        "device_to_pageable": (lambda: host.copy_(on_device), 1),
+    }
+    if bench.device.type == "cuda":
+        pinned = host.pin_memory()
+        ways["pinned_to_device"] = (lambda: target.copy_(pinned, non_blocking=True), 1)
+        ways["device_to_pinned"] = (lambda: pinned.copy_(on_device, non_blocking=True), 1)
+    return {
+        name: times * host.nbytes / _best_seconds(work, bench.device)
+        for name, (work, times) in ways.items()
+    }
+
+
+def _best_seconds(work: Callable[[], object], device: torch.device) -> float:
+    return min(seconds_of(work, device) for _ in range(_REPEATS + 1))
+
+
+def frozen_pass(bench: Bench) -> dict[str, Any]:
+    """Return speed of the large encoder's pass over the pairs, and its fraction of the rate.
+
+    ``layers`` leaves the states on the device, ``cached`` copies them to the host as for the
+    cache; both run over some copies of the train split.
+    """
+    table = repeated(bench.large.tokens.splits["train"], bench.amounts.copies)
+    return {name: _pass_in(bench, table, name) for name in PRECISIONS}
+
+
+def _pass_in(bench: Bench, table: TokenTable, precision: str) -> dict[str, Any]:
+    dtype = getattr(torch, precision)
+    rate = matrix_rate(dtype, _REPEATS, bench.device, [bench.amounts.matrix])
+    frozen = whole_encoder(bench.large, dtype, bench.device)
+    with FlopCounterMode(display=False) as counter:  # the first pass is slower: it is not timed
+        finite = run_layers(frozen, table)
+    operations = counter.get_total_flops()
+    numbers: dict[str, Any] = {"operations": operations, "rate": rate, "finite": finite}
+    for name, work in (("layers", run_layers), ("cached", encode)):
+        seconds = seconds_of(lambda work=work: work(frozen, table), bench.device)
+        numbers[name] = {
+            "tokens_per_second": len(table.tokens) / seconds,
+            "fraction_of_rate": operations / seconds / rate,
+        }
+    return numbers
+
+
+def run_layers(frozen: FrozenEncoder, table: TokenTable) -> bool:
+    """Run the frozen layers over all rows; return whether all states are finite."""
+    lower = frozen.lower().to(frozen.device).eval()
+    reader = RowReader(table, None, frozen.device)
+    finite = torch.ones((), dtype=torch.bool, device=frozen.device)
+    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]):
+        batch = reader.read(rows)
+        states = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
+        finite &= states.isfinite().all()
+    return bool(finite)
+
+
+def repeated(table: TokenTable, times: int) -> TokenTable:
+    """Return a table whose rows are those of ``table``, some times over."""
+    ends = np.tile(table.lengths, times).cumsum()
+    return TokenTable(
+        tokens=np.tile(table.tokens, times),
+        segments=np.tile(table.segments, times),
+        offsets=np.concatenate([[0], ends]),
+        pairs=table.pairs * times,
+    )

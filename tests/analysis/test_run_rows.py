@@ -1,0 +1,24 @@
+"""Guards table rows: flags of runs that an earlier version logged are judged anew."""
+
+from mlflow.entities import Metric, Run, RunData, RunInfo
+
+from analysis.run_rows import trial_row
+
+
+def run_with(**metrics: float) -> Run:
+    info = RunInfo("a1", "0", "user", "FINISHED", 0, 1, "active", run_name="01")
+    return Run(info, RunData([Metric(name, value, 0, 0) for name, value in metrics.items()]))
+
+
+def test_one_class_at_one_half_was_called_collapsed_by_earlier_versions() -> None:
+    row = trial_row(run_with(collapsed=1.0, diverged=0.0, val_auc=0.6, val_positive_rate=0.0))
+    flags = ("collapsed", "diverged", "no_positive", "all_positive")
+    assert [row[flag] for flag in flags] == [0, 0, 1, 0]
+    row = trial_row(run_with(collapsed=1.0, diverged=0.0, val_auc=0.5, val_positive_rate=1.0))
+    assert [row[flag] for flag in flags] == [1, 0, 0, 1]
+
+
+def test_flags_of_this_version_are_taken_as_logged() -> None:
+    logged = {"collapsed": 1.0, "no_positive": 0.0, "all_positive": 0.0}
+    row = trial_row(run_with(**logged, val_auc=0.52, val_positive_rate=0.3))
+    assert {name: row[name] for name in logged} == logged
