@@ -51,7 +51,8 @@ def vote_counts(part: pd.DataFrame) -> dict[int, float]:
 
 def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per pair: ``split``, ``label``, ``words`` and ``pieces`` of both definitions
-    together, and ``longest_words`` of the longer one; pieces include the three special tokens.
+    together, and ``longest_words`` of the longer one; pieces include the special tokens, which
+    are three in a log that does not count them.
     """
     counts = {side: word_counts(pairs[side]) for side in ("first", "second")}
     pieces = [word_counts(pairs[f"{side}_pieces"]) for side in ("first", "second")]
@@ -61,7 +62,7 @@ def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
             "label": pairs["label"],
             "words": counts["first"] + counts["second"],
             "longest_words": pd.DataFrame(counts).max(axis=1),
-            "pieces": pieces[0] + pieces[1] + 3,
+            "pieces": pieces[0] + pieces[1] + pairs.get("special_tokens", 3),
         }
     )
 

@@ -21,6 +21,7 @@ EXAMPLES_PER_KIND = 1  # for each freezing mode
 _NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
 _NUMBER = re.compile(r"\d")
 _ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
+_SIDES = (2, 3)  # numbers of the two definitions among the kinds of position
 _KINDS = {0: "false positive", 1: "false negative"}
 
 
@@ -223,6 +224,8 @@ def _is_content(piece: str) -> bool:
 
 def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the word pieces of the first and of the second definition."""
-    separators = [index for index, token in enumerate(found["tokens"]) if token == "[SEP]"]
-    first_end, second_end = separators[:2]
-    return found["tokens"][1:first_end], found["tokens"][first_end + 1 : second_end]
+    first, second = (
+        [token for token, at in zip(found["tokens"], found["segments"], strict=True) if at == kind]
+        for kind in _SIDES
+    )
+    return first, second

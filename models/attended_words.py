@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.segments import FIRST, SECOND
-
-_CONTINUATION = "##"  # the prefix of a piece that continues a word
+from models.word_pieces import CONTINUATION, SPACE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +32,7 @@ def attended_words(
     alone.
 
     Args:
-        pieces: T word pieces; those that continue a word begin with "##", as in BERT.
+        pieces: T word pieces from ``word_pieces``; those that continue a word begin with "##".
         segments: Kinds of position from ``models.segments``, int (T,).
         weights: Weights from ``Predictor.attend``, float (T,) or (T, T).
         most: Largest number of words.
@@ -64,9 +63,9 @@ def _words(pieces: list[str], segments: np.ndarray, kind: int) -> list[tuple[str
     words: list[tuple[str, list[int]]] = []
     for position in np.flatnonzero(segments == kind):
         piece = pieces[position]
-        if piece.startswith(_CONTINUATION) and words:
+        if piece.startswith(CONTINUATION) and words:
             word, positions = words[-1]
-            words[-1] = (word + piece.removeprefix(_CONTINUATION), [*positions, int(position)])
+            words[-1] = (word + piece.removeprefix(CONTINUATION), [*positions, int(position)])
         else:
-            words.append((piece, [int(position)]))
+            words.append((piece.removeprefix(SPACE), [int(position)]))
     return words

@@ -102,7 +102,7 @@ class Classifier(nn.Module):
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """Yield the trained weights of the encoder."""
-        return self.upper.parameters()
+        yield from (weight for weight in self.upper.parameters() if weight.requires_grad)
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:

@@ -5,16 +5,17 @@ Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from measures.passwords import first_line
-from models.encoder_files import EncoderError, read_encoder_info
+from models.encoder_files import EncoderInfo, read_encoder_info
+from models.families import FAMILIES, Family
+from models.layer_calls import CALLS
+from models.pretrained import load_pretrained, require_weights
 from models.segments import PADDING, SECOND
 
 
@@ -23,17 +24,30 @@ class EncoderPart(nn.Module):
 
     Args:
         embeddings: Embedding module of the encoder; None if the part starts at a layer.
-        layers: Transformer layers that take states and an additive mask; may be empty.
+        layers: Transformer layers; may be empty.
+        architecture: Name of the family, a key of ``FAMILIES``.
+        shared: Module that computes what all layers need, if the family has one; its weights are
+            trained and frozen with the embeddings.
         token_types: Whether the embeddings take the number of the definition, as in BERT.
     """
 
     def __init__(
-        self, embeddings: nn.Module | None, layers: Iterable[nn.Module], *, token_types: bool
+        self,
+        embeddings: nn.Module | None,
+        layers: Iterable[nn.Module],
+        *,
+        architecture: str,
+        shared: nn.Module | None = None,
+        token_types: bool = False,
     ) -> None:
         super().__init__()
         self.embeddings = embeddings
         self.layers = nn.ModuleList(layers)
+        self.shared = shared
+        self.architecture = architecture
         self.token_types = token_types
+        if shared is not None and embeddings is None:
+            shared.requires_grad_(False)
 
     def forward(self, inputs: Tensor, segments: Tensor) -> Tensor:
         """Return the states after the last layer of the part.
@@ -48,34 +62,37 @@ class EncoderPart(nn.Module):
         states = inputs
         if self.embeddings is not None:
             states = self._embed(self.embeddings, inputs, segments)
-        mask = _additive_mask(segments, states.dtype)
+        if not len(self.layers):
+            return states
+        call = CALLS[FAMILIES[self.architecture].call](self.shared, states, segments)
         for layer in self.layers:
-            states = layer(states, mask)
+            states = call(layer, states)
         return states
 
     def from_the_top(self) -> list[nn.Module]:
-        """Return the layers from the last to the first, then the embeddings if there are any."""
+        """Return the layers from the last to the first, then the embeddings if there are any.
+
+        What the layers share is with the embeddings.
+        """
         parts = [*reversed(self.layers)]
-        return parts if self.embeddings is None else [*parts, self.embeddings]
+        bottom = [part for part in (self.embeddings, self.shared) if part is not None]
+        return parts if self.embeddings is None else [*parts, nn.ModuleList(bottom)]
 
     def _embed(self, embeddings: nn.Module, tokens: Tensor, segments: Tensor) -> Tensor:
-        if not self.token_types:
-            return embeddings(tokens)
-        # 1 from the first token of the second definition to the end of the row
-        second = ((segments == SECOND).cumsum(dim=1) > 0).long()
-        return embeddings(tokens, token_type_ids=second)
-
-
-def _additive_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a mask (B, 1, 1, T) to add to scores: 0 on tokens, the lowest number on padding."""
-    mask = torch.zeros(segments.shape, dtype=dtype, device=segments.device)
-    mask.masked_fill_(segments == PADDING, torch.finfo(dtype).min)
-    return mask[:, None, None, :]
+        options = {}
+        if self.token_types:
+            # 1 from the first token of the second definition to the end of the row
+            options["token_type_ids"] = ((segments == SECOND).cumsum(dim=1) > 0).long()
+        if FAMILIES[self.architecture].masked_embeddings:
+            options["mask"] = (segments != PADDING).int()
+        states = embeddings(tokens, **options)
+        projection = getattr(embeddings, "projection", None)
+        return states if projection is None else projection(states)
 
 
 def no_layers(architecture: str) -> EncoderPart:
     """Return an empty part, which returns its inputs: the upper part of a fully frozen encoder."""
-    return EncoderPart(None, [], token_types=architecture == "bert")
+    return EncoderPart(None, [], architecture=architecture)
 
 
 def load_encoder(
@@ -86,56 +103,68 @@ def load_encoder(
     With ``depth`` 0 the lower part is empty and the embeddings are in the upper one.
 
     Args:
-        folder: Folder with the three files that ``read_encoder_info`` needs.
+        folder: Folder with the files that ``read_encoder_info`` needs.
         depth: Number of layers in the lower part, from 0 to all.
         attention: Implementation of attention: ``eager`` trains short pairs faster on a CPU,
-            ``sdpa`` predicts faster.
+            ``sdpa`` predicts faster; a family that has one alone uses that.
 
     Raises:
         EncoderError: If a file is missing or broken, the architecture is not supported, or a
             weight of the architecture is missing.
     """
     info = read_encoder_info(folder)
-    model = _load_model(folder, attention, pooled=info.architecture == "bert")
-    path = "transformer.layer" if info.architecture == "distilbert" else "encoder.layer"
-    stack = list(model.get_submodule(path).children())
+    family = FAMILIES[info.architecture]
+    model = _load_model(info, attention)
+    stack = list(model.get_submodule(family.layers).children())
+    _join(model, family, stack)
     embeddings = model.get_submodule("embeddings")
-    token_types = info.architecture == "bert"
-    if depth == 0:
-        return no_layers(info.architecture), EncoderPart(
-            embeddings, stack, token_types=token_types
+    shared = _shared(model, family)
+
+    def part(layers: list[nn.Module], *, embedded: bool) -> EncoderPart:
+        return EncoderPart(
+            embeddings if embedded else None,
+            layers,
+            architecture=info.architecture,
+            # a copy: the parts may lie on different devices
+            shared=copy.deepcopy(shared) if layers else None,
+            token_types=family.token_types and getattr(model.config, "type_vocab_size", 0) > 1,
         )
-    lower = EncoderPart(embeddings, stack[:depth], token_types=token_types)
-    return lower, EncoderPart(None, stack[depth:], token_types=token_types)
+
+    if depth == 0:
+        return no_layers(info.architecture), part(stack, embedded=True)
+    return part(stack[:depth], embedded=True), part(stack[depth:], embedded=False)
 
 
-def _load_model(folder: Path, attention: str, *, pooled: bool) -> nn.Module:
+def _shared(model: nn.Module, family: Family) -> nn.Module | None:
+    """Return the module that computes what all layers need, without the layers."""
+    if family.shared is None:
+        return None
+    shared = model.get_submodule(family.shared)
+    if family.layers.startswith(f"{family.shared}."):
+        shared.set_submodule(family.layers.removeprefix(f"{family.shared}."), nn.ModuleList())
+    return shared
+
+
+def _join(model: nn.Module, family: Family, stack: list[nn.Module]) -> None:
+    """Make what comes once, before or after the layers, a part of its neighbour, in place."""
+    if family.joined is None:
+        return
+    path, owner, name = family.joined
+    owners = {"embeddings": model.get_submodule("embeddings")}
+    owners |= {"lowest": stack[0], "highest": stack[-1]}
+    parent, _, last = path.rpartition(".")
+    setattr(owners[owner], name, getattr(model.get_submodule(parent), last, None))
+    setattr(model.get_submodule(parent), last, None)
+
+
+def _load_model(info: EncoderInfo, attention: str) -> nn.Module:
     """Return the encoder in float32 and eval mode, without BERT's unused pooling layer."""
     # this import takes seconds, and a trial of a head on cached states does not need it
     from transformers import AutoModel
-    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-    disable_progress_bar()
-    set_verbosity_error()  # it warns of unused weights of a head; missing ones are an error below
-    options = {"add_pooling_layer": False} if pooled else {}
-    try:
-        model, report = AutoModel.from_pretrained(
-            folder,
-            attn_implementation=attention,
-            dtype=torch.float32,
-            local_files_only=True,
-            output_loading_info=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            **options,
-        )
-    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise EncoderError(
-            f"{folder}: the encoder cannot be loaded: {first_line(error)}"
-        ) from error
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise EncoderError(
-            f"{folder}/model.safetensors: {len(absent)} weights missing, the first is {absent[0]}"
-        )
+    family = FAMILIES[info.architecture]
+    options = {"add_pooling_layer": False} if family.pooler else {}
+    attention = attention if family.sdpa else "eager"
+    model, absent = load_pretrained(AutoModel, info, attn_implementation=attention, **options)
+    require_weights(info, absent)
     return model.eval()

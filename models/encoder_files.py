@@ -1,16 +1,25 @@
-"""Architecture, sizes and fingerprint of the encoder in a folder, read without torch."""
+"""Architecture, sizes, files and fingerprint of the encoder in a folder, read without torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.families import FAMILIES
+
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-FILES = (CONFIG, WEIGHTS, TOKENIZER)
-ARCHITECTURES = ("bert", "distilbert")
+INDEX, PICKLE = "model.safetensors.index.json", "pytorch_model.bin"
+PICKLE_INDEX = "pytorch_model.bin.index.json"
+VOCABULARY, TOKENIZER_CONFIG = "vocab.txt", "tokenizer_config.json"
+INNER = "0_Transformer"  # folder of the encoder in one of sentence-transformers
+# names of one tokenizer in other forms, which are not read
+_OTHER_TOKENIZERS = ("spm.model", "sentencepiece.bpe.model", "vocab.json")
+# what the library would read otherwise, or not heed
+_NEEDED = {"is_decoder": False, "position_embedding_type": "absolute"}
 
 
 class EncoderError(ValueError):
@@ -23,16 +32,18 @@ class EncoderInfo:
 
     Attributes:
         folder: Folder with its files.
-        architecture: Name of the architecture, one of ``ARCHITECTURES``.
+        files: Names of the files that are read, in the order of the fingerprint.
+        architecture: Name of the architecture, a key of ``models.families.FAMILIES``.
         layers: Number of transformer layers.
         width: Width D of the states.
         inner_width: Width of the feed-forward layers' hidden states.
         max_tokens: Largest number of tokens in a sequence, with special tokens.
-        vocabulary: Number of word pieces.
-        fingerprint: Hash of the three files, 16 hexadecimal digits.
+        vocabulary: Number of word pieces that are embedded.
+        fingerprint: Hash of the files that are read, 16 hexadecimal digits.
     """
 
     folder: Path
+    files: tuple[str, ...]
     architecture: str
     layers: int
     width: int
@@ -44,67 +55,150 @@ class EncoderInfo:
     @property
     def layer_parameters(self) -> int:
         """Return the number of weights in one layer's matrices: attention and feed-forward."""
-        return 4 * self.width**2 + 2 * self.width * self.inner_width
+        matrices = FAMILIES[self.architecture].matrices
+        return 4 * self.width**2 + matrices * self.width * self.inner_width
+
+    @property
+    def weights(self) -> str:
+        """Return the name of the file with the weights, or with the names of their files."""
+        return self.files[1]
+
+    @property
+    def pickled(self) -> bool:
+        """Return whether the weights are a pickle of tensors."""
+        return self.weights in (PICKLE, PICKLE_INDEX)
 
 
 def read_encoder_info(folder: Path) -> EncoderInfo:
     """Return architecture, sizes and fingerprint of the encoder in ``folder``.
 
+    A folder of sentence-transformers may have it in ``0_Transformer``.
+
     Raises:
         EncoderError: If a file is missing or broken, or the architecture is not supported.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise EncoderError(
-            f"{folder}: no encoder here, {', '.join(missing)} missing; an encoder folder has "
-            f"{', '.join(FILES)}, as written by save_pretrained() of a model and of its fast "
-            "tokenizer"
-        )
-    config = _read_config(folder / CONFIG)
+    folder = _inner_folder(folder)
+    files = find_files(folder)
+    config = _read_json(folder / CONFIG)
     architecture = config.get("model_type")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise EncoderError(
-            f"{folder / CONFIG}: model_type: must be one of {', '.join(ARCHITECTURES)}, "
+            f"{folder / CONFIG}: model_type: must be one of {', '.join(FAMILIES)}, "
             f"got {architecture!r}"
         )
-    sizes = _sizes(config, folder / CONFIG)
+    for key, needed in _NEEDED.items():
+        if config.get(key, needed) != needed:
+            raise EncoderError(
+                f"{folder / CONFIG}: {key}: must be {json.dumps(needed)}, got {config[key]!r}"
+            )
+    if VOCABULARY in files and not FAMILIES[architecture].vocabulary_file:
+        raise EncoderError(f"{folder}: no encoder here, {TOKENIZER} missing; {_way_out(folder)}")
     return EncoderInfo(
-        folder=folder, architecture=architecture, fingerprint=_fingerprint(folder), **sizes
+        folder=folder,
+        files=files,
+        architecture=architecture,
+        fingerprint=_fingerprint(folder, files),
+        **_sizes(config, folder / CONFIG),
     )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def find_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that are read from an encoder's folder, config first.
+
+    Raises:
+        EncoderError: If one is missing, or the index of the shards is broken.
+    """
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {name for name in names if (folder / name).is_file()}
+    found = [CONFIG, *_weights_of(names), *_tokenizer_of(names)]
+    if found[1] in (INDEX, PICKLE_INDEX):
+        found[2:2] = _shards(folder / found[1])
+    missing = [name for name in found if name not in names]
+    if missing:
+        raise EncoderError(
+            f"{folder}: no encoder here, {', '.join(missing)} missing; {_way_out(folder)}"
+        )
+    return tuple(found)
+
+
+def _weights_of(names: set[str]) -> list[str]:
+    """Return the first form of the weights that is among the names; a single file if none is."""
+    return [
+        next((name for name in (WEIGHTS, INDEX, PICKLE, PICKLE_INDEX) if name in names), WEIGHTS)
+    ]
+
+
+def _tokenizer_of(names: set[str]) -> list[str]:
+    """Return the files that say how to split text."""
+    if TOKENIZER in names or VOCABULARY not in names:
+        return [TOKENIZER]
+    return [VOCABULARY, *(name for name in [TOKENIZER_CONFIG] if name in names)]
+
+
+def _shards(path: Path) -> list[str]:
+    """Return the names of the files with the weights, which an index lists."""
+    placed = _read_json(path).get("weight_map")
+    names = set(placed.values()) if isinstance(placed, dict) else set()
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise EncoderError(f"{path}: weight_map: must give the file of each weight")
+    return sorted(names)
+
+
+def _inner_folder(folder: Path) -> Path:
+    """Return the folder that has the encoder: this one, or the one in it."""
+    inside = not (folder / CONFIG).is_file() and (folder / INNER / CONFIG).is_file()
+    return folder / INNER if inside else folder
+
+
+def _way_out(folder: Path) -> str:
+    """Return what an encoder's folder must have, and how to get it."""
+    other = [name for name in _OTHER_TOKENIZERS if (folder / name).is_file()]
+    if other and not (folder / TOKENIZER).is_file():
+        return (
+            f"{other[0]} is not read: AutoTokenizer.from_pretrained(FOLDER)"
+            f".save_pretrained(FOLDER) of transformers makes {TOKENIZER} of it (a SentencePiece "
+            "model needs the package sentencepiece)"
+        )
+    return (
+        f"an encoder folder has {CONFIG}, {WEIGHTS} (or {INDEX} with its files, or {PICKLE}) and "
+        f"{TOKENIZER} (or {VOCABULARY}), as written by save_pretrained() of a model and of its "
+        "fast tokenizer"
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except ValueError as error:
         raise EncoderError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(config, dict):
+    if not isinstance(content, dict):
         raise EncoderError(f"{path}: must hold a JSON object")
-    return config
+    return content
 
 
 def _sizes(config: dict[str, Any], path: Path) -> dict[str, int]:
-    names = {
-        "layers": ("n_layers", "num_hidden_layers"),
-        "width": ("dim", "hidden_size"),
-        "inner_width": ("hidden_dim", "intermediate_size"),
-        "max_tokens": ("max_position_embeddings", "max_position_embeddings"),
-        "vocabulary": ("vocab_size", "vocab_size"),
-    }
+    family = FAMILIES[config["model_type"]]
     sizes = {}
-    for field, (distilbert, bert) in names.items():
-        key = distilbert if config["model_type"] == "distilbert" else bert
+    for field, key in family.sizes.items():
         value = config.get(key)
         if not isinstance(value, int) or value < 1:
             raise EncoderError(f"{path}: {key}: must be a whole number above 0, got {value!r}")
         sizes[field] = value
+    if family.offset_by_padding:
+        padding = config.get("pad_token_id", 1)
+        if not isinstance(padding, int) or not 0 <= padding < sizes["max_tokens"] - 1:
+            raise EncoderError(
+                f"{path}: pad_token_id: must be a whole number below max_position_embeddings - 1, "
+                f"got {padding!r}"
+            )
+        sizes["max_tokens"] -= max(padding, 1) + 1  # MPNet's is 1 whatever its config says
     return sizes
 
 
-def _fingerprint(folder: Path) -> str:
-    """Return a hash of the three files' content, which takes about 0.2 seconds for 265 MB."""
+def _fingerprint(folder: Path, files: Iterable[str]) -> str:
+    """Return a hash of the files' content, which takes about 0.2 seconds for 265 MB."""
     digest = hashlib.sha256()
-    for name in FILES:
+    for name in files:
         with (folder / name).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

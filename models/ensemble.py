@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint import CARD, WEIGHTS, CheckpointError, find_encoder, read_card
-from models.encoder_files import FILES
+from models.encoder_files import find_files
 
 ENSEMBLE = "ensemble.json"
 _FORMAT = 1
@@ -49,7 +49,7 @@ def write_ensemble(folder: Path, members: Sequence[Path], encoder: Path, thresho
         for name in (CARD, WEIGHTS):
             shutil.copyfile(member / name, own / name)
     (folder / "encoder").mkdir()
-    for name in FILES:
+    for name in find_files(encoder):
         shutil.copyfile(encoder / name, folder / "encoder" / name)
     content = {"format": _FORMAT, "members": len(members), "threshold": threshold}
     (folder / ENSEMBLE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -61,7 +61,7 @@ def export(predictor: Predictor, path: Path) -> None:
     """Write the model as ONNX, for batches of any size and length.
 
     The exported model scores a pair in the given order of its texts; for the mean of both orders,
-    run it on both. The log level of ``torch.onnx`` is set to errors.
+    run it on both. The log levels of ``torch.onnx`` and ``onnxscript`` are set to errors.
 
     Args:
         predictor: Saved model.
@@ -72,7 +72,8 @@ def export(predictor: Predictor, path: Path) -> None:
     """
     if any(isinstance(member.head, BiLstmAttentionHead) for member in predictor.members):
         raise CheckpointError("head: must not be bilstm_attention: ONNX has no packed sequences")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of unneeded packages
+    for name in ("torch.onnx", "onnxscript"):  # they warn of packages that are not needed
+        logging.getLogger(name).setLevel(logging.ERROR)
     model = Probability(predictor).eval()
     kinds = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL]
     segments = torch.tensor([kinds] * 3)

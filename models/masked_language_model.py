@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import DistilBertConfig, DistilBertForMaskedLM
-from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+from transformers.utils.logging import disable_progress_bar
 
-from measures.passwords import first_line
 from models.encoder_files import WEIGHTS, EncoderError, read_encoder_info
+from models.pretrained import load_pretrained, require_weights
 
 _ROWS = 128  # the head computes a multiple of this number of positions
 _SLOWEST = 0.01  # radians per token of the slowest position sinusoid; the fastest has 1
@@ -163,35 +162,10 @@ def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:
             f"{folder}: must be a distilbert, which is what pretraining trains, got a "
             f"{info.architecture}"
         )
-    disable_progress_bar()
-    set_verbosity_error()  # the caller reports a missing head
     torch.manual_seed(seed)
-    try:
-        inner, report = DistilBertForMaskedLM.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues] - two with output_loading_info
-            folder,
-            attn_implementation="eager",
-            dtype=torch.float32,
-            local_files_only=True,
-            output_loading_info=True,
-            use_safetensors=True,
-        )
-    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise EncoderError(
-            f"{folder}: the encoder cannot be loaded: {first_line(error)}"
-        ) from error
-    absent = sorted(report["missing_keys"])
-    _require_encoder_weights(folder, absent)
+    inner, absent = load_pretrained(DistilBertForMaskedLM, info, attn_implementation="eager")
+    require_weights(info, [name for name in absent if not name.startswith(_HEAD)])
     return MaskedLanguageModel(inner).eval(), bool(absent)
-
-
-def _require_encoder_weights(folder: Path, absent: list[str]) -> None:
-    """Raise an ``EncoderError`` if a missing weight is not one of the head."""
-    of_encoder = [name for name in absent if not name.startswith(_HEAD)]
-    if of_encoder:
-        raise EncoderError(
-            f"{folder}/model.safetensors: {len(of_encoder)} weights missing, the first is "
-            f"{of_encoder[0]}"
-        )
 
 
 def save_model(folder: Path, model: MaskedLanguageModel) -> None:

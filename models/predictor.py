@@ -17,10 +17,18 @@ from models.batches import Batch, RowReader, sorted_batches, to_probabilities
 from models.checkpoint import CheckpointError, load_classifier, read_card
 from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
-from models.encoder_files import read_encoder_info
+from models.encoder_files import EncoderError, read_encoder_info
 from models.ensemble import find_saved
 from models.precision import choose_device
-from models.tokens import TokenTable, build_table, encode_texts, load_tokenizer, shorten
+from models.tokens import (
+    TokenTable,
+    build_table,
+    check_ids,
+    encode_texts,
+    load_tokenizer,
+    shorten,
+)
+from models.word_pieces import pair_pieces
 
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
 _SAME = ("encoder", "precision")  # keys with equal values in the cards of all members
@@ -59,8 +67,8 @@ class Predictor:
             member.to(self.device)
         if self.lower is not None:
             self.lower.to(self.device)
-        self._tokenizer, self._special = load_tokenizer(saved.encoder)
-        self._longest = read_encoder_info(saved.encoder).max_tokens
+        self._encoder = read_encoder_info(saved.encoder)
+        self._tokenizer, self._special = load_tokenizer(self._encoder.folder)
 
     @property
     def members(self) -> list[Classifier]:
@@ -105,7 +113,8 @@ class Predictor:
         Features are computed only if a member has a branch for them.
 
         Raises:
-            PairError: If a text is empty, or longer than the encoder takes.
+            PairError: If a text is empty, longer than the encoder takes, or has a word piece that
+                it does not embed.
         """
         data = self.card["data"]
         cleaned = [
@@ -114,17 +123,23 @@ class Predictor:
         ids = [encode_texts(self._tokenizer, texts) for texts in cleaned]
         for number, sides in enumerate(zip(*ids, strict=True), 1):
             self._check(number, sides)
-        budget = min(data["max_tokens"] or self._longest, self._longest) - 3
+        longest = self._encoder.max_tokens
+        budget = min(data["max_tokens"] or longest, longest) - self._special.of_pair
         rows = [shorten(a, b, budget) for a, b in zip(*ids, strict=True)]
         pairs = len(rows)
         if self.card["trial"]["both_orders"]:
             rows += [(b, a) for a, b in rows]
         branch = any(member.branch is not None for member in self._members)
         features = overlap_features(*cleaned) if branch else None
-        return build_table(rows, self._special, pairs), features
+        table = build_table(rows, self._special, pairs)
+        try:
+            check_ids(table.tokens, self._tokenizer, self._encoder)
+        except EncoderError as error:
+            raise PairError(str(error)) from error
+        return table, features
 
     def _check(self, number: int, sides: Sequence[list[int]]) -> None:
-        limit = self._longest - 2
+        limit = self._encoder.max_tokens - self._special.of_text
         for side, ids in zip(("first", "second"), sides, strict=True):
             if not 1 <= len(ids) <= limit:
                 raise PairError(
@@ -162,5 +177,8 @@ class Predictor:
         inputs = self._encode(batch)
         found = [member.attend(inputs, batch.segments)[0] for member in self._members]
         span = slice(0, int(table.offsets[1]))
-        pieces = [self._tokenizer.id_to_token(int(token)) or "" for token in table.tokens[span]]
-        return pieces, table.segments[span], torch.stack(found).mean(dim=0).cpu().numpy()
+        segments = table.segments[span]
+        cleaned = [clean(text, self.card["data"]["cleaning"]) for text in (first, second)]
+        pair = cleaned[0], cleaned[1]
+        pieces = pair_pieces(self._tokenizer, pair, table.tokens[span], segments)
+        return pieces, segments, torch.stack(found).mean(dim=0).cpu().numpy()

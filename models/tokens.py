@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from models.encoder_files import TOKENIZER, EncoderError
+from models.encoder_files import TOKENIZER, VOCABULARY, EncoderError, EncoderInfo
 from models.segments import FIRST, SECOND, SPECIAL
+from models.vocabulary_file import read_vocabulary
+
+# Special tokens where the tokenizer adds none by itself: the first, the last, and how often that
+# stands between the texts.
+_USUAL = (("[CLS]", "[SEP]", 1), ("<s>", "</s>", 2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +23,8 @@ class TokenTable:
     """The token sequences of a split, one after another.
 
     Row r is ``tokens[offsets[r] : offsets[r + 1]]``; ``segments`` holds the tokens' kinds of
-    position from ``models.segments``. The first ``pairs`` rows are [CLS] first [SEP] second [SEP];
+    position from ``models.segments``. The first ``pairs`` rows are pairs in their own order, with
+    special tokens before, between and after the texts, as [CLS] first [SEP] second [SEP];
     if there are twice as many rows, the others are the same pairs with the definitions swapped.
     """
 
@@ -38,28 +44,95 @@ class TokenTable:
         return np.diff(self.offsets)
 
 
-def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, int]]:
-    """Return the tokenizer in ``folder`` and the ids of its [CLS] and [SEP].
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpecialTokens:
+    """Ids of the special tokens ``before``, ``between`` and ``after`` the texts of a pair."""
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+
+    @property
+    def of_pair(self) -> int:
+        """Return the number of special tokens in a pair."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    @property
+    def of_text(self) -> int:
+        """Return the number of special tokens of a text alone."""
+        return len(self.before) + len(self.after)
+
+
+def load_tokenizer(folder: Path) -> tuple[Tokenizer, SpecialTokens]:
+    """Return the tokenizer in ``folder`` and the ids of its special tokens.
+
+    The special tokens are those that the tokenizer itself adds to a pair; one that adds none has
+    them by their usual names.
 
     Raises:
         EncoderError: If the tokenizer cannot be read, or has no such tokens.
     """
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except Exception as error:  # the library raises no narrower type
-        raise EncoderError(f"{folder / TOKENIZER}: cannot be read: {error}") from error
+    if not (folder / TOKENIZER).is_file() and (folder / VOCABULARY).is_file():
+        tokenizer = read_vocabulary(folder)
+    else:
+        tokenizer = read_tokenizer(folder / TOKENIZER)
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    ids = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-    if ids[0] is None or ids[1] is None:
-        raise EncoderError(f"{folder / TOKENIZER}: must have the tokens [CLS] and [SEP]")
-    return tokenizer, (ids[0], ids[1])
+    return tokenizer, _special_tokens(tokenizer, folder / TOKENIZER)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Return the tokenizer in a file; raise an EncoderError if it cannot be read."""
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises no narrower type
+        raise EncoderError(f"{path}: cannot be read: {error}") from error
+
+
+def _special_tokens(tokenizer: Tokenizer, path: Path) -> SpecialTokens:
+    try:
+        pair = tokenizer.encode("a", "a")
+    except Exception as error:  # as above
+        raise EncoderError(f"{path}: cannot split a text: {error}") from error
+    sides = pair.sequence_ids  # None for a special token
+    if None in sides and 0 in sides and 1 in sides:
+        first, second = ([n for n, side in enumerate(sides) if side == kind] for kind in (0, 1))
+        return SpecialTokens(
+            before=tuple(pair.ids[: first[0]]),
+            between=tuple(pair.ids[first[-1] + 1 : second[0]]),
+            after=tuple(pair.ids[second[-1] + 1 :]),
+        )
+    for *names, count in _USUAL:
+        start, end = (tokenizer.token_to_id(str(name)) for name in names)
+        if start is not None and end is not None:
+            return SpecialTokens(before=(start,), between=(end,) * int(count), after=(end,))
+    raise EncoderError(
+        f"{path}: must have the tokens [CLS] and [SEP], or a post-processor that adds special "
+        "tokens to a pair"
+    )
 
 
 def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Return the ids of each text's word pieces, without special tokens."""
     encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
     return [text.ids for text in encoded]
+
+
+def check_ids(tokens: np.ndarray, tokenizer: Tokenizer, encoder: EncoderInfo) -> None:
+    """Raise an ``EncoderError`` if the encoder does not embed one of the tokens.
+
+    Args:
+        tokens: Token ids, int (S,).
+        tokenizer: Tokenizer that they are from.
+        encoder: Encoder that is to read them.
+    """
+    highest = int(tokens.max(initial=0))
+    if highest >= encoder.vocabulary:
+        raise EncoderError(
+            f"{encoder.folder}: tokenizer and embeddings disagree: the text has the word piece "
+            f"{tokenizer.id_to_token(highest)!r} with id {highest}, and config.json says "
+            f"vocab_size {encoder.vocabulary}"
+        )
 
 
 def shorten(first: list[int], second: list[int], budget: int) -> tuple[list[int], list[int]]:
@@ -75,22 +148,24 @@ def shorten(first: list[int], second: list[int], budget: int) -> tuple[list[int]
 
 
 def build_table(
-    rows: Iterable[tuple[list[int], list[int]]], special: tuple[int, int], pairs: int
+    rows: Iterable[tuple[list[int], list[int]]], special: SpecialTokens, pairs: int
 ) -> TokenTable:
     """Return the table of these rows.
 
     Args:
         rows: Ids of both definitions' word pieces, for each row.
-        special: Ids of [CLS] and [SEP].
+        special: Special tokens before, between and after the definitions.
         pairs: Number of rows with the definitions in their own order; they come first.
     """
-    start, end = special
+    before, between, after = special.before, special.between, special.after
+    kinds = [[SPECIAL] * len(part) for part in (before, between, after)]
     tokens: list[int] = []
     segments: list[int] = []
     offsets = [0]
     for first, second in rows:
-        tokens += [start, *first, end, *second, end]
-        segments += [SPECIAL, *[FIRST] * len(first), SPECIAL, *[SECOND] * len(second), SPECIAL]
+        tokens += [*before, *first, *between, *second, *after]
+        segments += [*kinds[0], *[FIRST] * len(first), *kinds[1], *[SECOND] * len(second)]
+        segments += kinds[2]
         offsets.append(len(tokens))
     return TokenTable(
         tokens=np.array(tokens, dtype=np.int32),

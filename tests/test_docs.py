@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel
 
 from models.encoder_files import read_encoder_info
+from models.families import FAMILIES
 from models.predict import build_parser as build_predict_parser
 from tuning.cli import add_search_options, build_parser, build_pretraining_parser
 from tuning.config.experiment import Experiment, TrialConfig
@@ -61,6 +62,7 @@ KNOWN = {
 TABLES = [
     ("experiments.md", "option", RUN),
     ("search.md", "option", SEARCH - RUN),
+    ("encoders.md", "`model_type`", set(FAMILIES)),
     ("encoders.md", "option", KNOWN["tuning/pretrain.py"]),
     ("champion.md", "option", options_of(build_predict_parser())),
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),

@@ -23,6 +23,8 @@ def test_unknown_votes_stay_unknown(pairs: pd.DataFrame) -> None:
 def test_lengths_count_words_and_pieces_with_special_tokens(pairs: pd.DataFrame) -> None:
     row = data_tables.lengths(pairs).iloc[-1]
     assert (row["words"], row["longest_words"], row["pieces"]) == (8, 5, 11)
+    counted = data_tables.lengths(pairs.assign(special_tokens=4))
+    assert counted.iloc[-1]["pieces"] == 12
     summary = data_tables.length_summary(pairs, 10).set_index("measure")
     assert summary.loc["word pieces per pair", "share_over_limit"] == pytest.approx(1 / 9)
 

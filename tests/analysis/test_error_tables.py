@@ -12,6 +12,7 @@ from measures.intervals import Predictions
 MAP: dict[str, Any] = {
     "line": 2,
     "tokens": ["[CLS]", "the", "red", "car", "[SEP]", "one", "car", "[SEP]"],
+    "segments": [1, 2, 2, 2, 1, 3, 3, 1],
     "weights": [[0.1, 0.1], [0.7, 0.2], [0.2, 0.9]],
 }
 

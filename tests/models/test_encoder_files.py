@@ -2,11 +2,24 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from models.encoder_files import EncoderError, frozen_layers, read_encoder_info
+from models.encoder_files import (
+    INDEX,
+    PICKLE,
+    TOKENIZER,
+    VOCABULARY,
+    WEIGHTS,
+    EncoderError,
+    find_files,
+    frozen_layers,
+    read_encoder_info,
+)
+from tests.models.drawn_encoders import draw_encoder
+from tests.models.published_forms import move_inside, pickle_tensors, shard, shard_pickle
 
 
 @pytest.fixture
@@ -33,7 +46,9 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 def test_another_architecture_is_refused_with_the_supported_ones(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
-    with pytest.raises(EncoderError, match="must be one of bert, distilbert, got 'gpt2'"):
+    with pytest.raises(
+        EncoderError, match=r"must be one of bert, deberta-v2, .*, roberta, got 'gpt2'"
+    ):
         read_encoder_info(folder)
 
 
@@ -42,6 +57,7 @@ def test_another_architecture_is_refused_with_the_supported_ones(folder: Path) -
     [
         ("{", "is not JSON"),
         ("[]", "must hold a JSON object"),
+        ('{"model_type": []}', r"model_type: must be one of .*, got \[\]"),
         ('{"model_type": "bert"}', "num_hidden_layers: must be a whole number above 0, got None"),
     ],
 )
@@ -59,6 +75,88 @@ def test_a_changed_byte_in_any_file_changes_the_fingerprint(folder: Path) -> Non
         (folder / name).write_bytes(content)
         found.add(read_encoder_info(folder).fingerprint)
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '{"weight_map": {"a": "../model.safetensors"}}',
+            "weight_map: must give the file of each",
+        ),
+        ('{"weight_map": {}}', "weight_map: must give the file of each"),
+        (
+            '{"weight_map": {"a": "absent.safetensors"}}',
+            r"no encoder here, absent.safetensors mis",
+        ),
+        ("{", "is not JSON"),
+    ],
+)
+def test_a_broken_index_is_refused_with_a_reason(folder: Path, content: str, message: str) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / INDEX).write_text(content)
+    with pytest.raises(EncoderError, match=message):
+        read_encoder_info(folder)
+
+
+@pytest.mark.parametrize("change", [shard, pickle_tensors, shard_pickle, move_inside])
+def test_the_fingerprint_covers_each_file_that_is_read(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    change(folder)
+    info = read_encoder_info(folder)
+    found = {info.fingerprint}
+    for name in info.files[1:]:
+        path = info.folder / name
+        path.write_bytes(path.read_bytes().replace(b" ", b"  ", 1) + b"\n")
+        found.add(read_encoder_info(folder).fingerprint)
+    assert len(found) == len(info.files)
+
+
+def test_safetensors_go_before_a_pickle_beside_them(folder: Path) -> None:
+    (folder / PICKLE).write_bytes(b"other")
+    assert find_files(folder) == ("config.json", WEIGHTS, TOKENIZER)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "message"),
+    [
+        (
+            "roberta",
+            VOCABULARY,
+            "tokenizer.json missing; an encoder folder has config.json, model",
+        ),
+        ("deberta-v2", "spm.model", r"spm.model is not read: AutoTokenizer.from_pretrained"),
+    ],
+)
+def test_another_form_of_tokenizer_is_refused_with_the_way_out(
+    family: str, name: str, message: str, tmp_path: Path
+) -> None:
+    folder = draw_encoder(tmp_path / family, family)
+    (folder / TOKENIZER).rename(folder / name)
+    with pytest.raises(EncoderError, match=message):
+        read_encoder_info(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"is_decoder": True}, "is_decoder: must be false, got True"),
+        (
+            {"position_embedding_type": "relative_key"},
+            "position_embedding_type: must be \"absolute\", got 'relative_key'",
+        ),
+        ({"pad_token_id": None}, "pad_token_id: must be a whole number below max_position"),
+        ({"pad_token_id": 39}, "pad_token_id: must be a whole number below .*, got 39"),
+    ],
+)
+def test_a_config_that_makes_no_encoder_is_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    path = draw_encoder(tmp_path, "roberta") / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
+    with pytest.raises(EncoderError, match=message):
+        read_encoder_info(tmp_path)
 
 
 @pytest.mark.parametrize(("layers", "some"), [(2, 1), (3, 2), (4, 3), (6, 4), (12, 8)])

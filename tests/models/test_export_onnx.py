@@ -12,6 +12,7 @@ from models.checkpoint import CheckpointError
 from models.export_onnx import Probability, export
 from models.predictor import Predictor
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
+from tests.models.drawn_encoders import draw_encoder
 from tests.models.test_predictor import ensemble_of, save
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # the exporter warns
@@ -63,6 +64,25 @@ def test_the_file_returns_what_the_model_returns(
             None, feed | ({} if features is None else {"features": features.numpy()})
         )[0]
         assert np.abs(found - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("family", ["deberta-v2", "electra", "modernbert", "mpnet", "roberta"])
+def test_the_file_of_each_family_returns_what_the_model_returns(
+    tmp_path: Path, family: str
+) -> None:
+    encoder = draw_encoder(tmp_path / "encoder", family)
+    depth = 0 if family == "deberta-v2" else 1  # with its convolution in the upper part
+    predictor = ensemble_of(tmp_path / "e", encoder, [save(tmp_path / "a", encoder, depth=depth)])
+    export(predictor, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    torch.manual_seed(0)
+    for rows, longest in ((1, 7), (4, 19), (2, 37)):
+        tokens, segments = ragged(rows, longest)
+        with torch.no_grad():
+            expected = Probability(predictor)(tokens, segments).numpy()
+        feed = {"tokens": tokens.numpy(), "segments": segments.numpy()}
+        assert np.abs(session.run(None, feed)[0] - expected).max() < 1e-5
+        assert rows == 1 or np.ptp(expected) > 1e-4
 
 
 def test_a_head_that_onnx_does_not_support_is_refused(distilbert: Path, tmp_path: Path) -> None:

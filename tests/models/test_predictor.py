@@ -1,10 +1,12 @@
 """Guards the predictor: a pair's probability depends on that pair alone; bad input is refused."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from measures.overlap import FEATURES
 from models.attended_words import attended_words
@@ -17,7 +19,7 @@ from models.heads import FeatureBranch, build_head
 from models.predictor import PairError, Predictor
 from models.segments import FIRST, SECOND, SPECIAL
 
-WIDTH, HEAD = 12, 8
+HEAD = 8
 FIRSTS = ["w1 w2 w3 w4", "w5", "w6 w7"]
 SECONDS = ["w8", "w9 w10 w11 w12 w13", "w7 w6"]
 
@@ -35,7 +37,8 @@ def save(
     """Write an untrained classifier with a card like that of a trial; return the folder."""
     torch.manual_seed(seed)
     lower, upper = load_encoder(encoder, depth)
-    arguments = {"name": head, "width": WIDTH, "head_width": HEAD, "dropout": 0.5}
+    info = read_encoder_info(encoder)
+    arguments = {"name": head, "width": info.width, "head_width": HEAD, "dropout": 0.5}
     features = FeatureBranch(torch.zeros(FEATURES), torch.ones(FEATURES), HEAD, 2, 0.5)
     model = Classifier(
         lower if depth else None,
@@ -45,7 +48,7 @@ def save(
     )
     steps = {"html_quotes": True, "unicode": True, "bullets": True, "spaces": True}
     card = {
-        "encoder": {"fingerprint": read_encoder_info(encoder).fingerprint, "depth": depth},
+        "encoder": {"fingerprint": info.fingerprint, "depth": depth},
         "head": arguments,
         "precision": "float32",
         "data": {"cleaning": steps, "max_tokens": None},
@@ -182,3 +185,14 @@ def test_pieces_are_joined_to_words_and_their_weights_added() -> None:
     assert {(each.word, each.to, each.weight) for each in found} == {
         ("unknown", "new", 1.0), ("word", "word", 1.0)
     }  # fmt: skip
+
+
+def test_a_word_piece_that_is_not_embedded_is_refused(distilbert: Path, tmp_path: Path) -> None:
+    encoder = Path(shutil.copytree(distilbert, tmp_path / "encoder"))
+    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+    tokenizer.add_tokens(["new"])
+    tokenizer.save(str(encoder / "tokenizer.json"))
+    predictor = ensemble_of(tmp_path / "e", encoder, [save(tmp_path / "a", encoder)])
+    predictor.predict(["w1"], ["w2"])
+    with pytest.raises(PairError, match=r"disagree: the text has the word piece 'new' with id 49"):
+        predictor.predict(["w1"], ["new w2"])

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from models.cleaning import STEPS, changes
 from models.tokens import load_tokenizer
+from models.word_pieces import read_pieces
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
@@ -22,13 +23,13 @@ RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 def write_pairs(path: Path, prepared: Prepared) -> None:
     """Write the pairs of all splits to a Parquet file, a row for each pair.
 
-    Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, and for each text of a
-    pair (``first`` and ``second``):
+    Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, ``special_tokens`` (their
+    number in a pair), and for each text of a pair (``first`` and ``second``):
 
     - ``first``: the text after cleaning;
     - ``raw_first``: the text as it was read;
     - ``first_cleaned_by``: names of the cleaning steps that changed it, with spaces between them;
-    - ``first_pieces``: its word pieces, with spaces between them.
+    - ``first_pieces``: its word pieces as a reader sees them, with spaces between them.
 
     Args:
         path: Parquet file to write.
@@ -39,9 +40,11 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
         DiskError: If the disk is full or not writable.
     """
     raw = read_pairs(prepared.data_source.folder, RAW).splits
-    tokenizer, _ = load_tokenizer(prepared.encoder.folder)
+    tokenizer, special = load_tokenizer(prepared.encoder.folder)
     tables = [_split_table(prepared, split, table, tokenizer) for split, table in raw.items()]
     table = pyarrow.concat_tables(tables)
+    counts = pyarrow.array([special.of_pair] * len(table), type=pyarrow.int8())
+    table = table.append_column("special_tokens", counts)
     with atomic_write(path, table.nbytes) as beside:
         parquet.write_table(table, beside, compression="zstd")
 
@@ -60,11 +63,10 @@ def _split_table(
     }
     for side in ("first", "second"):
         texts, cleaned = getattr(raw, side), getattr(pairs, side)
-        encoded = tokenizer.encode_batch(cleaned, add_special_tokens=False)
         columns |= {
             side: cleaned,
             f"raw_{side}": texts,
             f"{side}_cleaned_by": [" ".join(changes(text, steps)) for text in texts],
-            f"{side}_pieces": [" ".join(pieces.tokens) for pieces in encoded],
+            f"{side}_pieces": [" ".join(pieces) for pieces in read_pieces(tokenizer, cleaned)],
         }
     return pyarrow.table(columns)

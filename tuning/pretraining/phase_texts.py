@@ -45,10 +45,12 @@ def make_tokenizer(plan: Plan, folder: Path) -> Tokenizer:
         DiskError: If the disk is full or cannot be written.
     """
     folder.mkdir(exist_ok=True)
-    if plan.init is not None:
+    if plan.encoder is not None:
         for name in (TOKENIZER, TOKENIZER_CONFIG):
-            if (plan.init.folder / name).is_file() and not (folder / name).exists():
-                atomic_copy(plan.init.folder / name, folder / name)
+            if (plan.encoder.folder / name).is_file() and not (folder / name).exists():
+                atomic_copy(plan.encoder.folder / name, folder / name)
+        if not (folder / TOKENIZER).exists():  # the encoder has vocab.txt
+            load_tokenizer(plan.encoder.folder)[0].save(str(folder / TOKENIZER))
     elif not (folder / TOKENIZER_CONFIG).exists():  # the file that is written last
         assert plan.corpus is not None, "make_plan refuses scratch without a corpus"
         trained = train_word_pieces(plan.corpus.training, plan.recipe.vocabulary)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from measures.passwords import hide_passwords
-from models.encoder_files import FILES
+from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
 from tuning.config.experiment import varied_fields
 from tuning.data.prepared import Prepared
@@ -191,8 +191,9 @@ def keep_inputs(launch: Launch) -> None:
     """
     folder = launch.settings.folder
     encoder, data = folder / "encoder", folder / "data"
-    for name in (*FILES, "tokenizer_config.json"):
-        source = launch.prepared.encoder.folder / name
+    found = launch.prepared.encoder
+    for name in dict.fromkeys((*found.files, TOKENIZER_CONFIG)):
+        source = found.folder / name
         if source.is_file():
             atomic_copy(source, encoder / name)
     write_pairs(data / "pairs.parquet", launch.prepared)

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.segments import FIRST, SECOND
+from models.word_pieces import pair_pieces
 from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
@@ -37,11 +39,15 @@ def map_errors(
     lines, groups = inputs.index["test"]
     arrays = inputs.splits["test"]
     pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
-    return [
-        {"line": int(lines[pair])}
-        | attention_map(model, splits["test"], arrays, pair, inputs.vocabulary)
-        for pair in pairs
-    ]
+    tokenizer, (firsts, seconds) = Tokenizer.from_str(inputs.tokenizer), inputs.texts
+    maps = []
+    for pair in pairs:
+        span = _span(arrays, pair)
+        tokens, segments = arrays.table.tokens[span], arrays.table.segments[span]
+        pieces = pair_pieces(tokenizer, (firsts[pair], seconds[pair]), tokens, segments)
+        found = attention_map(model, splits["test"], arrays, pair, pieces)
+        maps.append({"line": int(lines[pair])} | found)
+    return maps
 
 
 def confident_errors(
@@ -70,7 +76,7 @@ def confident_errors(
 
 @torch.no_grad()
 def attention_map(
-    model: Classifier, split: LoadedSplit, arrays: SplitArrays, pair: int, vocabulary: list[str]
+    model: Classifier, split: LoadedSplit, arrays: SplitArrays, pair: int, pieces: list[str]
 ) -> dict[str, Any]:
     """Return the word pieces of a pair, their segments and the head's weights, for JSON.
 
@@ -83,21 +89,25 @@ def attention_map(
         split: Rows of the split on a device.
         arrays: Arrays of the same split.
         pair: Index of the pair, in its own order of definitions.
-        vocabulary: Word piece of each token id.
+        pieces: Word pieces of the pair's T tokens.
     """
     model.eval()
     batch = split.reader.read(np.array([pair]))
     attended = model.attend(batch.inputs, batch.segments)[0].cpu().numpy()
-    span = slice(arrays.table.offsets[pair], arrays.table.offsets[pair + 1])
-    segments = arrays.table.segments[span]
+    segments = arrays.table.segments[_span(arrays, pair)]
     if attended.ndim == 2:
         first, second = np.flatnonzero(segments == FIRST), np.flatnonzero(segments == SECOND)
         attended = (attended[np.ix_(first, second)] + attended[np.ix_(second, first)].T) / 2
     return {
-        "tokens": [vocabulary[token] for token in arrays.table.tokens[span]],
+        "tokens": pieces,
         "segments": segments.tolist(),
         "weights": np.round(attended.astype(np.float64), 4).tolist(),
     }
+
+
+def _span(arrays: SplitArrays, pair: int) -> slice:
+    """Return where the tokens of a pair stand in the table."""
+    return slice(arrays.table.offsets[pair], arrays.table.offsets[pair + 1])
 
 
 def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:

@@ -32,7 +32,8 @@ class SharedInputs:
     Attributes:
         splits: Arrays of each split.
         index: Lines of each split's pairs in the data file, int (N,), and their groups.
-        vocabulary: Word piece of each token id.
+        texts: Cleaned texts of the test pairs, N each; none without a test split.
+        tokenizer: Tokenizer of the encoder as JSON text.
         lower: Frozen layers; None if there are none or the splits hold their states.
         upper: Trained layers, copied by each trial; may have no layers.
         width: Width D of the encoder.
@@ -42,7 +43,8 @@ class SharedInputs:
 
     splits: Mapping[str, SplitArrays]
     index: Mapping[str, tuple[np.ndarray, list[str]]]
-    vocabulary: list[str]
+    texts: tuple[list[str], list[str]]
+    tokenizer: str
     lower: EncoderPart | None
     upper: EncoderPart
     width: int
@@ -110,7 +112,8 @@ def build_inputs(
             split: (np.array(table.lines), table.groups)
             for split, table in prepared.pairs.splits.items()
         },
-        vocabulary=_vocabulary(encoder.folder),
+        texts=(prepared.pairs.splits["test"].first, prepared.pairs.splits["test"].second),
+        tokenizer=load_tokenizer(encoder.folder)[0].to_str(),
         lower=load()[0].cpu() if depth and not states else None,
         upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
         width=encoder.width,
@@ -187,12 +190,6 @@ def _entities(groups: list[str]) -> np.ndarray:
     return np.array([codes.setdefault(name, len(codes)) for name in names])
 
 
-def _vocabulary(folder: Path) -> list[str]:
-    tokenizer, _ = load_tokenizer(folder)
-    highest = max(tokenizer.get_vocab().values())
-    return [tokenizer.id_to_token(number) or "" for number in range(highest + 1)]
-
-
 def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
     """Return the part of a saved model's card on encoder, data and preprocessing."""
     return {
@@ -220,4 +217,5 @@ def without_test(inputs: SharedInputs) -> SharedInputs:
         inputs,
         splits={name: s for name, s in inputs.splits.items() if name != "test"},
         index={name: i for name, i in inputs.index.items() if name != "test"},
+        texts=([], []),
     )

@@ -25,6 +25,7 @@ def test_a_snapshot_has_raw_texts_cleaned_texts_and_word_pieces(
     pieces = [len(text.split()) for text in both]
     lengths = prepared.tokens.splits["test"].lengths[: len(test)]
     assert [count + 3 for count in pieces] == lengths.tolist()
+    assert set(record["special_tokens"]) == {3}
 
 
 def test_a_snapshot_names_the_steps_that_changed_a_text(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Guards tokenization: word pieces in their order, long pairs cut from the longer text."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import load_tokenizer, shorten
+from tests.models.drawn_encoders import draw_encoder
 from tuning.data.pairs import DataError, PairData, PairTable
 from tuning.data.tokenization import tokenise
 
@@ -87,3 +89,27 @@ def test_a_tokenizer_without_special_tokens_is_refused(tmp_path: Path, distilber
     path.write_text(path.read_text().replace("[SEP]", "[END]"))
     with pytest.raises(EncoderError, match=r"must have the tokens \[CLS\] and \[SEP\]"):
         load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_that_knows_more_than_the_encoder_embeds_is_refused(
+    distilbert: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(distilbert, tmp_path / "encoder"))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens(["new"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    info = read_encoder_info(folder)
+    tokenise(data_of(("w1", "w2")), info, max_tokens=None, both_orders=False)
+    with pytest.raises(EncoderError, match=r"tokenizer and embeddings disagree: .* 'new'"):
+        tokenise(data_of(("w1", "new")), info, max_tokens=None, both_orders=False)
+
+
+def test_two_more_special_tokens_leave_less_room(tmp_path: Path) -> None:
+    info = read_encoder_info(draw_encoder(tmp_path, "roberta"))
+    found = tokenise(data_of(("b " * 12, "c " * 12)), info, max_tokens=14, both_orders=False)
+    assert found.truncated == {"train": 1}
+    table = found.splits["train"]
+    assert table.lengths.tolist() == [14]
+    assert (table.segments == SPECIAL).nonzero()[0].tolist() == [0, 6, 7, 13]
+    with pytest.raises(DataError, match="must have from 1 to 36 word pieces"):
+        tokenise(data_of(("b " * 40, "c")), info, max_tokens=14, both_orders=False)
