@@ -16,6 +16,7 @@ from models.checkpoint import load_classifier, save_classifier
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.heads import HEADS, build_head
+from models.number_formats import FLOAT32, Precision
 from models.segments import FIRST, SECOND, SPECIAL
 from tests.tuning.training.test_trainer import config, toy
 from tuning.data.prepared import Prepared
@@ -203,7 +204,7 @@ def test_shared_inputs_stay_on_the_host_also_when_memory_is_measured(
 ) -> None:
     experiment = embedded().experiment.model_copy(update={"cache_activations": cached})
     prepared = replace(embedded(), experiment=experiment)
-    inputs = build_inputs(prepared, depth, tmp_path)
+    inputs = build_inputs(prepared, depth, Precision(FLOAT32, FLOAT32), tmp_path)
     assert devices_of(inputs) <= {"cpu"}
     assert (
         0 < measure_share(prepared.trials[0].model_copy(update={"freezing": depth}), inputs) <= 1

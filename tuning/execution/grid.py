@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,8 @@ from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.console import save_picture
 from tuning.system.storage_path import StoragePath
-from tuning.tracking.launch_folder import LaunchOptions, make_settings
+from tuning.system.time_left import exactly
+from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
@@ -149,12 +151,23 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
 
 def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions) -> None:
     store = hide_passwords(launch.settings.tracking_uri)
-    lines = [f"Results: {launch.settings.folder}", f"Log:     {store}", "Next:"]
+    lines = [
+        describe_time(options, launch.settings),
+        f"Results: {launch.settings.folder}",
+        f"Log:     {store}",
+        "Next:",
+    ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
     lines += launch.delivery.how_to_look(own_store=options.own_store)
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def describe_time(options: LaunchOptions, settings: LaunchSettings) -> str:
+    """Return the line that says how long the command took, from its start to now."""
+    since = " since it was resumed" if settings.resumed else ""
+    return f"Took:    {exactly(time.monotonic() - options.started)}{since}"
 
 
 def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:
