@@ -41,6 +41,7 @@ def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> Non
         "frozen layers": ", ".join(
             f"{depth} of {prepared.encoder.layers}" for depth in prepared.depths
         ),
+        "epochs": _describe_epochs(prepared),
         "targets": ", ".join(sorted({trial.targets for trial in prepared.trials})),
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "precision": describe_precision(prepared.experiment.precision, rates),
@@ -48,6 +49,20 @@ def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> Non
     }
     print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
+
+
+def _describe_epochs(prepared: Prepared) -> str:
+    """Return the epochs of a grid's trials, and why they are more than the experiment says."""
+    asked = sorted({trial.epochs for trial in prepared.experiment.trials()})
+    epochs = sorted({trial.epochs for trial in prepared.trials})
+    if epochs == asked:
+        return ", ".join(map(str, epochs))
+    fewest = ", ".join(map(str, sorted({trial.min_steps for trial in prepared.trials})))
+    pairs = len(prepared.pairs.splits["train"].labels)
+    return (
+        f"{', '.join(map(str, epochs))}, not {', '.join(map(str, asked))}: {pairs} pairs give too "
+        f"few steps for min_steps {fewest}"
+    )
 
 
 def describe_precision(wanted: str, rates: Rates | None) -> str:

@@ -25,6 +25,20 @@ def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
     assert first_line.endswith("the embedded pairs stand in for it")
 
 
+@pytest.mark.parametrize(
+    ("min_steps", "row"),
+    [(0, "2"), (88, "2"), (89, "3, not 2: 1400 pairs give too few steps for min_steps 89")],
+)
+def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
+    tmp_path: Path, min_steps: int, row: str
+) -> None:
+    console = Console(file=io.StringIO(), width=140)
+    print_plan(prepared(tmp_path, min_steps=min_steps), console, None)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
+    assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
+
+
 def test_more_epochs_cost_more(tmp_path: Path) -> None:
     short, long = prepared(tmp_path, epochs=1), prepared(tmp_path, epochs=9)
     assert estimate_seconds(long, None) > estimate_seconds(short, None)
