@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from measures.objective import VALIDATION_F1, flags_of
+from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
@@ -28,8 +28,8 @@ from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_se
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
-_SCORES = ("accuracy", "f1", "precision", "recall")
-_HEADERS = ("acc", "F1", "P", "R")  # of the same scores
+_SCORES = {"accuracy": "acc", "f1": "F1", "precision": "P", "recall": "R"}  # with their headers
+_WIDE = 110  # characters of a terminal that has room for precision and recall
 
 
 def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, console: Console) -> int:
@@ -53,7 +53,7 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
         picture = settings.folder / "table.svg"
         save_picture([table], picture, "python tuning/run_grid.py")
         launch.log.keep(picture, FIGURES)
-    console.print(table)
+    console.print(result_table(table_title(prepared), rows, narrow=console.width < _WIDE))
     _print_next(outcomes, launch, options)
     return print_failed(outcomes, settings.storage, console)
 
@@ -80,7 +80,8 @@ def run_grid(launch: Launch) -> list[Outcome]:
         done |= run_specs(context, left)
     outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
-    best = rank(outcomes)[0].metrics if outcomes else {}
+    ranked = [outcome.metrics for outcome in rank(outcomes) if outcome.cause is None]
+    best = next(filter(is_sound, ranked), {})
     log.end_parent(failed=failed, summary=best)
     (settings.storage / STATES).remove()
     return outcomes
@@ -109,15 +110,19 @@ def table_title(prepared: Prepared) -> str:
 
 
 def result_table(
-    title: str, rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]]
+    title: str,
+    rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]],
+    *,
+    narrow: bool = False,
 ) -> Table:
     """Return the table of results, in the order of ``rows``.
 
     Args:
         title: Title of the table.
         rows: Configuration, final metrics, and cause of failure or None, of each trial.
+        narrow: Whether to leave out precision and recall, so that 80 characters are enough.
     """
-    rows = list(rows)
+    rows, shown = list(rows), list(_SCORES)[: 2 if narrow else None]
     varied = varied_fields([config for config, _, _ in rows])
     table = Table(
         title=title,
@@ -129,12 +134,12 @@ def result_table(
     )
     for name in varied:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    headers = ["val\nF1*", "test\nAUC", *(f"{name}\n.5" for name in _HEADERS)]
-    for header in [*headers, *(f"{name}\n*" for name in _HEADERS)]:
+    headers = ["val\nF1*", "test\nAUC", *(f"{_SCORES[name]}\n.5" for name in shown)]
+    for header in [*headers, *(f"{_SCORES[name]}\n*" for name in shown)]:
         table.add_column(header, justify="right", no_wrap=True, min_width=4)
-    table.add_column("flags", no_wrap=True)
+    table.add_column("flags", min_width=11)  # may wrap, so that no number is cut
     for config, metrics, cause in rows:
-        names = [f"test_{score}{suffix}" for suffix in ("", "_at_threshold") for score in _SCORES]
+        names = [f"test_{score}{suffix}" for suffix in ("", "_at_threshold") for score in shown]
         scores = [_number(metrics, name) for name in (VALIDATION_F1, "test_auc", *names)]
         values = [str(getattr(config, name)) for name in varied]
         table.add_row(*values, *scores, _flags(metrics, cause))
@@ -142,7 +147,10 @@ def result_table(
 
 
 def _number(metrics: Mapping[str, float], name: str) -> str:
-    return f"{metrics[name]:.3f}".lstrip("0") if name in metrics else "-"
+    """Return a score in four characters: .123, or 1.00."""
+    if name not in metrics:
+        return "-"
+    return "1.00" if metrics[name] >= 0.9995 else f"{metrics[name]:.3f}".lstrip("0")
 
 
 def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
