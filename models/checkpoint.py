@@ -103,7 +103,10 @@ def find_encoder(folder: Path, others: Iterable[Path] = ()) -> Path:
         try:
             if read_encoder_info(candidate).fingerprint == wanted:
                 return candidate
-        except EncoderError:
+        except (
+            EncoderError,
+            OSError,
+        ):  # it may be of another program
             continue
     raise CheckpointError(
         f"{folder}: its encoder {wanted} is in no folder 'encoder' beside it or above it"

@@ -19,7 +19,11 @@ INNER = "0_Transformer"  # folder of the encoder in one of sentence-transformers
 # names of one tokenizer in other forms, which are not read
 _OTHER_TOKENIZERS = ("spm.model", "sentencepiece.bpe.model", "vocab.json")
 # what the library would read otherwise, or not heed
-_NEEDED = {"is_decoder": False, "position_embedding_type": "absolute"}
+_NEEDED = {
+    "is_decoder": False,
+    "position_embedding_type": "absolute",
+    "transformers_weights": None,
+}
 
 
 class EncoderError(ValueError):
@@ -79,7 +83,7 @@ def read_encoder_info(folder: Path) -> EncoderInfo:
     """
     folder = _inner_folder(folder)
     files = find_files(folder)
-    config = _read_json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     architecture = config.get("model_type")
     if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise EncoderError(
@@ -137,11 +141,11 @@ def _tokenizer_of(names: set[str]) -> list[str]:
 
 def _shards(path: Path) -> list[str]:
     """Return the names of the files with the weights, which an index lists."""
-    placed = _read_json(path).get("weight_map")
-    names = set(placed.values()) if isinstance(placed, dict) else set()
+    placed = read_json(path).get("weight_map")
+    names = list(placed.values()) if isinstance(placed, dict) else []
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise EncoderError(f"{path}: weight_map: must give the file of each weight")
-    return sorted(names)
+    return sorted(set(names))
 
 
 def _inner_folder(folder: Path) -> Path:
@@ -166,10 +170,11 @@ def _way_out(folder: Path) -> str:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; raise an EncoderError if there is none."""
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EncoderError(f"{path}: is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise EncoderError(f"{path}: must hold a JSON object")

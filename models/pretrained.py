@@ -27,7 +27,7 @@ def load_pretrained(
 
     Raises:
         EncoderError: If the files cannot be read, hold more than tensors, or their weights have
-            other sizes than ``config.json`` says.
+            other sizes than ``config.json`` says or are not finite.
     """
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -61,6 +61,12 @@ def load_pretrained(
             f"{info.folder}: the encoder cannot be loaded: {name} has the shape "
             f"{_shape(found)} in the file, and config.json makes it {_shape(expected)}"
         )
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise EncoderError(
+                f"{info.folder / info.weights}: {name} has a number that is not finite, as in "
+                "weights that were too large for float16"
+            )
     return model, sorted(report["missing_keys"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from models.encoder_files import TOKENIZER_CONFIG, VOCABULARY, EncoderError
+from models.encoder_files import TOKENIZER_CONFIG, VOCABULARY, EncoderError, read_json
 
 
 def read_vocabulary(folder: Path) -> Tokenizer:
@@ -22,7 +21,8 @@ def read_vocabulary(folder: Path) -> Tokenizer:
     vocabulary has capital letters, which makes it necessary to say), and name special tokens.
 
     Raises:
-        EncoderError: If a file cannot be read, lacks a special token, or leaves the case open.
+        EncoderError: If a file cannot be read or used, lacks a special token, or leaves the case
+            open.
     """
     path = folder / VOCABULARY
     try:
@@ -30,14 +30,24 @@ def read_vocabulary(folder: Path) -> Tokenizer:
     except ValueError as error:
         raise EncoderError(f"{path}: is not UTF-8 text: {error}") from error
     pieces = {line.rstrip("\r"): number for number, line in enumerate(lines) if line.rstrip("\r")}
-    options = _read_options(folder / TOKENIZER_CONFIG)
+    named = folder / TOKENIZER_CONFIG
+    options = read_json(named) if named.is_file() else {}
+    try:
+        return _build_tokenizer(pieces, options, folder)
+    except EncoderError:
+        raise
+    except (TypeError, ValueError) as error:  # of the library, for a value of the wrong kind
+        raise EncoderError(f"{named}: cannot be used: {error}") from error
+
+
+def _build_tokenizer(pieces: dict[str, int], options: dict[str, Any], folder: Path) -> Tokenizer:
     unknown = _name_of(options, "unk_token", "[UNK]")
     roberta = "<s>" in pieces and "</s>" in pieces  # MPNet takes pairs as RoBERTa does
     start = _name_of(options, "cls_token", "<s>" if roberta else "[CLS]")
     end = _name_of(options, "sep_token", "</s>" if roberta else "[SEP]")
     absent = [name for name in (unknown, start, end) if name not in pieces]
     if absent:
-        raise EncoderError(f"{path}: must have the token {absent[0]}")
+        raise EncoderError(f"{folder / VOCABULARY}: must have the token {absent[0]}")
     tokenizer = Tokenizer(WordPiece(pieces, unk_token=unknown, max_input_chars_per_word=100))
     tokenizer.normalizer = BertNormalizer(
         clean_text=True,
@@ -77,15 +87,3 @@ def _name_of(options: dict[str, Any], key: str, usual: str) -> str:
     found = options.get(key, usual)
     found = found.get("content") if isinstance(found, dict) else found
     return found if isinstance(found, str) else usual
-
-
-def _read_options(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise EncoderError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise EncoderError(f"{path}: must hold a JSON object")
-    return content

@@ -1,6 +1,7 @@
 """Guards saved classifiers: loading keeps the logits, and altered files are refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,14 @@ def test_an_encoder_that_lies_nowhere_is_named(tmp_path: Path) -> None:
     fingerprint = read_encoder_info(ENCODER).fingerprint
     with pytest.raises(CheckpointError, match=f"its encoder {fingerprint} is in no folder"):
         find_encoder(tmp_path)
+
+
+def test_a_neighbour_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    neighbour = shutil.copytree(ENCODER, tmp_path / "encoder")
+    (neighbour / "config.json").unlink()
+    (neighbour / "config.json").symlink_to("/proc/self/mem")  # is a file, and reading it fails
+    save(tmp_path / "model", 4)
+    assert find_encoder(tmp_path / "model", [ENCODER]) == ENCODER
 
 
 @pytest.mark.parametrize("encoder", [None, "bert", {"depth": 4}])

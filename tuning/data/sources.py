@@ -164,7 +164,7 @@ def find_encoder(
             return _name_packaged()
         except PackageError as error:
             raise SourceError(f"encoder: {requested}: {error}") from error
-    if Path(requested).is_dir():
+    if requested != "auto" and Path(requested).is_dir():
         return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
     if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
         raise SourceError(

@@ -148,6 +148,27 @@ def test_a_folder_that_cannot_be_made_is_named(host: Host, tmp_path: Path) -> No
         download_files(host.url, SUMS, tmp_path / "file/below", 5)
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("pairs", "pairs: must begin with http:// or https://"),
+        ("file:///etc", "file:///etc: must begin with http:// or https://"),
+        ("http://[::1", "the download from http://[::1/pairs.txt failed"),
+        ("http://127.0.0.1:1/\u00e9", "the download from 127.0.0.1 failed"),
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_named(tmp_path: Path, url: str, sentence: str) -> None:
+    with pytest.raises(DownloadError) as caught:
+        download_files(url, SUMS, tmp_path, 5)
+    assert str(caught.value) == sentence
+
+
+def test_a_length_that_is_no_number_is_reported(host: Host, tmp_path: Path) -> None:
+    host.answers["/pairs.txt"] = status(200, Content_Length="many")
+    with pytest.raises(DownloadError, match=r"the download from 127.0.0.1 failed"):
+        download_files(host.url, SUMS, tmp_path, 5)
+
+
 def test_a_host_without_a_server_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as caught:
         download_files("http://127.0.0.1:1", SUMS, tmp_path, 5)

@@ -219,6 +219,15 @@ def test_weights_that_the_disk_cannot_hold_are_not_begun(hub: Host) -> None:
 
 
 @pytest.mark.slow
+def test_a_cache_that_cannot_be_a_folder_is_named(
+    hub: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", "/dev/null")
+    with pytest.raises(DownloadError, match=r"^/dev/null.*: cannot be written: Not a directory"):
+        download_encoder(MODEL, PATIENCE)
+
+
+@pytest.mark.slow
 def test_a_repository_without_an_encoder_says_what_it_lacks(hub: Host) -> None:
     files = {name: FILES[name] for name in ("config.json", "README.md")}
     serve_model(hub, files, {})

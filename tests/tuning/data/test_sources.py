@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuning.data.conftest import Host, body, status
+from tests.tuning.data.conftest import COMMIT, Host, body, status
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
 from tuning.data.packaged_encoder import find_packaged_encoder
@@ -97,6 +97,21 @@ def test_a_folder_bears_its_own_name(tmp_path: Path) -> None:
 def test_a_path_is_not_looked_for_on_the_hub(requested: str) -> None:
     with pytest.raises(SourceError, match=f"encoder: {requested}: no such folder"):
         find_encoder(requested)
+
+
+def test_auto_is_no_folder_of_that_name(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = cache / "models--distilbert-base-uncased"
+    snapshot = published / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (snapshot / name).touch()
+    (published / "refs").mkdir()
+    (published / "refs/main").write_text(COMMIT)
+    (tmp_path / "auto").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_encoder("auto").folder == snapshot
 
 
 @pytest.fixture
