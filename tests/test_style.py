@@ -40,3 +40,9 @@ def test_a_module_opens_with_a_sentence(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_is_one_idea(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_to_copy_quotes_its_values(path: Path) -> None:
+    bare = r'f"[^"]*python (?:tuning/|-m tuning)[\w./]*(?: [\w-]+)* \{(?!shlex)'
+    assert not re.findall(bare, path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +168,7 @@ def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions)
     ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
-        lines.append(f"  python tuning/reproduce.py {best}")
+        lines.append(f"  {shlex.join(['python', 'tuning/reproduce.py', str(best)])}")
     lines += launch.delivery.how_to_look(own_store=options.own_store)
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 

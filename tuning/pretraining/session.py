@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,8 @@ def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
             publish(plan, runner, settings, output, console)
     if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
         shutil.rmtree(settings.folder)
-    lines = f"Encoder: {output}\nNext:\n  python tuning/run_grid.py --encoder {output}"
+    command = shlex.join(["python", "tuning/run_grid.py", "--encoder", str(output)])
+    lines = f"Encoder: {output}\nNext:\n  {command}"
     console.print(lines, highlight=False, markup=False, soft_wrap=True)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from optuna.exceptions import OptunaError
@@ -195,8 +196,8 @@ def _print_next(launch: Launch, options: LaunchOptions) -> None:
         f"Log:     {store}",
         f"Study:   {study}",
         "Next:",
-        f"  python tuning/reproduce.py {settings.folder / 'champion'}",
-        f"  optuna-dashboard {study}",
+        f"  {shlex.join(['python', 'tuning/reproduce.py', str(settings.folder / 'champion')])}",
+        f"  {shlex.join(['optuna-dashboard', study])}",
         *launch.delivery.how_to_look(own_store=options.own_store),
     ]
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

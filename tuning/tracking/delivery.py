@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Sequence
@@ -138,7 +139,8 @@ class Delivery(threading.Thread):
             own_store: Whether the MLflow store is the project's own.
         """
         store = hide_passwords(self.uri)
-        serve = "make ui" if own_store else f"python -m tuning.tracking ui --tracking-uri {store}"
+        words = ["python", "-m", "tuning.tracking", "ui", "--tracking-uri", store]
+        serve = "make ui" if own_store else shlex.join(words)
         if self.uri.startswith("http"):
             serve = store
         link = [] if self.page is None else [f"  {self.page}"]

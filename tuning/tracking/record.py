@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,10 +118,11 @@ def _close(delivery: Delivery, settings: LaunchSettings, patience: float) -> str
     left = delivery.close(patience)
     if not left:
         return None
+    places = ["--output", str(settings.output)]
+    places += ["--tracking-uri", hide_passwords(settings.tracking_uri)]
     return (
         f"{delivery.reason}; {left} entries wait in {delivery.journal.path}: the next launch "
-        "delivers them, or python -m tuning.tracking deliver "
-        f"--output {settings.output} --tracking-uri {hide_passwords(settings.tracking_uri)}"
+        f"delivers them, or python -m tuning.tracking deliver {shlex.join(places)}"
     )
 
 

@@ -1,6 +1,7 @@
 """Guards delivery: in order and exactly once, whether the store is there, away or comes back."""
 
 import re
+import shlex
 import sqlite3
 import sys
 import threading
@@ -57,6 +58,8 @@ def test_the_link_to_a_launch_is_told_once_the_store_has_it(tmp_path: Path) -> N
     assert f"python -m tuning.tracking ui --tracking-uri {uri_in(tmp_path)}" in line
     assert link.startswith("  http://127.0.0.1:5000/#/experiments/")
     assert f"viewStateShareKey={log.launch}" in link
+    delivery.uri = "sqlite:////a folder/it's.db"
+    assert delivery.uri in shlex.split(delivery.how_to_look(own_store=False)[0])
     delivery.uri = "http://someone:secret@host"
     line, link = delivery.how_to_look(own_store=False)
     assert "secret" not in line + link
