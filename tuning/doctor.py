@@ -68,9 +68,15 @@ def examine(output: Path, tracking_uri: str | None, *, anew: bool) -> Iterator[F
         tracking_uri: URI of the MLflow store; None for the project's own.
         anew: Whether to measure a machine that is remembered already.
     """
-    locations = read_locations()
     yield from check_versions()
     yield project_folder()
+    try:
+        locations = read_locations()
+    except SourceError as error:
+        yield Finding(
+            name="cache", text="there is no folder for it", way_out=str(error), stops=True
+        )
+        return
     yield from check_hardware()
     gpus = check_gpus()
     yield from gpus

@@ -66,6 +66,16 @@ def test_the_speed_is_remembered_and_measured_anew_on_request(tmp_path: Path) ->
     assert recall_rates(tmp_path) != before
 
 
+def test_a_user_without_a_home_folder_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # it raises a KeyError too
+    *_, last = doctor.examine(tmp_path, None, anew=False)
+    assert (last.stops, "set XDG_CACHE_HOME" in last.way_out) == (True, True)
+
+
 def put_parade(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write three empty files, whose checksums replace those of PARADE."""
     nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -67,8 +67,15 @@ class DataLocations:
 
 
 def read_locations() -> DataLocations:
-    """Return the locations of data sets, read from the environment."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """Return the locations of data sets, read from the environment.
+
+    Raises:
+        SourceError: If neither it nor the system names a folder for downloads.
+    """
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:
+        raise SourceError("this user has no home folder: set XDG_CACHE_HOME=FOLDER") from error
     folder = os.environ.get("PARADE_DIR")
     return DataLocations(
         cache=cache / "paraphrase-tuner",

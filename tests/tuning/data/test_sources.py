@@ -10,7 +10,7 @@ from tuning.config.experiment import Cleaning
 from tuning.data import parade
 from tuning.data.packaged_encoder import find_packaged_encoder
 from tuning.data.pairs import read_pairs
-from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder
+from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder, read_locations
 from tuning.system.project import EMBEDDED
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"
@@ -91,6 +91,16 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_a_folder_bears_its_own_name(tmp_path: Path) -> None:
     assert find_data(str(tmp_path), DataLocations(cache=tmp_path)).name == tmp_path.name
     assert find_encoder(str(tmp_path)).name == tmp_path.name
+
+
+def test_without_a_home_folder_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # it raises a KeyError too
+    with pytest.raises(SourceError, match="has no home folder: set XDG_CACHE_HOME=FOLDER"):
+        read_locations()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert read_locations().cache == Path("/caches/paraphrase-tuner")
 
 
 @pytest.mark.parametrize("requested", ["./absent", "/absent/folder", "a/b/c"])
