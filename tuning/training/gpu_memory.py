@@ -44,7 +44,7 @@ def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfi
     optimizer = build_optimizer(parameter_groups(model, config), config)
     longest = (-loaded.reader.lengths).argsort()[: config.batch_size]
     batch = loaded.reader.read(longest)
-    batch_loss(model, batch, loaded.targets_of(batch), config.r_drop).backward()
+    batch_loss(model, batch, loaded.targets_of(longest), config.r_drop).backward()
     optimizer.step()
     return torch.cuda.max_memory_allocated()
 
