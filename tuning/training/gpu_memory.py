@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
     Memory that is taken when the measurement ends, as by this process, is not shared out.
     """
     peak = measure_peak_bytes(_own_classifier(trial, inputs), inputs.splits, trial)
+    gc.collect()  # optimizer and schedule hold each other
     torch.cuda.empty_cache()
     free_bytes, _ = torch.cuda.mem_get_info()
     return gpu_share(peak, free_bytes)
