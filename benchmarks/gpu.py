@@ -49,13 +49,13 @@ PARTS = {
     "frozen_pass": Part(work=gpu_rates.frozen_pass),
     "grid_of_large": Part(work=gpu_steps.grid_of_large),
     "memory": Part(work=gpu_load.memory, on_cpu=False),
-    "profile": Part(work=gpu_load.profiled),
     "repeated_trainings": Part(work=gpu_load.repeated_trainings, seconds=40),
     "processes": Part(work=gpu_load.processes, seconds=40),
     "pretraining": Part(work=gpu_steps.pretraining),
     "grid_of_embedded": Part(work=gpu_steps.grid_of_embedded),
     "grid_of_embedded_in_turns": Part(work=gpu_steps.grid_of_embedded_in_turns),
     "grid_of_large_in_turns": Part(work=gpu_steps.grid_of_large_in_turns),
+    "profile": Part(work=gpu_load.profiled),  # last: its process may be slower after it
 }
 
 
