@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import gpu_checks, gpu_load, gpu_rates, gpu_steps
+from benchmarks import gpu_checks, gpu_graphs, gpu_load, gpu_rates, gpu_steps
 from benchmarks.gpu_bench import FULL, SMALL, Bench
 
 _SMALLEST = 5.0  # seconds that the quickest part may take
@@ -55,7 +55,8 @@ PARTS = {
     "grid_of_embedded": Part(work=gpu_steps.grid_of_embedded),
     "grid_of_embedded_in_turns": Part(work=gpu_steps.grid_of_embedded_in_turns),
     "grid_of_large_in_turns": Part(work=gpu_steps.grid_of_large_in_turns),
-    "profile": Part(work=gpu_load.profiled),  # last: its process may be slower after it
+    "profile": Part(work=gpu_load.profiled),  # late: its process may be slower after it
+    "captured": Part(work=gpu_graphs.captured, on_cpu=False),  # last: a failed capture may harm
 }
 
 
