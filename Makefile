@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup grid search freezing smoke pretrain report submission reproduce ui bench faults audit schema lowest programs test tests lint types docs fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench faults audit schema lowest programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,9 @@ report: $(READY) ## turn the log into report/Report.pdf, with figures and tables
 
 submission: $(READY) ## pack report, code and saved models; MEMBERS="Name1 Name2"
 	$(BIN)/python analysis/make_submission.py $(MEMBERS) $(ARGS)
+
+doctor: $(READY) ## look at this machine: versions, speed, GPUs, disk, what auto finds; for bug reports
+	$(BIN)/python -m tuning.doctor $(ARGS)
 
 reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 	$(BIN)/python tuning/reproduce.py $(SAVED) $(ARGS)

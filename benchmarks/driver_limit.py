@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.records import save_record
 from measures.objective import OBJECTIVE, VALIDATION_F1
+from models.number_formats import FLOAT32, Precision
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
@@ -33,7 +34,9 @@ from tuning.execution.tuner import run_specs
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
+from tuning.tracking.journal import Journal
 from tuning.tracking.launch_folder import LaunchSettings
+from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.record import Launch, open_log
 
 _SCORES = ("train_loss", "val_loss", "val_f1", "val_auc", "val_accuracy", "val_precision",
@@ -100,16 +103,18 @@ def measure(
     """
     settings = LaunchSettings(
         run_name=f"limit-{trials}-{epochs}", output=folder, shared_output=StoragePath(str(folder)),
-        tracking_uri=uri, artifacts=folder / "artifacts",
+        tracking_uri=uri, artifacts=folder / "artifacts", cache=folder,
     )  # fmt: skip
     settings.folder.mkdir()
-    log = open_log(prepared, settings)
+    precision = Precision(FLOAT32, FLOAT32)
+    log = LaunchLog(Journal(settings.folder))
+    open_log(log, prepared, settings, precision)
     delivery = Delivery(log.journal, uri)
     delivery.start()
     delivery.check(60)
     context = ExecutionContext(
-        launch=Launch(prepared=prepared, settings=settings, log=log, console=Console(quiet=True),
-                      delivery=delivery),
+        launch=Launch(prepared=prepared, settings=settings, log=log, precision=precision,
+                      console=Console(quiet=True), delivery=delivery),
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
     )  # fmt: skip

@@ -26,6 +26,8 @@ from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
 from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
+from models.number_formats import FLOAT32, Precision, Rates
+from models.speed import measure_rates
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
@@ -159,14 +161,32 @@ def prepare_for(data: str, encoder: str) -> Prepared:
 def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     """Measure three cases: cached pass, epoch of the head, epoch of two trained layers."""
     cases = [frozen_pass(machine, prepared, threads)]
-    layers = prepared.encoder.layers
+    layers, name = prepared.encoder.layers, str(machine.precision).removeprefix("torch.")
+    precision = Precision(name, name)
     with tempfile.TemporaryDirectory() as folder:
         for name, depth in (("epoch of the head", layers),
                             ("epoch of two trained layers", layers - 2)):  # fmt: skip
-            inputs = build_inputs(prepared, depth, Path(folder))
+            inputs = build_inputs(prepared, depth, precision, Path(folder))
             trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
             cases.append(training_epoch(machine, name, inputs, trial))
     return cases
+
+
+def plan_shares(cases: list[Case], rates: Rates, precision: str) -> dict[str, float]:
+    """Return the shares of a layer's rate that the cases reach, for ``tuning/training/cost.py``.
+
+    Args:
+        cases: Cases of ``measure``, the first with as many threads as the rate of frozen layers.
+        rates: Rates of a layer on this machine.
+        precision: Number format of the encoder's layers.
+    """
+    frozen, head, trained = ((case.half + case.single, case.seconds) for case in cases)
+    layers = (trained[0] - head[0]) / (trained[1] - head[1])
+    return {
+        "frozen": frozen[0] / frozen[1] / rates.frozen[precision],
+        "trained": layers / rates.trained[precision],
+        "head": head[0] / head[1] / rates.trained[FLOAT32],
+    }
 
 
 def show(cases: list[Case], title: str) -> Table:
@@ -204,8 +224,12 @@ def main() -> int:
     }
     for name, rate in rates.items():
         console.print(f"matrix rate, {name}: {rate / 1e9:.0f} GFLOP/s")
+    name = str(machine.precision).removeprefix("torch.")
+    shares = plan_shares(cases, measure_rates(), name)
+    for kind, share in shares.items():
+        console.print(f"share of a layer's rate, {kind}: {share:.0%}")
     kept = [{**asdict(case), "reached": case.reached} for case in cases]
-    save_record(args.name, {"data": args.data, "rates": rates, "cases": kept})
+    save_record(args.name, {"data": args.data, "rates": rates, "shares": shares, "cases": kept})
     return 0
 
 

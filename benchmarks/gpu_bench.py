@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.inputs import random_distilbert
-from benchmarks.machine import seconds_of
+from benchmarks.machine import machine_precision, seconds_of
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
@@ -115,7 +115,7 @@ class Bench:
         """Return the shared inputs of one depth; cached states are computed once."""
         key = (prepared.encoder.fingerprint, depth)
         if key not in self._inputs:
-            self._inputs[key] = build_inputs(prepared, depth, self.folder)
+            self._inputs[key] = build_inputs(prepared, depth, machine_precision(), self.folder)
         return self._inputs[key]
 
     def trial(self, prepared: Prepared, **changes: Any) -> TrialConfig:  # noqa: ANN401 - fields

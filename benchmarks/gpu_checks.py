@@ -66,7 +66,7 @@ def _train_and_save(bench: Bench, prepared: Prepared, folder: Path) -> None:
     while not trainer.finished:
         trainer.run_epoch()
     head = head_arguments(trial, inputs.width)
-    card = {**inputs.card, "head": head, "precision": inputs.precision}
+    card = {**inputs.card, "head": head, "precision": str(inputs.precision)}
     save_classifier(folder, trainer.model, card)
 
 

@@ -12,11 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu_bench import Bench
 from benchmarks.inputs import whole_encoder
-from benchmarks.machine import matrix_rate, seconds_of
+from benchmarks.machine import machine_precision, matrix_rate, seconds_of
 from benchmarks.records import describe_machine
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen
-from models.precision import choose_precision
 from models.tokens import TokenTable
 from tuning.training.activation_cache import FrozenEncoder, encode
 
@@ -27,7 +26,7 @@ PRECISIONS = ("bfloat16", "float16", "float32")
 
 def machine(bench: Bench) -> dict[str, Any]:
     """Return processor, versions, and what torch and the driver say of the card."""
-    numbers: dict[str, Any] = {**describe_machine(), "precision": choose_precision("auto")}
+    numbers: dict[str, Any] = {**describe_machine(), "precision": str(machine_precision())}
     if bench.device.type != "cuda":
         return numbers
     card = torch.cuda.get_device_properties(0)

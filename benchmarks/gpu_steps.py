@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from benchmarks.gpu_bench import Bench
+from benchmarks.machine import machine_precision
 from models.heads import HEADS
 from models.masked_language_model import build_model
-from models.precision import choose_precision
 from models.tokens import load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
@@ -101,7 +101,11 @@ def grid(bench: Bench, prepared: Prepared, *, stacked: bool) -> dict[str, Any]:
     """
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        inputs = {depth: build_inputs(prepared, depth, Path(folder)) for depth in prepared.depths}
+        precision = machine_precision()
+        inputs = {
+            depth: build_inputs(prepared, depth, precision, Path(folder))
+            for depth in prepared.depths
+        }
         shared = time.perf_counter() - started
         by_cell: dict[str, float] = {}
         for trial in prepared.trials:
@@ -163,7 +167,7 @@ def _pretrain(bench: Bench, shape: dict[str, int], *, length: int) -> dict[str, 
     steps, batch = bench.amounts.steps, bench.amounts.sequences
     stream = np.random.default_rng(0).choice(usable, 4 * batch * length)
     phase = Phase.model_validate({"steps": steps, "batch_size": batch})
-    precision = choose_precision("auto")
+    precision = machine_precision().trained
     trainer = MlmTrainer(
         build_model(vocabulary.size, shape, seed=0).to(bench.device),
         PackedText(stream, vocabulary, options),

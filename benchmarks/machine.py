@@ -8,7 +8,9 @@ from functools import partial
 
 import torch
 
-from models.precision import choose_precision
+from models.number_formats import Precision
+from tuning.data.sources import read_locations
+from tuning.system.machine import choose_precision
 
 CPU = torch.device("cpu")
 _SIZES = {"cpu": (1024, 2048, 4096), "cuda": (4096, 8192)}  # of square matrices
@@ -54,10 +56,15 @@ def bandwidth(repeats: int) -> float:
     return max(moved / seconds_of(lambda: target.copy_(source)) for _ in range(repeats + 1))
 
 
+def machine_precision() -> Precision:
+    """Return the precision that a launch on this machine computes in."""
+    return choose_precision("auto", read_locations().cache)
+
+
 class Machine:
     """Limits of this machine's cores, each measured once for each number of threads.
 
-    ``precision`` is the one that the encoder uses on this machine.
+    ``precision`` is the one that frozen layers use on this machine; here trained ones use it too.
 
     Args:
         repeats: Number of repeats of each measurement; the best counts.
@@ -65,7 +72,7 @@ class Machine:
 
     def __init__(self, repeats: int) -> None:
         self.repeats = repeats
-        self.precision: torch.dtype = getattr(torch, choose_precision("auto"))
+        self.precision: torch.dtype = getattr(torch, machine_precision().frozen)
         self._known: dict[tuple[torch.dtype | str, int], float] = {}
 
     def matrix_rate(self, precision: torch.dtype, threads: int) -> float:

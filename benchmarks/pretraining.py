@@ -31,10 +31,10 @@ from transformers import (
     TrainingArguments,
 )
 
+from benchmarks.machine import machine_precision
 from benchmarks.records import save_record
 from models.encoder_files import TOKENIZER
 from models.masked_language_model import MaskedLanguageModel, build_model
-from models.precision import choose_precision
 from tuning.pretraining.corpus import read_paragraphs
 from tuning.pretraining.masking import PackedText, SequenceOptions
 from tuning.pretraining.recipe import Phase, Recipe, load_recipe
@@ -96,7 +96,7 @@ def _resident() -> float:
 def run_ours(text: PackedText, model: MaskedLanguageModel, phase: Phase, side: Side) -> None:
     """Train with this program and add the turn to ``side``."""
     trainer = MlmTrainer(
-        model, text, phase, precision=choose_precision("auto"), device=torch.device("cpu")
+        model, text, phase, precision=machine_precision().trained, device=torch.device("cpu")
     )
     steps = [(time.perf_counter(), result.loss, _resident()) for result in trainer.run()]
     side.note(steps, phase.batch_size * text.length)
@@ -138,7 +138,7 @@ def run_trainer(text: PackedText, model: MaskedLanguageModel, phase: Phase, side
             weight_decay=phase.weight_decay,
             max_grad_norm=phase.clip_norm,
             optim="adamw_torch_fused",
-            bf16=choose_precision("auto") == "bfloat16",
+            bf16=machine_precision().trained == "bfloat16",
             use_cpu=True,
             logging_steps=1,
             save_strategy="no",

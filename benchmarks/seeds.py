@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import machine_precision
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
@@ -69,7 +70,7 @@ def load(data: str) -> SharedInputs:
     content = {"name": "seeds", "data": data, "encoder": "embedded"}
     prepared = prepare(Experiment.model_validate(content), read_locations())
     with tempfile.TemporaryDirectory() as folder:
-        return build_inputs(prepared, prepared.depths[0], Path(folder))
+        return build_inputs(prepared, prepared.depths[0], machine_precision(), Path(folder))
 
 
 def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, *, stacked: bool) -> float:

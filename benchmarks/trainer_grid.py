@@ -32,8 +32,8 @@ from transformers import (
     TrainingArguments,
 )
 
+from benchmarks.machine import machine_precision
 from models.heads import build_head
-from models.precision import choose_precision
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
 from tuning.training.metrics import best_f1_threshold
 
@@ -153,7 +153,7 @@ def train(config: dict[str, Any], splits: dict[str, Rows], args: argparse.Namesp
             per_device_train_batch_size=32,
             per_device_eval_batch_size=64,
             warmup_steps=0.1,
-            bf16=choose_precision("auto") == "bfloat16",
+            bf16=machine_precision().trained == "bfloat16",
             use_cpu=True,
             eval_strategy="epoch",
             save_strategy="no",

@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.floor import epoch_of, prepare_for
 from benchmarks.launches import run_grid
-from benchmarks.machine import CPU
+from benchmarks.machine import CPU, machine_precision
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
@@ -119,7 +119,7 @@ def main() -> int:
     layers = prepared.encoder.layers
     for title, depth in (("all layers frozen", layers), ("two layers trained", layers - 2)):
         with tempfile.TemporaryDirectory() as folder:
-            inputs = build_inputs(prepared, depth, Path(folder))
+            inputs = build_inputs(prepared, depth, machine_precision(), Path(folder))
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
         Console().print(show(profile_epoch(inputs, trial), title))
     return 0

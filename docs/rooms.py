@@ -18,7 +18,7 @@ LEFT, MIDDLE, RIGHT, OUTSIDE = 152, 282, 412, 704
 WIDTH, HEIGHT, STEP, TOP = 232, 56, 94, 118
 # Where a room stands from left to right, and what it does; how high follows from the arrows.
 WORDS = {
-    "entries": (MIDDLE, "the four commands and cli.py"),
+    "entries": (MIDDLE, "the five commands and cli.py"),
     "search": (LEFT, "draw, confirm, test once (Optuna)"),
     "execution": (LEFT, "trials on cores and GPUs (Ray)"),
     "pretraining": (RIGHT, "an encoder from text"),
@@ -26,7 +26,7 @@ WORDS = {
     "tracking": (RIGHT, "journal, delivery (MLflow)"),
     "data": (MIDDLE, "from a name to token arrays"),
     "config": (LEFT, "what a YAML file may say"),
-    "system": (RIGHT, "files, paths, signals, terminal"),
+    "system": (RIGHT, "files, terminal, processor"),
 }
 OUTER_LIBRARY = "#fbe9d0"  # of rooms that alone know Optuna, Ray or MLflow
 COLOURS: dict[str, str] = dict.fromkeys(("search", "execution", "tracking"), OUTER_LIBRARY)

@@ -21,6 +21,7 @@ from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
 from models.heads import FeatureBranch, build_head
+from models.number_formats import read_precision
 
 WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
 _FORMAT = 1
@@ -129,14 +130,15 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         depth = card["encoder"]["depth"]
         attention = "sdpa" if torch.cuda.is_available() else "eager"
         lower, upper = load_encoder(encoder, depth, attention=attention)
-        precision = getattr(torch, card["precision"])
+        precision = read_precision(card["precision"])
         weights = _read_weights(folder, from_export)
         model = Classifier(
             lower if depth else None,
             upper,
             build_head(**card["head"]),
             branch=_build_branch(weights, card["head"]),
-            precision=precision,
+            precision=getattr(torch, precision.trained),
+            frozen_precision=getattr(torch, precision.frozen),
         )
         model.load_state_dict(model.state_dict() | weights)
     except CheckpointError:

@@ -23,7 +23,8 @@ class Classifier(nn.Module):
         upper: Trained part of the encoder; may have no layers.
         head: Module from states (B, T, D) and segments (B, T) to logits (B, C).
         branch: Module from overlap features (B, F) to logits (B, C) that are added, or None.
-        precision: Type that the encoder's layers compute in; the head always uses float32.
+        precision: Type that the trained layers compute in; the head always uses float32.
+        frozen_precision: Type that the frozen layers compute in; by default the same.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Classifier(nn.Module):
         *,
         branch: nn.Module | None = None,
         precision: torch.dtype = torch.float32,
+        frozen_precision: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.lower = lower
@@ -41,6 +43,7 @@ class Classifier(nn.Module):
         self.head = head
         self.branch = branch
         self.precision = precision
+        self.frozen_precision = frozen_precision or precision
         if lower is not None:
             lower.requires_grad_(False)
 
@@ -79,7 +82,7 @@ class Classifier(nn.Module):
 
     def _encode(self, inputs: Tensor, segments: Tensor) -> Tensor:
         if self.lower is not None:
-            inputs = run_frozen(self.lower, inputs, segments, self.precision)
+            inputs = run_frozen(self.lower, inputs, segments, self.frozen_precision)
         with autocast(inputs.device, self.precision):
             return self.upper(inputs, segments).float()
 

@@ -1,4 +1,4 @@
-"""The device, the precision and the number of threads to compute with on this machine."""
+"""The device and the number of threads to compute with on this machine, and a GPU's precision."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from contextlib import contextmanager
 
 import torch
 
+from models.number_formats import BFLOAT16, FLOAT32
 
-def choose_precision(wanted: str) -> str:
-    """Return ``bfloat16`` or ``float32``: as wanted, or for ``auto`` what suits this machine.
 
-    That is bfloat16 if it has instructions for it: a CPU without them is slower than in float32.
+def gpu_precision() -> str | None:
+    """Return the number format for the GPU that torch sees: bfloat16 if it is native there.
+
+    Without a GPU the result is None.
     """
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # torch has no public functions for these two checks
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"
+    if not torch.cuda.is_available():
+        return None
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return BFLOAT16 if native else FLOAT32
 
 
 def choose_device() -> torch.device:

@@ -157,7 +157,7 @@ class Predictor:
     def _encode(self, batch: Batch) -> Tensor:
         if self.lower is None:
             return batch.inputs
-        precision = self._members[0].precision
+        precision = self._members[0].frozen_precision
         return run_frozen(self.lower, batch.inputs, batch.segments, precision)
 
     @torch.no_grad()

@@ -68,6 +68,7 @@ TABLES = [
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),
     ("experiments.md", "option of reproduce.py", options_in("tuning/reproduce.py")),
     ("recovery.md", "option of tuning.tracking", options_in("tuning/tracking/__main__.py")),
+    ("recovery.md", "option of tuning.doctor", options_in("tuning/doctor.py")),
     ("report.md", "option of make_report.py", options_in("analysis/make_report.py")),
     ("report.md", "option of make_submission.py", options_in("analysis/make_submission.py")),
 ]

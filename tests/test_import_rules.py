@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTER = ("analysis", "benchmarks", "measures", "models", "tuning")
-ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "cli"}
+ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli"}
 # A room of tuning/ and what it may import of its neighbours; entries may import all.
 ROOMS = {
     "system": set(),

@@ -12,7 +12,7 @@ from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
 from tuning.data.download_causes import DownloadError
 from tuning.data.pairs import DataError
-from tuning.data.sources import SourceError
+from tuning.data.sources import SourceError, read_locations
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri
@@ -150,6 +150,7 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         shared_output=args.output if remote else StoragePath(str(output)),
         tracking_uri=choose_store(args.tracking_uri),
         artifacts=choose_artifacts(args.tracking_uri, output),
+        cache=read_locations().cache,
         own_store=not args.tracking_uri,
         study_storage=getattr(args, "storage", None) or f"sqlite:///{output / 'optuna.db'}",
         address=args.address,
@@ -202,6 +203,7 @@ def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
         output=output,
         tracking_uri=choose_store(args.tracking_uri),
         artifacts=choose_artifacts(args.tracking_uri, output.parent),
+        cache=read_locations().cache,
         resume=args.resume,
         overwrite=args.overwrite,
     )

@@ -20,6 +20,7 @@ from tuning.execution.ray_session import (
     set_ray_defaults,
 )
 from tuning.system.console import make_console, print_details
+from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.resume import choose_launch, resume_hint
 
@@ -36,7 +37,7 @@ def main() -> int:
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        print_plan(prepared, console)
+        print_plan(prepared, console, recall_rates(options.cache))
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

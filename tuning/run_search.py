@@ -16,6 +16,7 @@ from tuning.data.sources import read_locations
 from tuning.execution.ray_session import check_address, set_ray_defaults
 from tuning.search.plan import print_search_plan
 from tuning.system.console import make_console, print_details
+from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.resume import choose_launch, resume_hint
 
@@ -34,7 +35,7 @@ def main() -> int:
         name = experiment.name
         search = require_search(experiment, args.config)
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        print_search_plan(prepared, search, console)
+        print_search_plan(prepared, search, console, recall_rates(options.cache))
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

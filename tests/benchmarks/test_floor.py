@@ -1,14 +1,16 @@
 """Guards the floor: operations counted as by hand, padding left out, the slower limit taken."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.floor import _real_share, measure, prepare_for
+from benchmarks.floor import Case, _real_share, measure, plan_shares, prepare_for
 from benchmarks.inputs import sample_pairs
 from benchmarks.machine import Machine
+from models.number_formats import Rates
 
 
 class Known(Machine):
@@ -51,6 +53,20 @@ def test_the_three_cases_are_counted_as_by_hand(distilbert: Path, tmp_path: Path
     assert trained.half + trained.single > head.single + 2 * 2 * tokens * layer
     for case in (cached, head, trained):
         assert 0 < case.reached < 1
+
+
+def test_the_shares_of_a_plan_take_the_head_out_of_the_trained_layers() -> None:
+    kept: dict[str, Any] = {"threads": 1, "bytes": 0.0, "padding": 0.0, "floor": 1.0}
+    cases = [
+        Case(name="frozen", half=80.0, single=0.0, seconds=2.0, **kept),
+        Case(name="head", half=0.0, single=6.0, seconds=3.0, **kept),
+        Case(name="trained", half=60.0, single=6.0, seconds=7.0, **kept),
+    ]
+    rates = Rates(
+        frozen={"float32": 1.0, "bfloat16": 50.0}, trained={"float32": 4.0, "bfloat16": 20.0}
+    )
+    shares = plan_shares(cases, rates, "bfloat16")
+    assert shares == pytest.approx({"frozen": 0.8, "trained": 0.75, "head": 0.5})
 
 
 def test_a_sample_has_the_asked_pairs_once(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ TOKENS = torch.tensor([[2, 17, 40, 3, 99, 3]])
 SEGMENTS = torch.tensor([[SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SPECIAL]])
 
 
-def save(folder: Path, depth: int, *, features: bool = False) -> Classifier:
+def save(
+    folder: Path, depth: int, *, features: bool = False, precision: str = "float32"
+) -> Classifier:
     torch.manual_seed(0)
     lower, upper = load_encoder(ENCODER, depth, attention="eager")
     head: dict[str, Any] = {
@@ -45,7 +47,7 @@ def save(folder: Path, depth: int, *, features: bool = False) -> Classifier:
             weight.add_(0.01)  # as training would
     fingerprint = read_encoder_info(ENCODER).fingerprint
     card = {"encoder": {"fingerprint": fingerprint, "depth": depth}, "head": head}
-    save_classifier(folder, model, {**card, "precision": "float32"})
+    save_classifier(folder, model, {**card, "precision": precision})
     return model
 
 
@@ -58,6 +60,17 @@ def test_a_loaded_classifier_gives_the_same_logits(
     loaded = load_classifier(tmp_path, ENCODER, from_export=from_export)
     with torch.no_grad():
         torch.testing.assert_close(loaded(TOKENS, SEGMENTS), model(TOKENS, SEGMENTS))
+
+
+def test_a_loaded_classifier_computes_in_the_precision_of_its_card(tmp_path: Path) -> None:
+    save(tmp_path / "one", 3, precision="bfloat16")
+    save(tmp_path / "two", 3, precision="float32 frozen, bfloat16 trained")
+    one, two = (load_classifier(tmp_path / name, ENCODER) for name in ("one", "two"))
+    assert (one.frozen_precision, one.precision) == (torch.bfloat16, torch.bfloat16)
+    assert (two.frozen_precision, two.precision) == (torch.float32, torch.bfloat16)
+    save(tmp_path / "three", 3, precision="float8")
+    with pytest.raises(CheckpointError, match="cannot be loaded: precision: must be one of"):
+        load_classifier(tmp_path / "three", ENCODER)
 
 
 def test_a_branch_is_loaded_with_the_scale_it_was_trained_on(tmp_path: Path) -> None:

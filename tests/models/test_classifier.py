@@ -52,3 +52,18 @@ def test_states_of_the_frozen_part_give_the_logits_of_the_plain_pass(
     plain = model(TOKENS, SEGMENTS)
     model.lower = None
     torch.testing.assert_close(model(states, SEGMENTS), plain, atol=tolerance, rtol=0)
+
+
+@torch.no_grad()
+def test_frozen_and_trained_layers_may_differ_in_precision() -> None:
+    lower, upper = load_encoder(EMBEDDED / "encoder", 2, attention="eager")
+    head = build_head("cross_attention", width=256, head_width=6)
+    mixed = Classifier(
+        lower, upper, head, precision=torch.float32, frozen_precision=torch.bfloat16
+    ).eval()
+    single = Classifier(lower, upper, head).eval()
+    states = run_frozen(lower, TOKENS, SEGMENTS, torch.bfloat16)
+    single.lower = None
+    torch.testing.assert_close(mixed(TOKENS, SEGMENTS), single(states, SEGMENTS))
+    double = run_frozen(lower, TOKENS, SEGMENTS, torch.float32)
+    assert not torch.equal(single(states, SEGMENTS), single(double, SEGMENTS))

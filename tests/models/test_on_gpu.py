@@ -16,7 +16,9 @@ from models.checkpoint import load_classifier, save_classifier
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.heads import HEADS, build_head
+from models.number_formats import FLOAT32, Precision
 from models.segments import FIRST, SECOND, SPECIAL
+from models.state_writer import StateWriter
 from tests.tuning.training.test_trainer import config, toy
 from tuning.data.prepared import Prepared
 from tuning.system.project import EMBEDDED
@@ -25,7 +27,6 @@ from tuning.training.evaluation import predict
 from tuning.training.gpu_memory import measure_share
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, split_arrays
 from tuning.training.seeds import can_stack, fit_seeds
-from tuning.training.state_writer import StateWriter
 from tuning.training.trainer import Trainer, fit
 
 DEVICE = torch.device("cuda")
@@ -234,7 +235,7 @@ def test_shared_inputs_stay_on_the_host_also_when_memory_is_measured(
 ) -> None:
     experiment = embedded().experiment.model_copy(update={"cache_activations": cached})
     prepared = replace(embedded(), experiment=experiment)
-    inputs = build_inputs(prepared, depth, tmp_path)
+    inputs = build_inputs(prepared, depth, Precision(FLOAT32, FLOAT32), tmp_path)
     assert devices_of(inputs) <= {"cpu"}
     assert (
         0 < measure_share(prepared.trials[0].model_copy(update={"freezing": depth}), inputs) <= 1

@@ -1,22 +1,16 @@
-"""Guards the choice of device, precision and threads on this machine."""
+"""Guards the choice of device, a GPU's precision and the number of threads on this machine."""
 
-import pytest
 import torch
 
-from models.precision import choose_device, choose_precision, single_thread
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_named_precision_is_kept(precision: str) -> None:
-    assert choose_precision(precision) == precision
-
-
-def test_auto_precision_is_one_of_the_two() -> None:
-    assert choose_precision("auto") in ("float32", "bfloat16")
+from models.precision import choose_device, gpu_precision, single_thread
 
 
 def test_the_device_is_a_gpu_only_if_torch_sees_one() -> None:
     assert (choose_device().type == "cuda") == torch.cuda.is_available()
+
+
+def test_only_a_gpu_has_a_precision_of_its_own() -> None:
+    assert (gpu_precision() in ("float32", "bfloat16")) == torch.cuda.is_available()
 
 
 def test_the_number_of_threads_is_restored() -> None:

@@ -22,6 +22,7 @@ from tuning.execution.watchdog import Watchdog
 from tuning.system.atomic_files import DamagedError, DiskError
 from tuning.system.checkpoint_file import load_epochs
 from tuning.tracking.mlflow_pages import trial_title
+from tuning.training.cost import epoch_seconds
 
 
 class TrialLog(Callback):
@@ -42,6 +43,7 @@ class TrialLog(Callback):
         prepared = context.launch.prepared
         self.launch_log = context.launch.log
         self.settings = context.settings
+        self._prepared, self._speed = prepared, context.speed
         self._varied = varied_fields(prepared.trials)
         self.progress = progress
         self.outcomes: dict[str, Outcome] = {}
@@ -65,7 +67,7 @@ class TrialLog(Callback):
         """Open the trial's run, and record the epochs in its state file that the log lacks."""
         outcome = self._outcome_of(trial)
         self._watchdog.note_activity(trial)
-        self.progress.start(outcome.name, outcome.config.epochs)
+        self.progress.start(outcome.name, outcome.config.epochs, self._planned(_spec_of(trial)))
         try:
             epochs = load_epochs(state_file(self.settings.storage, _spec_of(trial)))
         except DamagedError as error:
@@ -74,7 +76,11 @@ class TrialLog(Callback):
         for epoch in epochs:
             best = epoch[OBJECTIVE]
             self.launch_log.log_epoch(outcome.key, epoch["epoch"], epoch_scores(epoch), best)
-            self.progress.advance(outcome.name, epoch["epoch"], best)
+            self.progress.advance(outcome.name, epoch)
+
+    def _planned(self, spec: TrialSpec) -> float:
+        """Return the planned seconds of an epoch of all of a trial's seeds."""
+        return max(1, len(spec.seeds)) * epoch_seconds(self._prepared, spec.trial, self._speed)
 
     def _raise_problem(self) -> None:
         self.launch_log.journal.raise_problem()
@@ -111,7 +117,7 @@ class TrialLog(Callback):
         if "epoch" in result and not result.get("finished"):
             key, best = self.outcomes[trial.trial_id].key, result[OBJECTIVE]
             self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result), best)
-            self.progress.advance(str(trial.custom_trial_name), result["epoch"], best)
+            self.progress.advance(str(trial.custom_trial_name), result)
             self._last[trial.trial_id] = result
             if result.get("done"):
                 self._log_stopped(trial.trial_id)

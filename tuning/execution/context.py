@@ -15,8 +15,10 @@ from tuning.execution.node_checks import check_nodes
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
 from tuning.execution.trial import TrialContext
+from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
+from tuning.training.cost import Speed, expected_speed, usual_rates
 from tuning.training.gpu_memory import measure_share
 from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
@@ -42,6 +44,12 @@ class ExecutionContext:
         """Return the locations that the launch writes to."""
         return self.launch.settings
 
+    @property
+    def speed(self) -> Speed:
+        """Return what trials are expected to reach on this machine's cores, without a GPU."""
+        rates = recall_rates(self.settings.cache) or usual_rates(count_cores())
+        return expected_speed(rates, self.launch.precision)
+
 
 def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     """Build what the trials share, put it into Ray's object store, and return the context.
@@ -64,7 +72,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     resources: dict[str, float] = {}
     for depth in prepared.depths:
         with encoding_progress(launch.console, prepared, depth) as advance:
-            inputs = build_inputs(prepared, depth, settings.output, advance)
+            inputs = build_inputs(prepared, depth, launch.precision, settings.output, advance)
         # the first depth has the fewest frozen layers, so its trials train most and set the share
         resources = resources or trial_resources(prepared, inputs, depth)
         references[depth] = ray.put(inputs if with_test else without_test(inputs))

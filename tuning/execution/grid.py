@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from measures.objective import VALIDATION_F1, flags_of
+from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
@@ -22,12 +23,13 @@ from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.console import save_picture
 from tuning.system.storage_path import StoragePath
-from tuning.tracking.launch_folder import LaunchOptions, make_settings
+from tuning.system.time_left import exactly
+from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
-_SCORES = ("accuracy", "f1", "precision", "recall")
-_HEADERS = ("acc", "F1", "P", "R")  # of the same scores
+_SCORES = {"accuracy": "acc", "f1": "F1", "precision": "P", "recall": "R"}  # with their headers
+_WIDE = 110  # characters of a terminal that has room for precision and recall
 
 
 def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, console: Console) -> int:
@@ -51,7 +53,7 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
         picture = settings.folder / "table.svg"
         save_picture([table], picture, "python tuning/run_grid.py")
         launch.log.keep(picture, FIGURES)
-    console.print(table)
+    console.print(result_table(table_title(prepared), rows, narrow=console.width < _WIDE))
     _print_next(outcomes, launch, options)
     return print_failed(outcomes, settings.storage, console)
 
@@ -78,7 +80,8 @@ def run_grid(launch: Launch) -> list[Outcome]:
         done |= run_specs(context, left)
     outcomes = [done[name] for name in names]
     failed = sum(outcome.cause is not None for outcome in outcomes)
-    best = rank(outcomes)[0].metrics if outcomes else {}
+    ranked = [outcome.metrics for outcome in rank(outcomes) if outcome.cause is None]
+    best = next(filter(is_sound, ranked), {})
     log.end_parent(failed=failed, summary=best)
     (settings.storage / STATES).remove()
     return outcomes
@@ -107,15 +110,19 @@ def table_title(prepared: Prepared) -> str:
 
 
 def result_table(
-    title: str, rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]]
+    title: str,
+    rows: Iterable[tuple[TrialConfig, Mapping[str, float], str | None]],
+    *,
+    narrow: bool = False,
 ) -> Table:
     """Return the table of results, in the order of ``rows``.
 
     Args:
         title: Title of the table.
         rows: Configuration, final metrics, and cause of failure or None, of each trial.
+        narrow: Whether to leave out precision and recall, so that 80 characters are enough.
     """
-    rows = list(rows)
+    rows, shown = list(rows), list(_SCORES)[: 2 if narrow else None]
     varied = varied_fields([config for config, _, _ in rows])
     table = Table(
         title=title,
@@ -127,12 +134,12 @@ def result_table(
     )
     for name in varied:
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    headers = ["val\nF1*", "test\nAUC", *(f"{name}\n.5" for name in _HEADERS)]
-    for header in [*headers, *(f"{name}\n*" for name in _HEADERS)]:
+    headers = ["val\nF1*", "test\nAUC", *(f"{_SCORES[name]}\n.5" for name in shown)]
+    for header in [*headers, *(f"{_SCORES[name]}\n*" for name in shown)]:
         table.add_column(header, justify="right", no_wrap=True, min_width=4)
-    table.add_column("flags", no_wrap=True)
+    table.add_column("flags", min_width=11)  # may wrap, so that no number is cut
     for config, metrics, cause in rows:
-        names = [f"test_{score}{suffix}" for suffix in ("", "_at_threshold") for score in _SCORES]
+        names = [f"test_{score}{suffix}" for suffix in ("", "_at_threshold") for score in shown]
         scores = [_number(metrics, name) for name in (VALIDATION_F1, "test_auc", *names)]
         values = [str(getattr(config, name)) for name in varied]
         table.add_row(*values, *scores, _flags(metrics, cause))
@@ -140,7 +147,10 @@ def result_table(
 
 
 def _number(metrics: Mapping[str, float], name: str) -> str:
-    return f"{metrics[name]:.3f}".lstrip("0") if name in metrics else "-"
+    """Return a score in four characters: .123, or 1.00."""
+    if name not in metrics:
+        return "-"
+    return "1.00" if metrics[name] >= 0.9995 else f"{metrics[name]:.3f}".lstrip("0")
 
 
 def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
@@ -149,12 +159,23 @@ def _flags(metrics: Mapping[str, float], cause: str | None) -> str:
 
 def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions) -> None:
     store = hide_passwords(launch.settings.tracking_uri)
-    lines = [f"Results: {launch.settings.folder}", f"Log:     {store}", "Next:"]
+    lines = [
+        describe_time(options, launch.settings),
+        f"Results: {launch.settings.folder}",
+        f"Log:     {store}",
+        "Next:",
+    ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  python tuning/reproduce.py {best}")
     lines += launch.delivery.how_to_look(own_store=options.own_store)
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def describe_time(options: LaunchOptions, settings: LaunchSettings) -> str:
+    """Return the line that says how long the command took, from its start to now."""
+    since = " since it was resumed" if settings.resumed else ""
+    return f"Took:    {exactly(time.monotonic() - options.started)}{since}"
 
 
 def print_failed(outcomes: list[Outcome], storage: StoragePath, console: Console) -> int:

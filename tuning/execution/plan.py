@@ -8,34 +8,91 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.text import Text
 
+from models.number_formats import Precision, Rates
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify, print_rows
+from tuning.system.machine import describe_rates
+from tuning.system.time_left import about
+from tuning.training.cost import (
+    END_SECONDS,
+    epoch_seconds,
+    expected_speed,
+    frozen_seconds,
+    usual_rates,
+)
 
-# Operations per second that one core reaches; measured: "Against the machine", docs/results.md.
-_CORE_RATE = 70e9  # in training: between the rates of a head and of trained layers
-_FROZEN_CORE_RATE = 110e9  # in the frozen pass, whose batches are larger
-_SECONDS_PER_TRIAL = 2.0  # start of a process, final scores, files, log
-_SECONDS_PER_LAUNCH = 10.0  # start of Ray and reading of the data
-_HEAD_OPERATIONS = 6  # per weight and token: 2 forward (multiply, add), 4 backward
+_SECONDS_PER_LAUNCH = 12.0  # start of Ray, reading of data and encoder, closing of the log
 
 
-def print_plan(prepared: Prepared, console: Console) -> None:
-    """Print the plan: notices first, then data, encoder, trials, devices and cost."""
+def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> None:
+    """Print the plan: notices first, then data, encoder, trials, devices, precision and cost.
+
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        console: Console to print on.
+        rates: Measured rates of this machine; None if it was not measured yet.
+    """
     print_notices(prepared, console)
-    cores, minutes = os.cpu_count() or 1, estimate_seconds(prepared) / 60
+    cores = os.cpu_count() or 1
     rows = {
         "experiment": f"{prepared.experiment.name}, {len(prepared.trials)} trials",
         **source_rows(prepared),
         "frozen layers": ", ".join(
             f"{depth} of {prepared.encoder.layers}" for depth in prepared.depths
         ),
+        "epochs": _describe_epochs(prepared),
         "targets": ", ".join(sorted({trial.targets for trial in prepared.trials})),
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
-        "cost": f"about {max(minutes, 0.1):.1f} minutes on these {cores} cores without a GPU",
+        "precision": describe_precision(prepared.experiment.precision, rates),
+        "cost": describe_cost(estimate_seconds(prepared, rates), rates),
     }
     print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
+
+
+def _describe_epochs(prepared: Prepared) -> str:
+    """Return the epochs of a grid's trials, and why they are more than the experiment says."""
+    asked = sorted({trial.epochs for trial in prepared.experiment.trials()})
+    epochs = sorted({trial.epochs for trial in prepared.trials})
+    if epochs == asked:
+        return ", ".join(map(str, epochs))
+    fewest = ", ".join(map(str, sorted({trial.min_steps for trial in prepared.trials})))
+    pairs = len(prepared.pairs.splits["train"].labels)
+    return (
+        f"{', '.join(map(str, epochs))}, not {', '.join(map(str, asked))}: {pairs} pairs give too "
+        f"few steps for min_steps {fewest}"
+    )
+
+
+def describe_precision(wanted: str, rates: Rates | None) -> str:
+    """Return the plan's row on precision.
+
+    Args:
+        wanted: ``auto``, ``float32`` or ``bfloat16``.
+        rates: Measured rates of this machine; None if it was not measured yet.
+    """
+    if wanted != "auto":
+        return f"{wanted}, as the experiment says"
+    if rates is None:
+        return "float32 or bfloat16, what is faster here: measured at the first launch"
+    return describe_rates(rates)
+
+
+def describe_cost(seconds: float, rates: Rates | None) -> str:
+    """Return the plan's row on cost: a duration, and what it was computed from.
+
+    Args:
+        seconds: Estimate of the launch's seconds.
+        rates: Measured rates of this machine; None if it was not measured yet.
+    """
+    cores = os.cpu_count() or 1
+    if rates is None:
+        return (
+            f"{about(seconds)} on {cores} cores of a usual machine without a GPU; this one is "
+            "measured at the first launch"
+        )
+    return f"{about(seconds)} on these {cores} cores without a GPU, by what was measured on them"
 
 
 def print_notices(prepared: Prepared, console: Console) -> None:
@@ -70,30 +127,22 @@ def _trial_lines(trials: list[TrialConfig]) -> Text:
     return Text("\n".join(lines))
 
 
-def estimate_seconds(prepared: Prepared) -> float:
+def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
     """Return a rough estimate of the launch's seconds on this machine's cores, without a GPU.
 
-    Only operations of matrices are counted: for each weight and token two forward, and four more
-    backward where the weight is trained.
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        rates: Measured rates of this machine; None if it was not measured yet.
     """
-    encoder, splits = prepared.encoder, prepared.tokens.splits
-    all_tokens = sum(len(table.tokens) for table in splits.values())
-    layer = 2 * encoder.layer_parameters
     cores = os.cpu_count() or 1
-    frozen = sum(all_tokens * depth * layer for depth in prepared.depths)
-    training = 0.0
-    for trial in prepared.trials:
-        orders = 2 if trial.both_orders else 1
-        table = splits["train"]
-        tokens = len(table.tokens) * table.pairs / table.rows
-        scored = orders * len(splits["validation"].tokens) * splits["validation"].pairs
-        scored = scored / splits["validation"].rows
-        head = (encoder.width + 4 * trial.head_width) * trial.head_width
-        upper = layer * (encoder.layers - prepared.depth_of(trial))
-        epoch = tokens * (_HEAD_OPERATIONS * head + 3 * upper) + scored * (2 * head + upper)
-        training += trial.epochs * epoch / _CORE_RATE + _SECONDS_PER_TRIAL
-    return (
-        frozen / (_FROZEN_CORE_RATE * cores)
-        + training / min(cores, len(prepared.trials))
-        + _SECONDS_PER_LAUNCH
+    wanted = prepared.experiment.precision
+    known = rates or usual_rates(cores)
+    speed = expected_speed(
+        known, known.choose() if wanted == "auto" else Precision(wanted, wanted)
     )
+    trials = [
+        END_SECONDS + trial.epochs * epoch_seconds(prepared, trial, speed)
+        for trial in prepared.trials
+    ]
+    training = max(sum(trials) / cores, max(trials))
+    return _SECONDS_PER_LAUNCH + frozen_seconds(prepared, speed) + training

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,9 +23,12 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from measures.objective import VALIDATION_F1, flags_of
+from measures.objective import OBJECTIVE, VALIDATION_F1, flags_of
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify
+from tuning.system.time_left import TimeLeft, about
+
+_PAUSE = 1.0  # seconds between two estimates of the time that is left: thousands of trials may run
 
 
 class Progress:
@@ -32,11 +36,12 @@ class Progress:
 
     Args:
         console: Console to draw on; without a terminal only the lines are printed.
-        trials: Number of trials.
+        left: Number of the trials and estimate of their time.
+        of_what: What the time is of, as the end of a sentence; empty for the whole launch.
     """
 
-    def __init__(self, console: Console, trials: int) -> None:
-        self._console = console
+    def __init__(self, console: Console, left: TimeLeft, of_what: str = "") -> None:
+        self._console, self._left, self._of_what = console, left, of_what
         self._started = time.monotonic()
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -46,11 +51,11 @@ class Progress:
             TextColumn("{task.fields[score]}"),
             console=console,
         )
-        self._all = self._bars.add_task("trials", total=trials, score="")
+        self._all = self._bars.add_task("trials", total=left.count, score="")
         self._tasks: dict[str, TaskID] = {}
         self._live = Live(Group(self._bars), console=console, refresh_per_second=4)
         self._done = 0
-        self._total = trials
+        self._shown = float("-inf")  # when the time that is left was last worked out
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
@@ -66,15 +71,26 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def start(self, name: str, epochs: int) -> None:
-        """Show a trial that started."""
+    def start(self, name: str, epochs: int, planned: float) -> None:
+        """Show a trial that started; ``planned`` is the seconds that an epoch of it may take."""
+        self._left.start(name, epochs, planned)
         if name not in self._tasks:  # a trial that is tried again keeps its bar
             self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
-    def advance(self, name: str, epoch: int, objective: float) -> None:
-        """Show a finished epoch and the best validation F1 so far."""
-        score = f"val F1 {objective:.3f}"
-        self._bars.update(self._tasks[name], completed=epoch, score=score)
+    def advance(self, name: str, result: Mapping[str, Any]) -> None:
+        """Show a finished epoch from its report: number, seconds, best validation F1 so far."""
+        score = f"val F1 {result[OBJECTIVE]:.3f}"
+        self._left.step(name, result["epoch"], result["seconds"])
+        self._bars.update(self._tasks[name], completed=result["epoch"], score=score)
+        if self._console.is_terminal and time.monotonic() - self._shown > _PAUSE:
+            self._show_left()
+
+    def _show_left(self) -> str:
+        """Show beside the bar of all trials how long they still take, and return the words."""
+        self._shown, seconds = time.monotonic(), self._left.seconds
+        words = "" if seconds is None else f"{about(seconds)} left{self._of_what}"
+        self._bars.update(self._all, score=words)
+        return words
 
     def notify(self, sentence: str) -> None:
         """Show a notice above the bars."""
@@ -95,9 +111,13 @@ class Progress:
 
     def _end(self, name: str, message: str, colour: str) -> None:
         self._done += 1
+        self._left.finish(name)
+        words = self._show_left() if self._done < self._left.count else ""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        head = f"{minutes:3d}:{seconds:02d}  {self._done}/{self._total}  "
+        head = f"{minutes:3d}:{seconds:02d}  {self._done}/{self._left.count}  "
         line = Text(head).append(name, style=colour).append(f"  {message}".rstrip())
+        if words and not self._console.is_terminal:
+            line.append(f"  ({words})")
         self._console.print(line, soft_wrap=True)
         if name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))

@@ -9,15 +9,19 @@ import importlib
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from subprocess import PIPE
 from typing import Any
 
 from measures.passwords import hide_passwords
+from tuning.system.findings import Finding
 from tuning.system.project import ROOT
 from tuning.system.signals import handle_signals
 
@@ -28,6 +32,15 @@ _PATIENCE = 30.0  # seconds for a cluster to answer
 _JOIN = """\
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)
+ray.shutdown()
+"""
+_TRY_SECONDS = 90.0  # for a session of its own to start, run a task and end
+_TRY = """\
+import ray
+ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=50)
+ray.get(ray.remote(lambda: None).remote())
+found = ray.cluster_resources()
+print(f"{found.get('CPU', 0):g} cores, {found.get('GPU', 0):g} GPUs")
 ray.shutdown()
 """
 
@@ -113,6 +126,34 @@ def _join(address: str) -> str | None:
         return "it asks for Ray's token: put RAY_AUTH_MODE=token before the command"
     lines = [line for line in ended.stderr.splitlines() if "Error: " in line]
     return lines[-1].partition(": ")[2] if lines else f"exit code {ended.returncode}"
+
+
+def check_ray(seconds: float = _TRY_SECONDS) -> Finding:
+    """Return whether Ray starts on this machine and runs a task, tried in a separate process.
+
+    Args:
+        seconds: Longest wait for it.
+    """
+    set_ray_defaults(None)
+    command, started = [sys.executable, "-c", _TRY], time.monotonic()
+    way_out = "ray stop --force ends what is left of another session; its logs are in /tmp/ray"
+    with subprocess.Popen(
+        command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            text = f"has not started within {seconds:g} seconds"
+            return Finding(name="Ray", text=text, way_out=way_out, stops=True)
+    if process.returncode:
+        lines = [line for line in errors.splitlines() if "Error: " in line] or [
+            f"exit code {process.returncode}"
+        ]
+        text = f"does not start: {lines[-1].strip()}"
+        return Finding(name="Ray", text=text, way_out=way_out, stops=True)
+    taken = time.monotonic() - started
+    return Finding(name="Ray", text=f"starts and runs a task in {taken:.0f} s: {output.strip()}")
 
 
 @contextmanager

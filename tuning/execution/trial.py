@@ -170,7 +170,7 @@ def save_outcome(
     card = {
         **inputs.card,
         "head": head_arguments(trial, inputs.width),
-        "precision": inputs.precision,
+        "precision": str(inputs.precision),
         "trial": trial.model_dump(),
         "metrics": evaluation.metrics,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,17 @@ from ray import tune
 from measures.objective import OBJECTIVE
 from measures.passwords import first_line
 from tuning.execution.callbacks import TrialLog
-from tuning.execution.context import ExecutionContext
+from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.progress import Progress
 from tuning.execution.trial import run_trial
 from tuning.execution.trial_spec import GRID, TrialSpec, stage_folder
 from tuning.system.atomic_files import DiskError, space_error
 from tuning.system.storage_path import StoragePath
+from tuning.system.time_left import TimeLeft
 from tuning.tracking.journal import JournalError
 from tuning.tracking.launch_folder import LaunchSettings
+from tuning.training.cost import END_SECONDS, epoch_seconds
 
 RETRIES = 2  # number of times that a failed trial is tried again, from its last epoch
 
@@ -45,26 +47,45 @@ def run_specs(
     """
     clear(context.settings.folder / stage_folder(stage), [spec.name for spec in specs])
     points = tune.grid_search([spec.to_point() for spec in specs])
-    outcomes = fit(context, function, stage, len(specs), param_space={"point": points})
+    prepared, speed = context.launch.prepared, context.speed
+    planned = {
+        spec.name: spec.trial.epochs * epoch_seconds(prepared, spec.trial, speed) for spec in specs
+    }
+    left = expect(context, len(specs), planned)
+    outcomes = fit(context, function, stage, left, param_space={"point": points})
     return {outcome.name: outcome for outcome in outcomes}
+
+
+def expect(
+    context: ExecutionContext, count: int, planned: Mapping[str, float] | None = None
+) -> TimeLeft:
+    """Return the estimate of what ``count`` trials take together.
+
+    Args:
+        context: Resources of the trials.
+        count: Number of trials.
+        planned: Planned seconds of those that are known, by name.
+    """
+    at_a_time = concurrent_trials(context)
+    return TimeLeft(planned or {}, count, at_a_time=at_a_time, end=END_SECONDS)
 
 
 def fit(
     context: ExecutionContext,
     function: Trainable,
     stage: str,
-    count: int,
+    left: TimeLeft,
     *,
     param_space: dict[str, Any] | None = None,
     **choices: Any,  # noqa: ANN401 - arguments of Ray's TuneConfig
 ) -> list[Outcome]:
-    """Run ``count`` trials to their ends, log and show them, and return their outcomes.
+    """Run trials to their ends, log and show them, and return their outcomes.
 
     Args:
         context: Shared inputs, launch and resources of the trials.
         function: Function that trains one trial.
         stage: Stage of the trials.
-        count: Number of trials, for the progress bar.
+        left: Number of the trials and estimate of their time, for the display.
         param_space: Search space of Ray Tune with all trials; None if a searcher draws them.
         choices: Other arguments of ``tune.TuneConfig``: searcher, scheduler, limits.
 
@@ -72,7 +93,8 @@ def fit(
         DiskError, JournalError: If results or the log cannot be written.
     """
     settings = context.settings
-    with Progress(context.launch.console, count) as progress:
+    of_stage = "" if stage == GRID else " of this stage"
+    with Progress(context.launch.console, left, of_stage) as progress:
         log = TrialLog(context, progress)
         tuner = tune.Tuner(
             _trainable(function, context),

@@ -34,6 +34,7 @@ class PretrainingOptions:
         output: Absolute path of the encoder's folder.
         tracking_uri: URI of the MLflow store.
         artifacts: Folder of MLflow's artifacts.
+        cache: Folder of downloads, and of what was measured on this machine.
         resume: Whether an interrupted training is resumed.
         overwrite: Whether an interrupted training is removed.
     """
@@ -47,6 +48,7 @@ class PretrainingOptions:
     output: Path
     tracking_uri: str
     artifacts: Path
+    cache: Path
     resume: bool
     overwrite: bool
 

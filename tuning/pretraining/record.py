@@ -10,7 +10,6 @@ from typing import Any
 from measures.passwords import hide_passwords
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.plan import Plan
-from tuning.tracking.journal import Journal
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import NOTE, source_tags
@@ -21,25 +20,24 @@ _NOTE = """Each run trained an encoder to predict masked word pieces. `heldout_l
 piece) and `heldout_accuracy` are of text that it was not trained on; curves are under `step/`."""
 
 
-def open_log(plan: Plan, settings: LaunchSettings, precision: str) -> LaunchLog:
-    """Return the log of this training, new or resumed.
+def open_log(log: LaunchLog, plan: Plan, settings: LaunchSettings, precision: str) -> None:
+    """Write the first entry of a new training; check that a resumed one is equal.
 
     Args:
+        log: Log of the training.
         plan: Plan of the training.
         settings: Settings of the launch.
         precision: Number format of the matrix products.
 
     Raises:
         LaunchError: If the training that is resumed has another recipe, text or encoder.
-        JournalError: If the journal cannot be read or written.
+        JournalError: If the journal cannot be written.
     """
-    log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(plan, precision))
     refuse_changes(log, wanted, "start again with --overwrite")
     if not log.journal.entries:
         uri = hide_passwords(settings.tracking_uri)
         log.open(EXPERIMENT, settings.artifacts, uri, wanted, _NOTE)
-    return log
 
 
 def start_run(

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
-from models.precision import choose_precision
 from tuning.pretraining.phase_texts import make_texts, make_tokenizer
 from tuning.pretraining.phases import PhaseRunner
 from tuning.pretraining.plan import Plan, PretrainingOptions
@@ -31,7 +30,7 @@ from tuning.tracking.launch_folder import (
 )
 from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.record import delivering
-from tuning.tracking.resume import resume_command
+from tuning.tracking.resume import launch_precision, resume_command
 
 _STATE = "state"
 _DELIVERY_SECONDS = 10.0  # wait for MLflow before an abandoned training is removed
@@ -52,9 +51,11 @@ def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
     output = options.output
     settings = _choose_folder(options)
     with lock_launch(settings.folder), _remove_if_unused(settings):
-        precision = choose_precision(plan.recipe.precision)
-        # first of all, because it refuses to resume another training
-        log = open_log(plan, settings, precision)
+        log = LaunchLog(Journal(settings.folder))
+        wanted = plan.recipe.precision
+        precision = launch_precision(wanted, log, settings.cache, console).trained
+        # before all else, because it refuses to resume another training
+        open_log(log, plan, settings, precision)
         console.print("Preparing the text", highlight=False)
         # a run that crashed before it logged its end may have moved the encoder already
         moved = settings.resumed and (output / CONFIG).is_file()
@@ -94,6 +95,7 @@ def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
         shared_output=StoragePath(str(folder.parent)),
         tracking_uri=options.tracking_uri,
         artifacts=options.artifacts,
+        cache=options.cache,
         git_commit=git_commit(),
         resumed=options.resume,
     )

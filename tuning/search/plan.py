@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from models.number_formats import Rates
 from tuning.config.search_space import Axis, SearchSettings, describe
 from tuning.data.prepared import Prepared
-from tuning.execution.plan import print_notices, source_rows
+from tuning.execution.plan import describe_precision, print_notices, source_rows
 from tuning.system.console import print_rows
 
 
-def print_search_plan(prepared: Prepared, search: SearchSettings, console: Console) -> None:
-    """Print what will run: notices first, then data, encoder, stages and search space."""
+def print_search_plan(
+    prepared: Prepared, search: SearchSettings, console: Console, rates: Rates | None
+) -> None:
+    """Print what will run: notices first, then data, encoder, precision, stages and search space.
+
+    Args:
+        prepared: Experiment with its data and encoder.
+        search: Settings of the search.
+        console: Console to print on.
+        rates: Measured rates of this machine; None if it was not measured yet.
+    """
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
     limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
@@ -21,6 +31,7 @@ def print_search_plan(prepared: Prepared, search: SearchSettings, console: Conso
     rows = {
         "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
         **source_rows(prepared),
+        "precision": describe_precision(prepared.experiment.precision, rates),
         "each trial": f"{search.seeds} seeds together; early stopping: {stopping}",
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),

@@ -23,7 +23,7 @@ from tuning.config.search_space import Axis, SearchSettings, Space, is_active
 from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.trial_spec import TrialSpec
-from tuning.execution.tuner import fit
+from tuning.execution.tuner import expect, fit
 from tuning.search.study import waiting
 from tuning.search.trial import run_search_trial
 
@@ -118,7 +118,7 @@ def run_search(
         context,
         run_search_trial,
         STAGE,
-        count,
+        expect(context, count),
         search_alg=searcher,
         scheduler=make_scheduler(settings, sampler),
         num_samples=count,

@@ -14,7 +14,7 @@ from measures.objective import SEED_MEAN
 from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
-from tuning.execution.grid import print_failed
+from tuning.execution.grid import describe_time, print_failed
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import SearchError, seed_values
 from tuning.search.context import open_search, open_study
@@ -190,6 +190,7 @@ def _print_next(launch: Launch, options: LaunchOptions) -> None:
     settings, study = launch.settings, hide_passwords(options.study_storage)
     store = hide_passwords(settings.tracking_uri)
     lines = [
+        describe_time(options, settings),
         f"Results: {settings.folder}",
         f"Log:     {store}",
         f"Study:   {study}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import localtime, strftime
 
@@ -32,24 +33,28 @@ class LaunchOptions:
         shared_output: Folder or URI where trials on all machines write; may be ``output``.
         tracking_uri: URI of the MLflow store.
         artifacts: Folder of MLflow's artifacts where the store is a local database.
+        cache: Folder of downloads, and of what was measured on this machine.
         own_store: Whether the MLflow store is the project's own.
         study_storage: URL of Optuna's database.
         address: Address of the Ray cluster to join; None starts Ray on this machine.
         resume: Whether to resume the last interrupted launch.
         launch: Name of the launch to resume.
         overwrite: Whether to leave interrupted launches as they are and start another.
+        started: When the command was started, on the clock of ``time.monotonic``.
     """
 
     output: Path
     shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
+    cache: Path
     own_store: bool
     study_storage: str = ""
     address: str | None = None
     resume: bool = False
     launch: str | None = None
     overwrite: bool = False
+    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +67,7 @@ class LaunchSettings:
         shared_output: As in LaunchOptions.
         tracking_uri: As in LaunchOptions.
         artifacts: As in LaunchOptions.
+        cache: As in LaunchOptions.
         address: As in LaunchOptions.
         git_commit: Commit of the code.
         resumed: Whether the launch was started before.
@@ -72,6 +78,7 @@ class LaunchSettings:
     shared_output: StoragePath
     tracking_uri: str
     artifacts: Path
+    cache: Path
     address: str | None = None
     git_commit: str = "unknown"
     resumed: bool = False
@@ -119,6 +126,7 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
         shared_output=options.shared_output,
         tracking_uri=options.tracking_uri,
         artifacts=options.artifacts,
+        cache=options.cache,
         address=options.address,
         git_commit=git_commit(),
         resumed=resumed is not None,

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
-from models.precision import choose_precision
+from models.number_formats import Precision
 from tuning.config.experiment import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
@@ -27,7 +27,7 @@ from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.resume import plain, refuse_changes
+from tuning.tracking.resume import launch_precision, plain, refuse_changes
 
 _SCRIPTS = {False: "tuning/run_grid.py", True: "tuning/run_search.py"}  # True: of a search
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
@@ -41,6 +41,7 @@ class Launch:
         prepared: Experiment with its trials, data and encoder.
         settings: Locations that the launch writes to.
         log: Log of the launch.
+        precision: Number formats that the encoder's layers compute in.
         console: Terminal for notices and results.
         delivery: Delivery of the log to MLflow.
     """
@@ -48,6 +49,7 @@ class Launch:
     prepared: Prepared
     settings: LaunchSettings
     log: LaunchLog
+    precision: Precision
     console: Console
     delivery: Delivery
 
@@ -63,11 +65,14 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
         JournalError: If the journal cannot be read or written.
     """
     with lock_launch(settings.folder):
-        log = open_log(prepared, settings)
+        log = LaunchLog(Journal(settings.folder))
+        wanted = prepared.experiment.precision
+        precision = launch_precision(wanted, log, settings.cache, console)
+        open_log(log, prepared, settings, precision)
         with delivering(log, settings, console) as delivery:
             places = {"settings": settings, "log": log, "console": console}
             try:
-                yield Launch(prepared=prepared, delivery=delivery, **places)
+                yield Launch(prepared=prepared, delivery=delivery, precision=precision, **places)
             except BaseException:
                 if len(log.runs) == 1:  # no trial was started: there is nothing to resume
                     log.give_up("ended before its first trial")
@@ -119,15 +124,15 @@ def _close(delivery: Delivery, settings: LaunchSettings, patience: float) -> str
     )
 
 
-def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
-    """Return the log of a launch; a new one gets its first entry and its parent run.
+def open_log(
+    log: LaunchLog, prepared: Prepared, settings: LaunchSettings, precision: Precision
+) -> None:
+    """Write the first entry and the parent run of a new launch; check that a resumed one is equal.
 
     Raises:
         LaunchError: If the launch was started with another experiment, data set or encoder.
-        JournalError: If the journal cannot be read or written.
+        JournalError: If the journal cannot be written.
     """
-    precision = choose_precision(prepared.experiment.precision)
-    log = LaunchLog(Journal(settings.folder))
     wanted = plain(_identity(prepared, precision))
     refuse_changes(log, wanted, "start another launch with --overwrite")
     if not log.journal.entries:
@@ -140,7 +145,6 @@ def open_log(prepared: Prepared, settings: LaunchSettings) -> LaunchLog:
         data_set = _data_set(prepared)
         log.start_parent(settings.run_name, params, {**tags, NOTE: note}, data_set=data_set)
     log.keep_view(View(varied=_varied(prepared)))
-    return log
 
 
 def _varied(prepared: Prepared) -> list[str]:
@@ -167,13 +171,13 @@ def _data_set(prepared: Prepared) -> dict[str, str]:
     }
 
 
-def _identity(prepared: Prepared, precision: str) -> dict[str, Any]:
+def _identity(prepared: Prepared, precision: Precision) -> dict[str, Any]:
     """Return the values that must be the same when a launch is resumed."""
     return {
         "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
-        "precision": precision,
+        "precision": str(precision),
     }
 
 
@@ -197,13 +201,13 @@ def keep_inputs(launch: Launch) -> None:
         launch.log.keep(file, file.parent.name)
 
 
-def _experiment_params(prepared: Prepared, precision: str) -> dict[str, Any]:
+def _experiment_params(prepared: Prepared, precision: Precision) -> dict[str, Any]:
     elsewhere = {"trial", "grid", "cleaning", "search", "space"}
     fields = prepared.experiment.model_dump(exclude=elsewhere)
     cleaning = prepared.experiment.cleaning.model_dump()
     grid = {f"grid.{axis}": values for axis, values in prepared.experiment.grid.items()}
     steps = {f"cleaning.{step}": value for step, value in cleaning.items()}
-    trials = {"precision": precision, "trials": len(prepared.trials)}
+    trials = {"precision": str(precision), "trials": len(prepared.trials)}
     return {**fields, **steps, **grid, **trials, **_search_params(prepared)}
 
 

@@ -1,4 +1,7 @@
-"""Choosing the interrupted launch to resume, and checking that it is resumed unchanged."""
+"""Choosing the interrupted launch to resume, and checking that it is resumed unchanged.
+
+A launch that is resumed keeps its precision too, on whatever machine.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,16 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from measures.passwords import hide_passwords
+from models.number_formats import Precision, read_precision
+from tuning.system.console import notify
+from tuning.system.machine import choose_precision, describe_rates, recall_rates
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
 from tuning.tracking.launch_folder import (
     LaunchError,
@@ -127,6 +136,35 @@ def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> N
             f"{log.journal.folder.name}: was started with other values: {'; '.join(found)}; "
             f"resume it with the values it was started with, or {way_out}"
         )
+
+
+def launch_precision(wanted: str, log: LaunchLog, cache: Path, console: Console) -> Precision:
+    """Return the precision of a launch, and show what was measured for it, if anything was.
+
+    A launch that is resumed keeps the one that it was started with, on whatever machine. On a
+    cluster the driver's machine is the one that is measured.
+
+    Args:
+        wanted: Precision of the experiment: ``auto``, ``float32`` or ``bfloat16``.
+        log: Log of the launch; without entries if it is new.
+        cache: Folder in which this machine's rates are remembered.
+        console: Console for what was measured, and for notices.
+    """
+    known, report = recall_rates(cache), partial(notify, console)
+    if not log.journal.entries or wanted != "auto":
+        chosen = choose_precision(wanted, cache, report)
+        measured = recall_rates(cache)
+        if known is None and measured is not None:
+            line = f"Precision: {describe_rates(measured)}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return chosen
+    kept = read_precision(log.journal.entries[0]["identity"]["precision"])
+    if known is not None and known.choose() != kept:
+        report(
+            f"the launch keeps the precision that it was started with, {kept}; this machine "
+            f"would choose {known.choose()}"
+        )
+    return kept
 
 
 def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:

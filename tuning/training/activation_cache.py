@@ -21,9 +21,9 @@ from safetensors.numpy import save_file
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
+from models.state_writer import StateWriter
 from models.tokens import TokenTable
 from tuning.system.atomic_files import atomic_write
-from tuning.training.state_writer import StateWriter
 
 logger = logging.getLogger(__name__)
 States = dict[str, np.ndarray]

@@ -44,9 +44,15 @@ def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, inputs.width))
     branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
-    precision = getattr(torch, inputs.precision)
     upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
-    return Classifier(inputs.lower, upper, head, branch=branch, precision=precision)
+    return Classifier(
+        inputs.lower,
+        upper,
+        head,
+        branch=branch,
+        precision=getattr(torch, inputs.precision.trained),
+        frozen_precision=getattr(torch, inputs.precision.frozen),
+    )
 
 
 def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:

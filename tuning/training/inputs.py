@@ -16,7 +16,8 @@ from measures.overlap import overlap_features
 from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, load_encoder, no_layers
 from models.encoder_files import EncoderInfo
-from models.precision import choose_device, choose_precision
+from models.number_formats import Precision
+from models.precision import choose_device
 from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
@@ -36,7 +37,7 @@ class SharedInputs:
         lower: Frozen layers; None if there are none or the splits hold their states.
         upper: Trained layers, copied by each trial; may have no layers.
         width: Width D of the encoder.
-        precision: Name of the type that the encoder computes in, ``float32`` or ``bfloat16``.
+        precision: Number formats that the encoder's layers compute in.
         card: Part of a saved model's card on encoder, data and preprocessing.
     """
 
@@ -47,7 +48,7 @@ class SharedInputs:
     lower: EncoderPart | None
     upper: EncoderPart
     width: int
-    precision: str
+    precision: Precision
     card: Mapping[str, Any]
 
 
@@ -82,6 +83,7 @@ class LoadedSplit:
 def build_inputs(
     prepared: Prepared,
     depth: int,
+    precision: Precision,
     output: Path,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> SharedInputs:
@@ -92,17 +94,17 @@ def build_inputs(
     Args:
         prepared: Experiment with its data and encoder.
         depth: Number of frozen layers.
+        precision: Number formats that the encoder's layers compute in.
         output: Folder of results, in which ``activations`` holds the cache.
         advance: Called with the number of rows whose states are ready since its last call.
     """
     device = choose_device()
-    precision = choose_precision(prepared.experiment.precision)
     overlap = any(trial.overlap_features for trial in prepared.trials)
     encoder = prepared.encoder
     load = encoder_loader(encoder.folder, depth, device)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
-        frozen = frozen_part(encoder, depth, getattr(torch, precision), device, load)
+        frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
         states = load_or_compute(frozen, prepared.tokens.splits, output / "activations", advance)
     return SharedInputs(
         splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),

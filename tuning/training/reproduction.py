@@ -150,7 +150,7 @@ def _build_splits(
             lower=lambda: lower,
             encoder_fingerprint=card["encoder"]["fingerprint"],
             depth=card["encoder"]["depth"],
-            precision=model.precision,
+            precision=model.frozen_precision,
             device=choose_device(),
         )
         states = {split: encode(frozen, table) for split, table in tables.items()}

@@ -7,14 +7,16 @@ from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 
 
-def prepared(folder: Path, *, data: str = "embedded", epochs: int = 2) -> Prepared:
+def prepared(
+    folder: Path, *, data: str = "embedded", epochs: int = 2, min_steps: int = 0
+) -> Prepared:
     """Return a grid of two trials, ready to run; no server answers for PARADE."""
     experiment = Experiment.model_validate(
         {
             "name": "check",
             "data": data,
             "encoder": "embedded",
-            "trial": {"epochs": epochs},
+            "trial": {"epochs": epochs, "min_steps": min_steps},
             "grid": {"learning_rate": [0.001, 0.1]},
         }
     )

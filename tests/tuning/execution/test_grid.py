@@ -42,6 +42,25 @@ def test_every_score_is_in_its_column() -> None:
     assert flagged.split()[-1] == "collapsed"
 
 
+def test_a_narrow_terminal_shows_every_flag_and_no_number_cut() -> None:
+    names = ["val_f1_at_threshold", "test_auc", "test_accuracy", "test_f1"]
+    metrics = dict.fromkeys((*names, "test_accuracy_at_threshold"), 1.0)
+    metrics |= {"test_f1_at_threshold": 0.25, "collapsed": 1.0, "no_positive": 1.0}
+    grid = [("all", "adamw", 0.001), ("some", "sgd", 0.1)]
+    configs = [
+        TrialConfig.model_validate({"freezing": f, "optimizer": o, "learning_rate": rate})
+        for f, o, rate in grid
+    ]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(result_table("t", [(each, metrics, None) for each in configs], narrow=True))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    line = next(line for line in text.split("\n") if "adamw" in line)
+    assert line.split()[:9] == ["all", "adamw", "0.001", *["1.00"] * 5, ".250"]
+    assert " ".join(text.split()).count("no positive") == 2
+
+
 def test_a_missing_score_is_a_dash() -> None:
     rows = [(TrialConfig.model_validate({}), {}, "killed")]
     assert text_of(result_table("title", rows)).split()[-11:] == ["-"] * 10 + ["failed"]

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from models.number_formats import FLOAT32, Precision
 from tests.tuning.tracking.recording import open_log
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
@@ -56,12 +57,14 @@ def launch(tmp_path: Path) -> Launch:
         shared_output=StoragePath(str(tmp_path)),
         tracking_uri=uri,
         artifacts=tmp_path / "artifacts",
+        cache=tmp_path,
     )
     log = open_log(settings.folder, uri, "x")
     return Launch(
         prepared=cast(Prepared, None),
         settings=settings,
         log=log,
+        precision=Precision(FLOAT32, FLOAT32),
         console=Console(file=io.StringIO(), width=200),
         delivery=Delivery(log.journal, uri),
     )

@@ -1,23 +1,66 @@
-"""Guards the plan before a launch: notices come first, and the cost grows with the epochs."""
+"""Guards the plan before a launch: notices come first, the cost is by this machine's rates."""
 
 import io
+import os
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from models.number_formats import Rates
 from tests.tuning.execution.experiment import prepared
-from tuning.execution.plan import estimate_seconds, print_plan
+from tuning.execution.plan import describe_precision, estimate_seconds, print_plan
+from tuning.training.cost import usual_rates
+
+SLOW_HALF = {"float32": 190e9, "bfloat16": 81e9}
+FAST_HALF = {"float32": 7.1e9, "bfloat16": 30e9}
 
 
 def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=140)
-    print_plan(prepared(tmp_path, data="auto"), console)
+    print_plan(prepared(tmp_path, data="auto"), console, None)
     assert isinstance(console.file, io.StringIO)
     first_line = console.file.getvalue().split("\n")[0]
     assert first_line.startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")
     assert first_line.endswith("the embedded pairs stand in for it")
 
 
+@pytest.mark.parametrize(
+    ("min_steps", "row"),
+    [(0, "2"), (88, "2"), (89, "3, not 2: 1400 pairs give too few steps for min_steps 89")],
+)
+def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
+    tmp_path: Path, min_steps: int, row: str
+) -> None:
+    console = Console(file=io.StringIO(), width=140)
+    print_plan(prepared(tmp_path, min_steps=min_steps), console, None)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
+    assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
+
+
 def test_more_epochs_cost_more(tmp_path: Path) -> None:
     short, long = prepared(tmp_path, epochs=1), prepared(tmp_path, epochs=9)
-    assert estimate_seconds(long) > estimate_seconds(short)
+    assert estimate_seconds(long, None) > estimate_seconds(short, None)
+
+
+def test_a_machine_that_was_measured_is_planned_by_its_own_rates(tmp_path: Path) -> None:
+    plan, here = prepared(tmp_path), usual_rates(os.cpu_count() or 1)
+    assert estimate_seconds(plan, here) == pytest.approx(estimate_seconds(plan, None))
+    slow = Rates(
+        frozen={name: rate / 100 for name, rate in here.frozen.items()},
+        trained={name: rate / 100 for name, rate in here.trained.items()},
+    )
+    assert estimate_seconds(plan, slow) > 5 * estimate_seconds(plan, here)
+
+
+def test_the_plan_says_what_its_cost_and_its_precision_come_from(tmp_path: Path) -> None:
+    file, rates = io.StringIO(), Rates(frozen=SLOW_HALF, trained=FAST_HALF)
+    for known in (None, rates):
+        print_plan(prepared(tmp_path), Console(file=file, width=200), known)
+    before, after = file.getvalue().split("experiment")[1:]
+    assert "float32 or bfloat16, what is faster here: measured at the first launch" in before
+    assert "of a usual machine without a GPU; this one is measured at the first launch" in before
+    assert "float32 for frozen layers (measured: 190 GFLOP/s; bfloat16 81), bfloat16 for" in after
+    assert "cores without a GPU, by what was measured on them" in after
+    assert describe_precision("bfloat16", rates) == "bfloat16, as the experiment says"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tuning.execution import ray_session
-from tuning.execution.ray_session import ClusterError, check_address
+from tuning.execution.ray_session import ClusterError, check_address, check_ray
 
 
 @pytest.fixture
@@ -42,3 +42,20 @@ def test_a_server_that_is_no_cluster_is_refused_after_a_while(
     monkeypatch.setattr(ray_session, "_PATIENCE", 3.0)
     with pytest.raises(ClusterError, match="did not answer as Ray does within 3 seconds"):
         check_address(f"127.0.0.1:{silent}")
+
+
+def test_a_session_that_does_not_start_in_time_is_a_fault_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray_session, "_TRY", "import time; time.sleep(60)")
+    found = check_ray(0.2)
+    assert found.text == "has not started within 0.2 seconds"
+    assert "ray stop --force" in found.way_out
+    assert found.stops
+
+
+def test_a_session_that_fails_is_a_fault_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_session, "_TRY", "raise OSError(98, 'Address already in use')")
+    found = check_ray()
+    assert found.text == "does not start: OSError: [Errno 98] Address already in use"
+    assert found.stops

@@ -22,6 +22,7 @@ def options(tmp_path: Path) -> PretrainingOptions:
         output=tmp_path / "made",
         tracking_uri="sqlite://",
         artifacts=tmp_path,
+        cache=tmp_path,
         resume=False,
         overwrite=False,
     )

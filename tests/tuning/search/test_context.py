@@ -8,6 +8,7 @@ import optuna
 import pytest
 from rich.console import Console
 
+from models.number_formats import FLOAT32, Precision
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.search.test_study import IDENTITY, SETTINGS
 from tests.tuning.tracking.recording import open_log
@@ -36,6 +37,7 @@ def search(tmp_path: Path) -> Search:
             prepared=cast(Prepared, None),
             settings=cast(LaunchSettings, None),
             log=log,
+            precision=Precision(FLOAT32, FLOAT32),
             console=Console(file=io.StringIO()),
             delivery=Delivery(log.journal, "sqlite://"),
         ),

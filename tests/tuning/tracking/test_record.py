@@ -2,25 +2,48 @@
 
 from pathlib import Path
 
+import pytest
+
+from models.number_formats import Precision
 from tests.tuning.execution.experiment import prepared
 from tuning.system.storage_path import StoragePath
-from tuning.tracking.launch_folder import LaunchSettings
+from tuning.tracking.journal import Journal
+from tuning.tracking.launch_folder import LaunchError, LaunchSettings
+from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.record import open_log
 
+MIXED = Precision("float32", "bfloat16")
 
-def tags_of(folder: Path, data: str) -> dict[str, str]:
-    """Return the tags in the journal of a launch on this data set."""
-    (folder / "check").mkdir()
+
+def start(folder: Path, data: str, precision: Precision = MIXED) -> LaunchLog:
+    """Return the log of a launch on this data set, new or resumed."""
     settings = LaunchSettings(
         run_name="check",
         output=folder,
         shared_output=StoragePath(str(folder)),
         tracking_uri="sqlite://",
         artifacts=folder / "artifacts",
+        cache=folder / "cache",
     )
-    log = open_log(prepared(folder / "cache", data=data), settings)
-    (entry,) = (entry for entry in log.journal.entries if "tags" in entry)
-    return entry["tags"]
+    settings.folder.mkdir(exist_ok=True)
+    log = LaunchLog(Journal(settings.folder))
+    open_log(log, prepared(folder / "cache", data=data), settings, precision)
+    return log
+
+
+def tags_of(folder: Path, data: str) -> dict[str, str]:
+    """Return the tags in the journal of a launch on this data set."""
+    return start(folder, data).runs[PARENT].tags
+
+
+def test_a_launch_is_recorded_with_its_precision_and_resumed_in_no_other(tmp_path: Path) -> None:
+    log = start(tmp_path, "embedded")
+    assert log.journal.entries[0]["identity"]["precision"] == "float32 frozen, bfloat16 trained"
+    assert log.runs[PARENT].params["precision"] == "float32 frozen, bfloat16 trained"
+    start(tmp_path, "embedded")
+    with pytest.raises(LaunchError) as error:
+        start(tmp_path, "embedded", Precision("float32", "float32"))
+    assert "precision was float32 frozen, bfloat16 trained, is now float32" in str(error.value)
 
 
 def test_the_journal_keeps_a_notice_with_its_detail(tmp_path: Path) -> None:

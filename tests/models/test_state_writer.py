@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from models.batches import sorted_batches
+from models.state_writer import StateWriter
 from tests.tuning.training.test_activation_cache import table
-from tuning.training.state_writer import StateWriter
 
 CPU = torch.device("cpu")
 TABLE = table(3, 50)

@@ -1,0 +1,154 @@
+"""Look at this machine, and say what a grid would find here: python -m tuning.doctor.
+
+The page holds no password, token or key: it can be pasted into a bug report.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tuning.data import packaged_encoder, parade
+from tuning.data.hub_download import find_cached_encoder
+from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
+from tuning.data.sources import (
+    DEFAULT_ENCODER,
+    DataLocations,
+    SourceError,
+    find_data,
+    find_encoder,
+    read_locations,
+)
+from tuning.execution.ray_session import check_ray
+from tuning.system.findings import (
+    Finding,
+    check_environment,
+    check_folder,
+    check_hardware,
+    check_versions,
+    hide_secrets,
+    project_folder,
+)
+from tuning.system.gpus import check_gpus
+from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
+from tuning.system.project import ROOT
+from tuning.tracking.launch_folder import choose_store
+from tuning.tracking.store_check import check_store
+
+
+def main() -> int:
+    """Return 0 if a grid can run on this machine, 1 if it cannot."""
+    parser = argparse.ArgumentParser(description="Say what a grid would find on this machine.")
+    add = parser.add_argument
+    add("--output", type=Path, default=ROOT / "results", help="folder for results")
+    add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
+    add("--measure", action="store_true", help="measure this machine anew")
+    args = parser.parse_args()
+    faults = 0
+    for finding in examine(args.output.absolute(), args.tracking_uri, anew=args.measure):
+        faults += finding.stops
+        print(hide_secrets(f"{finding.name:<12} {finding.text}"), flush=True)
+        if finding.way_out:
+            kind = "FAULT" if finding.stops else "hint"
+            print(hide_secrets(f"{'':<12} {kind}: {finding.way_out}"), flush=True)
+    if faults:
+        print(f"\nA grid cannot run here: {faults} of the lines above say FAULT, and what to do.")
+        return 1
+    print("\nA grid can run here: python tuning/run_grid.py")
+    return 0
+
+
+def examine(output: Path, tracking_uri: str | None, *, anew: bool) -> Iterator[Finding]:
+    """Yield what is found, line by line; the machine is measured while nothing else runs.
+
+    Args:
+        output: Folder for results.
+        tracking_uri: URI of the MLflow store; None for the project's own.
+        anew: Whether to measure a machine that is remembered already.
+    """
+    locations = read_locations()
+    yield from check_versions()
+    yield project_folder()
+    yield from check_hardware()
+    gpus = check_gpus()
+    yield from gpus
+    if not any(finding.stops for finding in gpus):
+        yield check_speed(locations.cache, anew=anew)
+    with ThreadPoolExecutor(2) as aside:
+        slow = [aside.submit(check_ray), aside.submit(check_store, choose_store(tracking_uri))]
+        yield check_folder("results", output, "use --output FOLDER", needed=True)
+        way_out = "set XDG_CACHE_HOME=FOLDER; nothing is remembered between launches else"
+        yield check_folder("cache", locations.cache, way_out, needed=False)
+        yield from looked_for("encoder", check_encoder)
+        yield from looked_for("data", partial(check_data, locations))
+        yield check_environment()
+        yield from (check.result() for check in slow)
+
+
+def check_speed(cache: Path, *, anew: bool) -> Finding:
+    """Return what was measured on this machine's cores, measuring it if nothing is remembered."""
+    if anew:
+        forget_rates(cache)
+    try:
+        found = describe_rates(load_or_measure(cache))
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0]
+        way_out = "trials compute in float32; precision: bfloat16 in the YAML file would not"
+        return Finding(name="speed", text=f"cannot be measured: {reason}", way_out=way_out)
+    return Finding(name="speed", text=f"{found}; remembered in {cache / RATES_FILE}")
+
+
+def looked_for(name: str, check: Callable[[], Finding]) -> Iterator[Finding]:
+    """Yield what a check found; an error of the disk becomes a finding of its own."""
+    try:
+        yield check()
+    except OSError as error:
+        yield Finding(name=name, text=f"cannot be looked for: {error}", stops=True)
+
+
+def check_encoder() -> Finding:
+    """Return which encoder ``auto`` takes here, and why; nothing is downloaded."""
+    name = "encoder"
+    if find_cached_encoder(DEFAULT_ENCODER) is not None:
+        return Finding(name=name, text=f"auto is {DEFAULT_ENCODER}, from the hub's cache")
+    first = f"auto asks the hub for {DEFAULT_ENCODER}, which the cache lacks; without it auto is"
+    try:
+        find_packaged_encoder()
+    except PackageError as error:
+        folder = find_encoder("embedded").folder
+        return Finding(name=name, text=f"{first} embedded ({folder})", way_out=f"minilm: {error}")
+    model = packaged_encoder.MODEL
+    return Finding(name=name, text=f"{first} minilm ({model}), whose files are as published")
+
+
+def check_data(locations: DataLocations) -> Finding:
+    """Return which data set ``auto`` takes here, and why; nothing is downloaded."""
+    name = "data"
+    if locations.parade_folder is not None:
+        try:
+            found = find_data("auto", locations)
+        except SourceError as error:
+            way_out = "set PARADE_DIR to the folder of PARADE's files, or unset it"
+            return Finding(name=name, text=str(error), way_out=way_out, stops=True)
+        return Finding(name=name, text=f"auto is {found.name}, from PARADE_DIR ({found.folder})")
+    folder = locations.cache / "parade" / parade.COMMIT
+    if _is_whole(folder):
+        return Finding(name=name, text=f"auto is parade, from the cache ({folder})")
+    return Finding(
+        name=name,
+        text="auto downloads parade, which the cache lacks; without a network auto is embedded",
+        way_out="with PARADE's three files in a folder: set PARADE_DIR, or use --data FOLDER",
+    )
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return parade.find_altered(folder) is None
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
