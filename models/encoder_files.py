@@ -81,7 +81,7 @@ def read_encoder_info(folder: Path) -> EncoderInfo:
     Raises:
         EncoderError: If a file is missing or broken, or the architecture is not supported.
     """
-    folder = _inner_folder(folder)
+    folder = inner_folder(folder)
     files = find_files(folder)
     config = read_json(folder / CONFIG)
     architecture = config.get("model_type")
@@ -148,7 +148,7 @@ def _shards(path: Path) -> list[str]:
     return sorted(set(names))
 
 
-def _inner_folder(folder: Path) -> Path:
+def inner_folder(folder: Path) -> Path:
     """Return the folder that has the encoder: this one, or the one in it."""
     inside = not (folder / CONFIG).is_file() and (folder / INNER / CONFIG).is_file()
     return folder / INNER if inside else folder

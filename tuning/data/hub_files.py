@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from models.encoder_files import EncoderError, find_files, inner_folder
 
 _CONFIG = "config.json"
 _FOLDERS = ("", "0_Transformer/")  # the second in old sentence-transformers repositories
@@ -58,19 +59,12 @@ def _choose_weights(names: set[str]) -> list[str]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Return whether a folder holds all files of an encoder, each piece of its weights too.
+    """Return whether a folder holds all files that are read of an encoder.
 
     Files that no encoder needs are not looked for.
     """
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    chosen = choose_files(names)
-    indexes = [name for name in chosen if name.endswith(".index.json")]
-    return bool(chosen) and all(_has_pieces(folder / name) for name in indexes)
-
-
-def _has_pieces(index: Path) -> bool:
     try:
-        pieces = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        find_files(inner_folder(folder))
+    except (EncoderError, OSError):
         return False
-    return all((index.parent / str(piece)).is_file() for piece in pieces)
+    return True

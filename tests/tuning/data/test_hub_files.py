@@ -60,6 +60,11 @@ def test_a_folder_without_one_of_its_files_is_not_whole(folder: Path, name: str)
     assert not is_whole(folder)
 
 
+def test_a_folder_with_a_tokenizer_that_is_not_read_is_not_whole(folder: Path) -> None:
+    (folder / "tokenizer.json").rename(folder / "vocab.json")
+    assert not is_whole(folder)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"weight_map": 1}'])
 def test_a_folder_with_a_damaged_index_is_not_whole(folder: Path, content: str) -> None:
     (folder / f"{SAFE}.index.json").write_text(content)
