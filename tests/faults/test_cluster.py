@@ -86,6 +86,8 @@ def recorded(launch: Launch) -> dict[str, dict[str, list[tuple[int, float]]]]:
             run = found.setdefault(entry["run"], {})
             for name, value in entry["values"].items():
                 run.setdefault(entry["prefix"] + name, []).append((entry["step"], value))
+            for name, value in entry.get("so_far", {}).items():
+                run.setdefault(name, []).append((0, value))
     return found
 
 
