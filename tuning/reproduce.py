@@ -29,9 +29,9 @@ def main() -> int:
     from models.checkpoint import CheckpointError
     from tuning.training.reproduction import Reproducer
 
-    reproducer = Reproducer(locations=read_locations(), data=args.data)
     console, agreeing = Console(), []
     try:
+        reproducer = Reproducer(locations=read_locations(), data=args.data)
         for name, comparison in _compare(reproducer, args):
             console.print(comparison_table(name, comparison))
             agreeing.append(not comparison.differing)
