@@ -5,7 +5,7 @@ The page holds no password, token or key: it can be pasted into a bug report.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from tuning.system.findings import (
 from tuning.system.gpus import check_gpus
 from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
 from tuning.system.project import ROOT
+from tuning.system.signals import INTERRUPTED
 from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.store_check import check_store
 
@@ -45,15 +46,23 @@ _BROKEN = "mend the environment variables and the files that this names, or repo
 
 
 def main() -> int:
-    """Return 0 if a grid can run on this machine, 1 if it cannot."""
+    """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description="Say what a grid would find on this machine.")
     add = parser.add_argument
     add("--output", type=Path, default=ROOT / "results", help="folder for results")
     add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
     add("--measure", action="store_true", help="measure this machine anew")
     args = parser.parse_args()
+    try:
+        return print_page(examine(args.output.absolute(), args.tracking_uri, anew=args.measure))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def print_page(findings: Iterable[Finding]) -> int:
+    """Print what is found, line by line; return 1 if a fault is among it, else 0."""
     faults = 0
-    for finding in examine(args.output.absolute(), args.tracking_uri, anew=args.measure):
+    for finding in findings:
         faults += finding.stops
         print(hide_secrets(f"{finding.name:<12} {finding.text}"), flush=True)
         if finding.way_out:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_a_fault_ends_with_exit_code_1_and_stands_in_the_page(
         "             FAULT: mend it\n"
         "\nA grid cannot run here: 1 of the lines above say FAULT, and what to do.\n"
     )
+
+
+def test_ctrl_c_ends_the_page_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> Iterator[Finding]:
+        yield Finding(name="commit", text="unknown")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", lambda output, uri, anew: interrupted())
+    monkeypatch.setattr(sys, "argv", ["doctor"])
+    assert main() == 130
 
 
 @pytest.mark.parametrize(
