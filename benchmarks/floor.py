@@ -33,8 +33,9 @@ from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
 from tuning.training.activation_cache import encode
 from tuning.training.builders import build_classifier, start_order
+from tuning.training.epoch import draw_rows
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
-from tuning.training.trainer import Trainer, draw_rows
+from tuning.training.trainer import Trainer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import gpu_checks, gpu_load, gpu_rates, gpu_steps
+from benchmarks import gpu_checks, gpu_graphs, gpu_load, gpu_rates, gpu_steps
 from benchmarks.gpu_bench import FULL, SMALL, Bench
 
 _SMALLEST = 5.0  # seconds that the quickest part may take
@@ -49,13 +49,14 @@ PARTS = {
     "frozen_pass": Part(work=gpu_rates.frozen_pass),
     "grid_of_large": Part(work=gpu_steps.grid_of_large),
     "memory": Part(work=gpu_load.memory, on_cpu=False),
-    "profile": Part(work=gpu_load.profiled),
     "repeated_trainings": Part(work=gpu_load.repeated_trainings, seconds=40),
     "processes": Part(work=gpu_load.processes, seconds=40),
     "pretraining": Part(work=gpu_steps.pretraining),
     "grid_of_embedded": Part(work=gpu_steps.grid_of_embedded),
     "grid_of_embedded_in_turns": Part(work=gpu_steps.grid_of_embedded_in_turns),
     "grid_of_large_in_turns": Part(work=gpu_steps.grid_of_large_in_turns),
+    "profile": Part(work=gpu_load.profiled),  # late: its process may be slower after it
+    "captured": Part(work=gpu_graphs.captured, on_cpu=False),  # last: a failed capture may harm
 }
 
 

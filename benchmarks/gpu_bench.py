@@ -39,6 +39,7 @@ class Amounts:
         processes: Numbers of processes side by side, rising.
         side_by_side: Seconds that they train.
         copies: Copies of the pairs in the frozen pass.
+        tokens: Tokens of a batch in the frozen pass that are tried beside the usual number.
         steps: Steps of pretraining.
         sequences: Sequences of such a step.
         wide: Whether pretraining also measures DistilBERT's size.
@@ -52,6 +53,7 @@ class Amounts:
     processes: tuple[int, ...] = (1, 2, 4, 8)
     side_by_side: float = 4.0
     copies: int = 10
+    tokens: tuple[int, ...] = (8192, 16384, 32768, 131072)
     steps: int = 15
     sequences: int = 256
     wide: bool = True
@@ -67,6 +69,7 @@ SMALL = Amounts(
     processes=(1, 2),
     side_by_side=0.1,
     copies=2,
+    tokens=(64,),
     steps=4,
     sequences=2,
     wide=False,

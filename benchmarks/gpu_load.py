@@ -50,8 +50,9 @@ def memory(bench: Bench) -> dict[str, Any]:
 def _memory_of(bench: Bench, inputs: SharedInputs, trial: TrialConfig) -> dict[str, Any]:
     bench.release()
     held = torch.cuda.memory_allocated()
-    peak = measure_peak_bytes(bench.model(inputs, trial), inputs.splits["train"], trial)
+    peak = measure_peak_bytes(bench.model(inputs, trial), inputs.splits, trial)
     bench.release()
+    share = gpu_share(peak, torch.cuda.mem_get_info()[0])
     torch.cuda.reset_peak_memory_stats()
     _run_whole(bench, inputs, trial)
     free, total = torch.cuda.mem_get_info()
@@ -59,7 +60,7 @@ def _memory_of(bench: Bench, inputs: SharedInputs, trial: TrialConfig) -> dict[s
         "held_before": held,
         "predicted_peak": peak,
         "predicted_process": needed_bytes(peak),
-        "share": gpu_share(peak, total),
+        "share": share,
         "allocated": torch.cuda.max_memory_allocated(),
         "reserved": torch.cuda.max_memory_reserved(),
         "used_on_card": total - free,

@@ -93,10 +93,18 @@ def frozen_pass(bench: Bench) -> dict[str, Any]:
     """Return speed of the large encoder's pass over the pairs, and its fraction of the rate.
 
     ``layers`` leaves the states on the device, ``cached`` copies them to the host as for the
-    cache; both run over some copies of the train split.
+    cache; both run over some copies of the train split. ``by_tokens`` has the tokens per second
+    of ``layers`` with other batches, in the first precision.
     """
     table = repeated(bench.large.tokens.splits["train"], bench.amounts.copies)
-    return {name: _pass_in(bench, table, name) for name in PRECISIONS}
+    numbers = {name: _pass_in(bench, table, name) for name in PRECISIONS}
+    frozen = whole_encoder(bench.large, getattr(torch, PRECISIONS[0]), bench.device)
+    numbers["by_tokens"] = {
+        str(size): len(table.tokens)
+        / seconds_of(lambda size=size: run_layers(frozen, table, size), bench.device)
+        for size in bench.amounts.tokens
+    }
+    return numbers
 
 
 def _pass_in(bench: Bench, table: TokenTable, precision: str) -> dict[str, Any]:
@@ -116,13 +124,19 @@ def _pass_in(bench: Bench, table: TokenTable, precision: str) -> dict[str, Any]:
     return numbers
 
 
-def run_layers(frozen: FrozenEncoder, table: TokenTable) -> bool:
-    """Run the frozen layers over all rows; return whether all states are finite."""
+def run_layers(frozen: FrozenEncoder, table: TokenTable, tokens: int | None = None) -> bool:
+    """Run the frozen layers over all rows; return whether all states are finite.
+
+    Args:
+        frozen: Frozen layers and how to run them.
+        table: Token sequences.
+        tokens: Tokens of a batch; None for as many as the cache's pass takes.
+    """
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
     finite = torch.ones((), dtype=torch.bool, device=frozen.device)
-    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]):
-        batch = reader.read(rows)
+    size = tokens or _TOKENS_PER_BATCH[frozen.device.type]
+    for batch in reader.read_each(list(sorted_batches(table.lengths, size))):
         states = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
         finite &= states.isfinite().all()
     return bool(finite)

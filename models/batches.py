@@ -7,14 +7,13 @@ width, F overlap features.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.segments import PADDING
 from models.tokens import TokenTable
 
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
@@ -79,9 +78,12 @@ class RowReader:
         flat = table.tokens if states is None else states
         self.pairs = table.pairs
         self.lengths = table.lengths
+        self.device = device
         self._flat = as_tensor(flat).to(device)
         self._segments = as_tensor(table.segments).to(device)
-        self._offsets = as_tensor(table.offsets).to(device)
+        offsets = as_tensor(table.offsets).to(device)
+        self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (rows, 2)
+        self._steps = torch.arange(int(self.lengths.max(initial=0)), device=device)
         self._overlap = None if overlap is None else as_tensor(overlap).float().to(device)
 
     def read(self, rows: np.ndarray) -> Batch:
@@ -90,17 +92,32 @@ class RowReader:
         Args:
             rows: Indices of rows in the token table, int (B,).
         """
-        longest = int(self.lengths[rows].max())
-        chosen = torch.from_numpy(rows).to(self._flat.device)
-        starts, ends = self._offsets[chosen], self._offsets[chosen + 1]
-        positions = starts[:, None] + torch.arange(longest, device=starts.device)  # (B, T)
-        padding = positions >= ends[:, None]
-        positions = positions.masked_fill(padding, 0)  # any token serves: the segments mask it
+        return next(self.read_each([rows]))
+
+    def read_each(self, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+        """Yield the batch of each group of rows, as ``read`` returns it.
+
+        The indices of all rows are copied to the device at once: a copy for each batch would let
+        a GPU and the host wait for each other.
+
+        Args:
+            batches: Indices of the rows of each batch, int (B,); at least one batch.
+        """
+        uploaded = torch.from_numpy(np.concatenate(batches)).to(self.device)
+        for rows, chosen in zip(batches, uploaded.split([*map(len, batches)]), strict=True):
+            yield self._gather(chosen, int(self.lengths[rows].max()))
+
+    def _gather(self, chosen: Tensor, longest: int) -> Batch:
+        """Return the batch of the chosen rows (B,), the longest of which has so many tokens."""
+        starts, ends = self._bounds[chosen].split(1, dim=1)  # (B, 1)
+        positions = starts + self._steps[:longest]  # (B, T)
+        real = positions < ends
+        positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions]  # (B, T) or (B, T, D)
         return Batch(
             rows=chosen,
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
-            segments=self._segments[positions].long().masked_fill(padding, PADDING),
+            segments=(self._segments[positions] * real).long(),  # PADDING is 0
             features=None if self._overlap is None else self._overlap[chosen % self.pairs],
         )
 

@@ -106,7 +106,7 @@ def test_an_encoder_is_made_that_everything_else_takes(
     assert not (inputs / "further.under-way").exists()
     card = (made / "CARD.md").read_text(encoding="utf-8")
     assert "80 steps" in card
-    assert "1,500 training pairs" in card
+    assert "1,400 training pairs" in card
     assert str(inputs) not in card
 
 

@@ -189,9 +189,17 @@ class SearchLaunch(Launch):
     )
 
 
+def _step_and_value(point: tuple[int, float]) -> tuple[int, bool, float]:
+    step, value = point
+    return (step, True, 0.0) if math.isnan(value) else (step, False, value)
+
+
 def same(one: list[tuple[int, float]] | None, other: list[tuple[int, float]] | None) -> bool:
-    """Return whether two histories have the same values at the same steps."""
+    """Return whether two histories have the same values at the same steps.
+
+    MLflow gives those of one step in no certain order.
+    """
     if one is None or other is None or len(one) != len(other):
         return False
-    pairs = zip(one, other, strict=True)
+    pairs = zip(*(sorted(each, key=_step_and_value) for each in (one, other)), strict=True)
     return all(a[0] == b[0] and (a[1] == b[1] or math.isnan(a[1] + b[1])) for a, b in pairs)

@@ -78,3 +78,13 @@ def test_another_draw_gives_another_order() -> None:
         np.concatenate(list(shuffled_batches(rows, lengths, 8, generator))) for _ in range(2)
     )
     assert first.tolist() != second.tolist()
+
+
+def test_batches_that_are_read_together_are_those_that_are_read_alone() -> None:
+    overlap = np.array([[1.0, 2.0], [3.0, 4.0]])
+    reader = RowReader(TABLE, None, torch.device("cpu"), overlap)
+    groups = [np.array([1]), np.array([0, 1]), np.array([0])]
+    for rows, batch in zip(groups, reader.read_each(groups), strict=True):
+        alone = reader.read(rows)
+        for name in ("rows", "inputs", "segments", "features"):
+            assert torch.equal(getattr(batch, name), getattr(alone, name))

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from benchmarks.gpu_bench import assigned_grid
-from models.batches import RowReader, SplitArrays
+from models.batches import RowReader, SplitArrays, sorted_batches
 from models.checkpoint import load_classifier, save_classifier
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.heads import HEADS, build_head
 from models.number_formats import FLOAT32, Precision
 from models.segments import FIRST, SECOND, SPECIAL
+from models.state_writer import StateWriter
 from tests.tuning.training.test_trainer import config, toy
 from tuning.data.prepared import Prepared
 from tuning.system.project import EMBEDDED
@@ -113,6 +114,36 @@ def test_cached_states_give_the_logits_of_the_plain_pass(depth: int, precision: 
     model.lower = None
     cached = predict(model, LoadedSplit(arrays(states), trial, DEVICE))
     np.testing.assert_allclose(cached, plain, atol=TOLERANCES[precision], rtol=0)
+
+
+def test_states_that_are_written_beside_the_pass_stand_where_their_tokens_do() -> None:
+    table, width = arrays().table, 1024
+    expected = torch.arange(len(table.tokens), dtype=torch.float32)[:, None].expand(-1, width)
+    reader = RowReader(table, expected.numpy(), DEVICE)
+    batches = list(sorted_batches(table.lengths, 2048))  # more of them than buffers
+    assert len(batches) > 4
+    with StateWriter(table, DEVICE) as writer:
+        for rows, batch in zip(batches, reader.read_each(batches), strict=True):
+            writer.write(rows, batch.inputs * 2)  # whose memory is free for the next batch
+    np.testing.assert_array_equal(writer.states, 2 * expected)
+
+
+def test_a_training_that_diverges_on_the_card_ends_with_the_cpus_losses(distilbert: Path) -> None:
+    trial = config(epochs=20, batch_size=1, dropout=0.0)  # more steps than between two looks
+    found = []
+    for device in (torch.device("cpu"), DEVICE):
+        torch.manual_seed(1)
+        _, upper = load_encoder(distilbert, 3)
+        head = build_head("cross_attention", width=12, head_width=8, dropout=0.0)
+        train, validation = (LoadedSplit(toy(number), trial, device) for number in (0, 1))
+        training = Trainer(Classifier(None, upper, head).to(device), train, validation, trial)
+        training.run_epoch()
+        train.targets[30] = torch.inf
+        result = training.run_epoch()
+        assert result.diverged
+        assert training.finished
+        found.append((result.train_loss, result.val_loss))
+    assert found[0] == pytest.approx(found[1], abs=1e-2)
 
 
 def test_the_card_gives_the_cpus_logits_in_float32() -> None:

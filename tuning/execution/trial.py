@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -135,8 +135,16 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
     """Set the number of torch's threads; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
-    device = choose_device()
-    return ray.get(context.inputs[str(trial.freezing)]), device
+    return ray.get(context.inputs[str(trial.freezing)]), device_of(ray.get_gpu_ids())
+
+
+def device_of(assigned: Sequence[object]) -> torch.device:
+    """Return the device of a worker: a GPU only if Ray assigned one, though torch sees others.
+
+    Args:
+        assigned: What Ray says of the GPUs that it gave this worker.
+    """
+    return choose_device() if assigned else torch.device("cpu")
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:

@@ -50,6 +50,27 @@ def atomic_write(path: Path, size: int | None = None) -> Iterator[Path]:
             beside.unlink()
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while writing, at any depth.
+
+    Those of processes that live are left.
+    """
+    for path in folder.rglob(".*.part"):
+        process = path.name.split(".")[-2]
+        if process.isdecimal() and not _lives(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
 def atomic_write_bytes(path: Path, content: bytes) -> None:
     """Write a file that is complete or, if writing fails, as it was before.
 

@@ -11,6 +11,7 @@ from time import localtime, strftime
 
 from filelock import FileLock, Timeout
 
+from tuning.system.atomic_files import remove_leftovers
 from tuning.system.project import ROOT, git_commit
 from tuning.system.storage_path import StoragePath
 
@@ -156,11 +157,14 @@ def run_name(experiment: str) -> str:
 def lock_launch(folder: Path) -> Iterator[None]:
     """Keep other programs out of a launch's folder; the lock ends with the program that holds it.
 
+    Files that a killed program left half written are removed.
+
     Raises:
         LaunchError: If another program holds the lock.
     """
     try:
         with FileLock(folder / _LOCK, timeout=0):
+            remove_leftovers(folder)
             yield
     except Timeout as error:
         raise LaunchError(

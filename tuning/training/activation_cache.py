@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
-from models.segments import PADDING
+from models.state_writer import StateWriter
 from models.tokens import TokenTable
 from tuning.system.atomic_files import atomic_write
 
@@ -110,29 +110,18 @@ def encode(
     Raises:
         ValueError: If the table has no rows.
     """
+    if not table.rows:
+        raise ValueError("the table has no rows")
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
-    states: np.ndarray | None = None
-    for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]):
-        batch = reader.read(rows)
-        output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
-        kept = output[batch.segments != PADDING].to(storage_type(frozen.precision))
-        block = kept.cpu().numpy()  # states of the rows' tokens, row after row
-        if states is None:
-            states = np.empty((len(table.tokens), block.shape[-1]), dtype=block.dtype)
-        states[token_positions(table, rows)] = block
-        advance(len(rows))
-    if states is None:
-        raise ValueError("the table has no rows")
-    return states
-
-
-def token_positions(table: TokenTable, rows: np.ndarray) -> np.ndarray:
-    """Return the positions of these rows' tokens in the table, row after row, int (tokens,)."""
-    lengths = table.lengths[rows]
-    ends = lengths.cumsum()
-    within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-    return np.repeat(table.offsets[rows], lengths) + within
+    batches = list(sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]))
+    with StateWriter(table, frozen.device) as writer:
+        for rows, batch in zip(batches, reader.read_each(batches), strict=True):
+            output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
+            writer.write(rows, output.to(storage_type(frozen.precision)))
+            advance(len(rows))
+    assert writer.states is not None, "there was a batch"
+    return writer.states
 
 
 def load_states(path: Path) -> States | None:

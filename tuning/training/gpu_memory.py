@@ -3,62 +3,108 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
-from tuning.training.builders import build_classifier, build_optimizer, parameter_groups
+from tuning.training.builders import build_classifier
+from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import batch_loss
+from tuning.training.trainer import Trainer, batch_loss
 
-_HEADROOM = 1.25  # allocators fragment, and the longest batch may not need the most memory
-_CONTEXT_BYTES = 600 * 2**20  # what a process holds on a GPU before its first tensor
+_HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a training is
+# What a process holds on a GPU besides its tensors: context, kernels, libraries. An H200 with
+# CUDA 13 was measured: 852 MB.
+_PROCESS_BYTES = 900 * 2**20
+_LENGTHS = 8  # batches of so many different lengths are rehearsed
 
 
 def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return the fraction of this machine's GPU that a trial needs, from a training step."""
-    frozen = copy.deepcopy(inputs.lower)  # is moved to the GPU; the shared one stays
-    model = build_classifier(trial, replace(inputs, lower=frozen))
-    peak = measure_peak_bytes(model, inputs.splits["train"], trial)
-    share = gpu_share(peak, torch.cuda.get_device_properties(0).total_memory)
+    """Return the fraction of this machine's GPU that a trial needs, from a rehearsal of it.
+
+    Memory that is taken when the measurement ends, as by this process, is not shared out.
+    """
+    peak = measure_peak_bytes(_own_classifier(trial, inputs), inputs.splits, trial)
+    gc.collect()  # optimizer and schedule hold each other
     torch.cuda.empty_cache()
-    return share
+    free_bytes, _ = torch.cuda.mem_get_info()
+    return gpu_share(peak, free_bytes)
 
 
-def measure_peak_bytes(model: Classifier, split: SplitArrays, config: TrialConfig) -> int:
-    """Train one step on the longest rows, and return its peak memory on the GPU in bytes.
+def _own_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
+    """Return a classifier that can be moved to the GPU while the shared layers stay."""
+    return build_classifier(trial, replace(inputs, lower=copy.deepcopy(inputs.lower)))
+
+
+def measure_peak_bytes(
+    model: Classifier, splits: Mapping[str, SplitArrays], config: TrialConfig
+) -> int:
+    """Rehearse a trial on the GPU; return the most bytes that the allocator reserved.
 
     Args:
-        model: Classifier; moved to the GPU and changed by the step, so not to be used again.
-        split: Training split.
+        model: Classifier; moved to the GPU and trained, so not to be used again.
+        splits: All splits that the trial holds.
         config: Configuration of the trial.
     """
     device = torch.device("cuda")
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    model.to(device).train()
-    loaded = LoadedSplit(split, config, device)
-    optimizer = build_optimizer(parameter_groups(model, config), config)
-    longest = (-loaded.reader.lengths).argsort()[: config.batch_size]
-    batch = loaded.reader.read(longest)
-    batch_loss(model, batch, loaded.targets_of(batch), config.r_drop).backward()
-    optimizer.step()
-    return torch.cuda.max_memory_allocated()
+    loaded = {name: LoadedSplit(arrays, config, device) for name, arrays in splits.items()}
+    rehearse(model.to(device), loaded, config)
+    return torch.cuda.max_memory_reserved()
 
 
-def gpu_share(peak_bytes: int, total_bytes: int) -> float:
+def rehearse(model: Classifier, splits: Mapping[str, LoadedSplit], config: TrialConfig) -> None:
+    """Do all of a trial that takes memory, in a few steps: train, keep weights, predict.
+
+    Args:
+        model: Classifier on the splits' device; it is trained.
+        splits: All splits that the trial holds.
+        config: Configuration of the trial.
+    """
+    trainer = Trainer(model, splits["train"], splits["validation"], config)
+    weights = model.trained_state().values()
+    kept = [weight.clone() for weight in [*weights] * 2]  # before the first epoch, after the best
+    model.train()
+    for rows in batches_of_all_lengths(trainer.train.reader.lengths, config.batch_size):
+        batch = trainer.train.reader.read(rows)
+        targets = trainer.train.targets_of(rows)
+        trainer.step(batch_loss(model, batch, targets, config.r_drop))
+    for split in splits.values():
+        predict(model, split)
+    del kept
+
+
+def batches_of_all_lengths(lengths: np.ndarray, size: int) -> list[np.ndarray]:
+    """Return batches of rows from the longest to the shortest, and the longest again.
+
+    Args:
+        lengths: Numbers of tokens of the rows, int (rows,).
+        size: Number of rows in a batch, at least 1; fewer if there are not so many.
+    """
+    order = (-lengths).argsort(kind="stable")
+    last = max(0, len(order) - size)
+    starts = [*np.linspace(0, last, _LENGTHS).astype(int), 0]
+    return [order[start : start + size] for start in starts]
+
+
+def gpu_share(peak_bytes: int, free_bytes: int) -> float:
     """Return the fraction of a GPU that a trial needs, as 1 / (trials that fit side by side).
 
     Args:
-        peak_bytes: Peak memory of one trial.
-        total_bytes: Memory of the GPU.
+        peak_bytes: Most memory that the allocator of one trial reserves.
+        free_bytes: Memory of the GPU that nothing else uses.
     """
-    return 1 / max(1, math.floor(total_bytes / needed_bytes(peak_bytes)))
+    return 1 / max(1, math.floor(free_bytes / needed_bytes(peak_bytes)))
 
 
 def needed_bytes(peak_bytes: int) -> float:
     """Return the bytes of a GPU that a trial's process needs, as predicted from its peak."""
-    return peak_bytes * _HEADROOM + _CONTEXT_BYTES
+    return peak_bytes * _HEADROOM + _PROCESS_BYTES

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from measures.overlap import overlap_features
-from models.batches import Batch, RowReader, SplitArrays
+from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, load_encoder, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
@@ -75,9 +75,9 @@ class LoadedSplit:
         """Return the number of pairs N."""
         return self.reader.pairs
 
-    def targets_of(self, batch: Batch) -> Tensor:
-        """Return the class probabilities to learn for the rows of a batch, float (B, C)."""
-        return self.targets[batch.rows % self.pairs]
+    def targets_of(self, rows: np.ndarray) -> Tensor:
+        """Return the class probabilities to learn for these rows, float (B, C)."""
+        return self.targets[torch.from_numpy(rows % self.pairs).to(self.targets.device)]
 
 
 def build_inputs(

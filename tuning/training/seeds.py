@@ -1,7 +1,7 @@
 """Training of all seeds of one configuration together: as one stacked model, or in turns.
 
-With a fully frozen encoder all seeds can be one stacked model, which gathers each batch and draws
-its dropout once. Otherwise, and on a CPU, the seeds take turns in one process.
+With a fully frozen encoder several seeds can be one stacked model, which gathers each batch and
+draws its dropout once. Otherwise, and on a CPU, the seeds take turns in one process.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def train_seeds(
         config: Configuration with ``order_seed``, which all seeds share.
         stacked: Whether to stack models that can be stacked. By default only on a GPU: on a CPU
             stacked matrix products take as long, and turns are faster (``benchmarks/seeds.py``).
+            One model is never stacked: on a GPU a stack of one takes longer than the model.
 
     Raises:
         ValueError: If ``order_seed`` is not given.
@@ -93,7 +94,7 @@ def train_seeds(
         raise ValueError("order_seed: must be given, since the seeds share order and dropout")
     if stacked is None:
         stacked = next(models[0].head_parameters()).is_cuda
-    if stacked and can_stack(models):
+    if stacked and len(models) > 1 and can_stack(models):
         return StackedTrainer(models, train, validation, config)
     return SequentialTrainer([Trainer(model, train, validation, config) for model in models])
 

@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from models.batches import Batch, shuffled_batches
+from models.batches import Batch
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_optimizer, build_schedule, start_order
+from tuning.training.epoch import epoch_batches
 from tuning.training.evaluation import Forward, predict_with, score_logits, validate
 from tuning.training.inputs import LoadedSplit
 from tuning.training.trainer import (
     EpochResult,
     batch_loss,
-    draw_rows,
     random_states,
     set_random_states,
 )
@@ -121,19 +121,16 @@ class StackedTrainer:
         The loss of a seed that diverged is not finite.
         """
         self._skeleton.train()
-        total = torch.zeros(len(self.models))
-        train, generator, size = self.train, self.generator, self.config.batch_size
-        rows = draw_rows(train, generator)
-        for chosen in shuffled_batches(rows, train.reader.lengths, size, generator):
-            batch = train.reader.read(chosen)
-            losses = self._losses(batch, train.targets_of(batch))  # (S,)
-            total += losses.detach().cpu() * len(chosen)
+        total = torch.zeros(len(self.models), device=self.device)
+        for batch, targets in epoch_batches(self.train, self.config.batch_size, self.generator):
+            losses = self._losses(batch, targets)  # (S,)
+            total += losses.detach() * len(targets)
             self.optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()
             self._clip()
             self.optimizer.step()
             self.schedule.step()
-        return (total / train.pairs).tolist()
+        return (total / self.train.pairs).tolist()
 
     def _losses(self, batch: Batch, targets: Tensor) -> Tensor:
         def loss(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:

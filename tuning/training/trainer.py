@@ -6,7 +6,6 @@ Shapes: N pairs of a split, B rows in a batch, C classes.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from measures.objective import EPOCH_F1, is_sound, score_flags
-from models.batches import Batch, shuffled_batches
+from models.batches import Batch
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_optimizer, build_schedule, parameter_groups, start_order
+from tuning.training.epoch import EpochLoss, epoch_batches
 from tuning.training.evaluation import Forward, predict, score_logits, validate
 from tuning.training.inputs import LoadedSplit
 
@@ -74,6 +74,9 @@ class Trainer:
     ) -> None:
         self.model, self.train, self.validation, self.config = model, train, validation, config
         self.optimizer = build_optimizer(parameter_groups(model, config), config)
+        self._trained = [
+            weight for group in self.optimizer.param_groups for weight in group["params"]
+        ]
         self.schedule = build_schedule(self.optimizer, train.pairs, config)
         self.generator = start_order(config)
         self.device = train.targets.device
@@ -125,28 +128,28 @@ class Trainer:
     def train_epoch(self) -> tuple[float, bool]:
         """Train on each pair once, without scoring, and stop early at a loss that is not finite.
 
+        A CPU stops before the step of that loss; a GPU, whose losses are read in groups, may take
+        some more steps, after which the weights are of no use.
+
         Returns:
             The mean loss in nats per pair up to there, and whether training diverged.
         """
         self.model.train()
-        groups, config = self.optimizer.param_groups, self.config
-        weights = [parameter for group in groups for parameter in group["params"]]
-        total, seen = 0.0, 0
-        rows, lengths = draw_rows(self.train, self.generator), self.train.reader.lengths
-        for chosen in shuffled_batches(rows, lengths, config.batch_size, self.generator):
-            batch = self.train.reader.read(chosen)
-            targets = self.train.targets_of(batch)
-            loss = batch_loss(self.model, batch, targets, config.r_drop)
-            value = loss.item()
-            if not math.isfinite(value):
-                return total / max(seen, 1), True
-            total, seen = total + value * len(chosen), seen + len(chosen)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(weights, config.clip_norm)
-            self.optimizer.step()
-            self.schedule.step()
-        return total / seen, False
+        losses = EpochLoss(self.device)
+        for batch, targets in epoch_batches(self.train, self.config.batch_size, self.generator):
+            loss = batch_loss(self.model, batch, targets, self.config.r_drop)
+            if not losses.add(loss, len(targets)):
+                break
+            self.step(loss)
+        return losses.result()
+
+    def step(self, loss: Tensor) -> None:
+        """Change the weights by a step against the gradient of a batch's loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._trained, self.config.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything the next epoch depends on: tensors, numbers and texts, not copied."""
@@ -179,12 +182,6 @@ def fit(
     training = Trainer(model, train, validation, config)
     while not training.finished:
         yield training.run_epoch()
-
-
-def draw_rows(train: LoadedSplit, generator: np.random.Generator) -> np.ndarray:
-    """Return one row for each pair, int (N,): where both orders exist, a random one of them."""
-    order = generator.integers(train.orders, size=train.pairs)
-    return np.arange(train.pairs) + train.pairs * order
 
 
 def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from tuning.execution.trial import BestEpoch, epoch_metrics
+from tuning.execution.trial import BestEpoch, device_of, epoch_metrics
 from tuning.training.trainer import EpochResult
 
 
@@ -77,3 +77,9 @@ def test_a_report_has_losses_scores_and_the_best_objective() -> None:
         "seconds": 2.0,
         "best_val_f1_at_threshold": 0.75,
     }
+
+
+def test_a_gpu_that_ray_did_not_give_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # as on a node that has some
+    assert device_of([]).type == "cpu"
+    assert device_of(["0"]).type == "cuda"

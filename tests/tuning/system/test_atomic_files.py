@@ -1,6 +1,8 @@
 """Guards files on disk: complete or absent, and refused if they were altered."""
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,26 @@ from tuning.system.atomic_files import (
     atomic_copy,
     atomic_write,
     atomic_write_bytes,
+    remove_leftovers,
     space_error,
     verify_checksums,
     write_checksums,
 )
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    write = "import os, sys; open(sys.argv[1].format(os.getpid()), 'w'); os.kill(os.getpid(), 9)"
+    (tmp_path / "encoder").mkdir()
+    for name in (".x.json.{}.part", "encoder/.model.safetensors.{}.part"):
+        subprocess.run([sys.executable, "-c", write, str(tmp_path / name)], check=False)
+    assert len(list(tmp_path.rglob("*.part"))) == 2
+    with atomic_write(tmp_path / "y") as beside:
+        beside.write_bytes(b"y")
+        remove_leftovers(tmp_path)
+        assert list(tmp_path.rglob("*.part")) == [beside]
+    assert (tmp_path / "y").read_bytes() == b"y"
 
 
 def test_a_file_is_the_old_one_until_the_new_one_is_complete(tmp_path: Path) -> None:

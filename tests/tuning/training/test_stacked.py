@@ -118,6 +118,15 @@ def test_what_cannot_be_stacked_takes_turns_with_the_same_numbers(
         assert numbers([results[position] for results in epochs]) == numbers(expected)
 
 
+def test_a_single_seed_is_not_stacked(distilbert: Path) -> None:
+    trial = config(order_seed=4, dropout=0.2)
+    models = [build(trial, seed, distilbert) for seed in SEEDS]
+    kinds = [
+        type(train_seeds(models[:count], *loaded(trial), trial, stacked=True)) for count in (1, 2)
+    ]
+    assert kinds == [SequentialTrainer, StackedTrainer]
+
+
 def test_a_seed_that_diverges_does_not_disturb_the_others(distilbert: Path) -> None:
     trial = config(order_seed=1, epochs=4)
     models = [build(trial, seed, distilbert) for seed in SEEDS]

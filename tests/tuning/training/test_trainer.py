@@ -18,6 +18,7 @@ from models.heads import build_head
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import TokenTable
 from tuning.config.experiment import TrialConfig
+from tuning.training import epoch
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
 from tuning.training.trainer import EpochResult, Trainer, batch_loss, fit
@@ -137,9 +138,9 @@ def test_targets_are_vote_shares_or_certain_labels() -> None:
     arrays = toy(0)
     votes = LoadedSplit(arrays, config(targets="votes"), CPU)
     labels = LoadedSplit(arrays, config(targets="labels"), CPU)
-    batch = votes.reader.read(np.array([3, PAIRS + 3]))  # both orders of one pair
-    np.testing.assert_allclose(votes.targets_of(batch)[:, 1], [arrays.votes[3]] * 2)
-    np.testing.assert_allclose(labels.targets_of(batch)[:, 1], [arrays.labels[3]] * 2)
+    rows = np.array([3, PAIRS + 3])  # both orders of one pair
+    np.testing.assert_allclose(votes.targets_of(rows)[:, 1], [arrays.votes[3]] * 2)
+    np.testing.assert_allclose(labels.targets_of(rows)[:, 1], [arrays.labels[3]] * 2)
 
 
 def test_probabilities_of_huge_logits_are_certain_and_not_nan() -> None:
@@ -160,7 +161,7 @@ def test_r_drop_adds_loss_only_if_the_two_passes_differ(
                 module.p = dropout
         split = LoadedSplit(toy(0), trial, CPU)
         batch = split.reader.read(np.arange(PAIRS))
-        targets = split.targets_of(batch)
+        targets = split.targets_of(np.arange(PAIRS))
         losses = []
         for weight in (1e-9, 1.0):
             torch.manual_seed(3)
@@ -197,3 +198,27 @@ def test_a_resumed_training_equals_one_that_was_not_interrupted(
         results.append(resumed.run_epoch())
         torch.rand(3)  # other code draws random numbers in between
     assert numbers(results) == numbers(train(trial, distilbert))
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_a_training_diverges_with_the_same_result_however_seldom_losses_are_read(
+    distilbert: Path, monkeypatch: pytest.MonkeyPatch, epochs_before: int
+) -> None:
+    trial = config(epochs=20)
+    found, weights = [], []
+    for between in (1, 4, 32):
+        monkeypatch.setitem(epoch._STEPS_BETWEEN_LOOKS, "cpu", between)
+        arrays = toy(0)
+        assert arrays.states is not None
+        first, second = (LoadedSplit(each, trial, CPU) for each in (arrays, toy(1)))
+        training = Trainer(build(trial, distilbert), first, second, trial)
+        results = [training.run_epoch() for _ in range(epochs_before)]
+        first.targets[30] = math.inf
+        results.append(training.run_epoch())
+        assert training.finished
+        assert [result.diverged for result in results] == [False] * epochs_before + [True]
+        found.append(numbers(results))
+        weights.append(training.model.get_parameter("head.classify.weight").clone())
+    assert found[0] == found[1] == found[2]
+    if not epochs_before:  # the initial weights
+        assert all(torch.equal(weights[0], other) for other in weights)
