@@ -180,11 +180,14 @@ def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
         history: Table ``search_history``, at least one row.
         importance: Table ``parameter_importance``.
     """
-    best = history[history["value"] == history["value"].max()].iloc[0]
-    sentences = [
-        f"Of {len(history)} finished trials, number {best['number']:.0f} had the best validation "
-        f"F1, {score(best['value'])}."
-    ]
+    if history["best"].isna().all():
+        sentences = [f"All {len(history)} finished trials are flagged: none is called best."]
+    else:
+        best = history.iloc[int(history["best"].argmax())]
+        sentences = [
+            f"Of {len(history)} finished trials, number {best['number']:.0f} had the best "
+            f"validation F1, {score(best['best'])}."
+        ]
     if len(importance):
         first = importance.iloc[0]
         sentences.append(

@@ -110,10 +110,11 @@ def _compare(
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
-        store.notes.append(
+        note = (
             "The comparison shows the best trial of each freezing mode in the grid, with one seed;"
             " python tuning/run_grid.py experiments/freezing.yaml runs several seeds."
         )
+        store.notes += [note] if len(trials) else []
     store.notes += _notes_on_modes(trials)
     test = pairs[pairs["split"] == "test"].sort_values("line").reset_index(drop=True)
     overlap = data_tables.overlap(test)

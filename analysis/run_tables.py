@@ -110,7 +110,12 @@ def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
 
 def sound_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the trials without a flag, which alone can be called best."""
-    return trials[(trials[list(FLAGS)] == 0).all(axis="columns")]
+    return trials[is_sound(trials)]
+
+
+def is_sound(trials: pd.DataFrame) -> pd.Series:
+    """Return for each trial whether it has no flag."""
+    return (trials[list(FLAGS)] == 0).all(axis="columns")
 
 
 def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:

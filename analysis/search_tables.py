@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.captions import points, score, score_cell
+from analysis.run_tables import is_sound
 from measures.objective import FLAGS, SEED_MEAN
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ def searched_parameters(trials: pd.DataFrame) -> list[str]:
 def search_history(trials: pd.DataFrame) -> pd.DataFrame:
     """Return one row per trial: its ``number`` from 1, its ``value``, and the ``best`` so far.
 
+    Flagged trials are never the best; before the first other one ``best`` is NaN.
+
     Args:
         trials: ``Launch.trials``, in the order in which they were drawn.
     """
     values = trials[SEED_MEAN].reset_index(drop=True)
-    return pd.DataFrame(
-        {"number": range(1, len(values) + 1), "value": values, "best": values.cummax()}
-    )
+    sound = values.where(is_sound(trials).reset_index(drop=True))
+    best = sound.cummax().ffill()
+    return pd.DataFrame({"number": range(1, len(values) + 1), "value": values, "best": best})
 
 
 def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
-_QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token|key)[^=&\s]*)=[^&\s]*", re.I)
+# A password may hold slashes, but a port does not begin one.
+_USER = re.compile(r"(://[^:/@\s]*):(?!\d*(?:[/?#\s]|$))\S*@")
+_SECRET = "password|passwd|pwd|secret|token|key|signature|credential"
+_QUERY = re.compile(rf"([?&](?:[^=&\s]*(?:{_SECRET})[^=&\s]*|sig))=[^&\s]*", re.I)
 
 
 def hide_passwords(text: str) -> str:

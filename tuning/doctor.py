@@ -5,14 +5,17 @@ The page holds no password, token or key: it can be pasted into a bug report.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from measures.passwords import first_line
+from tuning.config.experiment import Cleaning
 from tuning.data import packaged_encoder, parade
 from tuning.data.hub_download import find_cached_encoder
 from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
+from tuning.data.pairs import read_pairs
 from tuning.data.sources import (
     DEFAULT_ENCODER,
     DataLocations,
@@ -21,6 +24,7 @@ from tuning.data.sources import (
     find_encoder,
     read_locations,
 )
+from tuning.data.table_files import DataError
 from tuning.execution.ray_session import check_ray
 from tuning.system.findings import (
     Finding,
@@ -34,20 +38,31 @@ from tuning.system.findings import (
 from tuning.system.gpus import check_gpus
 from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
 from tuning.system.project import ROOT
+from tuning.system.signals import INTERRUPTED
 from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.store_check import check_store
 
+_BROKEN = "mend the environment variables and the files that this names, or report it as an error"
+
 
 def main() -> int:
-    """Return 0 if a grid can run on this machine, 1 if it cannot."""
+    """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description="Say what a grid would find on this machine.")
     add = parser.add_argument
     add("--output", type=Path, default=ROOT / "results", help="folder for results")
     add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
     add("--measure", action="store_true", help="measure this machine anew")
     args = parser.parse_args()
+    try:
+        return print_page(examine(args.output.absolute(), args.tracking_uri, anew=args.measure))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def print_page(findings: Iterable[Finding]) -> int:
+    """Print what is found, line by line; return 1 if a fault is among it, else 0."""
     faults = 0
-    for finding in examine(args.output.absolute(), args.tracking_uri, anew=args.measure):
+    for finding in findings:
         faults += finding.stops
         print(hide_secrets(f"{finding.name:<12} {finding.text}"), flush=True)
         if finding.way_out:
@@ -78,17 +93,23 @@ def examine(output: Path, tracking_uri: str | None, *, anew: bool) -> Iterator[F
         )
         return
     yield from check_hardware()
+    try:
+        locations = read_locations()
+    except SourceError as error:
+        yield Finding(name="cache", text=str(error), way_out=str(error), stops=True)
+        return
     gpus = check_gpus()
     yield from gpus
     if not any(finding.stops for finding in gpus):
-        yield check_speed(locations.cache, anew=anew)
+        yield tried("speed", partial(check_speed, locations.cache, anew=anew))
     with ThreadPoolExecutor(2) as aside:
-        slow = [aside.submit(check_ray), aside.submit(check_store, choose_store(tracking_uri))]
+        store = partial(check_store, choose_store(tracking_uri))
+        slow = [aside.submit(tried, "Ray", check_ray), aside.submit(tried, "store", store)]
         yield check_folder("results", output, "use --output FOLDER", needed=True)
         way_out = "set XDG_CACHE_HOME=FOLDER; nothing is remembered between launches else"
         yield check_folder("cache", locations.cache, way_out, needed=False)
-        yield from looked_for("encoder", check_encoder)
-        yield from looked_for("data", partial(check_data, locations))
+        yield tried("encoder", check_encoder)
+        yield tried("data", partial(check_data, locations))
         yield check_environment()
         yield from (check.result() for check in slow)
 
@@ -106,12 +127,13 @@ def check_speed(cache: Path, *, anew: bool) -> Finding:
     return Finding(name="speed", text=f"{found}; remembered in {cache / RATES_FILE}")
 
 
-def looked_for(name: str, check: Callable[[], Finding]) -> Iterator[Finding]:
-    """Yield what a check found; an error of the disk becomes a finding of its own."""
+def tried(name: str, check: Callable[[], Finding]) -> Finding:
+    """Return what a check found; any error of it is a finding too, so that the page is whole."""
     try:
-        yield check()
-    except OSError as error:
-        yield Finding(name=name, text=f"cannot be looked for: {error}", stops=True)
+        return check()
+    except Exception as error:
+        text = f"cannot be looked at: {type(error).__name__}: {first_line(error)}"
+        return Finding(name=name, text=text, way_out=_BROKEN, stops=True)
 
 
 def check_encoder() -> Finding:
@@ -135,7 +157,8 @@ def check_data(locations: DataLocations) -> Finding:
     if locations.parade_folder is not None:
         try:
             found = find_data("auto", locations)
-        except SourceError as error:
+            read_pairs(found.folder, Cleaning())
+        except (SourceError, DataError) as error:
             way_out = "set PARADE_DIR to the folder of PARADE's files, or unset it"
             return Finding(name=name, text=str(error), way_out=way_out, stops=True)
         return Finding(name=name, text=f"auto is {found.name}, from PARADE_DIR ({found.folder})")

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from analysis import search_tables
+from analysis.findings import about_search
 from analysis.search_figures import plot_history, plot_importance, plot_parallel
+from measures.objective import FLAGS
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def trials() -> pd.DataFrame:
             "val_loss": values / 2,
             "threshold": 0.5,
             "objective": values,
+            **dict.fromkeys(FLAGS, 0.0),
         }
     )
 
@@ -32,6 +35,19 @@ def test_the_history_keeps_the_order_and_its_best_never_falls(trials: pd.DataFra
     assert history["value"].tolist() == trials["objective"].tolist()
     assert history["best"].is_monotonic_increasing
     assert history["best"].iloc[-1] == trials["objective"].max()
+
+
+def test_no_flagged_trial_of_a_search_is_called_best(trials: pd.DataFrame) -> None:
+    nothing = search_tables.parameter_importance(trials.head(0))
+    best = trials["objective"].idxmax()
+    flagged = search_tables.search_history(trials.assign(collapsed=trials.index == best))
+    second = trials["objective"].nlargest(2).index[-1]
+    assert f"number {second + 1} had the best" in about_search(flagged, nothing)[0]
+    every = search_tables.search_history(trials.assign(no_positive=1.0))
+    assert about_search(every, nothing) == [
+        "All 20 finished trials are flagged: none is called best."
+    ]
+    assert np.shape(plot_history(every).axes[0].collections[0].get_offsets()) == (20, 2)
 
 
 def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from tuning import doctor
 from tuning.data import parade
 from tuning.data.packaged_encoder import PackageError
 from tuning.data.sources import DEFAULT_ENCODER, DataLocations
-from tuning.doctor import check_data, check_encoder, check_speed, looked_for, main
+from tuning.doctor import check_data, check_encoder, check_speed, main, tried
 from tuning.system.findings import Finding
 from tuning.system.machine import RATES_FILE, recall_rates
-from tuning.system.project import ROOT
+from tuning.system.project import EMBEDDED, ROOT
 
 
 def page(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> int:
@@ -48,13 +49,42 @@ def test_a_fault_ends_with_exit_code_1_and_stands_in_the_page(
     )
 
 
-def test_an_error_of_the_disk_is_a_finding() -> None:
-    def fail() -> Finding:
-        raise PermissionError(13, "Permission denied", "/models")
+def test_ctrl_c_ends_the_page_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> Iterator[Finding]:
+        yield Finding(name="commit", text="unknown")
+        raise KeyboardInterrupt
 
-    (found,) = looked_for("encoder", fail)
+    monkeypatch.setattr(doctor, "examine", lambda output, uri, anew: interrupted())
+    monkeypatch.setattr(sys, "argv", ["doctor"])
+    assert main() == 130
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(13, "Permission denied", "/models"), ValueError("http://me:secret@h: no")],
+)
+def test_any_error_of_a_check_is_a_finding(error: Exception) -> None:
+    def fail() -> Finding:
+        raise error
+
+    found = tried("encoder", fail)
     assert found.stops
-    assert "Permission denied: '/models'" in found.text
+    assert found.way_out
+    assert f"{type(error).__name__}: " in found.text
+    assert "secret" not in found.text
+
+
+def test_a_user_without_a_home_folder_gets_a_fault_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    *_, found = doctor.examine(tmp_path, None, anew=False)
+    assert found.stops
+    assert "no home folder; set XDG_CACHE_HOME" in found.way_out
 
 
 def test_the_speed_is_remembered_and_measured_anew_on_request(tmp_path: Path) -> None:
@@ -106,9 +136,13 @@ def test_data_in_the_cache_is_found_unless_it_was_altered(
 
 
 def test_a_folder_that_the_environment_names_comes_first_and_must_be_there(tmp_path: Path) -> None:
+    pairs = EMBEDDED / "pairs"
+    found = check_data(DataLocations(cache=tmp_path / "cache", parade_folder=pairs))
+    assert found.text == f"auto is pairs, from PARADE_DIR ({pairs})"
     (tmp_path / "PARADE_train.txt").touch()
-    found = check_data(DataLocations(cache=tmp_path / "cache", parade_folder=tmp_path))
-    assert found.text == f"auto is parade, from PARADE_DIR ({tmp_path})"
+    broken = check_data(DataLocations(cache=tmp_path / "cache", parade_folder=tmp_path))
+    assert broken.stops
+    assert "PARADE_" in broken.text
     gone = check_data(DataLocations(cache=tmp_path, parade_folder=tmp_path / "gone"))
     assert gone.stops
     assert gone.text == f"PARADE_DIR: {tmp_path / 'gone'}: no such folder"

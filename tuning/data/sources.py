@@ -70,12 +70,14 @@ def read_locations() -> DataLocations:
     """Return the locations of data sets, read from the environment.
 
     Raises:
-        SourceError: If neither it nor the system names a folder for downloads.
+        SourceError: If no folder for downloads is known.
     """
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError as error:
-        raise SourceError("this user has no home folder: set XDG_CACHE_HOME=FOLDER") from error
+        raise SourceError(
+            "cache: this user has no home folder; set XDG_CACHE_HOME to a folder for downloads"
+        ) from error
     folder = os.environ.get("PARADE_DIR")
     return DataLocations(
         cache=cache / "paraphrase-tuner",

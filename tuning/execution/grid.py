@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,7 @@ from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, keep_inputs, recording
 
 _SCORES = {"accuracy": "acc", "f1": "F1", "precision": "P", "recall": "R"}  # with their headers
+_BOUNDLESS = 10_000  # characters, more than any table needs
 _WIDE = 110  # characters of a terminal that has room for precision and recall
 
 
@@ -54,7 +56,7 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
         picture = settings.folder / "table.svg"
         save_picture([table], picture, "python tuning/run_grid.py")
         launch.log.keep(picture, FIGURES)
-    console.print(result_table(table_title(prepared), rows, narrow=console.width < _WIDE))
+    print_whole(result_table(table_title(prepared), rows, narrow=console.width < _WIDE), console)
     _print_next(outcomes, launch, options)
     return print_failed(outcomes, settings.storage, console)
 
@@ -145,6 +147,15 @@ def result_table(
         values = [str(getattr(config, name)) for name in varied]
         table.add_row(*values, *scores, _flags(metrics, cause))
     return table
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table; where the terminal is too narrow its lines are longer, so nothing is cut."""
+    boundless = console.options.update(max_width=_BOUNDLESS)
+    needed = Measurement.get(console, boundless, table).minimum
+    if needed > console.width:
+        table.width = needed
+    console.print(table, crop=False)
 
 
 def _number(metrics: Mapping[str, float], name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -12,7 +11,7 @@ from models.number_formats import Precision, Rates
 from tuning.config.experiment import TrialConfig, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify, print_rows
-from tuning.system.machine import describe_rates
+from tuning.system.machine import count_cores, describe_rates
 from tuning.system.time_left import about
 from tuning.training.cost import (
     END_SECONDS,
@@ -34,7 +33,7 @@ def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> Non
         rates: Measured rates of this machine; None if it was not measured yet.
     """
     print_notices(prepared, console)
-    cores = os.cpu_count() or 1
+    cores = count_cores()
     rows = {
         "experiment": f"{prepared.experiment.name}, {len(prepared.trials)} trials",
         **source_rows(prepared),
@@ -86,7 +85,7 @@ def describe_cost(seconds: float, rates: Rates | None) -> str:
         seconds: Estimate of the launch's seconds.
         rates: Measured rates of this machine; None if it was not measured yet.
     """
-    cores = os.cpu_count() or 1
+    cores = count_cores()
     if rates is None:
         return (
             f"{about(seconds)} on {cores} cores of a usual machine without a GPU; this one is "
@@ -134,7 +133,7 @@ def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
         prepared: Experiment with its trials, data and encoder.
         rates: Measured rates of this machine; None if it was not measured yet.
     """
-    cores = os.cpu_count() or 1
+    cores = count_cores()
     wanted = prepared.experiment.precision
     known = rates or usual_rates(cores)
     speed = expected_speed(

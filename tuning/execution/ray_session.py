@@ -22,6 +22,7 @@ from typing import Any
 
 from measures.passwords import hide_passwords
 from tuning.system.findings import Finding
+from tuning.system.machine import count_cores
 from tuning.system.project import ROOT
 from tuning.system.signals import handle_signals
 
@@ -36,8 +37,11 @@ ray.shutdown()
 """
 _TRY_SECONDS = 90.0  # for a session of its own to start, run a task and end
 _TRY = """\
-import ray
-ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=50)
+import sys, ray
+ray.init(
+    "local", num_cpus=int(sys.argv[1]), include_dashboard=False, log_to_driver=False,
+    logging_level=50,
+)
 ray.get(ray.remote(lambda: None).remote())
 found = ray.cluster_resources()
 print(f"{found.get('CPU', 0):g} cores, {found.get('GPU', 0):g} GPUs")
@@ -135,7 +139,7 @@ def check_ray(seconds: float = _TRY_SECONDS) -> Finding:
         seconds: Longest wait for it.
     """
     set_ray_defaults(None)
-    command, started = [sys.executable, "-c", _TRY], time.monotonic()
+    command, started = [sys.executable, "-c", _TRY, str(count_cores())], time.monotonic()
     way_out = "ray stop --force ends what is left of another session; its logs are in /tmp/ray"
     with subprocess.Popen(
         command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True
@@ -175,6 +179,7 @@ def ray_session(address: str | None) -> Iterator[None]:
             ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
+                num_cpus=None if address else count_cores(),  # Ray would count the machine's
                 runtime_env=code,
                 log_to_driver=False,
                 logging_level=logging.ERROR,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from measures.objective import SEED_MEAN, is_sound, search_value
+from measures.objective import SEED_MEAN, flags_of, is_sound, search_value
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.context import ExecutionContext
@@ -100,10 +100,15 @@ def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
             diverged counts as this.
 
     Raises:
-        SearchError: If every seed of every configuration failed.
+        SearchError: If every seed of every configuration failed or is flagged.
     """
-    if all(outcome.cause is not None for r in confirmed.values() for outcome in r.outcomes):
-        raise SearchError("no configuration could be retrained: every fresh seed failed")
+    outcomes = [outcome for retrained in confirmed.values() for outcome in retrained.outcomes]
+    if not any(outcome.cause is None and is_sound(outcome.metrics) for outcome in outcomes):
+        reasons = {reason for o in outcomes for reason in flags_of(o.metrics) or ["failed"]}
+        raise SearchError(
+            "no champion: of the best configurations every fresh seed failed or is flagged "
+            f"({', '.join(sorted(reasons))}); other learning rates or more epochs may learn"
+        )
     return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], floor))))
 
 

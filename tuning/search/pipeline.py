@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from measures.objective import SEED_MEAN
+from measures.objective import SEED_MEAN, is_sound
 from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
 from tuning.execution.progress import encoding_progress
@@ -73,7 +73,7 @@ def find_champion(search: Search) -> SearchResult:
         outcomes = finished + _draw(search, context, len(finished))
         best = _best_or_fail(search, outcomes)
         confirmed = confirm(search, context, best)
-        winner = choose_champion(confirmed, search.floor)
+        winner = _winner_or_fail(search, confirmed)
         champion = confirmed[winner]
         record_champion(search, champion)
         ablated, ablations = ablate(search, context, champion)
@@ -117,6 +117,19 @@ def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
         search.launch.log.end_parent(failed=len(outcomes), summary={})
         raise SearchError(_all_failed(outcomes, search.launch.settings))
     return best
+
+
+def _winner_or_fail(search: Search, confirmed: dict[str, Retrained]) -> str:
+    """Return the champion's name.
+
+    Raises:
+        SearchError: If there is none; the parent run is closed as failed.
+    """
+    try:
+        return choose_champion(confirmed, search.floor)
+    except SearchError:
+        search.launch.log.end_parent(failed=len(confirmed), summary={})
+        raise
 
 
 def _all_failed(outcomes: list[Outcome], settings: LaunchSettings) -> str:
@@ -198,7 +211,8 @@ def _log(search: Search, result: SearchResult) -> None:
     params["seeds"] = len(scored.by_seed)
     log.log_champion(params, {**scored.metrics, **_gaps(search, result)}, folder)
     failed = sum(outcome.cause is not None for outcome in result.tried)
-    log.end_parent(failed=failed, summary=result.best.metrics)
+    best = result.best.metrics
+    log.end_parent(failed=failed, summary=best if is_sound(best) else {})
 
 
 def _gaps(search: Search, result: SearchResult) -> dict[str, float]:

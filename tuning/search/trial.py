@@ -67,12 +67,11 @@ class SeedScores:
             self.floor if diverged else self.value(result)
             for result, diverged in zip(best, self.diverged, strict=True)
         ]
-        names = [name for name in best[0].scores if name != "threshold"]
-        means = {f"val_{name}": float(np.mean([r.scores[name] for r in best])) for name in names}
+        means = _mean_scores(best)
         return {
+            "threshold": means.pop("val_threshold"),
             **means,
             "val_loss": float(np.mean([result.val_loss for result in best])),
-            "threshold": float(np.mean([result.scores["threshold"] for result in best])),
             "best_epoch": float(np.mean([result.epoch for result in best])),
             **{flag: max(result.flags[flag] for result in best) for flag in FLAGS},
             "diverged": float(any(self.diverged)),
@@ -88,6 +87,12 @@ class SeedScores:
         """Continue from a state that ``state_dict`` returned."""
         for results in json.loads(state["history"]):
             self.update([EpochResult(**result) for result in results])
+
+
+def _mean_scores(results: Sequence[EpochResult]) -> dict[str, float]:
+    """Return the mean of each score; one that a state of an earlier version lacks is left out."""
+    names = [name for name in results[0].scores if all(name in r.scores for r in results)]
+    return {f"val_{name}": float(np.mean([r.scores[name] for r in results])) for name in names}
 
 
 def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
@@ -131,12 +136,11 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
     """Return an epoch's report: the means over its seeds, and the best metrics so far."""
-    names = list(results[0].scores)
     return {
         "epoch": max(result.epoch for result in results),
         "train_loss": float(np.mean([result.train_loss for result in results])),
         "val_loss": float(np.mean([result.val_loss for result in results])),
-        **{f"val_{name}": float(np.mean([r.scores[name] for r in results])) for name in names},
+        **_mean_scores(results),
         "seconds": sum(result.seconds for result in results),
         "best": best,
         OBJECTIVE: best[SEED_MEAN],

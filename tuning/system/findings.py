@@ -53,8 +53,11 @@ class Finding:
 
 def hide_secrets(text: str) -> str:
     """Return the text without passwords, names of users in URLs, and the home folder's name."""
-    home, text = os.environ.get("HOME", ""), _USER.sub(r"\1***@", hide_passwords(text))
-    return text.replace(home, "~") if len(home) > 1 else text
+    text = _USER.sub(r"\1***@", hide_passwords(text))
+    home = os.path.expanduser("~").rstrip("/")  # noqa: PTH111 - without a home no error
+    for folder in {home, os.path.realpath(home)} - {"", "~"}:
+        text = re.sub(rf"{re.escape(folder)}(?![\w.-])", "~", text)
+    return text
 
 
 def check_versions() -> list[Finding]:

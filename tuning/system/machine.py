@@ -21,15 +21,32 @@ from tuning.system.atomic_files import atomic_write_bytes
 RATES_FILE = "machines.json"  # in the folder of the caches, for every machine that uses it
 _PATIENCE = 30.0  # seconds to wait for another program that is measuring
 _CPUINFO = Path("/proc/cpuinfo")
+_CGROUP = Path("/sys/fs/cgroup")
+_QUOTAS = (  # microseconds of a core in each period, and the period: version 2 and 1 of cgroups
+    [_CGROUP / "cpu.max"],
+    [_CGROUP / "cpu/cpu.cfs_quota_us", _CGROUP / "cpu/cpu.cfs_period_us"],
+)
 _NAMES = ("model name", "CPU part")  # of a processor, on x86 and on ARM
 _DETAILS = ("cpu family", "model", "stepping", "flags", "Features", "CPU implementer")
 
 
 def count_cores() -> int:
-    """Return the number of processor cores that this program may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of processor cores that this program may use.
+
+    A scheduler, ``taskset`` and the limits of a container leave it fewer than the machine has.
+    """
+    known = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return min([cores, *(limit for path in _QUOTAS if (limit := _read_quota(*path)))])
+
+
+def _read_quota(*files: Path) -> int | None:
+    """Return the cores that a container's limit amounts to; None if it has none."""
+    try:
+        quota, period = map(int, " ".join(file.read_text() for file in files).split())
+    except (OSError, ValueError):  # "max" stands for no limit
+        return None
+    return max(1, quota // period) if quota > 0 else None
 
 
 def describe_processor() -> str:
@@ -102,9 +119,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _is_rate(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and value > 0
+    return isinstance(value, float) and math.isfinite(value) and value > 0
 
 
 def load_or_measure(folder: Path) -> Rates:

@@ -67,10 +67,9 @@ class TimeLeft:
             task.done, task.spent = done, task.spent + seconds
 
     def finish(self, name: str) -> None:
-        """Note that a task ended, whether well or not."""
-        task = self._tasks.get(name)
-        if task is not None:
-            task.wall = self._clock() - task.since
+        """Note that a task ended, whether well or not, or before it was said to have started."""
+        self.start(name, steps=0)
+        self._tasks[name].wall = self._clock() - self._tasks[name].since
 
     @property
     def seconds(self) -> float | None:

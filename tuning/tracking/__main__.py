@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -15,15 +16,15 @@ from typing import NoReturn
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
 from tuning.system.sqlite_lock import sqlite_file
-from tuning.tracking.delivery import deliver, undelivered
 from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.mlflow_pages import view_address
-from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError, find_newest_launch
-from tuning.tracking.mlflow_writer import is_away
 
 
 def main() -> int:
-    """Return 0 if all went well, 1 if entries wait for the store, 2 if it is unusable."""
+    """Return 0 if all went well, 1 if entries wait for the store, 2 if it or the port is unusable.
+
+    What imports MLflow, which takes seconds, is imported by the commands, not for their help.
+    """
     parser = argparse.ArgumentParser(prog="python -m tuning.tracking")
     text = "ui: serve MLflow's pages; deliver: write to MLflow the journal entries that it lacks"
     parser.add_argument("command", choices=["ui", "deliver"], help=text)
@@ -45,21 +46,42 @@ def show_newest(uri: str, host: str, port: int) -> int:
 
     A store behind a server of its own has its pages there: the address is all.
     """
+    from tuning.tracking.mlflow_reader import TrackingError, find_newest_launch
+
     served = uri.startswith("http")
-    server = hide_passwords(uri) if served else f"http://{host}:{port}"
+    server = uri if served else f"http://{host}:{port}"
     file = sqlite_file(uri)
     try:
+        if not served:
+            _check_port(host, port)
         newest = None if file is not None and not file.exists() else find_newest_launch(uri)
-    except TrackingError as error:
+    except (TrackingError, OSError, OverflowError) as error:
         print(f"python -m tuning.tracking: error: {error}", file=sys.stderr)
         return 2
     if newest is None:
-        print(f"{server}   (it has no launch yet: make grid starts one)", flush=True)
+        shown = hide_passwords(server)
+        print(f"{shown}   (it has no launch yet: make grid starts one)", flush=True)
     else:
         print(f"The newest launch: {view_address(server, *newest)}", flush=True)
     if not served:
         _become_server(uri, host, port)
     return 0
+
+
+def _check_port(host: str, port: int) -> None:
+    """Check that this program can listen on the port: MLflow would end with exit code 0.
+
+    Raises:
+        OSError, OverflowError: If it cannot.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OSError(
+            f"port {port} of {host} cannot be listened on ({error.strerror or error}): make ui "
+            f'may be running already; make ui ARGS="--port {port + 1}" takes another'
+        ) from error
 
 
 def _become_server(uri: str, host: str, port: int) -> NoReturn:
@@ -72,6 +94,10 @@ def _become_server(uri: str, host: str, port: int) -> NoReturn:
 
 def deliver_all(output: Path, uri: str) -> int:
     """Write to MLflow the journal entries that it lacks, launch by launch."""
+    from tuning.tracking.delivery import deliver, undelivered
+    from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError
+    from tuning.tracking.mlflow_writer import is_away
+
     folders = undelivered(output.resolve(), uri)
     for folder in folders:
         try:

@@ -129,7 +129,7 @@ class Delivery(threading.Thread):
         """Return the address of the launch's view in MLflow; None if the store lacks entries."""
         if self.store is None or self.delivered < len(self.journal.entries):
             return None
-        server = hide_passwords(self.uri) if self.uri.startswith("http") else LOCAL_SERVER
+        server = self.uri if self.uri.startswith("http") else LOCAL_SERVER
         return view_address(server, self.store.experiment_id, self.store.launch)
 
     def how_to_look(self, *, own_store: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -176,10 +177,11 @@ def view_address(server: str, experiment_id: str, launch: str | None) -> str:
     """Return the address of a launch's view on MLflow's pages.
 
     Args:
-        server: Address of the MLflow server.
+        server: Address of the MLflow server; a user in it is left out: browsers ask for one.
         experiment_id: MLflow's id of the experiment.
         launch: Identifier of the launch; None for all runs of the experiment.
     """
     view = "" if launch is None else f"viewStateShareKey={launch}&"
+    server = re.sub("://[^/]*@", "://", server)
     page = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
     return f"{page}?{view}workflowType=machine_learning"

@@ -139,7 +139,7 @@ def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> N
 
 
 def launch_precision(wanted: str, log: LaunchLog, cache: Path, console: Console) -> Precision:
-    """Return the precision of a launch, and show what was measured for it, if anything was.
+    """Return the precision of a launch, and show it unless the plan, which knows no GPU, did.
 
     A launch that is resumed keeps the one that it was started with, on whatever machine. On a
     cluster the driver's machine is the one that is measured.
@@ -153,10 +153,12 @@ def launch_precision(wanted: str, log: LaunchLog, cache: Path, console: Console)
     known, report = recall_rates(cache), partial(notify, console)
     if not log.journal.entries or wanted != "auto":
         chosen = choose_precision(wanted, cache, report)
-        measured = recall_rates(cache)
-        if known is None and measured is not None:
-            line = f"Precision: {describe_rates(measured)}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        told = known is not None and known.choose() == chosen  # by the plan
+        if wanted == "auto" and not told:
+            rates = recall_rates(cache)  # none where they cannot be kept; not those of a GPU
+            fits = rates is not None and rates.choose() == chosen
+            found = describe_rates(rates) if rates and fits else chosen
+            console.print(f"Precision: {found}", highlight=False, markup=False, soft_wrap=True)
         return chosen
     kept = read_precision(log.journal.entries[0]["identity"]["precision"])
     if known is not None and known.choose() != kept:

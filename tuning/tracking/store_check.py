@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from tuning.system.findings import Finding, hide_secrets
-from tuning.system.sqlite_lock import sqlite_file
+from tuning.system.findings import Finding, check_folder, hide_secrets
 
 _SECONDS = 30.0  # to import MLflow and to answer
 _QUICKLY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 _AWAY = 3  # exit code of the other process if the store may answer later
 _PROGRAM = "from tuning.tracking.store_check import ask; ask()"
 _NAME = "store"
+_WAY_OUT = "name another with --tracking-uri, as sqlite:////FOLDER/mlflow.db"
 
 
 def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
@@ -28,8 +30,14 @@ def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
         seconds: Longest wait for the answer.
     """
     shown = hide_secrets(uri)
-    if _is_absent(uri):
-        return Finding(name=_NAME, text=f"{shown}: does not exist yet; the first launch makes it")
+    file = _sqlite_file(uri)
+    if file is not None:
+        folder = check_folder(_NAME, file.parent, _WAY_OUT, needed=True)
+        if folder.stops:
+            return folder
+        if not file.exists():
+            text = f"{shown}: does not exist yet; the first launch makes it"
+            return Finding(name=_NAME, text=text)
     try:
         ended = subprocess.run(
             [sys.executable, "-c", _PROGRAM],
@@ -48,21 +56,18 @@ def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
         return Finding(name=_NAME, text=f"{shown}: answers, {answer}")
     if ended.returncode == _AWAY:
         return _away(shown, answer)
-    way_out = "name another with --tracking-uri, as sqlite:////FOLDER/mlflow.db"
     return Finding(
-        name=_NAME, text=f"{shown}: cannot be used: {answer}", way_out=way_out, stops=True
+        name=_NAME, text=f"{shown}: cannot be used: {answer}", way_out=_WAY_OUT, stops=True
     )
 
 
-def _is_absent(uri: str) -> bool:
-    """Return whether the URI is of a SQLite file that does not exist: MLflow would make it."""
-    if not uri.startswith("sqlite:"):
-        return False
+def _sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite URI, which MLflow makes with its folder; None for any other."""
     try:
-        file = sqlite_file(uri)
+        database = make_url(uri).database if uri.startswith("sqlite:") else None
     except ArgumentError:
-        return False
-    return file is None or not file.exists()
+        return None
+    return Path(database) if database else None
 
 
 def _away(shown: str, reason: str) -> Finding:

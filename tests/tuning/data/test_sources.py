@@ -97,7 +97,7 @@ def test_without_a_home_folder_the_way_out_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # it raises a KeyError too
-    with pytest.raises(SourceError, match="has no home folder: set XDG_CACHE_HOME=FOLDER"):
+    with pytest.raises(SourceError, match="has no home folder; set XDG_CACHE_HOME to a folder"):
         read_locations()
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert read_locations().cache == Path("/caches/paraphrase-tuner")

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tests.tuning.execution.experiment import prepared
 from tuning.config.experiment import TrialConfig
-from tuning.execution.grid import print_failed, result_table, table_title, trial_names
+from tuning.execution.grid import print_failed, print_whole, result_table, table_title, trial_names
 from tuning.execution.outcomes import Outcome
 from tuning.system.storage_path import StoragePath
 
@@ -83,3 +83,20 @@ def test_failed_trials_are_printed_with_cause_and_log() -> None:
         "02: out of memory",
         "failed: 1 of 2 trials: 02 (/results/02/error.txt)",
     ]
+
+
+def test_a_table_with_many_columns_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
+    changes = [
+        {"freezing": "all", "optimizer": "adamw", "learning_rate": 3.1622776e-05, "seed": 1},
+        {"freezing": "some", "optimizer": "sgd", "overlap_features": True, "targets": "votes"},
+        {"head": "attention_pooling", "encoder_learning_rate": 1e-05},
+    ]
+    metrics = {"val_f1_at_threshold": 0.7, "test_auc": 0.7, "collapsed": 1.0, "no_positive": 1.0}
+    rows = [(TrialConfig.model_validate(change), metrics, None) for change in changes]
+    console = Console(file=io.StringIO(), width=80)
+    print_whole(result_table("t", rows, narrow=True), console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    for word in ("3.1622776e-05", "attention_pooling", "encoder", "collapsed", "positive"):
+        assert word in text

@@ -1,7 +1,6 @@
 """Guards the plan before a launch: notices come first, the cost is by this machine's rates."""
 
 import io
-import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from rich.console import Console
 from models.number_formats import Rates
 from tests.tuning.execution.experiment import prepared
 from tuning.execution.plan import describe_precision, estimate_seconds, print_plan
+from tuning.system.machine import count_cores
 from tuning.training.cost import usual_rates
 
 SLOW_HALF = {"float32": 190e9, "bfloat16": 81e9}
@@ -45,7 +45,7 @@ def test_more_epochs_cost_more(tmp_path: Path) -> None:
 
 
 def test_a_machine_that_was_measured_is_planned_by_its_own_rates(tmp_path: Path) -> None:
-    plan, here = prepared(tmp_path), usual_rates(os.cpu_count() or 1)
+    plan, here = prepared(tmp_path), usual_rates(count_cores())
     assert estimate_seconds(plan, here) == pytest.approx(estimate_seconds(plan, None))
     slow = Rates(
         frozen={name: rate / 100 for name, rate in here.frozen.items()},

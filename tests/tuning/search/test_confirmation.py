@@ -46,10 +46,11 @@ def test_a_collapsed_or_failed_seed_counts_as_all_positive() -> None:
     assert search_value(mixed, FLOOR) == 0.7
 
 
-def test_no_champion_is_chosen_if_every_fresh_seed_failed() -> None:
+def test_no_champion_is_chosen_if_every_fresh_seed_failed_or_is_flagged() -> None:
     failed = Outcome(name="x", config=config(), cause="killed")
-    with pytest.raises(SearchError, match="every fresh seed failed"):
-        choose_champion({"a": Retrained(config=config(), outcomes=[failed])}, FLOOR)
+    flagged = outcome(0.9, collapsed=1.0)
+    with pytest.raises(SearchError, match=r"failed or is flagged \(collapsed, failed\)"):
+        choose_champion({"a": Retrained(config=config(), outcomes=[failed, flagged])}, FLOOR)
 
 
 def test_the_best_configurations_are_sound_different_and_in_order() -> None:

@@ -67,3 +67,13 @@ def test_a_report_holds_no_test_score() -> None:
     report = report_of([GOOD], seed_scores.metrics())
     assert report[OBJECTIVE] == 0.7
     assert not [name for name in (*report, *report["best"]) if name.startswith("test")]
+
+
+def test_epochs_of_an_earlier_version_lack_a_score_and_can_be_continued() -> None:
+    scores = {n: value for n, value in GOOD.scores.items() if n != "auc_standard_error"}
+    earlier = replace(scored(0.8), scores=scores | {"f1_at_threshold": 0.8})
+    seed_scores = SeedScores(FLOOR, 2)
+    seed_scores.update([scored(0.6), earlier])
+    seed_scores.update([scored(0.7), scored(0.7)])
+    assert seed_scores.metrics()["objective"] == pytest.approx(0.75)
+    assert "val_auc_standard_error" not in report_of([GOOD, earlier], seed_scores.metrics())

@@ -82,5 +82,10 @@ def test_secrets_of_the_environment_are_named_and_never_shown(
 def test_the_home_folder_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     assert hide_secrets("/home/somebody/x: writable") == "~/x: writable"
+    assert hide_secrets("/home/somebody2/x") == "/home/somebody2/x"
+    monkeypatch.setenv("HOME", "/home/somebody/")
+    assert hide_secrets("/home/somebody/x") == "~/x"
+    monkeypatch.delenv("HOME")
+    assert hide_secrets(f"{Path.home()}/x") == "~/x"
     monkeypatch.setenv("HOME", "/")
     assert hide_secrets("/a/b") == "/a/b"

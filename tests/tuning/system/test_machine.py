@@ -11,6 +11,7 @@ import pytest
 import models.precision
 import models.speed
 from models.number_formats import Precision, Rates
+from tuning.system import machine
 from tuning.system.machine import (
     RATES_FILE,
     choose_precision,
@@ -166,3 +167,26 @@ def test_what_is_remembered_is_read_without_torch(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     assert found.stdout.split() == ["None", "False"]
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"a": "150000 100000"}, 1),
+        ({"a": "max 100000"}, 3),
+        ({"a": "900000 100000"}, 3),
+        ({"b": "200000", "c": "100000"}, 2),
+        ({"b": "-1", "c": "100000"}, 3),
+        ({"b": "20000", "c": "100000"}, 1),
+        ({}, 3),
+    ],
+)
+def test_the_limit_of_a_container_counts_as_its_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(f"{content}\n")
+    quotas = ([tmp_path / "a"], [tmp_path / "b", tmp_path / "c"])
+    monkeypatch.setattr(machine, "_QUOTAS", quotas)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 5}, raising=False)
+    assert machine.count_cores() == cores

@@ -107,3 +107,11 @@ def test_nothing_is_left_after_the_last() -> None:
 def test_a_duration_is_told_in_fitting_units(seconds: float, words: str, exact: str) -> None:
     assert about(seconds) == words
     assert exactly(seconds) == exact
+
+
+def test_a_task_that_fails_before_it_is_said_to_have_started_takes_no_more_time() -> None:
+    left = TimeLeft({"a": 4.0, "b": 4.0}, 2)
+    left.start("b", 4, 1.0)
+    left.step("b", 1, 1.0)
+    left.finish("a")
+    assert left.seconds == pytest.approx(3.0)

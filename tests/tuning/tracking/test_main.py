@@ -1,5 +1,7 @@
 """Guards the log's command line: the address that ``ui`` prints, and what it is refused for."""
 
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,3 +70,25 @@ def test_ui_refuses_a_store_that_is_none(
     assert run(monkeypatch, "ui", "--tracking-uri", f"sqlite:///{tmp_path / 'log.db'}") == 2
     assert "the MLflow store cannot be used" in capsys.readouterr().err
     assert served == []
+
+
+def test_ui_refuses_a_port_that_another_program_has(
+    tmp_path: Path,
+    served: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'none.db'}"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert run(monkeypatch, "ui", "--tracking-uri", uri, "--port", str(port)) == 2
+    output, errors = capsys.readouterr()
+    assert not output
+    assert f'may be running already; make ui ARGS="--port {port + 1}" takes another' in errors
+    assert served == []
+
+
+def test_the_help_does_not_wait_for_mlflow() -> None:
+    program = "import sys, tuning.tracking.__main__; print('mlflow' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout == "False\n"

@@ -90,6 +90,7 @@ def test_an_address_names_the_view_and_the_pages_of_model_training(server: str) 
     page = "http://host:5000/#/experiments/3/runs?"
     own = "viewStateShareKey=12ab&workflowType=machine_learning"
     assert view_address(server, "3", "12ab") == page + own
+    assert view_address("http://me:secret@h", "3", "12ab") == view_address("http://h", "3", "12ab")
     assert view_address(server, "3", None) == f"{page}workflowType=machine_learning"
 
 

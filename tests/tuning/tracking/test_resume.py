@@ -193,6 +193,25 @@ def test_the_first_launch_shows_what_it_measured_and_the_next_remembers_it(
         "for trained ones (measured: 203 GFLOP/s; float32 90 on a core)\n",
     )
     assert choose("auto", log, cache) == (MIXED, "")
+    assert choose("float32", log, cache)[1] == ""
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_precision_that_is_not_remembered_is_shown_too(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()  # no folder: nothing can be kept there
+    log = LaunchLog(Journal(tmp_path / "launch"))
+    shown = (MIXED, f"Precision: {MIXED}\n")
+    assert choose("auto", log, tmp_path / "cache") == shown
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_gpus_precision_is_shown_where_the_plan_told_that_of_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(tmp_path / "cache", FLOAT32, FLOAT32)
+    monkeypatch.setattr("models.precision.gpu_precision", lambda: "bfloat16")
+    log = LaunchLog(Journal(tmp_path / "launch"))
+    assert choose("auto", log, tmp_path / "cache")[1] == "Precision: bfloat16\n"
 
 
 @pytest.mark.parametrize("text", ["bfloat16", "float32", "bfloat16 frozen, float32 trained"])

@@ -63,3 +63,11 @@ def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
     found = check_store(f"sqlite:///{tmp_path}/mlflow.db")
     assert found.stops
     assert "not a database" in found.text
+
+
+def test_a_store_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = check_store(f"sqlite:///{tmp_path}/file/mlflow.db")
+    assert f"{tmp_path / 'file'}: cannot be written: Not a directory" in found.text
+    assert "name another with --tracking-uri" in found.way_out
+    assert found.stops
