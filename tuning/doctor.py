@@ -47,7 +47,10 @@ _BROKEN = "mend the environment variables and the files that this names, or repo
 
 def main() -> int:
     """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Say what a grid would find on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tuning.doctor",
+        description="Say what a grid would find on this machine.",
+    )
     add = parser.add_argument
     add("--output", type=Path, default=ROOT / "results", help="folder for results")
     add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")

@@ -60,7 +60,7 @@ def _describe_epochs(prepared: Prepared) -> str:
     pairs = len(prepared.pairs.splits["train"].labels)
     return (
         f"{', '.join(map(str, epochs))}, not {', '.join(map(str, asked))}: {pairs} pairs give too "
-        f"few steps for min_steps {fewest}"
+        f"few steps for min_steps {fewest}; --set min_steps=0 keeps {', '.join(map(str, asked))}"
     )
 
 

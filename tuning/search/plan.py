@@ -32,7 +32,8 @@ def print_search_plan(
         "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
         **source_rows(prepared),
         "precision": describe_precision(prepared.experiment.precision, rates),
-        "each trial": f"{search.seeds} seeds together; early stopping: {stopping}",
+        "each trial": f"{search.seeds} {'seed' if search.seeds == 1 else 'seeds together'}; early stopping: "
+        f"{stopping}",
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
     }

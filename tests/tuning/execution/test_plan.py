@@ -27,7 +27,14 @@ def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("min_steps", "row"),
-    [(0, "2"), (88, "2"), (89, "3, not 2: 1400 pairs give too few steps for min_steps 89")],
+    [
+        (0, "2"),
+        (88, "2"),
+        (
+            89,
+            "3, not 2: 1400 pairs give too few steps for min_steps 89; --set min_steps=0 keeps 2",
+        ),
+    ],
 )
 def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
     tmp_path: Path, min_steps: int, row: str
