@@ -24,6 +24,7 @@ from tuning.execution.trial_checkpoint import STATES
 from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
 from tuning.system.console import save_picture
+from tuning.system.project import activation
 from tuning.system.storage_path import StoragePath
 from tuning.system.time_left import exactly
 from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
@@ -176,6 +177,7 @@ def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions)
         f"Results: {launch.settings.folder}",
         f"Log:     {store}",
         "Next:",
+        *activation(),
     ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:

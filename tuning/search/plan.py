@@ -28,12 +28,12 @@ def print_search_plan(
     stopping = search.scheduler
     if stopping != "none":
         stopping += f" after {search.grace_period} epochs"
+    seeds = "1 seed" if search.seeds == 1 else f"{search.seeds} seeds together"
     rows = {
         "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
         **source_rows(prepared),
         "precision": describe_precision(prepared.experiment.precision, rates),
-        "each trial": f"{search.seeds} {'seed' if search.seeds == 1 else 'seeds together'}; early stopping: "
-        f"{stopping}",
+        "each trial": f"{seeds}; early stopping: {stopping}",
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
     }

@@ -23,6 +23,7 @@ from tuning.search.pipeline import SearchResult, find_champion
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
+from tuning.system.project import activation
 from tuning.tracking.launch_folder import LaunchOptions, make_settings
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.record import Launch, recording
@@ -196,6 +197,7 @@ def _print_next(launch: Launch, options: LaunchOptions) -> None:
         f"Log:     {store}",
         f"Study:   {study}",
         "Next:",
+        *activation(),
         f"  {shlex.join(['python', 'tuning/reproduce.py', str(settings.folder / 'champion')])}",
         f"  {shlex.join(['optuna-dashboard', study])}",
         *launch.delivery.how_to_look(own_store=options.own_store),

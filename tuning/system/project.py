@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,3 +24,11 @@ def git_commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return found.stdout.strip() or "unknown"
+
+
+def activation() -> list[str]:
+    """Return the line that lets ``python`` in the user's terminal be this one; none if it is."""
+    script = Path(sys.prefix) / "bin/activate"
+    if shutil.which("python") == sys.executable or not script.is_file():
+        return []
+    return [f"  . {shlex.quote(os.path.relpath(script))}"]
