@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
 from measures.passwords import first_line
 from models.encoder_files import EncoderError, EncoderInfo
@@ -56,7 +58,19 @@ def load_pretrained(
         told = isinstance(error, (OSError, RuntimeError, SafetensorError, ValueError))
         reason = first_line(error) if told else f"{type(error).__name__}: {first_line(error)}"
         raise EncoderError(f"{info.folder}: the encoder cannot be loaded: {reason}") from error
-    for name, found, expected in sorted(report["mismatched_keys"]):
+    _check_weights(info, model, report["mismatched_keys"])
+    return model, sorted(report["missing_keys"])
+
+
+def _check_weights(info: EncoderInfo, model: nn.Module, mismatched: Iterable[Any]) -> None:
+    """Raise an ``EncoderError`` if a weight has another size than its config says, or no number.
+
+    Args:
+        info: Encoder whose files were read.
+        model: Model with the weights.
+        mismatched: Names of weights with the sizes in the file and in the model.
+    """
+    for name, found, expected in sorted(mismatched):
         raise EncoderError(
             f"{info.folder}: the encoder cannot be loaded: {name} has the shape "
             f"{_shape(found)} in the file, and config.json makes it {_shape(expected)}"
@@ -67,7 +81,6 @@ def load_pretrained(
                 f"{info.folder / info.weights}: {name} has a number that is not finite, as in "
                 "weights that were too large for float16"
             )
-    return model, sorted(report["missing_keys"])
 
 
 def require_weights(info: EncoderInfo, absent: list[str]) -> None:
