@@ -166,8 +166,8 @@ def measure(machine: Machine, prepared: Prepared, threads: int) -> list[Case]:
     with tempfile.TemporaryDirectory() as folder:
         for name, depth in (("epoch of the head", layers),
                             ("epoch of two trained layers", layers - 2)):  # fmt: skip
-            inputs = build_inputs(prepared, depth, precision, Path(folder))
             trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
+            inputs = build_inputs(prepared, trial, precision, Path(folder))
             cases.append(training_epoch(machine, name, inputs, trial))
     return cases
 

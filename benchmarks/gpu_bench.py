@@ -115,7 +115,8 @@ class Bench:
         """Return the shared inputs of one depth; cached states are computed once."""
         key = (prepared.encoder.fingerprint, depth)
         if key not in self._inputs:
-            self._inputs[key] = build_inputs(prepared, depth, machine_precision(), self.folder)
+            trial = prepared.trials[0].model_copy(update={"freezing": depth})
+            self._inputs[key] = build_inputs(prepared, trial, machine_precision(), self.folder)
         return self._inputs[key]
 
     def trial(self, prepared: Prepared, **changes: Any) -> TrialConfig:  # noqa: ANN401 - fields

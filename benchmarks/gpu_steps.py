@@ -103,8 +103,8 @@ def grid(bench: Bench, prepared: Prepared, *, stacked: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         precision = machine_precision()
         inputs = {
-            depth: build_inputs(prepared, depth, precision, Path(folder))
-            for depth in prepared.depths
+            prepared.depth_of(trial): build_inputs(prepared, trial, precision, Path(folder))
+            for trial in prepared.input_variants
         }
         shared = time.perf_counter() - started
         by_cell: dict[str, float] = {}

@@ -70,7 +70,7 @@ def load(data: str) -> SharedInputs:
     content = {"name": "seeds", "data": data, "encoder": "embedded"}
     prepared = prepare(Experiment.model_validate(content), read_locations())
     with tempfile.TemporaryDirectory() as folder:
-        return build_inputs(prepared, prepared.depths[0], machine_precision(), Path(folder))
+        return build_inputs(prepared, prepared.trials[0], machine_precision(), Path(folder))
 
 
 def measure(inputs: SharedInputs, trial: TrialConfig, seeds: int, *, stacked: bool) -> float:

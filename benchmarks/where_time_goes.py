@@ -118,9 +118,9 @@ def main() -> int:
     prepared = prepare_for(args.data, args.encoder)
     layers = prepared.encoder.layers
     for title, depth in (("all layers frozen", layers), ("two layers trained", layers - 2)):
-        with tempfile.TemporaryDirectory() as folder:
-            inputs = build_inputs(prepared, depth, machine_precision(), Path(folder))
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
+        with tempfile.TemporaryDirectory() as folder:
+            inputs = build_inputs(prepared, trial, machine_precision(), Path(folder))
         Console().print(show(profile_epoch(inputs, trial), title))
     return 0
 

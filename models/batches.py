@@ -1,7 +1,7 @@
 """Padded batches of rows of similar length, gathered from the flat arrays of a split.
 
 Shapes: N pairs, B rows in the batch, T tokens of its longest row, S tokens of all rows, D encoder
-width, F overlap features.
+width, F features of a pair.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.segments import AS_SECOND
 from models.tokens import TokenTable
 
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
@@ -31,6 +32,7 @@ class SplitArrays:
             where unknown.
         entities: Codes of the pairs' entities, int (N,), from 0.
         overlap: Overlap features of the pairs, float (N, F), or None if no trial uses them.
+        cosine: Cosine of both texts of the pairs, float (N, 1), or None if no trial uses it.
     """
 
     table: TokenTable
@@ -39,6 +41,7 @@ class SplitArrays:
     votes: np.ndarray
     entities: np.ndarray
     overlap: np.ndarray | None = None
+    cosine: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +52,7 @@ class Batch:
         rows: Indices of the rows in the token table, int (B,).
         inputs: Token ids, int (B, T), or states, float (B, T, D).
         segments: Kinds of position from ``models.segments``, int (B, T).
-        features: Overlap features of the rows' pairs, float (B, F), or None.
+        features: Features of the rows' pairs, float (B, F), or None.
     """
 
     rows: Tensor
@@ -65,7 +68,7 @@ class RowReader:
         table: Token sequences.
         states: Cached states of their tokens, float (S, D), or None to read token ids.
         device: Device to which the arrays are copied once, and on which batches are made.
-        overlap: Overlap features of the pairs, float (N, F), or None.
+        features: Features of the pairs, float (N, F), or None.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class RowReader:
         table: TokenTable,
         states: np.ndarray | None,
         device: torch.device,
-        overlap: np.ndarray | None = None,
+        features: np.ndarray | None = None,
     ) -> None:
         flat = table.tokens if states is None else states
         self.pairs = table.pairs
@@ -82,9 +85,12 @@ class RowReader:
         self._flat = as_tensor(flat).to(device)
         self._segments = as_tensor(table.segments).to(device)
         offsets = as_tensor(table.offsets).to(device)
-        self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (rows, 2)
+        self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (sequences, 2)
+        members = table.members
+        self._members = None if members is None else as_tensor(members).to(device)
+        self._as_second = torch.tensor(AS_SECOND, dtype=torch.uint8, device=device)
         self._steps = torch.arange(int(self.lengths.max(initial=0)), device=device)
-        self._overlap = None if overlap is None else as_tensor(overlap).float().to(device)
+        self._features = None if features is None else as_tensor(features).float().to(device)
 
     def read(self, rows: np.ndarray) -> Batch:
         """Return the batch of these rows; states are converted to float32.
@@ -109,17 +115,34 @@ class RowReader:
 
     def _gather(self, chosen: Tensor, longest: int) -> Batch:
         """Return the batch of the chosen rows (B,), the longest of which has so many tokens."""
-        starts, ends = self._bounds[chosen].split(1, dim=1)  # (B, 1)
-        positions = starts + self._steps[:longest]  # (B, T)
-        real = positions < ends
+        positions, second, real = self._positions(chosen, self._steps[:longest])
         positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions]  # (B, T) or (B, T, D)
+        kinds = self._segments[positions]
+        if second is not None:
+            kinds = torch.where(second, self._as_second[kinds.long()], kinds)
         return Batch(
             rows=chosen,
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
-            segments=(self._segments[positions] * real).long(),  # PADDING is 0
-            features=None if self._overlap is None else self._overlap[chosen % self.pairs],
+            segments=(kinds * real).long(),  # PADDING is 0
+            features=None if self._features is None else self._features[chosen % self.pairs],
         )
+
+    def _positions(self, chosen: Tensor, steps: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return where the rows' tokens stand in the flat arrays, (B, T), with two masks of it.
+
+        The masks are true on tokens of a second sequence (None where a row is one sequence) and
+        on tokens that a row has; the others have any position.
+        """
+        if self._members is None:
+            starts, ends = self._bounds[chosen].split(1, dim=1)  # (B, 1)
+            positions = starts + steps
+            return positions, None, positions < ends
+        spans = self._bounds[self._members[chosen]]  # (B, 2, 2)
+        starts, (first, both) = spans[..., 0], (spans[..., 1] - spans[..., 0]).cumsum(1).T
+        second = steps >= first[:, None]  # (B, T)
+        begins = torch.where(second, (starts[:, 1] - first)[:, None], starts[:, :1])
+        return begins + steps, second, steps < both[:, None]
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

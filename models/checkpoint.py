@@ -22,6 +22,7 @@ from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
 from models.heads import FeatureBranch, build_head
 from models.number_formats import read_precision
+from models.tokens import Encoding
 
 WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
 _FORMAT = 1
@@ -132,7 +133,9 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
             raise CheckpointError(f"{encoder}: must be encoder {expected}, got {found}")
         depth = card["encoder"]["depth"]
         attention = "sdpa" if torch.cuda.is_available() else "eager"
-        lower, upper = load_encoder(encoder, depth, attention=attention)
+        lower, upper = load_encoder(
+            encoder, depth, attention=attention, encoding=encoding_of(card)
+        )
         precision = read_precision(card["precision"])
         weights = _read_weights(folder, from_export)
         model = Classifier(
@@ -149,6 +152,11 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
     except _UNREADABLE as error:
         raise CheckpointError(f"{folder}: cannot be loaded: {error}") from error
     return model.eval()
+
+
+def encoding_of(card: dict[str, Any]) -> Encoding:
+    """Return how the pairs of a saved classifier are encoded; older cards know one way alone."""
+    return card["trial"].get("encoding", "pair")
 
 
 def _build_branch(weights: dict[str, torch.Tensor], head: dict[str, Any]) -> nn.Module | None:

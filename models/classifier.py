@@ -1,7 +1,7 @@
 """The classifier: frozen and trained layers of the encoder, and a head on top.
 
 Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, C classes, F
-overlap features.
+features of a pair.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Classifier(nn.Module):
         lower: Frozen part of the encoder; None if ``forward`` gets its output, not token ids.
         upper: Trained part of the encoder; may have no layers.
         head: Module from states (B, T, D) and segments (B, T) to logits (B, C).
-        branch: Module from overlap features (B, F) to logits (B, C) that are added, or None.
+        branch: Module from features of the pairs (B, F) to logits (B, C) that are added, or None.
         precision: Type that the trained layers compute in; the head always uses float32.
         frozen_precision: Type that the frozen layers compute in; by default the same.
     """
@@ -60,7 +60,7 @@ class Classifier(nn.Module):
         Args:
             inputs: Token ids, int (B, T), or the cached states of the frozen part, (B, T, D).
             segments: Kinds of position from ``models.segments``, int (B, T).
-            features: Overlap features of each pair, float (B, F); unused without a branch.
+            features: Features of each pair, float (B, F); unused without a branch.
 
         Raises:
             ValueError: If there is a branch and ``features`` is None.

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
-from models.encoder_files import EncoderInfo, read_encoder_info
+from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from models.families import FAMILIES, Family
-from models.layer_calls import CALLS
+from models.layer_calls import CALLS, hide
 from models.pretrained import load_pretrained, require_weights
 from models.segments import PADDING, SECOND
+from models.tokens import Encoding
 
 
 class EncoderPart(nn.Module):
@@ -29,6 +31,8 @@ class EncoderPart(nn.Module):
         shared: Module that computes what all layers need, if the family has one; its weights are
             trained and frozen with the embeddings.
         token_types: Whether the embeddings take the number of the definition, as in BERT.
+        separate: Whether each definition of a pair is encoded as if it stood alone (Reimers and
+            Gurevych, 2019); the rows are of a table with that encoding.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class EncoderPart(nn.Module):
         architecture: str,
         shared: nn.Module | None = None,
         token_types: bool = False,
+        separate: bool = False,
     ) -> None:
         super().__init__()
         self.embeddings = embeddings
@@ -46,6 +51,7 @@ class EncoderPart(nn.Module):
         self.shared = shared
         self.architecture = architecture
         self.token_types = token_types
+        self.separate = separate
         if shared is not None and embeddings is None:
             shared.requires_grad_(False)
 
@@ -64,7 +70,8 @@ class EncoderPart(nn.Module):
             states = self._embed(self.embeddings, inputs, segments)
         if not len(self.layers):
             return states
-        call = CALLS[FAMILIES[self.architecture].call](self.shared, states, segments)
+        hidden = hide(segments, separate=self.separate)
+        call = CALLS[FAMILIES[self.architecture].call](self.shared, states, hidden)
         for layer in self.layers:
             states = call(layer, states)
         return states
@@ -82,12 +89,29 @@ class EncoderPart(nn.Module):
         options = {}
         if self.token_types:
             # 1 from the first token of the second definition to the end of the row
-            options["token_type_ids"] = ((segments == SECOND).cumsum(dim=1) > 0).long()
-        if FAMILIES[self.architecture].masked_embeddings:
+            types = (segments == SECOND).cumsum(dim=1) > 0
+            options["token_type_ids"] = (types & (not self.separate)).long()
+        family = FAMILIES[self.architecture]
+        if family.masked_embeddings:
             options["mask"] = (segments != PADDING).int()
+        if self.separate and family.positions:
+            offset = embeddings.padding_idx + 1 if family.offset_by_padding else 0
+            options["position_ids"] = _positions_in_text(segments) + offset
         states = embeddings(tokens, **options)
         projection = getattr(embeddings, "projection", None)
         return states if projection is None else projection(states)
+
+
+def _positions_in_text(segments: Tensor) -> Tensor:
+    """Return each token's position in its own text, int (B, T): 0 for the first, and for padding.
+
+    Args:
+        segments: Kinds of position of pairs that are encoded separately, int (B, T).
+    """
+    steps = torch.arange(segments.shape[1], device=segments.device)
+    second = segments >= SECOND
+    of_first = ((segments > PADDING) & ~second).sum(dim=1, keepdim=True)  # (B, 1)
+    return (steps - of_first * second) * (segments > PADDING)
 
 
 def no_layers(architecture: str) -> EncoderPart:
@@ -96,7 +120,11 @@ def no_layers(architecture: str) -> EncoderPart:
 
 
 def load_encoder(
-    folder: Path, depth: int, *, attention: Literal["eager", "sdpa"] = "sdpa"
+    folder: Path,
+    depth: int,
+    *,
+    attention: Literal["eager", "sdpa"] = "sdpa",
+    encoding: Encoding = "pair",
 ) -> tuple[EncoderPart, EncoderPart]:
     """Return the lower ``depth`` layers with the embeddings, and the layers above, in float32.
 
@@ -107,16 +135,20 @@ def load_encoder(
         depth: Number of layers in the lower part, from 0 to all.
         attention: Implementation of attention: ``eager`` trains short pairs faster on a CPU,
             ``sdpa`` predicts faster; a family that has one alone uses that.
+        encoding: How the pairs of the rows are encoded.
 
     Raises:
-        EncoderError: If a file is missing or broken, the architecture is not supported, or a
-            weight of the architecture is missing.
+        EncoderError: If a file is missing or broken, the architecture is not supported, a weight
+            of the architecture is missing, or the encoder cannot keep a pair's texts apart.
     """
     info = read_encoder_info(folder)
     family = FAMILIES[info.architecture]
+    separate = encoding == "separate"
     model = _load_model(info, attention)
     stack = list(model.get_submodule(family.layers).children())
     _join(model, family, stack)
+    if separate and getattr(stack[0], "convolution", None) is not None:
+        raise EncoderError(f"{folder}: its convolution reads across texts; use encoding: pair")
     embeddings = model.get_submodule("embeddings")
     shared = _shared(model, family)
 
@@ -128,6 +160,7 @@ def load_encoder(
             # a copy: the parts may lie on different devices
             shared=copy.deepcopy(shared) if layers else None,
             token_types=family.token_types and getattr(model.config, "type_vocab_size", 0) > 1,
+            separate=separate,
         )
 
     if depth == 0:

@@ -23,7 +23,7 @@ from models.classifier import Classifier
 from models.encoder_files import EncoderError
 from models.heads import BiLstmAttentionHead
 from models.predictor import Predictor
-from models.segments import FIRST, SECOND, SPECIAL
+from models.segments import FIRST, SECOND, SECOND_SPECIAL, SPECIAL
 
 
 class Probability(nn.Module):
@@ -36,6 +36,7 @@ class Probability(nn.Module):
     def __init__(self, predictor: Predictor) -> None:
         super().__init__()
         self.lower = predictor.lower
+        self.add_cosine = predictor.add_cosine
         self.members = nn.ModuleList(predictor.members)
 
     def forward(self, tokens: Tensor, segments: Tensor, features: Tensor | None = None) -> Tensor:
@@ -44,9 +45,10 @@ class Probability(nn.Module):
         Args:
             tokens: Token ids, int (B, T).
             segments: Kinds of position from ``models.segments``, int (B, T).
-            features: Overlap features of each pair, float (B, F); unused without a branch.
+            features: Features of each pair, float (B, F); unused without a branch.
         """
         states = tokens if self.lower is None else self.lower(tokens, segments)
+        features = self.add_cosine(features, states, segments)
         found = []
         for part in self.members:
             member = cast(Classifier, part)
@@ -76,12 +78,15 @@ def export(predictor: Predictor, path: Path) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     model = Probability(predictor).eval()
     kinds = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND, SECOND, SECOND, SPECIAL]
+    if predictor.encoding == "separate":
+        kinds[-1:] = [SECOND_SPECIAL]
+        kinds.insert(4, SECOND_SPECIAL)
     segments = torch.tensor([kinds] * 3)
     example: list[Tensor] = [torch.ones_like(segments), segments]
     names = ["tokens", "segments"]
     batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=5)
     shapes: list[dict[int, object]] = [{0: batch, 1: length}, {0: batch, 1: length}]
-    if any(member.branch is not None for member in predictor.members):
+    if predictor.uses("overlap_features"):
         example.append(torch.zeros(3, FEATURES))
         names.append("features")
         shapes.append({0: batch})

@@ -34,6 +34,7 @@ class Family:
         masked_embeddings: Whether the embeddings take the mask of the tokens.
         pooler: Whether the model has an option to leave out its pooling layer.
         sdpa: Whether attention has the implementation ``sdpa``.
+        positions: Whether the embeddings add one for each position, which they can be given.
         offset_by_padding: Whether the first position is the one after the padding token's id.
         matrices: Number of matrices of width times inner width in a layer.
         vocabulary_file: Whether ``vocab.txt`` alone says how to split text.
@@ -48,6 +49,7 @@ class Family:
     masked_embeddings: bool = False
     pooler: bool = False
     sdpa: bool = True
+    positions: bool = True
     offset_by_padding: bool = False
     matrices: int = 2
     vocabulary_file: bool = False
@@ -68,7 +70,7 @@ FAMILIES = {
         vocabulary_file=True,
     ),
     "modernbert": Family(
-        layers="layers", call="rotary", shared="rotary_emb",
+        layers="layers", call="rotary", shared="rotary_emb", positions=False,
         joined=("final_norm", "highest", "output_norm"), matrices=3,
     ),
     "mpnet": Family(

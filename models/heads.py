@@ -1,7 +1,7 @@
 """Heads: from the token states of a sentence pair to class logits.
 
 Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, W width of the
-first projection, C classes, F overlap features.
+first projection, C classes, F features of a pair.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class MeanPoolingHead(nn.Module):
 
 
 class FeatureBranch(nn.Module):
-    """Classify from overlap features of the pair; the logits are added to those of a head.
+    """Classify from features of the pair; the logits are added to those of a head.
 
     Args:
         mean: Mean of each feature over the training split, (F,).

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, sorted_batches, to_probabilities
-from models.checkpoint import CheckpointError, load_classifier, read_card
+from models.checkpoint import CheckpointError, encoding_of, load_classifier, read_card
 from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
+from models.cosine import mean_cosine
 from models.encoder_files import EncoderError, read_encoder_info
 from models.ensemble import find_saved
 from models.precision import choose_device
@@ -27,6 +28,7 @@ from models.tokens import (
     encode_texts,
     load_tokenizer,
     shorten,
+    shorten_each,
 )
 from models.word_pieces import pair_pieces
 
@@ -55,7 +57,11 @@ class Predictor:
     def __init__(self, folder: Path) -> None:
         saved = find_saved(folder)
         cards = [read_card(member) for member in saved.members]
-        if any(card[key] != cards[0][key] for card in cards for key in _SAME):
+        self.encoding = encoding_of(cards[0])
+        if any(
+            encoding_of(card) != self.encoding or any(card[key] != cards[0][key] for key in _SAME)
+            for card in cards
+        ):
             raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
         self.threshold = saved.threshold
         self.card = cards[0]
@@ -110,7 +116,7 @@ class Predictor:
     ) -> tuple[TokenTable, np.ndarray | None]:
         """Return the token table of the pairs, and their overlap features (N, F) or None.
 
-        Features are computed only if a member has a branch for them.
+        Features are computed only if the members were trained with them.
 
         Raises:
             PairError: If a text is empty, longer than the encoder takes, or has a word piece that
@@ -124,14 +130,17 @@ class Predictor:
         for number, sides in enumerate(zip(*ids, strict=True), 1):
             self._check(number, sides)
         longest = self._encoder.max_tokens
-        budget = min(data["max_tokens"] or longest, longest) - self._special.of_pair
-        rows = [shorten(a, b, budget) for a, b in zip(*ids, strict=True)]
+        limit = min(data["max_tokens"] or longest, longest)
+        if self.encoding == "pair":
+            room, cut = limit - self._special.of_pair, shorten
+        else:
+            room, cut = limit - self._special.of_text, shorten_each
+        rows = [cut(*texts, room) for texts in zip(*ids, strict=True)]
         pairs = len(rows)
         if self.card["trial"]["both_orders"]:
             rows += [(b, a) for a, b in rows]
-        branch = any(member.branch is not None for member in self._members)
-        features = overlap_features(*cleaned) if branch else None
-        table = build_table(rows, self._special, pairs)
+        features = overlap_features(*cleaned) if self.uses("overlap_features") else None
+        table = build_table(rows, self._special, pairs, self.encoding)
         try:
             check_ids(table.tokens, self._tokenizer, self._encoder)
         except EncoderError as error:
@@ -151,8 +160,31 @@ class Predictor:
     def logits(self, batch: Batch) -> Tensor:
         """Return the logits of each member, (M, B, 2)."""
         inputs = self._encode(batch)
-        found = [member(inputs, batch.segments, batch.features) for member in self._members]
+        features = self.add_cosine(batch.features, inputs, batch.segments)
+        found = [member(inputs, batch.segments, features) for member in self._members]
         return torch.stack(found)
+
+    def add_cosine(
+        self, features: Tensor | None, states: Tensor, segments: Tensor
+    ) -> Tensor | None:
+        """Return the features that the members take: with the texts' cosine if they use it.
+
+        Args:
+            features: Overlap features of the pairs, float (B, F), or None.
+            states: States of the frozen layers, float (B, T, D).
+            segments: Kinds of position from ``models.segments``, int (B, T).
+        """
+        if not self.uses("cosine_feature"):
+            return features
+        cosine = mean_cosine(states, segments)
+        return cosine if features is None else torch.cat([features, cosine], dim=1)
+
+    def uses(self, field: str) -> bool:
+        """Return whether the members were trained with the features of this field of a trial."""
+        if self._members[0].branch is None:
+            return False
+        older = field == "overlap_features"  # what a branch of an earlier version was for
+        return bool(self.card["trial"].get(field, older))
 
     def _encode(self, batch: Batch) -> Tensor:
         if self.lower is None:
@@ -176,9 +208,8 @@ class Predictor:
         batch = RowReader(table, None, self.device, features).read(np.array([0]))
         inputs = self._encode(batch)
         found = [member.attend(inputs, batch.segments)[0] for member in self._members]
-        span = slice(0, int(table.offsets[1]))
-        segments = table.segments[span]
+        tokens, segments = table.row(0)
         cleaned = [clean(text, self.card["data"]["cleaning"]) for text in (first, second)]
         pair = cleaned[0], cleaned[1]
-        pieces = pair_pieces(self._tokenizer, pair, table.tokens[span], segments)
+        pieces = pair_pieces(self._tokenizer, pair, tokens, segments)
         return pieces, segments, torch.stack(found).mean(dim=0).cpu().numpy()

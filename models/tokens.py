@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from models.encoder_files import TOKENIZER, VOCABULARY, EncoderError, EncoderInfo
-from models.segments import FIRST, SECOND, SPECIAL
+from models.segments import AS_SECOND, FIRST, SECOND, SPECIAL
 from models.vocabulary_file import read_vocabulary
 
+Encoding = Literal["pair", "separate"]  # both texts in one sequence, or each in its own
 # Special tokens where the tokenizer adds none by itself: the first, the last, and how often that
 # stands between the texts.
 _USUAL = (("[CLS]", "[SEP]", 1), ("<s>", "</s>", 2))
@@ -20,28 +23,46 @@ _USUAL = (("[CLS]", "[SEP]", 1), ("<s>", "</s>", 2))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenTable:
-    """The token sequences of a split, one after another.
+    """The token sequences of a split, one after another, and the rows that are made of them.
 
-    Row r is ``tokens[offsets[r] : offsets[r + 1]]``; ``segments`` holds the tokens' kinds of
-    position from ``models.segments``. The first ``pairs`` rows are pairs in their own order, with
-    special tokens before, between and after the texts, as [CLS] first [SEP] second [SEP];
-    if there are twice as many rows, the others are the same pairs with the definitions swapped.
+    Sequence n is ``tokens[offsets[n] : offsets[n + 1]]``; ``segments`` holds the tokens' kinds of
+    position from ``models.segments``. The first ``pairs`` rows are pairs in their own order; if
+    there are twice as many rows, the others are the same pairs with the definitions swapped.
+
+    Encoded together, a row is a sequence, with special tokens before, between and after the
+    texts: [CLS] first [SEP] second [SEP]. Encoded separately, each different definition of the
+    split is a sequence, [CLS] text [SEP], and a row is two of them: ``members``, int (rows, 2).
     """
 
     tokens: np.ndarray
     segments: np.ndarray
     offsets: np.ndarray
     pairs: int
+    members: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
-        """Return the number of sequences."""
-        return len(self.offsets) - 1
+        """Return the number of rows."""
+        return len(self.offsets) - 1 if self.members is None else len(self.members)
 
     @property
     def lengths(self) -> np.ndarray:
         """Return the number of tokens in each row, int (rows,)."""
-        return np.diff(self.offsets)
+        lengths = np.diff(self.offsets)
+        return lengths if self.members is None else lengths[self.members].sum(axis=1)
+
+    def row(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the T tokens of a row and their kinds of position, int (T,) both."""
+        parts = [number] if self.members is None else self.members[number]
+        spans = [slice(self.offsets[part], self.offsets[part + 1]) for part in parts]
+        kinds = [self.segments[span] for span in spans]
+        kinds[1:] = [np.array(AS_SECOND, dtype=kind.dtype)[kind] for kind in kinds[1:]]
+        return np.concatenate([self.tokens[span] for span in spans]), np.concatenate(kinds)
+
+    @property
+    def sequences(self) -> TokenTable:
+        """Return the table whose rows are the sequences, which is what an encoder runs on."""
+        return replace(self, members=None, pairs=len(self.offsets) - 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +168,16 @@ def shorten(first: list[int], second: list[int], budget: int) -> tuple[list[int]
     return first[: budget - half], second[:half]
 
 
+def shorten_each(first: list[int], second: list[int], budget: int) -> tuple[list[int], list[int]]:
+    """Return both sequences, each cut to ``budget`` tokens."""
+    return first[:budget], second[:budget]
+
+
 def build_table(
-    rows: Iterable[tuple[list[int], list[int]]], special: SpecialTokens, pairs: int
+    rows: Iterable[tuple[list[int], list[int]]],
+    special: SpecialTokens,
+    pairs: int,
+    encoding: Encoding = "pair",
 ) -> TokenTable:
     """Return the table of these rows.
 
@@ -156,7 +185,10 @@ def build_table(
         rows: Ids of both definitions' word pieces, for each row.
         special: Special tokens before, between and after the definitions.
         pairs: Number of rows with the definitions in their own order; they come first.
+        encoding: Whether both definitions of a row are one sequence.
     """
+    if encoding == "separate":
+        return _build_separate(rows, special, pairs)
     before, between, after = special.before, special.between, special.after
     kinds = [[SPECIAL] * len(part) for part in (before, between, after)]
     tokens: list[int] = []
@@ -172,4 +204,24 @@ def build_table(
         segments=np.array(segments, dtype=np.uint8),
         offsets=np.array(offsets, dtype=np.int64),
         pairs=pairs,
+    )
+
+
+def _build_separate(
+    rows: Iterable[tuple[list[int], list[int]]], special: SpecialTokens, pairs: int
+) -> TokenTable:
+    """Return a table of the different definitions in these rows, each a sequence of its own."""
+    numbers: dict[tuple[int, ...], int] = {}
+    members = [[numbers.setdefault(tuple(text), len(numbers)) for text in texts] for texts in rows]
+    sequences = [[*special.before, *text, *special.after] for text in numbers]
+    kinds = [
+        [SPECIAL] * len(special.before) + [FIRST] * len(text) + [SPECIAL] * len(special.after)
+        for text in numbers
+    ]
+    return TokenTable(
+        tokens=np.array([*itertools.chain(*sequences)], dtype=np.int32),
+        segments=np.array([*itertools.chain(*kinds)], dtype=np.uint8),
+        offsets=np.cumsum([0, *map(len, sequences)], dtype=np.int64),
+        pairs=pairs,
+        members=np.array(members, dtype=np.int64).reshape(-1, 2),
     )

@@ -11,7 +11,7 @@ from measures.overlap import FEATURES
 from models.checkpoint import CheckpointError
 from models.export_onnx import Probability, export
 from models.predictor import Predictor
-from models.segments import FIRST, PADDING, SECOND, SPECIAL
+from models.segments import FIRST, PADDING, SECOND, SECOND_SPECIAL, SPECIAL
 from tests.models.drawn_encoders import draw_encoder
 from tests.models.test_predictor import ensemble_of, save
 
@@ -91,3 +91,21 @@ def test_a_head_that_onnx_does_not_support_is_refused(distilbert: Path, tmp_path
     with pytest.raises(CheckpointError, match="must not be bilstm_attention"):
         export(predictor, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_model_that_encodes_separately_is_exported_too(distilbert: Path, tmp_path: Path) -> None:
+    saved = save(tmp_path / "a", distilbert, branch=True, separate=True)
+    predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
+    export(predictor, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for rows, longest in ((3, 12), (1, 9)):
+        tokens, segments = ragged(rows, longest)
+        segments[:, 4] = SECOND_SPECIAL
+        last = segments.flip(1).argmax(dim=1)  # any kind but padding, from the end
+        segments[torch.arange(rows), longest - 1 - last] = SECOND_SPECIAL
+        features = torch.rand(rows, FEATURES)
+        with torch.no_grad():
+            expected = Probability(predictor)(tokens, segments, features)
+        given = {"tokens": tokens, "segments": segments, "features": features}
+        (found,) = session.run(None, {name: value.numpy() for name, value in given.items()})
+        np.testing.assert_allclose(found, expected, atol=1e-6)

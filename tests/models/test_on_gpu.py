@@ -235,7 +235,8 @@ def test_shared_inputs_stay_on_the_host_also_when_memory_is_measured(
 ) -> None:
     experiment = embedded().experiment.model_copy(update={"cache_activations": cached})
     prepared = replace(embedded(), experiment=experiment)
-    inputs = build_inputs(prepared, depth, Precision(FLOAT32, FLOAT32), tmp_path)
+    trial = prepared.trials[0].model_copy(update={"freezing": depth})
+    inputs = build_inputs(prepared, trial, Precision(FLOAT32, FLOAT32), tmp_path)
     assert devices_of(inputs) <= {"cpu"}
     assert (
         0 < measure_share(prepared.trials[0].model_copy(update={"freezing": depth}), inputs) <= 1

@@ -33,13 +33,18 @@ def save(
     both_orders: bool = False,
     head: str = "cross_attention",
     branch: bool = False,
+    separate: bool = False,
 ) -> Path:
-    """Write an untrained classifier with a card like that of a trial; return the folder."""
+    """Write an untrained classifier with a card like that of a trial; return the folder.
+
+    One that encodes texts separately has a branch for their cosine as well.
+    """
     torch.manual_seed(seed)
     lower, upper = load_encoder(encoder, depth)
+    size = FEATURES + separate
     info = read_encoder_info(encoder)
     arguments = {"name": head, "width": info.width, "head_width": HEAD, "dropout": 0.5}
-    features = FeatureBranch(torch.zeros(FEATURES), torch.ones(FEATURES), HEAD, 2, 0.5)
+    features = FeatureBranch(torch.zeros(size), torch.ones(size), HEAD, 2, 0.5)
     model = Classifier(
         lower if depth else None,
         upper,
@@ -55,6 +60,8 @@ def save(
         "trial": {"both_orders": both_orders},
         "metrics": {"threshold": 0.4},
     }
+    if separate:
+        card["trial"] |= {"encoding": "separate", "cosine_feature": True}
     save_classifier(folder, model, card)
     return folder
 
@@ -196,3 +203,29 @@ def test_a_word_piece_that_is_not_embedded_is_refused(distilbert: Path, tmp_path
     predictor.predict(["w1"], ["w2"])
     with pytest.raises(PairError, match=r"disagree: the text has the word piece 'new' with id 49"):
         predictor.predict(["w1"], ["new w2"])
+
+
+@pytest.mark.parametrize("head", ["cross_attention", "attention_pooling"])
+def test_texts_encoded_separately_are_scored_alone_and_in_either_order(
+    distilbert: Path, tmp_path: Path, head: str
+) -> None:
+    saved = save(tmp_path / "a", distilbert, head=head, branch=True, separate=True)
+    predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
+    together = predictor.predict(FIRSTS, SECONDS)
+    alone = [predictor.predict([a], [b])[0] for a, b in zip(FIRSTS, SECONDS, strict=True)]
+    assert np.allclose(together, alone, atol=1e-6)
+    # both heads treat the texts alike, and no text knows the other
+    assert np.allclose(predictor.predict(SECONDS, FIRSTS), together, atol=1e-6)
+    assert len({round(value, 6) for value in together}) == 3
+    pieces, kinds, _ = predictor.attend("w1 w2", "w3") or ([], np.empty(0), np.empty(0))
+    assert [piece for piece, kind in zip(pieces, kinds, strict=True) if kind == SECOND] == ["w3"]
+    assert len(pieces) == 7
+
+
+def test_members_that_encode_differently_are_refused(distilbert: Path, tmp_path: Path) -> None:
+    members = [
+        save(tmp_path / "a", distilbert, branch=True),
+        save(tmp_path / "b", distilbert, branch=True, separate=True),
+    ]
+    with pytest.raises(CheckpointError, match="members were not trained on the same encoder"):
+        ensemble_of(tmp_path / "e", distilbert, members)

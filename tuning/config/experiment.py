@@ -39,6 +39,11 @@ class TrialConfig(StrictModel):
     freezing: Freezing = Field(
         "all", description="frozen lower encoder layers: all, some (two thirds), none, or a number"
     )
+    encoding: Literal["pair", "separate"] = Field(
+        "pair",
+        description="whether the encoder reads both texts of a pair together, or each alone: "
+        "separate states are computed and kept once for each different text",
+    )
     head: HeadName = Field(
         "cross_attention",
         description="module from token states to class logits; mean_pooling has no attention",
@@ -81,6 +86,11 @@ class TrialConfig(StrictModel):
     )
     overlap_features: bool = Field(
         False, description="whether to classify from counts of shared words as well"
+    )
+    cosine_feature: bool = Field(
+        False,
+        description="whether to classify from the cosine of both texts' mean frozen states as "
+        "well; needs encoding: separate and a frozen layer",
     )
     layer_decay: float = Field(
         1.0,
@@ -199,8 +209,8 @@ class Experiment(StrictModel):
     def input_variants(self, ablated_depth: int) -> list[TrialConfig]:
         """Return a trial for each combination of the fields that decide a search's inputs.
 
-        These fields are ``freezing``, ``both_orders`` and ``overlap_features``. Values that only
-        the ablations need are among them.
+        These fields are ``freezing``, ``encoding``, ``both_orders``, ``overlap_features`` and
+        ``cosine_feature``. Values that only the ablations need are among them.
 
         Args:
             ablated_depth: Number of frozen layers for ablations that need trained layers.
@@ -211,11 +221,18 @@ class Experiment(StrictModel):
         for name, needed in ablated.items():
             own = self._values_of(name)
             values.append([*own, needed] if ablates and needed not in own else own)
+        names = (*ablated, "encoding", "cosine_feature")
+        values += [self._values_of(name) for name in names[len(ablated) :]]
         fixed = self.trial.model_dump()
-        return [
-            TrialConfig(**fixed | dict(zip(ablated, combination, strict=True)))
-            for combination in itertools.product(*values)
-        ]
+        combinations = (dict(zip(names, each, strict=True)) for each in itertools.product(*values))
+        return [TrialConfig(**fixed | each) for each in combinations if self._can_be_drawn(each)]
+
+    def _can_be_drawn(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the space draws these values together: its conditions allow them."""
+        conditions = self.space["cosine_feature"].when if "cosine_feature" in self.space else {}
+        known = {**self.trial.model_dump(), **values}
+        held = all(known[name] in wanted for name, wanted in conditions.items())
+        return held or values["cosine_feature"] == self.trial.cosine_feature
 
     def _values_of(self, field: str) -> list[Any]:
         """Return the ends or choices of a field in the space, or else its fixed value."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
+from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
@@ -24,7 +26,7 @@ class Prepared:
         encoder_source: Name and folder of the encoder.
         encoder: Architecture and sizes of the encoder.
         pairs: Verified and cleaned data set.
-        tokens: Data set as token arrays.
+        encoded: Data set as token arrays, for each encoding that a trial uses.
     """
 
     experiment: Experiment
@@ -33,7 +35,12 @@ class Prepared:
     encoder_source: Source
     encoder: EncoderInfo
     pairs: PairData
-    tokens: TokenData
+    encoded: Mapping[Encoding, TokenData]
+
+    @property
+    def tokens(self) -> TokenData:
+        """Return the data set as token arrays, in the first trial's encoding."""
+        return self.encoded[self.trials[0].encoding]
 
     def depth_of(self, trial: TrialConfig) -> int:
         """Return the number of encoder layers that the trial keeps frozen."""
@@ -45,13 +52,20 @@ class Prepared:
         return sorted({self.depth_of(trial) for trial in self.trials})
 
     @property
+    def input_variants(self) -> list[TrialConfig]:
+        """Return a trial for each encoding and depth, those with most trained layers first."""
+        found = {(self.depth_of(trial), trial.encoding): trial for trial in self.trials}
+        return [found[key] for key in sorted(found)]
+
+    @property
     def notices(self) -> list[str]:
         """Return a sentence for each thing that was replaced or cut."""
         found = [self.encoder_source.notice, self.data_source.notice]
-        for split, count in self.tokens.truncated.items():
-            if count:
-                limit = self.tokens.max_tokens
-                found.append(f"{split}: {count} pairs were cut to {limit} word pieces")
+        for encoding, tokens in self.encoded.items():
+            what = "word pieces" if encoding == "pair" else "word pieces a text"
+            for split, count in tokens.truncated.items():
+                if count:
+                    found.append(f"{split}: {count} pairs were cut to {tokens.max_tokens} {what}")
         return [notice for notice in found if notice]
 
     @property
@@ -80,7 +94,8 @@ def prepare(
         SourceError: If data set or encoder is unavailable.
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
-        ConfigError: If a trial learns from votes, and the data set has none.
+        ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
+            that its encoding does not have.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -93,12 +108,16 @@ def prepare(
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)
     trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
-    tokens = tokenise(
-        pairs,
-        encoder,
-        max_tokens=experiment.max_tokens,
-        both_orders=any(trial.both_orders for trial in trials),
-    )
+    encoded = {
+        encoding: tokenise(
+            pairs,
+            encoder,
+            max_tokens=experiment.max_tokens,
+            both_orders=any(trial.both_orders for trial in trials),
+            encoding=encoding,
+        )
+        for encoding in dict.fromkeys(trial.encoding for trial in trials)
+    }
     return Prepared(
         experiment=experiment,
         trials=trials,
@@ -106,7 +125,7 @@ def prepare(
         encoder_source=encoder_source,
         encoder=encoder,
         pairs=pairs,
-        tokens=tokens,
+        encoded=encoded,
     )
 
 
@@ -115,13 +134,18 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 
     Raises:
         EncoderError: If a trial freezes more layers than the encoder has.
+        ConfigError: If a trial needs a cosine that its encoding does not have.
     """
     if experiment.search is None:
         trials = experiment.trials()
     else:
         trials = experiment.input_variants(encoder.layers // 2)
     for trial in trials:
-        frozen_layers(trial.freezing, encoder.layers)  # raises
+        depth = frozen_layers(trial.freezing, encoder.layers)  # raises
+        if trial.cosine_feature and (depth == 0 or trial.encoding == "pair"):
+            rule = "needs encoding: separate and a frozen layer"
+            values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
+            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])
     return trials
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from models.encoder_files import EncoderInfo
 from models.tokens import (
+    Encoding,
     TokenTable,
     build_table,
     check_ids,
     encode_texts,
     load_tokenizer,
     shorten,
+    shorten_each,
 )
 from tuning.data.pairs import DataError, PairData, PairTable
 
@@ -33,7 +35,12 @@ class TokenData:
 
 
 def tokenise(
-    data: PairData, encoder: EncoderInfo, *, max_tokens: int | None, both_orders: bool
+    data: PairData,
+    encoder: EncoderInfo,
+    *,
+    max_tokens: int | None,
+    both_orders: bool,
+    encoding: Encoding = "pair",
 ) -> TokenData:
     """Return the data set as token arrays.
 
@@ -41,8 +48,10 @@ def tokenise(
         data: Cleaned pairs.
         encoder: Encoder whose tokenizer and longest sequence are used.
         max_tokens: Lower limit than the encoder's, in tokens with the special ones, or
-            None. A longer pair loses tokens from its longer text.
+            None. A longer pair loses tokens from its longer text; where texts are encoded
+            separately, this is the limit of each text.
         both_orders: Whether the swapped pairs follow as rows of their own.
+        encoding: Whether both texts of a pair are one sequence.
 
     Raises:
         DataError: If a text alone is longer than the encoder takes, or has no tokens.
@@ -58,11 +67,13 @@ def tokenise(
         longest = encoder.max_tokens - special.of_text
         _check(firsts, seconds, pairs, data.files[split], longest)
         both = list(zip(firsts, seconds, strict=True))
-        room = limit - special.of_pair
-        cut = [shorten(first, second, room) for first, second in both]
-        truncated[split] = sum(len(first) + len(second) > room for first, second in both)
+        if encoding == "pair":
+            cut = [shorten(*texts, limit - special.of_pair) for texts in both]
+        else:
+            cut = [shorten_each(*texts, limit - special.of_text) for texts in both]
+        truncated[split] = sum(one != other for one, other in zip(cut, both, strict=True))
         rows = cut + [(second, first) for first, second in cut] if both_orders else cut
-        splits[split] = build_table(rows, special, len(cut))
+        splits[split] = build_table(rows, special, len(cut), encoding)
         check_ids(splits[split].tokens, tokenizer, encoder)
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
 

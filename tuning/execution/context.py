@@ -14,7 +14,7 @@ from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
-from tuning.execution.trial import TrialContext
+from tuning.execution.trial import TrialContext, input_key
 from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
@@ -68,17 +68,20 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
         check_nodes(settings, launch.console)
-    references: dict[int, ray.ObjectRef] = {}
+    references: dict[tuple[int, str], ray.ObjectRef] = {}
     resources: dict[str, float] = {}
-    for depth in prepared.depths:
-        with encoding_progress(launch.console, prepared, depth) as advance:
-            inputs = build_inputs(prepared, depth, launch.precision, settings.output, advance)
-        # the first depth has the fewest frozen layers, so its trials train most and set the share
+    for trial in prepared.input_variants:
+        depth = prepared.depth_of(trial)
+        with encoding_progress(launch.console, prepared, trial) as advance:
+            inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
+        # the first has the fewest frozen layers, so its trials train most and set the share
         resources = resources or trial_resources(prepared, inputs, depth)
-        references[depth] = ray.put(inputs if with_test else without_test(inputs))
-    depths = {trial.freezing: prepared.depth_of(trial) for trial in prepared.trials}
+        references[depth, trial.encoding] = ray.put(inputs if with_test else without_test(inputs))
     trial_context = TrialContext(
-        inputs={str(freezing): references[depth] for freezing, depth in depths.items()},
+        inputs={
+            input_key(trial): references[prepared.depth_of(trial), trial.encoding]
+            for trial in prepared.trials
+        },
         threads=int(resources["cpu"]),
         storage=settings.storage,
     )

@@ -24,6 +24,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from measures.objective import OBJECTIVE, VALIDATION_F1, flags_of
+from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify
 from tuning.system.time_left import TimeLeft, about
@@ -134,7 +135,7 @@ class _Speed(ProgressColumn):
 
 @contextmanager
 def encoding_progress(
-    console: Console, prepared: Prepared, depth: int
+    console: Console, prepared: Prepared, trial: TrialConfig
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that advances a bar over the rows that the frozen layers encode.
 
@@ -143,7 +144,7 @@ def encoding_progress(
     Args:
         console: Console to draw on.
         prepared: Experiment with its tokenized splits.
-        depth: Number of frozen layers.
+        trial: Trial whose number of frozen layers and encoding the inputs have.
     """
     bars = Bars(
         TextColumn("{task.description}"),
@@ -154,7 +155,8 @@ def encoding_progress(
         console=console,
         disable=not console.is_terminal,
     )
-    total = sum(table.rows for table in prepared.tokens.splits.values())
+    splits, depth = prepared.encoded[trial.encoding].splits, prepared.depth_of(trial)
+    total = sum(table.sequences.rows for table in splits.values())
     with bars:
         task = bars.add_task(f"{depth} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

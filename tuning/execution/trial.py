@@ -35,7 +35,7 @@ class TrialContext:
     """What Ray gives to each trial of a launch.
 
     Attributes:
-        inputs: References to the shared inputs in Ray's object store, by value of ``freezing``.
+        inputs: References to the shared inputs in Ray's object store, by ``input_key``.
         threads: Number of threads that a trial may use.
         storage: Folder or URI of the launch, which all machines reach.
     """
@@ -132,10 +132,15 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
         checkpoint.finish(best.objective, Path(folder))
 
 
+def input_key(trial: TrialConfig) -> str:
+    """Return the key of the shared inputs that a trial needs."""
+    return f"{trial.encoding}, {trial.freezing} frozen"
+
+
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
     """Set the number of torch's threads; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
-    return ray.get(context.inputs[str(trial.freezing)]), device_of(ray.get_gpu_ids())
+    return ray.get(context.inputs[input_key(trial)]), device_of(ray.get_gpu_ids())
 
 
 def device_of(assigned: Sequence[object]) -> torch.device:

@@ -193,9 +193,9 @@ def ablate(
 
 def _score(search: Search, champion: Retrained) -> ChampionScores:
     launch, prepared = search.launch, search.launch.prepared
-    depth = prepared.depth_of(champion.config)
-    with encoding_progress(launch.console, prepared, depth) as advance:
-        inputs = build_inputs(prepared, depth, launch.precision, launch.settings.output, advance)
+    trial, output = champion.config, launch.settings.output
+    with encoding_progress(launch.console, prepared, trial) as advance:
+        inputs = build_inputs(prepared, trial, launch.precision, output, advance)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
     return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
 

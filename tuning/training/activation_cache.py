@@ -82,7 +82,7 @@ def _load_or_compute(
 ) -> States:
     cached = load_states(path)
     if cached is not None:
-        advance(sum(table.rows for table in tables.values()))
+        advance(sum(table.sequences.rows for table in tables.values()))
         return cached
     states = {split: encode(frozen, table, advance) for split, table in tables.items()}
     try:
@@ -105,13 +105,14 @@ def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
 def encode(
     frozen: FrozenEncoder, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
 ) -> np.ndarray:
-    """Return the states of every token of the table, float16 or float32 (S, D).
+    """Return the states of every token of the table's sequences, float16 or float32 (S, D).
 
     Raises:
         ValueError: If the table has no rows.
     """
     if not table.rows:
         raise ValueError("the table has no rows")
+    table = table.sequences
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
     batches = list(sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]))

@@ -42,8 +42,7 @@ def map_errors(
     tokenizer, (firsts, seconds) = Tokenizer.from_str(inputs.tokenizer), inputs.texts
     maps = []
     for pair in pairs:
-        span = _span(arrays, pair)
-        tokens, segments = arrays.table.tokens[span], arrays.table.segments[span]
+        tokens, segments = arrays.table.row(pair)
         pieces = pair_pieces(tokenizer, (firsts[pair], seconds[pair]), tokens, segments)
         found = attention_map(model, splits["test"], arrays, pair, pieces)
         maps.append({"line": int(lines[pair])} | found)
@@ -94,7 +93,7 @@ def attention_map(
     model.eval()
     batch = split.reader.read(np.array([pair]))
     attended = model.attend(batch.inputs, batch.segments)[0].cpu().numpy()
-    segments = arrays.table.segments[_span(arrays, pair)]
+    _, segments = arrays.table.row(pair)
     if attended.ndim == 2:
         first, second = np.flatnonzero(segments == FIRST), np.flatnonzero(segments == SECOND)
         attended = (attended[np.ix_(first, second)] + attended[np.ix_(second, first)].T) / 2
@@ -103,11 +102,6 @@ def attention_map(
         "segments": segments.tolist(),
         "weights": np.round(attended.astype(np.float64), 4).tolist(),
     }
-
-
-def _span(arrays: SplitArrays, pair: int) -> slice:
-    """Return where the tokens of a pair stand in the table."""
-    return slice(arrays.table.offsets[pair], arrays.table.offsets[pair + 1])
 
 
 def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from models.classifier import Classifier
 from models.heads import FeatureBranch, build_head
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import SharedInputs
+from tuning.training.pair_features import features_of
 
 
 class warmup_and_decay:  # noqa: N801 - used as a function; torch saves a class only
@@ -39,11 +40,11 @@ def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
     """Seed torch's generator and return a classifier whose head has random weights from it.
 
     Raises:
-        ValueError: If the trial uses overlap features and the train split has none.
+        ValueError: If the trial uses features that the train split lacks.
     """
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, inputs.width))
-    branch = build_branch(trial, inputs.splits["train"]) if trial.overlap_features else None
+    branch = build_branch(trial, inputs.splits["train"])
     upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
     return Classifier(
         inputs.lower,
@@ -65,15 +66,18 @@ def head_arguments(trial: TrialConfig, width: int) -> dict[str, Any]:
     }
 
 
-def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch:
-    """Return the branch for overlap features, standardised by those of the train split.
+def build_branch(trial: TrialConfig, train: SplitArrays) -> FeatureBranch | None:
+    """Return the branch for the pairs' features, standardised by those of the train split.
+
+    Return None if the trial uses no features.
 
     Raises:
-        ValueError: If the split has no overlap features.
+        ValueError: If the split lacks features that the trial uses.
     """
-    if train.overlap is None:
-        raise ValueError("the train split has no overlap features")
-    mean, scale = train.overlap.mean(axis=0), train.overlap.std(axis=0)
+    features = features_of(train, trial)
+    if features is None:
+        return None
+    mean, scale = features.mean(axis=0), features.std(axis=0)
     moments = torch.from_numpy(np.stack([mean, scale])).float()
     classes = 2
     return FeatureBranch(moments[0], moments[1], trial.head_width, classes, trial.dropout)

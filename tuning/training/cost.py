@@ -50,9 +50,12 @@ def expected_speed(rates: Rates, precision: Precision) -> Speed:
 
 def frozen_seconds(prepared: Prepared, speed: Speed) -> float:
     """Return the seconds of the frozen layers' passes over all splits, if nothing is cached."""
-    tokens = sum(len(table.tokens) for table in prepared.tokens.splits.values())
-    layers = sum(prepared.depths)
-    return tokens * layers * 2 * prepared.encoder.layer_parameters / speed.frozen
+    work = sum(  # tokens times layers
+        len(table.tokens) * prepared.depth_of(trial)
+        for trial in prepared.input_variants
+        for table in prepared.encoded[trial.encoding].splits.values()
+    )
+    return work * 2 * prepared.encoder.layer_parameters / speed.frozen
 
 
 def epoch_seconds(prepared: Prepared, trial: TrialConfig, speed: Speed) -> float:
@@ -61,10 +64,10 @@ def epoch_seconds(prepared: Prepared, trial: TrialConfig, speed: Speed) -> float
     Counted are two operations forward for each weight and token, and four more backward where the
     weight is trained.
     """
-    encoder, splits = prepared.encoder, prepared.tokens.splits
+    encoder, splits = prepared.encoder, prepared.encoded[trial.encoding].splits
     train, validation = splits["train"], splits["validation"]
-    trained = len(train.tokens) * train.pairs / train.rows
-    scored = len(validation.tokens) * validation.pairs / validation.rows
+    trained = train.lengths.sum() * train.pairs / train.rows
+    scored = validation.lengths.sum() * validation.pairs / validation.rows
     scored *= 2 if trial.both_orders else 1
     head = (encoder.width + 4 * trial.head_width) * trial.head_width
     upper = 2 * encoder.layer_parameters * (encoder.layers - prepared.depth_of(trial))

@@ -13,16 +13,18 @@ import torch
 from torch import Tensor
 
 from measures.overlap import overlap_features
-from models.batches import RowReader, SplitArrays
+from models.batches import Batch, RowReader, SplitArrays
+from models.classifier import run_frozen
 from models.encoder import EncoderPart, load_encoder, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
 from models.precision import choose_device
-from models.tokens import TokenTable, load_tokenizer
+from models.tokens import Encoding, TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
+from tuning.training.pair_features import add_cosines, features_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +59,13 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, orders of a pair, overlap features.
+        config: Configuration of the trial: targets, orders and features of a pair.
         device: Device on which batches are made.
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
-        overlap = arrays.overlap if config.overlap_features else None
-        self.reader = RowReader(arrays.table, arrays.states, device, overlap)
+        features = features_of(arrays, config)
+        self.reader = RowReader(arrays.table, arrays.states, device, features)
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
@@ -82,32 +84,36 @@ class LoadedSplit:
 
 def build_inputs(
     prepared: Prepared,
-    depth: int,
+    trial: TrialConfig,
     precision: Precision,
     output: Path,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> SharedInputs:
-    """Return the inputs that the trials of one depth share; run the frozen layers once if needed.
+    """Return the inputs that trials like this share; run the frozen layers once if needed.
 
     They run only if the experiment caches their states and the cache does not have them yet.
 
     Args:
         prepared: Experiment with its data and encoder.
-        depth: Number of frozen layers.
+        trial: Trial whose number of frozen layers and encoding the inputs have.
         precision: Number formats that the encoder's layers compute in.
         output: Folder of results, in which ``activations`` holds the cache.
         advance: Called with the number of rows whose states are ready since its last call.
     """
-    device = choose_device()
-    overlap = any(trial.overlap_features for trial in prepared.trials)
-    encoder = prepared.encoder
-    load = encoder_loader(encoder.folder, depth, device)
+    device, depth = choose_device(), prepared.depth_of(trial)
+    overlap = any(each.overlap_features for each in prepared.trials)
+    encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
+    load = encoder_loader(encoder.folder, depth, device, trial.encoding)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
-        states = load_or_compute(frozen, prepared.tokens.splits, output / "activations", advance)
+        states = load_or_compute(frozen, tables, output / "activations", advance)
+    splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
+    if trial.encoding == "separate" and any(each.cosine_feature for each in prepared.trials):
+        frozen_type = getattr(torch, precision.frozen)
+        splits = add_cosines(splits, frozen_states(load, frozen_type, device), device)
     return SharedInputs(
-        splits=split_arrays(prepared.pairs, prepared.tokens.splits, states, overlap=overlap),
+        splits=splits,
         index={
             split: (np.array(table.lines), table.groups)
             for split, table in prepared.pairs.splits.items()
@@ -118,19 +124,33 @@ def build_inputs(
         upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
         width=encoder.width,
         precision=precision,
-        card={**_card(prepared, depth), "cached": bool(states)},
+        card={**_card(prepared, depth, tables), "cached": bool(states)},
     )
 
 
+def frozen_states(
+    load: Callable[[], tuple[EncoderPart, EncoderPart]],
+    precision: torch.dtype,
+    device: torch.device,
+) -> Callable[[Batch], Tensor]:
+    """Return a function from a batch of token ids to the states of the loaded lower part."""
+
+    def run(batch: Batch) -> Tensor:
+        lower = load()[0].to(device).eval()
+        return run_frozen(lower, batch.inputs, batch.segments, precision)
+
+    return run
+
+
 def encoder_loader(
-    folder: Path, depth: int, device: torch.device
+    folder: Path, depth: int, device: torch.device, encoding: Encoding = "pair"
 ) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
     """Return a function that loads the encoder once, cut above its lower ``depth`` layers.
 
     Its first call imports a library for seconds, which cached states of all layers make needless.
     """
     attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
-    return cache(partial(load_encoder, folder, depth, attention=attention))
+    return cache(partial(load_encoder, folder, depth, attention=attention, encoding=encoding))
 
 
 def frozen_part(
@@ -190,7 +210,7 @@ def _entities(groups: list[str]) -> np.ndarray:
     return np.array([codes.setdefault(name, len(codes)) for name in names])
 
 
-def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
+def _card(prepared: Prepared, depth: int, tables: Mapping[str, TokenTable]) -> dict[str, Any]:
     """Return the part of a saved model's card on encoder, data and preprocessing."""
     return {
         "encoder": {
@@ -205,8 +225,7 @@ def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
             "fingerprint": prepared.pairs.fingerprint,
             "cleaning": prepared.experiment.cleaning.model_dump(),
             "max_tokens": prepared.experiment.max_tokens,
-            "both_orders": prepared.tokens.splits["test"].rows
-            > prepared.tokens.splits["test"].pairs,
+            "both_orders": tables["test"].rows > tables["test"].pairs,
         },
     }
 

@@ -12,6 +12,7 @@ from models.batches import SplitArrays
 from models.checkpoint import (
     CARD,
     CheckpointError,
+    encoding_of,
     find_encoder,
     load_classifier,
     read_card,
@@ -27,7 +28,8 @@ from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
 from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
-from tuning.training.inputs import LoadedSplit, split_arrays
+from tuning.training.inputs import LoadedSplit, frozen_states, split_arrays
+from tuning.training.pair_features import add_cosines
 
 TOLERANCE = 1e-4  # largest difference between a logged and a recomputed score
 _NOT_SCORES = ("best_epoch", "diverged", "seconds")  # they describe the training
@@ -86,10 +88,11 @@ class Reproducer:
         data = card["data"]
         key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
         key = (*key, data["fingerprint"], data["both_orders"], card["cached"])
-        key = (*key, model.branch is not None)
+        cosine = card["trial"].get("cosine_feature")
+        key = (*key, model.branch is not None, encoding_of(card), cosine)
         if key not in self._splits:
             pairs = self._read_data(data)
-            tables = _read_tokens(pairs, encoder, data)
+            tables = _read_tokens(pairs, encoder, card)
             self._splits[key] = _build_splits(pairs, tables, model, card)
         trial = TrialConfig(**card["trial"])
         device = choose_device()
@@ -134,9 +137,15 @@ def find_saved(folder: Path) -> list[tuple[Path, Path]]:
     return [(classifier, find_encoder(classifier, shipped_encoders())) for classifier in found]
 
 
-def _read_tokens(pairs: PairData, encoder: Path, data: dict[str, Any]) -> dict[str, TokenTable]:
-    info = read_encoder_info(encoder)
-    tokens = tokenise(pairs, info, max_tokens=data["max_tokens"], both_orders=data["both_orders"])
+def _read_tokens(pairs: PairData, encoder: Path, card: dict[str, Any]) -> dict[str, TokenTable]:
+    info, data = read_encoder_info(encoder), card["data"]
+    tokens = tokenise(
+        pairs,
+        info,
+        max_tokens=data["max_tokens"],
+        both_orders=data["both_orders"],
+        encoding=encoding_of(card),
+    )
     return {split: tokens.splits[split] for split in SCORED}
 
 
@@ -154,4 +163,8 @@ def _build_splits(
             device=choose_device(),
         )
         states = {split: encode(frozen, table) for split, table in tables.items()}
-    return split_arrays(pairs, tables, states, overlap=model.branch is not None)
+    splits = split_arrays(pairs, tables, states, overlap=model.branch is not None)
+    if card["trial"].get("cosine_feature") and lower is not None:
+        frozen = frozen_states(lambda: (lower, lower), model.frozen_precision, choose_device())
+        splits = add_cosines(splits, frozen, choose_device())
+    return splits

@@ -70,3 +70,48 @@ def test_small_data_gets_the_epochs_that_its_steps_need(tmp_path: Path) -> None:
         experiment(trial={"epochs": 2}, grid=grid), DataLocations(cache=tmp_path)
     ).trials
     assert [trial.epochs for trial in trials] == [2, 2, 3, 15, 12, 72]
+
+
+def test_each_encoding_and_depth_has_inputs_of_its_own(tmp_path: Path) -> None:
+    grid = {"freezing": ["all", 2], "encoding": ["separate", "pair"]}
+    prepared = prepare(experiment(grid=grid), DataLocations(cache=tmp_path))
+    keys = [(trial.freezing, trial.encoding) for trial in prepared.input_variants]
+    assert keys == [(2, "pair"), (2, "separate"), ("all", "pair"), ("all", "separate")]
+    tables = {name: tokens.splits["train"] for name, tokens in prepared.encoded.items()}
+    assert tables["separate"].pairs == tables["pair"].pairs
+    assert len(tables["separate"].tokens) < len(tables["pair"].tokens) / 2
+
+
+@pytest.mark.parametrize(
+    ("trial", "got"),
+    [
+        ({}, "encoding: pair and freezing: all"),
+        ({"encoding": "separate", "freezing": "none"}, "encoding: separate and freezing: none"),
+    ],
+)
+def test_a_cosine_without_texts_encoded_alone_is_refused(
+    tmp_path: Path, trial: dict[str, str], got: str
+) -> None:
+    wrong = experiment(trial={**trial, "cosine_feature": True})
+    rule = "cosine_feature: needs encoding: separate and a frozen layer, got "
+    with pytest.raises(ConfigError, match=rule + got):
+        prepare(wrong, DataLocations(cache=tmp_path))
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_search_may_draw_the_cosine_where_its_condition_holds(
+    tmp_path: Path, conditional: bool
+) -> None:
+    when = {"when": {"encoding": ["separate"]}} if conditional else {}
+    space = {
+        "encoding": {"choices": ["pair", "separate"]},
+        "cosine_feature": {"choices": [True, False], **when},
+    }
+    wanted = experiment(search={"num_samples": 2, "ablations": False}, space=space)
+    if not conditional:
+        with pytest.raises(ConfigError, match="cosine_feature: needs encoding: separate"):
+            prepare(wanted, DataLocations(cache=tmp_path))
+        return
+    prepared = prepare(wanted, DataLocations(cache=tmp_path))
+    drawn = {(trial.encoding, trial.cosine_feature) for trial in prepared.trials}
+    assert drawn == {("pair", False), ("separate", False), ("separate", True)}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderError, read_encoder_info
-from models.segments import FIRST, SECOND, SPECIAL
+from models.segments import FIRST, SECOND, SECOND_SPECIAL, SPECIAL
 from models.tokens import load_tokenizer, shorten
 from tests.models.drawn_encoders import draw_encoder
 from tuning.data.pairs import DataError, PairData, PairTable
@@ -113,3 +113,25 @@ def test_two_more_special_tokens_leave_less_room(tmp_path: Path) -> None:
     assert (table.segments == SPECIAL).nonzero()[0].tolist() == [0, 6, 7, 13]
     with pytest.raises(DataError, match="must have from 1 to 36 word pieces"):
         tokenise(data_of(("b " * 40, "c")), info, max_tokens=14, both_orders=False)
+
+
+def test_encoded_separately_each_different_text_is_tokenized_once(distilbert: Path) -> None:
+    data = data_of(("w1 w2", "w3"), ("w3", "w4 w5 w6"), ("w1 w2", "w1 w2"))
+    info = read_encoder_info(distilbert)
+    found = tokenise(data, info, max_tokens=None, both_orders=True, encoding="separate")
+    table = found.splits["train"]
+    assert (table.pairs, table.rows, table.sequences.rows) == (3, 6, 3)
+    assert table.lengths.tolist() == [7, 8, 8, 7, 8, 8]
+    for pair in range(3):
+        (first, kinds), (swapped, _) = table.row(pair), table.row(pair + 3)
+        cut = int((kinds >= SECOND).argmax())
+        assert [*first[cut:], *first[:cut]] == swapped.tolist()
+        assert kinds[cut] == kinds[-1] == SECOND_SPECIAL
+
+
+def test_encoded_separately_each_text_has_the_limit_for_itself(distilbert: Path) -> None:
+    data = data_of(("w1 " * 9, "w2 " * 4), ("w3", "w4"))
+    info = read_encoder_info(distilbert)
+    found = tokenise(data, info, max_tokens=8, both_orders=False, encoding="separate")
+    assert found.truncated == {"train": 1}
+    assert found.splits["train"].lengths.tolist() == [8 + 6, 3 + 3]

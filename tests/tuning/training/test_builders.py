@@ -66,11 +66,16 @@ def test_an_order_seed_fixes_order_and_dropout_whatever_the_weights_seed(distilb
 
 def test_a_branch_standardises_by_the_train_split() -> None:
     overlap = np.arange(2 * PAIRS, dtype=np.float64).reshape(PAIRS, 2)
-    branch = build_branch(config(), replace(toy(0), overlap=overlap))
+    branch = build_branch(config(overlap_features=True), replace(toy(0), overlap=overlap))
+    assert branch is not None
     assert branch.mean.tolist() == pytest.approx([PAIRS - 1, PAIRS])
     assert branch.scale.tolist() == pytest.approx([overlap[:, 0].std()] * 2)
 
 
-def test_a_branch_without_features_is_refused() -> None:
-    with pytest.raises(ValueError, match="the train split has no overlap features"):
-        build_branch(config(), toy(0))
+def test_a_trial_without_features_has_no_branch() -> None:
+    assert build_branch(config(), toy(0)) is None
+
+
+def test_a_branch_without_its_features_is_refused() -> None:
+    with pytest.raises(ValueError, match="the split has no overlap features"):
+        build_branch(config(overlap_features=True), toy(0))

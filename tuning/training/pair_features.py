@@ -1,0 +1,71 @@
+"""The features of a pair beside its tokens: shared words, and the cosine of both texts.
+
+Shapes: N pairs of a split, B rows in a batch, D encoder width, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.batches import Batch, RowReader, SplitArrays, sorted_batches
+from models.cosine import mean_cosine
+from tuning.config.experiment import TrialConfig
+
+_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
+
+
+def features_of(arrays: SplitArrays, config: TrialConfig) -> np.ndarray | None:
+    """Return the features that a trial classifies from as well, float (N, F); None if it has none.
+
+    Raises:
+        ValueError: If the split lacks features that the trial needs.
+    """
+    wanted = []
+    if config.overlap_features:
+        wanted.append(("overlap features", arrays.overlap))
+    if config.cosine_feature:
+        wanted.append(("cosines", arrays.cosine))
+    for name, found in wanted:
+        if found is None:
+            raise ValueError(f"the split has no {name}")
+    found = [values for _, values in wanted if values is not None]
+    return np.hstack(found) if found else None
+
+
+def add_cosines(
+    splits: Mapping[str, SplitArrays],
+    frozen: Callable[[Batch], Tensor],
+    device: torch.device,
+) -> dict[str, SplitArrays]:
+    """Return the splits with the cosine of each pair's texts.
+
+    Args:
+        splits: Arrays of the splits, of pairs that are encoded separately.
+        frozen: Function from a batch of token ids to the frozen layers' states (B, T, D); it is
+            not called where a split holds the states.
+        device: Device to compute on.
+    """
+    return {
+        name: replace(arrays, cosine=_cosines(arrays, frozen, device))
+        for name, arrays in splits.items()
+    }
+
+
+@torch.no_grad()
+def _cosines(
+    arrays: SplitArrays, frozen: Callable[[Batch], Tensor], device: torch.device
+) -> np.ndarray:
+    """Return the cosine of each pair's texts, float32 (N, 1)."""
+    table, states = arrays.table, arrays.states
+    reader = RowReader(table, states, device)
+    batches = list(sorted_batches(table.lengths[: table.pairs], _TOKENS_PER_BATCH[device.type]))
+    found = np.empty((table.pairs, 1), dtype=np.float32)
+    for rows, batch in zip(batches, reader.read_each(batches), strict=True):
+        inputs = batch.inputs if states is not None else frozen(batch)
+        found[rows] = mean_cosine(inputs, batch.segments).cpu().numpy()
+    return found
