@@ -156,7 +156,7 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
 
 def encoding_of(card: dict[str, Any]) -> Encoding:
     """Return how the pairs of a saved classifier are encoded; older cards know one way alone."""
-    return card["trial"].get("encoding", "pair")
+    return card.get("trial", {}).get("encoding", "pair")
 
 
 def _build_branch(weights: dict[str, torch.Tensor], head: dict[str, Any]) -> nn.Module | None:

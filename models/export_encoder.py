@@ -42,7 +42,8 @@ def export_encoder(saved: Path, output: Path) -> int:
         output: Folder to write; it appears when it is whole.
 
     Raises:
-        CheckpointError: If the classifier cannot be loaded, trained no layer, or ``output`` exists.
+        CheckpointError: If the classifier cannot be loaded, trained no layer, or
+            ``output`` exists.
         EncoderError: If its encoder cannot be loaded.
     """
     from transformers import AutoModel

@@ -57,7 +57,8 @@ def whole(folder: Path, attention: str, tokens: Tensor, segments: Tensor) -> Ten
     if family.token_types:
         second = torch.zeros_like(tokens)
         for row, kinds in enumerate(segments.tolist()):
-            second[row, kinds.index(3) :] = 1
+            if SECOND in kinds:  # a text alone has none
+                second[row, kinds.index(SECOND) :] = 1
         options["token_type_ids"] = second
     tokens = tokens.masked_fill(mask == 0, padding)
     return model(input_ids=tokens, attention_mask=mask, **options).last_hidden_state

@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialConfig
-from tuning.config.search_space import Axis, SearchSettings, condition_problems, first_problems
+from tuning.config.search_space import (
+    Axis,
+    SearchSettings,
+    comparison_problems,
+    condition_problems,
+    first_problems,
+)
 from tuning.config.yaml_reader import describe, find_section, parse_override, read_model
 
 NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
@@ -34,6 +40,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     problems = condition_problems(experiment.space, TrialConfig.model_fields)
     if experiment.search is not None:
         problems += first_problems(experiment.space, experiment.search.try_first)
+        problems += comparison_problems(experiment.space, experiment.search)
     if problems:
         raise ConfigError(str(path), problems)
     return experiment

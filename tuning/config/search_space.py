@@ -109,7 +109,10 @@ class SearchSettings(BaseModel):
         "call every pair a paraphrase",
     )
     startup_trials: int = Field(
-        10, ge=1, description="number of finished trials before TPE models them; until then random"
+        10,
+        ge=1,
+        description="number of trials, spread evenly over the space, before TPE models them; "
+        "what a warm start or try_first gives does not count",
     )
     seed: int = Field(
         0, ge=0, le=2**31, description="random seed of the sampler, and first seed of the trials"
@@ -164,6 +167,20 @@ def first_problems(space: Space, first: list[dict[str, Any]]) -> list[str]:
             elif not space[name].holds(value):
                 problems.append(f"{key_path}: {value!r} is outside of {describe(space[name])}")
     return problems
+
+
+def comparison_problems(space: Space, search: SearchSettings) -> list[str]:
+    """Return a sentence if trials of different lengths would be stopped by comparing epochs.
+
+    The learning rate of a short trial has fallen to its end in an epoch in which that of a long
+    one is still high, so that the short one looks better than it is.
+    """
+    if "epochs" not in space or search.scheduler == "none":
+        return []
+    return [
+        f"space.epochs: must be fixed where search.scheduler is {search.scheduler}, which "
+        "compares trials at the same epoch; set trial.epochs, or search.scheduler: none"
+    ]
 
 
 def condition_problems(space: Space, fields: Iterable[str]) -> list[str]:

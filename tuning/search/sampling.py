@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial
 from ray.tune.schedulers import (
     ASHAScheduler,
@@ -82,7 +83,11 @@ class ResumableTPESampler(optuna.samplers.TPESampler):
 
     def __init__(self, seed: int, startup_trials: int) -> None:
         super().__init__(
-            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup_trials
+            seed=seed,
+            multivariate=True,
+            group=True,  # fields that are drawn together are modelled together
+            constant_liar=True,
+            n_startup_trials=startup_trials,
         )
         self._seed = seed
 
@@ -91,6 +96,15 @@ class ResumableTPESampler(optuna.samplers.TPESampler):
         for state in (self._rng, self._random_sampler._rng):
             state.rng.seed([self._seed, trial.number])
         super().before_trial(study, trial)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return what is modelled; its groups are sorted, since Optuna's order is not stable."""
+        found = super().infer_relative_search_space(study, trial)
+        if self._search_space_group is not None:
+            self._search_space_group.search_spaces.sort(key=sorted)
+        return found
 
 
 def run_search(

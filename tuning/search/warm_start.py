@@ -21,6 +21,7 @@ from tuning.config.experiment import TrialConfig, config_from_params
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
 from tuning.data.prepared import Prepared
 from tuning.search.context import comparable, fixed_fields
+from tuning.search.startup import enqueue_startup
 from tuning.search.study import StudyError, enqueue_first
 from tuning.system.console import notify
 from tuning.tracking.mlflow_reader import read_trials
@@ -50,6 +51,7 @@ def seed_study(
     if known:
         console.print(f"Warm start: {learned} of {len(known)} trials of '{search.warm_start}'")
     enqueue_first(study, search.try_first)
+    enqueue_startup(study, prepared.experiment.space, fixed_fields(prepared), search)
 
 
 def find_finished(

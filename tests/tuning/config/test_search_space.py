@@ -8,7 +8,14 @@ from pydantic import ValidationError
 
 from tuning.config.experiment import ConfigError, TrialConfig
 from tuning.config.loader import load_experiment
-from tuning.config.search_space import Axis, condition_problems, first_problems, is_active
+from tuning.config.search_space import (
+    Axis,
+    SearchSettings,
+    comparison_problems,
+    condition_problems,
+    first_problems,
+    is_active,
+)
 
 FIXED = TrialConfig().model_dump()  # pyright: ignore[reportCallIssue] - pydantic's defaults
 SPACE = {
@@ -106,3 +113,17 @@ def test_a_grace_period_of_one_epoch_is_refused(tmp_path: Path) -> None:
     path.write_text("name: x\nsearch: {grace_period: 1}\nspace:\n  epochs: [2, 3]\n")
     with pytest.raises(ConfigError, match=r"search\.grace_period: must be at least 2, got 1"):
         load_experiment(path)
+
+
+@pytest.mark.parametrize(("scheduler", "refused"), [("asha", 1), ("median", 1), ("none", 0)])
+def test_epochs_are_fixed_where_trials_are_compared_by_epochs(
+    scheduler: str, refused: int
+) -> None:
+    search = SearchSettings.model_validate({"scheduler": scheduler})
+    problems = comparison_problems(SPACE, search)
+    assert len(problems) == refused
+    for problem in problems:
+        assert problem.startswith(
+            f"space.epochs: must be fixed where search.scheduler is {scheduler}"
+        )
+    assert not comparison_problems({"dropout": Axis(low=0.1, high=0.2)}, search)

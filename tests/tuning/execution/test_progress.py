@@ -48,10 +48,10 @@ def test_on_a_terminal_the_time_left_stands_beside_the_bar_and_not_in_the_lines(
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_encoded_rows_are_shown_on_a_terminal_alone(tmp_path: Path, terminal: bool) -> None:
     prepared = prepare(experiment(), DataLocations(cache=tmp_path))
-    rows = sum(table.rows for table in prepared.tokens.splits.values())
+    rows = sum(table.sequences.rows for table in prepared.tokens.splits.values())
     file = io.StringIO()
     console = Console(file=file, width=100, force_terminal=terminal, no_color=True)
-    with encoding_progress(console, prepared, 4) as advance:
+    with encoding_progress(console, prepared, prepared.trials[0]) as advance:
         advance(rows - 1)  # the speed is not known before
         advance(1)
     assert (f"{rows}/{rows} rows" in file.getvalue()) == terminal

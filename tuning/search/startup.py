@@ -1,0 +1,87 @@
+"""The start of a search: configurations that are spread evenly over its space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from scipy.stats import qmc
+
+from tuning.config.search_space import Axis, SearchSettings, Space, is_active
+
+_ATTRIBUTE = "startup"  # of a trial that the study got from here
+
+
+def enqueue_startup(
+    study: optuna.Study, space: Space, fixed: Mapping[str, Any], search: SearchSettings
+) -> None:
+    """Queue what a search tries before TPE models its trials, beyond what it was given.
+
+    Trials that a warm start or ``try_first`` gave do not count, since they lie where somebody
+    looked already. A study that has trials of an earlier search needs fewer, or none.
+
+    Args:
+        study: Study of the search.
+        space: Axes of the search space.
+        fixed: Fields of a trial before any is drawn.
+        search: Settings of the search.
+    """
+    trials = study.get_trials(deepcopy=False)
+    drawn = sum(not _was_given(trial) for trial in trials)
+    queued = sum(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
+    count = max(0, min(search.startup_trials - drawn, search.num_samples - queued))
+    for values in spread(space, fixed, count, search.seed):
+        study.enqueue_trial(values, user_attrs={_ATTRIBUTE: True})
+
+
+def _was_given(trial: optuna.trial.FrozenTrial) -> bool:
+    """Return whether a trial is of a warm start, or has values of ``try_first``."""
+    if _ATTRIBUTE in trial.user_attrs:
+        return False
+    return "run_id" in trial.user_attrs or "fixed_params" in trial.system_attrs
+
+
+def spread(space: Space, fixed: Mapping[str, Any], count: int, seed: int) -> list[dict[str, Any]]:
+    """Return ``count`` configurations, each with the values of the axes that are active in it.
+
+    Each axis is a dimension of a Sobol sequence (1967), scrambled (Owen, 1998): the values of
+    every axis, and most pairs of them, are spread more evenly than random ones would be.
+
+    Args:
+        space: Axes in the order in which they are drawn.
+        fixed: Fields of a trial before any is drawn.
+        count: Number of configurations.
+        seed: Seed of the scrambling.
+    """
+    if not count or not space:
+        return [{} for _ in range(count)]
+    sequence = qmc.Sobol(len(space), scramble=True, rng=seed)
+    points = sequence.random_base2(math.ceil(math.log2(count)))[:count]
+    return [_configuration(space, fixed, dict(zip(space, each, strict=True))) for each in points]
+
+
+def _configuration(
+    space: Space, fixed: Mapping[str, Any], point: Mapping[str, float]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, axis in space.items():
+        if is_active(axis, {**fixed, **values}):
+            values[name] = value_at(axis, point[name])
+    return values
+
+
+def value_at(axis: Axis, share: float) -> Any:  # noqa: ANN401 - values of any field
+    """Return the value at a share in [0, 1) of the axis; equal shares are equally likely."""
+    if axis.choices is not None:
+        return axis.choices[int(share * len(axis.choices))]
+    low, high = axis.low or 0, axis.high or 0
+    is_whole = isinstance(low, int) and isinstance(high, int)
+    start, end = (low - 0.5, high + 0.5) if is_whole else (low, high)
+    if axis.log:
+        found = math.exp(math.log(start) + share * (math.log(end) - math.log(start)))
+    else:
+        found = start + share * (end - start)
+    found = min(max(found, low), high)
+    return round(found) if is_whole else float(found)
