@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from models.encoder import encoder_loader
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
 from tuning.data.sources import find_data, read_locations
 from tuning.system.project import EMBEDDED
 from tuning.training.activation_cache import FrozenEncoder
-from tuning.training.inputs import encoder_loader, frozen_part
+from tuning.training.inputs import frozen_part
 
 
 def random_distilbert(folder: Path) -> Path:

@@ -33,9 +33,9 @@ from transformers import (
 )
 
 from benchmarks.machine import machine_precision
+from measures.metrics import best_f1_threshold
 from models.heads import build_head
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
-from tuning.training.metrics import best_f1_threshold
 
 Rows = list[dict[str, Any]]
 _KIND = {None: SPECIAL, 0: FIRST, 1: SECOND}

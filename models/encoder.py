@@ -6,7 +6,8 @@ Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -166,6 +167,17 @@ def load_encoder(
     if depth == 0:
         return no_layers(info.architecture), part(stack, embedded=True)
     return part(stack[:depth], embedded=True), part(stack[depth:], embedded=False)
+
+
+def encoder_loader(
+    folder: Path, depth: int, device: torch.device, encoding: Encoding = "pair"
+) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
+    """Return a function that loads the encoder once, cut above its lower ``depth`` layers.
+
+    Its first call imports a library for seconds, which cached states of all layers make needless.
+    """
+    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
+    return cache(partial(load_encoder, folder, depth, attention=attention, encoding=encoding))
 
 
 def _shared(model: nn.Module, family: Family) -> nn.Module | None:

@@ -8,28 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, ValidationError
 
 from models.cleaning import clean
-from tuning.config.experiment import Cleaning, StrictModel
-from tuning.config.yaml_reader import describe, read_yaml
+from models.columns import Columns, read_columns
+from models.table_files import DataError, read_parquet, read_text
+from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.table_files import DataError, read_parquet, read_text
 
 SPLITS = ("train", "validation", "test")
 _ENDINGS = ("tsv", "csv", "parquet")
 _PROBLEMS_SHOWN = 5
-
-
-class Columns(StrictModel):
-    """The names of a data set's columns; a ``columns.yaml`` beside the data can change them."""
-
-    first: str = Field("first", description="column of the first text")
-    second: str = Field("second", description="column of the second text")
-    label: str = Field("label", description="column of the labels; 1: paraphrase, 0: none")
-    group: str | None = Field(None, description="column of what a pair is about")
-    votes: str | None = Field(None, description="column of the votes for paraphrase")
-    voters: int = Field(3, ge=1, description="number of annotators who voted on each pair")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,26 +77,6 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
         columns, files = read_columns(folder), find_files(folder)
     splits = {split: read_table(files[split], columns, cleaning) for split in SPLITS}
     return PairData(splits=splits, files=files, fingerprint=_fingerprint(splits))
-
-
-def read_columns(folder: Path) -> Columns:
-    """Return the names of the columns in the files of ``folder``.
-
-    Raises:
-        DataError: If its ``columns.yaml`` is wrong; the message has all problems.
-    """
-    path = folder / "columns.yaml"
-    if not path.is_file():
-        return Columns.model_validate({})
-    content, problems = read_yaml(path)
-    try:
-        columns = Columns.model_validate(content)
-    except ValidationError as error:
-        problems += describe(error, list(Columns.model_fields))
-    else:
-        if not problems:
-            return columns
-    raise DataError("\n".join([f"{path}:", *(f"  - {problem}" for problem in problems)]))
 
 
 def find_files(folder: Path, splits: Iterable[str] = SPLITS) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
+from tuning.data.split_checks import describe_balance, describe_shared
 from tuning.data.tokenization import TokenData, tokenise
 
 
@@ -27,6 +28,7 @@ class Prepared:
         encoder: Architecture and sizes of the encoder.
         pairs: Verified and cleaned data set.
         encoded: Data set as token arrays, for each encoding that a trial uses.
+        findings: Sentence for each thing that the user should know of the data.
     """
 
     experiment: Experiment
@@ -36,6 +38,7 @@ class Prepared:
     encoder: EncoderInfo
     pairs: PairData
     encoded: Mapping[Encoding, TokenData]
+    findings: list[str]
 
     @property
     def tokens(self) -> TokenData:
@@ -59,14 +62,9 @@ class Prepared:
 
     @property
     def notices(self) -> list[str]:
-        """Return a sentence for each thing that was replaced or cut."""
-        found = [self.encoder_source.notice, self.data_source.notice]
-        for encoding, tokens in self.encoded.items():
-            what = "word pieces" if encoding == "pair" else "word pieces a text"
-            for split, count in tokens.truncated.items():
-                if count:
-                    found.append(f"{split}: {count} pairs were cut to {tokens.max_tokens} {what}")
-        return [notice for notice in found if notice]
+        """Return a sentence for each thing that was replaced or cut, or should be known."""
+        replaced = (self.encoder_source.notice, self.data_source.notice)
+        return [*filter(None, replaced), *self.findings]
 
     @property
     def details(self) -> list[str]:
@@ -112,7 +110,7 @@ def prepare(
         encoding: tokenise(
             pairs,
             encoder,
-            max_tokens=experiment.max_tokens,
+            max_tokens=cut_length(experiment, encoder),
             both_orders=any(trial.both_orders for trial in trials),
             encoding=encoding,
         )
@@ -126,6 +124,7 @@ def prepare(
         encoder=encoder,
         pairs=pairs,
         encoded=encoded,
+        findings=list(_findings(experiment, encoder, pairs, encoded)),
     )
 
 
@@ -152,3 +151,37 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
     axis = experiment.space.get("targets")
     return "votes" in [*(axis.ends if axis else []), *(trial.targets for trial in trials)]
+
+
+def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
+    """Return the number of tokens that pairs are cut to if the experiment says so, else None."""
+    return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
+
+
+def _findings(
+    experiment: Experiment,
+    encoder: EncoderInfo,
+    pairs: PairData,
+    encoded: Mapping[Encoding, TokenData],
+) -> Iterator[str]:
+    """Yield a sentence for each thing that the user should know of the data."""
+    shared = describe_shared(pairs)
+    if shared:
+        yield shared
+    axis = experiment.space.get("class_weight")
+    weights = [*(axis.ends if axis else experiment.grid.get("class_weight", []))]
+    balance = describe_balance(
+        pairs, weighted="balanced" in [*weights, experiment.trial.class_weight]
+    )
+    if balance:
+        yield balance
+    if (experiment.max_tokens or 0) > encoder.max_tokens:
+        yield (
+            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: pairs have at "
+            f"most {encoder.max_tokens} word pieces"
+        )
+    for encoding, tokens in encoded.items():
+        what = "word pieces" if encoding == "pair" else "word pieces a text"
+        for split, count in tokens.truncated.items():
+            if count:
+                yield f"{split}: {count} pairs were cut to {tokens.max_tokens} {what}"

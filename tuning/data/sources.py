@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuning.data import packaged_encoder, parade
-from tuning.data.download import download_files
-from tuning.data.download_causes import DownloadError
-from tuning.data.hub_download import download_encoder, find_cached_encoder
-from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
+from tuning.data import parade
+from tuning.download import packaged_encoder
+from tuning.download.download import download_files
+from tuning.download.download_causes import DownloadError
+from tuning.download.hub_download import download_encoder, find_cached_encoder
+from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"

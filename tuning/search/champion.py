@@ -15,6 +15,7 @@ import pandas as pd
 from measures.baselines import baseline_predictions
 from measures.comparison import differences, entity_codes, scores_with_intervals
 from measures.intervals import Predictions
+from measures.metrics import best_f1_threshold
 from models.checkpoint import load_classifier
 from models.precision import choose_device, single_thread
 from tuning.config.experiment import TrialConfig
@@ -24,7 +25,6 @@ from tuning.tracking.launch_log import SERVED
 from tuning.tracking.served_model import write_served_model
 from tuning.training.evaluation import Evaluation, evaluate
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.metrics import best_f1_threshold
 
 BASELINE = "gradient boosting on overlap and topics"
 MODEL, ENSEMBLE = "champion", "ensemble of its seeds"

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from measures.metrics import all_positive_f1
 from measures.objective import FLAGS, OBJECTIVE, SEED_MEAN, floored_value
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit
-from tuning.training.metrics import all_positive_f1
 from tuning.training.seeds import train_seeds
 from tuning.training.trainer import EpochResult
 

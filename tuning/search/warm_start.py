@@ -16,16 +16,17 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from rich.console import Console
 
+from measures.metrics import all_positive_f1
 from measures.objective import search_value
-from tuning.config.experiment import TrialConfig, config_from_params
+from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
+from tuning.config.trial_values import config_from_params
 from tuning.data.prepared import Prepared
 from tuning.search.context import comparable, fixed_fields
 from tuning.search.startup import enqueue_startup
 from tuning.search.study import StudyError, enqueue_first
 from tuning.system.console import notify
 from tuning.tracking.mlflow_reader import read_trials
-from tuning.training.metrics import all_positive_f1
 
 
 def seed_study(

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
 from measures.objective import EPOCH_ERROR, EPOCH_F1, score_flags
 from measures.ranking import auc_standard_error
 from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
 from tuning.training.inputs import LoadedSplit
-from tuning.training.metrics import area_under_curve, best_f1_threshold, log_loss, score
 
 Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
 SCORED = ("validation", "test")  # the splits that are scored at the end

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from torch import Tensor
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, SplitArrays
 from models.classifier import run_frozen
-from models.encoder import EncoderPart, load_encoder, no_layers
+from models.encoder import EncoderPart, encoder_loader, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
 from models.precision import choose_device
-from models.tokens import Encoding, TokenTable, load_tokenizer
+from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
-from tuning.data.prepared import Prepared
+from tuning.data.prepared import Prepared, cut_length
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
 from tuning.training.pair_features import add_cosines, features_of
 
@@ -59,7 +58,7 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, orders and features of a pair.
+        config: Configuration of the trial: targets, class weight, orders and features of a pair.
         device: Device on which batches are made.
     """
 
@@ -70,7 +69,9 @@ class LoadedSplit:
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
         shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
-        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+        targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+        balanced = config.class_weight == "balanced"
+        self.targets = targets * balanced_weights(targets) if balanced else targets
 
     @property
     def pairs(self) -> int:
@@ -78,8 +79,23 @@ class LoadedSplit:
         return self.reader.pairs
 
     def targets_of(self, rows: np.ndarray) -> Tensor:
-        """Return the class probabilities to learn for these rows, float (B, C)."""
+        """Return the class probabilities to learn, times the class weights, float (B, C)."""
         return self.targets[torch.from_numpy(rows % self.pairs).to(self.targets.device)]
+
+
+def balanced_weights(targets: Tensor) -> Tensor:
+    """Return the weight of each class, float (C,), that lets all classes count alike in the loss.
+
+    It is N / (C n), with n the sum of the class's probabilities: for labels the number of its
+    pairs (King and Zeng, 2001; ``balanced`` in scikit-learn). Over the split the weights of the
+    pairs have the mean 1, so the mean loss of a batch is the sum over its pairs by their number,
+    whichever classes are among them.
+
+    Args:
+        targets: Class probabilities of the N pairs, float (N, C).
+    """
+    pairs, classes = targets.shape
+    return pairs / (classes * targets.sum(dim=0).clamp(min=1e-6))  # a class that nobody voted for
 
 
 def build_inputs(
@@ -140,17 +156,6 @@ def frozen_states(
         return run_frozen(lower, batch.inputs, batch.segments, precision)
 
     return run
-
-
-def encoder_loader(
-    folder: Path, depth: int, device: torch.device, encoding: Encoding = "pair"
-) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
-    """Return a function that loads the encoder once, cut above its lower ``depth`` layers.
-
-    Its first call imports a library for seconds, which cached states of all layers make needless.
-    """
-    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
-    return cache(partial(load_encoder, folder, depth, attention=attention, encoding=encoding))
 
 
 def frozen_part(
@@ -224,7 +229,7 @@ def _card(prepared: Prepared, depth: int, tables: Mapping[str, TokenTable]) -> d
             "folder": str(prepared.data_source.folder),
             "fingerprint": prepared.pairs.fingerprint,
             "cleaning": prepared.experiment.cleaning.model_dump(),
-            "max_tokens": prepared.experiment.max_tokens,
+            "max_tokens": cut_length(prepared.experiment, prepared.encoder),
             "both_orders": tables["test"].rows > tables["test"].pairs,
         },
     }

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.table_files import DataError
 from tuning.config.experiment import Cleaning
-from tuning.data.pairs import SPLITS, DataError, read_pairs
+from tuning.data.pairs import SPLITS, read_pairs
 from tuning.system.project import EMBEDDED
 
 ROWS = [

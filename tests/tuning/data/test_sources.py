@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuning.data.conftest import COMMIT, Host, body, status
+from tests.tuning.conftest import COMMIT, Host, body, status
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.packaged_encoder import find_packaged_encoder
 from tuning.data.pairs import read_pairs
 from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder, read_locations
+from tuning.download.packaged_encoder import find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"

@@ -11,9 +11,10 @@ from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SECOND_SPECIAL, SPECIAL
+from models.table_files import DataError
 from models.tokens import load_tokenizer, shorten
 from tests.models.drawn_encoders import draw_encoder
-from tuning.data.pairs import DataError, PairData, PairTable
+from tuning.data.pairs import PairData, PairTable
 from tuning.data.tokenization import tokenise
 
 IDS = st.lists(st.integers(4, 9), min_size=1, max_size=20)
@@ -53,6 +54,38 @@ def test_a_definition_longer_than_the_encoder_takes_is_refused(distilbert: Path)
     rule = "train.tsv: line 3: the second definition must have from 1 to 28 word pieces"
     with pytest.raises(DataError, match=rf"{rule}, which is what the encoder takes, got 29"):
         tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+
+
+def test_the_first_of_many_long_definitions_are_named_with_the_ways_to_go_on(
+    distilbert: Path,
+) -> None:
+    data = data_of(*[("w1 " * (28 + n % 2 * n), "w2") for n in range(20)])  # ten are too long
+    with pytest.raises(DataError) as error:
+        tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+    *lines, more, way_out = str(error.value).split("\n")
+    assert [line.split(": ")[1] for line in lines] == [f"line {n}" for n in (3, 5, 7, 9, 11)]
+    assert [line.rpartition(" ")[2] for line in lines] == ["29", "31", "33", "35", "37"]
+    assert more == "... and 5 more; the longest has 47"
+    assert "--set truncate=true" in way_out
+    assert "--set max_tokens=NUMBER" in way_out
+
+
+def test_with_max_tokens_a_definition_longer_than_the_encoder_takes_is_cut(
+    distilbert: Path,
+) -> None:
+    data = data_of(("w1", "w2 " * 29), ("w1 " * 40, "w2 " * 40))
+    found = tokenise(data, read_encoder_info(distilbert), max_tokens=30, both_orders=False)
+    assert found.truncated == {"train": 2}
+    assert found.splits["train"].lengths.tolist() == [30, 30]
+    with pytest.raises(
+        DataError, match=r"line 2: the first definition must have from 1 .* got 0$"
+    ):
+        tokenise(
+            data_of(("", "w2 " * 29)),
+            read_encoder_info(distilbert),
+            max_tokens=30,
+            both_orders=False,
+        )
 
 
 def test_a_definition_without_word_pieces_is_refused(distilbert: Path) -> None:
@@ -112,7 +145,7 @@ def test_two_more_special_tokens_leave_less_room(tmp_path: Path) -> None:
     assert table.lengths.tolist() == [14]
     assert (table.segments == SPECIAL).nonzero()[0].tolist() == [0, 6, 7, 13]
     with pytest.raises(DataError, match="must have from 1 to 36 word pieces"):
-        tokenise(data_of(("b " * 40, "c")), info, max_tokens=14, both_orders=False)
+        tokenise(data_of(("b " * 40, "c")), info, max_tokens=None, both_orders=False)
 
 
 def test_encoded_separately_each_different_text_is_tokenized_once(distilbert: Path) -> None:

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from measures.metrics import all_positive_f1
 from tests.empty_store import put_store
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
-from tuning.config.experiment import TrialConfig, config_from_params
+from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
+from tuning.config.trial_values import config_from_params
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity
 from tuning.search.warm_start import find_finished, locate
 from tuning.system.project import ROOT
-from tuning.training.metrics import all_positive_f1
 
 SEARCH = SearchSettings(warm_start="grid")  # pyright: ignore[reportCallIssue] - defaults
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.training.metrics import area_under_curve, best_f1_threshold, log_loss, score
+from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
 
 LABELS = np.array([1, 0, 1, 1, 0, 0, 0])
 PROBABILITIES = np.array([0.9, 0.8, 0.5, 0.3, 0.2, 0.1, 0.1])

@@ -1,4 +1,4 @@
-"""A process that downloads an encoder: python -m tuning.data.hub_process NAME SECONDS.
+"""A process that downloads an encoder: python -m tuning.download.hub_process NAME SECONDS.
 
 Each line that it prints is a JSON object: ``done`` and ``total`` in bytes, ``log`` with a warning
 of the library, ``folder`` at the end, or ``sentence`` and ``detail`` of an error.
@@ -28,9 +28,15 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, tqdm
 
-from tuning.data.download import lock_when_free, sum_of
-from tuning.data.download_causes import DownloadError, detail_of, host_of, sentence_of, status_of
-from tuning.data.hub_files import choose_files
+from tuning.download.download import lock_when_free, sum_of
+from tuning.download.download_causes import (
+    DownloadError,
+    detail_of,
+    host_of,
+    sentence_of,
+    status_of,
+)
+from tuning.download.hub_files import choose_files
 from tuning.system.atomic_files import DiskError, space_error
 
 _CHUNK = 4096  # bytes; the library's own 10 MB would hide a slow line for minutes
