@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class AblationFactor:
 
 
 FACTORS = (
+    AblationFactor(name="texts encoded separately", field="encoding", on="separate", off="pair"),
+    AblationFactor(name="cosine of the texts", field="cosine_feature", on=True, off=False),
     AblationFactor(name="votes as soft targets", field="targets", on="votes", off="labels"),
     AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
     AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
@@ -55,7 +57,9 @@ class Ablation:
     used: bool
 
 
-def plan_ablations(champion: TrialConfig, *, votes: bool, layers: int) -> list[Ablation]:
+def plan_ablations(
+    champion: TrialConfig, *, votes: bool, layers: int, encodings: Collection[str]
+) -> list[Ablation]:
     """Return each factor with and without, everything else as in the champion.
 
     A factor that the champion has on keeps the champion's own value. Layer-wise decay needs
@@ -66,9 +70,15 @@ def plan_ablations(champion: TrialConfig, *, votes: bool, layers: int) -> list[A
         champion: The champion's configuration.
         votes: Whether every pair has votes; without them, there is no ablation of the targets.
         layers: Number of layers of the encoder.
+        encodings: Encodings that the search has inputs for.
     """
+    possible = {
+        "targets": votes,
+        "encoding": len(encodings) > 1,
+        "cosine_feature": champion.encoding == "separate" and champion.freezing not in ("none", 0),
+    }
     return [
-        _plan(champion, factor, layers) for factor in FACTORS if votes or factor.field != "targets"
+        _plan(champion, factor, layers) for factor in FACTORS if possible.get(factor.field, True)
     ]
 
 
@@ -77,6 +87,8 @@ def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablatio
     base = champion
     if factor.trained_layers:
         base = champion.model_copy(update={"freezing": layers // 2})
+    if factor.field == "encoding":  # a pair encoded together has no cosine
+        base = champion.model_copy(update={"cosine_feature": False})
     on = own if own != factor.off else factor.on
     return Ablation(
         factor=factor,

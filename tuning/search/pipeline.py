@@ -185,7 +185,10 @@ def ablate(
         return {}, pd.DataFrame()
     prepared = search.launch.prepared
     ablations = plan_ablations(
-        champion.config, votes=prepared.pairs.has_votes, layers=prepared.encoder.layers
+        champion.config,
+        votes=prepared.pairs.has_votes,
+        layers=prepared.encoder.layers,
+        encodings=prepared.encoded,
     )
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")
