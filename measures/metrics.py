@@ -1,11 +1,16 @@
 """Scores of predicted probabilities: accuracy, F1, MCC, AUC, loss and the best threshold.
 
+They are computed here, and tested against scikit-learn, because every worker would have to import
+that.
+
 Shapes: N pairs. MCC lies in [-1, 1], the loss is not negative, all others lie in [0, 1].
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from measures.ranking import share_below
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float]:
@@ -19,26 +24,18 @@ def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> di
         probabilities: Probabilities of class 1, float (N,).
         threshold: Number in [0, 1].
     """
-    from sklearn.metrics import (
-        accuracy_score,
-        matthews_corrcoef,
-        precision_recall_fscore_support,
-    )
-
     predicted = probabilities >= threshold
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels,
-        predicted,
-        average="binary",
-        zero_division=0,  # pyright: ignore[reportArgumentType] - takes 0 and 1 too
-    )
+    true, false = int(labels[predicted].sum()), int((1 - labels[predicted]).sum())
+    missed = int(labels.sum()) - true
+    left = len(labels) - true - false - missed  # negatives that are predicted as such
+    product = (true + false) * (true + missed) * (left + false) * (left + missed)
     one_class = predicted.all() or not predicted.any()
     return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "mcc": 0.0 if one_class else float(matthews_corrcoef(labels, predicted)),
+        "accuracy": (true + left) / len(labels),
+        "precision": true / max(true + false, 1),
+        "recall": true / max(true + missed, 1),
+        "f1": 2 * true / max(2 * true + false + missed, 1),
+        "mcc": 0.0 if one_class or not product else (true * left - false * missed) / product**0.5,
         "positive_rate": float(predicted.mean()),
     }
 
@@ -51,9 +48,8 @@ def all_positive_f1(labels: np.ndarray) -> float:
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the area under the ROC curve; both classes must be among the labels."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(labels, probabilities))
+    positive = labels == 1
+    return float(share_below(probabilities[positive], probabilities[~positive]).mean())
 
 
 def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
@@ -62,11 +58,11 @@ def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[fl
     The threshold lies halfway between two neighbouring probabilities, so that rounding cannot
     move a pair across it. Of equally good thresholds the one nearest to 0.5 is returned.
     """
-    from sklearn.metrics import precision_recall_curve
-
-    precision, recall, cuts = precision_recall_curve(labels, probabilities)
-    total = precision[:-1] + recall[:-1]
-    f1 = np.where(total > 0, 2 * precision[:-1] * recall[:-1] / np.where(total > 0, total, 1), 0.0)
+    cuts, places = np.unique(probabilities, return_inverse=True)
+    counts = np.bincount(places)  # pairs of each probability, then those of at least it
+    positive = counts[::-1].cumsum()[::-1]
+    true = np.bincount(places, weights=labels)[::-1].cumsum()[::-1]
+    f1 = 2 * true / np.maximum(positive + labels.sum(), 1)
     below = np.concatenate([[0.0], cuts[:-1]])
     middle = (cuts + below) / 2
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)

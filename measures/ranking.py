@@ -27,8 +27,8 @@ def auc_standard_error(
     if len(np.unique(entities)) < 2:
         entities = np.arange(len(labels))
     positive = labels == 1
-    above = _share_below(scores[positive], scores[~positive])  # (P,)
-    below = 1 - _share_below(scores[~positive], scores[positive])  # (N - P,)
+    above = share_below(scores[positive], scores[~positive])  # (P,)
+    below = 1 - share_below(scores[~positive], scores[positive])  # (N - P,)
     left = _by_entity(above - area, entities[positive], entities.max() + 1) / len(above)  # (E,)
     right = _by_entity(below - area, entities[~positive], entities.max() + 1) / len(below)
     variance = (
@@ -39,7 +39,7 @@ def auc_standard_error(
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+def share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return for each value the share of the others that are lower, an equal one counting half."""
     ordered = np.sort(others)
     lower, not_higher = (np.searchsorted(ordered, values, side) for side in ("left", "right"))

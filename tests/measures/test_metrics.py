@@ -1,9 +1,13 @@
 """Guards the scores: values worked by hand, and a threshold that no other one beats."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics
 
 from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
 
@@ -79,3 +83,32 @@ def test_log_loss_of_even_logits_is_the_log_of_two() -> None:
 def test_log_loss_of_huge_logits_is_finite() -> None:
     logits = np.array([[1e4, -1e4], [3e38, -3e38]], dtype=np.float32)
     assert log_loss(np.array([1, 0]), logits) == pytest.approx(1e4)
+
+
+@given(predictions(), st.sampled_from([0.0, 0.35, 0.5, 0.62, 1.0]))
+def test_scores_are_those_of_scikit_learn(
+    data: tuple[np.ndarray, np.ndarray], threshold: float
+) -> None:
+    labels, probabilities = data
+    found, predicted = score(labels, probabilities, threshold), probabilities >= threshold
+    expected = {
+        "accuracy": metrics.accuracy_score(labels, predicted),
+        "precision": metrics.precision_score(labels, predicted, zero_division=0),  # pyright: ignore[reportArgumentType] - takes 0 too
+        "recall": metrics.recall_score(labels, predicted),
+        "f1": metrics.f1_score(labels, predicted),
+        "mcc": metrics.matthews_corrcoef(labels, predicted),
+        "positive_rate": predicted.mean(),
+    }
+    assert found == pytest.approx(expected)
+    area = metrics.roc_auc_score(labels, probabilities)
+    assert area_under_curve(labels, probabilities) == pytest.approx(area)
+
+
+def test_a_worker_scores_without_importing_scikit_learn() -> None:
+    code = (
+        "import sys, numpy as np; from measures import metrics; "
+        "metrics.score(np.array([0, 1]), np.array([.1, .9]), .5); "
+        "metrics.best_f1_threshold(np.array([0, 1]), np.array([.1, .9])); "
+        "sys.exit('sklearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
