@@ -28,6 +28,7 @@ from tuning.system.atomic_files import DiskError, space_error
 
 CARD = "split.yaml"
 _OFF = 0.01  # difference from the asked share of pairs from which on it is told
+_MARKS = '\t\r\n"'  # of cells that not every reader of TSV takes as they are
 _RULE = (
     "pairs of one group, and pairs with a text in common or nearly in common (a Jaccard index of "
     "the words of at least 0.9, without case and punctuation), are in one split"
@@ -77,9 +78,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("file", type=Path, help="file of the pairs; a columns.yaml beside it names its columns")
     text = "folder for the splits and their card; it must be absent or empty"
     add("--output", type=Path, required=True, help=text)
-    for name, field in Columns.model_fields.items():
-        if name in ("first", "second", "label", "group"):
-            add(f"--{name}", metavar="COLUMN", help=field.description)
+    for option in ("--first", "--second", "--label", "--group"):
+        field = Columns.model_fields[option.removeprefix("--")]
+        add(option, metavar="COLUMN", help=field.description)
     add("--validation", type=float, default=0.15, help="share of the pairs for validation")
     add("--test", type=float, default=0.15, help="share of the pairs for test")
     add("--seed", type=int, default=0, help="random seed; another one makes other splits")
@@ -206,7 +207,8 @@ def describe(
         },
     }
     parts = card["splits"].values()
-    if any(abs(part["share"] - part["asked"]) > _OFF for part in parts):
+    too_large = sizes.max() > min(options.fractions) * len(table.lines)
+    if too_large and any(abs(part["share"] - part["asked"]) > _OFF for part in parts):
         card["note"] = f"the shares are not those asked for: {_largest(table, components)}"
     return card
 
@@ -214,7 +216,8 @@ def describe(
 def write_splits(file: Path, chosen: np.ndarray, folder: Path) -> None:
     """Write the rows of a file into one file for each split, all cells as they were read.
 
-    They are TSV files, which have no quoting; CSV if a cell has a tab or a line break.
+    They are TSV files, which have no quoting; CSV if a cell has a tab, a line break or a quotation
+    mark, which another reader of TSV could take for quoting.
 
     Args:
         file: File of the pairs.
@@ -223,7 +226,7 @@ def write_splits(file: Path, chosen: np.ndarray, folder: Path) -> None:
     """
     header, numbered = read_parquet(file) if file.suffix == ".parquet" else read_text(file)
     rows = [row for _, row in numbered]
-    plain = not any(mark in cell for row in (header, *rows) for cell in row for mark in "\t\r\n")
+    plain = not any(mark in cell for row in (header, *rows) for cell in row for mark in _MARKS)
     for number, split in enumerate(SPLITS):
         own = [header, *(rows[row] for row in np.flatnonzero(chosen == number))]
         path = folder / f"{split}.{'tsv' if plain else 'csv'}"
