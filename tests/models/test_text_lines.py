@@ -47,7 +47,11 @@ def test_a_packed_file_has_the_same_lines(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("x.tsv", "first\n".encode("utf-16"), "is UTF-16, must be UTF-8; iconv -f UTF-16"),
-        ("x.tsv", "first\n".encode("utf-16-be"), "got a zero byte; is it UTF-16 or binary?"),
+        (
+            "x.tsv",
+            "first\n".encode("utf-16-be"),
+            "must be text, got a zero byte; is it UTF-16 or binary?",
+        ),
         ("x.tsv", b"a\nb\xe9\n", "line 2: must be UTF-8, got the byte 0xe9; if it is Latin-1"),
         ("x.tsv", gzip.compress(b"a"), "is packed by gzip; its name must end in .gz"),
         ("x.csv", b"PK\x03\x04xl", "is an Excel workbook or a zip archive"),

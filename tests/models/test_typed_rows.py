@@ -14,9 +14,13 @@ from models.text_lines import DataError
 from models.typed_rows import read_json_lines, read_parquet, read_saved
 from tests.models.tables import frame_of, write_saved
 
-VALUE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+VALUE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.lists(st.text(), max_size=2),
 )
 
 
@@ -48,15 +52,15 @@ def test_any_json_gives_a_row_each_or_an_error(
         return
     assert len(rows) == len(records)
     for row, record in zip(rows, records, strict=True):
-        pairs = zip(row, record.values(), strict=True)
-        assert all(cell == value for cell, value in pairs if isinstance(value, str))
+        cells = zip(row, (record[name] for name in records[0]), strict=True)
+        assert all(cell == value for cell, value in cells if isinstance(value, str))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"a": 1}\n{"a": 1, "b": 2}\n', "line 2: must have the keys of the first line"),
-        ('{"a": 1}\n{"b": 1}\n', "only one of them has 'a', 'b'"),
+        ('{"a": 1}\n{"b": 1}\n', "only one has 'a', 'b'"),
         ('{"a": 1, "a": 2}\n', "line 1: is not JSON: a key is repeated, got 'a', 'a'"),
         ('[{"a": 1}]\n', "line 1: must be an object, as"),
         ('{"a": 1\n', "line 1: is not JSON"),
@@ -69,9 +73,8 @@ def test_any_json_gives_a_row_each_or_an_error(
 def test_a_broken_line_of_json_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         json_rows(tmp_path / "x.jsonl", text, ("a",))
-    assert f"{tmp_path / 'x.jsonl'}: {message}" in str(caught.value) or message in str(
-        caught.value
-    )
+    assert str(caught.value).startswith(f"{tmp_path / 'x.jsonl'}: line ")
+    assert message in str(caught.value)
 
 
 FRAME = pd.DataFrame(
