@@ -16,7 +16,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from models.columns import read_columns
+from models.columns import Columns, read_columns
 from models.encoder_files import read_encoder_info
 from models.families import FAMILIES
 from models.predict import build_parser as build_predict_parser
@@ -65,6 +65,7 @@ TABLES = [
     ("encoders.md", "`model_type`", set(FAMILIES)),
     ("encoders.md", "option", KNOWN["tuning/pretrain.py"]),
     ("data.md", "option of tuning.data.split", options_in("tuning/data/split.py")),
+    ("data.md", "key", set(Columns.model_fields)),
     ("champion.md", "option", options_of(build_predict_parser())),
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),
     ("experiments.md", "option of reproduce.py", options_in("tuning/reproduce.py")),
