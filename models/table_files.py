@@ -1,83 +1,68 @@
-"""Readers of a data set's files: TSV (without quoting), CSV and Parquet, as rows of text."""
+"""The reader of a table: TSV, CSV, JSON lines, Parquet and saved splits as rows of text."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+
+from models.delimited_rows import Quoting, Rows, read_delimited
+from models.text_lines import PACKED, DataError
+from models.typed_rows import read_json_lines, read_parquet, read_saved
+
+__all__ = ["DataError", "ending_of", "read_rows"]
+
+_DELIMITED = {".tsv": ("\t", None), ".txt": ("\t", None), ".csv": (",", "minimal")}
+_TYPED = {".jsonl": read_json_lines, ".parquet": read_parquet}
 
 
-class DataError(ValueError):
-    """A data set that cannot be used; the message has file, line, rule and value."""
-
-
-def read_text(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header of a TSV or CSV file, and an iterator over line numbers and rows.
-
-    Raises:
-        DataError: If the file cannot be read, is not UTF-8, or breaks a rule of its format; a
-            row with too many or too few columns is found when the iterator reaches it.
-    """
-    if path.suffix == ".csv":
-        reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
-    else:
-        lines = io.StringIO(_decode(path))
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: {error}") from error
-    return header, _rows_of(reader, path, len(header))
-
-
-def _rows_of(
-    reader: Any,  # noqa: ANN401 - csv has no public name for its readers
+def read_rows(
     path: Path,
-    width: int,
-) -> Iterator[tuple[int, list[str]]]:
-    try:
-        for row in reader:
-            if len(row) != width:
-                raise DataError(
-                    f"{path}: line {reader.line_num}: must have {width} columns, as the header "
-                    f"has, got {len(row)}; is the file cut off?"
-                )
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: {error}") from error
+    *,
+    quoting: Quoting | None = None,
+    separator: str | None = None,
+    texts: Collection[str] = (),
+) -> tuple[list[str], Rows]:
+    """Return the header of a table, and an iterator over line numbers and rows.
 
+    Lines are numbered from 1; rows, where a file has no lines, from 1. A row has as many cells as
+    the header, each as text, unchanged; a missing value is an empty text.
 
-def _decode(path: Path) -> str:
-    """Return the text of a UTF-8 file, without a byte order mark."""
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        raise DataError(f"{path}: line {line}: must be UTF-8, got the byte {byte:#04x}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the header of a Parquet file, and an iterator over row numbers and rows as text.
-
-    Rows are numbered from 1; a missing value is an empty text.
+    Args:
+        path: File whose name ends in .tsv, .txt (as .tsv), .csv or .jsonl, or one of these and
+            .gz; in .parquet (``NAME-*-of-00002.parquet`` stands for all of its shards); or a
+            folder that ``save_to_disk`` of datasets wrote for a split.
+        quoting: Quotation marks of a text file: none around cells, or around those that need them
+            (``minimal``). None: minimal in CSV; in TSV none, if no mark speaks against it.
+        separator: Character between the cells of a text file; None: as its name says.
+        texts: Columns that must not hold lists or objects.
 
     Raises:
-        DataError: If the file is no Parquet file.
+        DataError: If the file cannot be read, or breaks a rule of its format; what is wrong in a
+            row is found when the iterator reaches it.
     """
-    import pyarrow
-    from pyarrow import parquet
+    ending = ending_of(path.name)
+    if path.is_dir():
+        rows = read_saved(path, texts)
+    elif ending in _TYPED:
+        rows = _TYPED[ending](path, texts)
+    elif ending in _DELIMITED:
+        usual, quoted = _DELIMITED[ending]
+        rows = read_delimited(path, separator or usual, quoting or quoted)
+    else:
+        known = ", ".join([*_DELIMITED, *_TYPED])
+        raise DataError(f"{path}: must end in one of {known} (all but the last also in {PACKED})")
+    _, header = next(rows, (0, []))
+    doubled = [name for name, count in Counter(header).items() if name and count > 1]
+    if doubled:
+        places = [str(place) for place, name in enumerate(header, 1) if name == doubled[0]]
+        rule = f"more than one column is named {doubled[0]!r}: {', '.join(places)}"
+        raise DataError(f"{path}: line 1: {rule}; rename all but one")
+    return header, rows
 
-    try:
-        table = parquet.read_table(path)
-        names, columns = table.column_names, [column.to_pylist() for column in table.columns]
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a Parquet file: {error}") from error
-    values = zip(*columns, strict=True)
-    rows = (["" if value is None else str(value) for value in row] for row in values)
-    return names, enumerate(rows, start=1)
+
+def ending_of(name: str) -> str:
+    """Return the ending that tells a file's format, in lower case, without that of gzip."""
+    ending = Path(name.lower().removesuffix(PACKED)).suffix
+    packed = name.lower().endswith(PACKED)
+    return ending + PACKED if packed and ending in ("", ".parquet") else ending

@@ -11,14 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 _WORD = re.compile(r"\w+")
-_TENTHS = 9  # the least Jaccard index, in tenths: whole numbers compare exactly
 
 
 def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield the positions of two nearly equal texts, for enough of them to connect all.
 
-    Only sets of words that have one of their rarest words in common are compared: of n words, all
-    but 0.9 n and one more (prefix filtering, Bayardo et al., 2007).
+    Sets of n and m words that must share k of them have in common one of the n - k + 1 and
+    m - k + 1 words that are rarest among all; only such sets are compared (prefix filtering, as in
+    PPJoin by Xiao et al., 2008).
 
     Args:
         texts: Texts after cleaning.
@@ -29,15 +29,18 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         if first != position:
             yield first, position
     counts = Counter(word for words in seen for word in words)
-    index: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+    index: defaultdict[tuple[str, int], list[frozenset[str]]] = defaultdict(list)
     for words in sorted(seen, key=len):
+        size = len(words)
         rarest = sorted(words, key=lambda word: (counts[word], word))
-        prefix = rarest[: len(words) - _least(len(words)) + 1]
-        for other in {other for word in prefix for other in index[word]}:
-            if _nearly_equal(words, other):
-                yield seen[other], seen[words]
-        for word in prefix:
-            index[word].append(words)
+        for smaller in range(-(-9 * size // 10), size + 1):
+            least = _least_shared(size, smaller)
+            keys = [(word, smaller) for word in rarest[: size - least + 1]]
+            for other in {other for key in keys for other in index.get(key, ())}:
+                if len(words & other) >= least:
+                    yield seen[other], seen[words]
+        for word in rarest[: size - _least_shared(size, size) + 1]:
+            index[word, size].append(words)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -45,13 +48,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(folded) or [folded])
 
 
-def _least(size: int) -> int:
-    """Return the fewest words that a set of ``size`` words shares with one nearly equal to it."""
-    return -(-size * _TENTHS // 10)
-
-
-def _nearly_equal(words: frozenset[str], other: frozenset[str]) -> bool:
-    if len(other) < _least(len(words)):
-        return False
-    shared = len(words & other)
-    return 10 * shared >= _TENTHS * (len(words) + len(other) - shared)
+def _least_shared(size: int, other: int) -> int:
+    """Return the fewest common words with which sets of these sizes have an index of 0.9."""
+    return -(-9 * (size + other) // 19)

@@ -7,50 +7,29 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import yaml
+from pydantic import ValidationError
 
 from models.columns import Columns, read_columns
-from models.table_files import DataError, read_parquet, read_text
+from models.strict_yaml import describe
+from models.table_files import DataError, read_rows
 from tuning.config.experiment import Cleaning
+from tuning.data.data_files import SPLITS
 from tuning.data.division import Components, divide, find_components
-from tuning.data.pairs import SPLITS, PairTable, read_pairs, read_table
+from tuning.data.pairs import PairTable, read_pairs, read_table
+from tuning.data.split_card import SplitOptions, describe_largest, make_card
 from tuning.system.atomic_files import DiskError, space_error
 
 CARD = "split.yaml"
-_OFF = 0.01  # difference from the asked share of pairs from which on it is told
-_RULE = (
-    "pairs of one group, and pairs with a text in common or nearly in common (a Jaccard index of "
-    "the words of at least 0.9, without case and punctuation), are in one split"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SplitOptions:
-    """The options of the command.
-
-    Args:
-        file: File of the pairs.
-        output: Folder for the three files; it must be absent or empty.
-        columns: Names of the columns.
-        fractions: Share of the pairs of each split, in the order of ``SPLITS``.
-        seed: Random seed.
-    """
-
-    file: Path
-    output: Path
-    columns: Columns
-    fractions: tuple[float, ...]
-    seed: int
+_MARKS = '\t\r\n"'  # of cells that not every reader of TSV takes as they are
 
 
 def main() -> int:
@@ -77,9 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("file", type=Path, help="file of the pairs; a columns.yaml beside it names its columns")
     text = "folder for the splits and their card; it must be absent or empty"
     add("--output", type=Path, required=True, help=text)
-    for name, field in Columns.model_fields.items():
-        if name in ("first", "second", "label", "group"):
-            add(f"--{name}", metavar="COLUMN", help=field.description)
+    for option in ("--first", "--second", "--label", "--group"):
+        field = Columns.model_fields[option.removeprefix("--")]
+        add(option, metavar="COLUMN", help=field.description)
     add("--validation", type=float, default=0.15, help="share of the pairs for validation")
     add("--test", type=float, default=0.15, help="share of the pairs for test")
     add("--seed", type=int, default=0, help="random seed; another one makes other splits")
@@ -101,9 +80,11 @@ def read_options(args: argparse.Namespace) -> SplitOptions:
     if not args.file.is_file():
         raise DataError(f"{args.file}: no such file; the first argument is one file of pairs")
     named = {name: getattr(args, name) for name in ("first", "second", "label", "group")}
-    columns = read_columns(args.file.parent).model_copy(
-        update={name: column for name, column in named.items() if column is not None}
-    )
+    given = {name: column for name, column in named.items() if column is not None}
+    try:
+        columns = Columns.model_validate(read_columns(args.file.parent).model_dump() | given)
+    except ValidationError as error:
+        raise DataError("; ".join(describe(error, list(Columns.model_fields)))) from error
     return SplitOptions(
         file=args.file,
         output=args.output,
@@ -129,7 +110,7 @@ def split_file(options: SplitOptions) -> dict[str, Any]:
     components = find_components(table)
     chosen = divide(components.of_pairs, table.labels, options.fractions, options.seed)
     _check(table, components, chosen, options)
-    card = describe(table, components, chosen, options)
+    card = make_card(table, components, chosen, options)
     try:
         _write(card, chosen, options)
     except OSError as error:
@@ -144,8 +125,9 @@ def _write(card: Mapping[str, Any], chosen: np.ndarray, options: SplitOptions) -
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         beside = Path(folder) / "splits"
         beside.mkdir()
-        write_splits(options.file, chosen, beside)
-        changed = options.columns.model_dump(exclude_defaults=True)
+        write_splits(options, chosen, beside)
+        of_file = {"quoting", "separator"}  # and not of the files that are written
+        changed = options.columns.model_dump(exclude_defaults=True, exclude=of_file)
         if changed:
             _write_yaml(beside / "columns.yaml", changed, f"Columns of {options.file.name}")
         _write_yaml(beside / CARD, card, "How these splits were made: python -m tuning.data.split")
@@ -162,68 +144,28 @@ def _check(
         if len(labels) < 2:
             found = f"only the label {labels[0]}" if len(labels) else "no pair"
             raise DataError(
-                f"{options.file}: {split} would have {found}: {_largest(table, components)}; "
-                "other shares or another --seed may help"
+                f"{options.file}: {split} would have {found}: "
+                f"{describe_largest(table, components)}; other shares or another --seed may help"
             )
 
 
-def _largest(table: PairTable, components: Components) -> str:
-    sizes = components.sizes
-    line = table.lines[int((components.of_pairs == sizes.argmax()).argmax())]
-    return (
-        f"the largest of {len(sizes)} components, that of line {line}, has {sizes.max()} of "
-        f"{len(table.lines)} pairs, which belong together"
-    )
+def write_splits(options: SplitOptions, chosen: np.ndarray, folder: Path) -> None:
+    """Write the rows of the file into one file for each split, all cells as they were read.
 
-
-def describe(
-    table: PairTable, components: Components, chosen: np.ndarray, options: SplitOptions
-) -> dict[str, Any]:
-    """Return the card: source, seed, sizes of the splits, and what was kept together."""
-    sizes = components.sizes
-    card: dict[str, Any] = {
-        "source": options.file.name,
-        "sha256": hashlib.sha256(options.file.read_bytes()).hexdigest(),
-        "seed": options.seed,
-        "rule": _RULE,
-        "splits": {
-            split: {
-                "pairs": int((chosen == number).sum()),
-                "share": round(float((chosen == number).mean()), 4),
-                "asked": round(options.fractions[number], 4),
-                "paraphrases": round(float(table.labels[chosen == number].mean()), 4),
-            }
-            for number, split in enumerate(SPLITS)
-        },
-        "kept together": {
-            "components": len(sizes),
-            "pairs of the largest": int(sizes.max()),
-            "pairs that are tied to others": int(sizes[sizes > 1].sum()),
-            "texts in more than one pair": components.repeated_texts,
-            "texts nearly equal to another": components.similar_texts,
-            "groups": components.groups,
-            "groups that are tied to others": components.tied_groups,
-        },
-    }
-    parts = card["splits"].values()
-    if any(abs(part["share"] - part["asked"]) > _OFF for part in parts):
-        card["note"] = f"the shares are not those asked for: {_largest(table, components)}"
-    return card
-
-
-def write_splits(file: Path, chosen: np.ndarray, folder: Path) -> None:
-    """Write the rows of a file into one file for each split, all cells as they were read.
-
-    They are TSV files, which have no quoting; CSV if a cell has a tab or a line break.
+    They are TSV files, which have no quoting; CSV if a cell has a tab, a line break or a quotation
+    mark, which another reader of TSV could take for quoting.
 
     Args:
-        file: File of the pairs.
+        options: Options of the command.
         chosen: Split of each row, int (N,).
         folder: Folder to write to.
     """
-    header, numbered = read_parquet(file) if file.suffix == ".parquet" else read_text(file)
+    columns = options.columns
+    header, numbered = read_rows(
+        options.file, quoting=columns.quoting, separator=columns.separator
+    )
     rows = [row for _, row in numbered]
-    plain = not any(mark in cell for row in (header, *rows) for cell in row for mark in "\t\r\n")
+    plain = not any(mark in cell for row in (header, *rows) for cell in row for mark in _MARKS)
     for number, split in enumerate(SPLITS):
         own = [header, *(rows[row] for row in np.flatnonzero(chosen == number))]
         path = folder / f"{split}.{'tsv' if plain else 'csv'}"

@@ -19,7 +19,6 @@ from typing import Any
 from huggingface_hub import HfApi, constants, get_session, hf_hub_url, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -240,8 +239,7 @@ def _sentence(error: Exception, name: str) -> str:
         return f"{name} is no name of a model: it must be NAME or OWNER/NAME"
     if isinstance(error, GatedRepoError):
         return f"{name} is gated: accept its terms on its page, and set HF_TOKEN"
-    missing = isinstance(error, RepositoryNotFoundError)
-    if missing or (isinstance(error, HfHubHTTPError) and status_of(error) == 404):
+    if isinstance(error, RepositoryNotFoundError) or status_of(error) == 404:
         return f"{hub} has no model {name}, or it is private: check the name, or set HF_TOKEN"
     if status_of(error) in (401, 403):
         return f"{hub} refuses access to {name}: set HF_TOKEN to a token that may read it"

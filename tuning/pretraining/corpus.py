@@ -16,7 +16,8 @@ from models.columns import Columns, read_columns
 from models.table_files import DataError
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.pairs import PairTable, find_files, read_table
+from tuning.data.data_files import find_files
+from tuning.data.pairs import PairTable, read_table
 
 _EVERY_STEP = dict.fromkeys(STEPS, True)  # of the cleaning
 _TRAIN = "train"

@@ -56,14 +56,14 @@ def test_every_row_comes_back_unchanged_in_one_of_three_splits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = rows_of(60)
-    rows[3][1] = '"a heap" keeps  two   blanks '
+    rows[3][1] = " a heap's  two   blanks "
     source = write(tmp_path / "pairs.tsv", [])
     source.write_text("\n".join("\t".join(row) for row in [source.read_text().split(), *rows]))
     output = tmp_path / "made" / "splits"
     assert run(monkeypatch, source, "--output", output, "--group", "topic") == 0
     assert cells_in(output) == rows
     data = splits_in(output)
-    assert [len(table.labels) for table in data.splits.values()] == [42, 9, 9]
+    assert [len(table.labels) for table in data.splits.values()] == [42, 10, 8]
     assert [int(table.labels.sum()) for table in data.splits.values()] == [14, 3, 3]
     assert all(table.groups[0].startswith("topic") for table in data.splits.values())
     assert describe_shared(data) is None
@@ -181,3 +181,25 @@ def test_a_file_that_is_not_there_is_named(
 ) -> None:
     assert run(monkeypatch, tmp_path / "pairs.csv", "--output", tmp_path / "splits") == 2
     assert "pairs.csv: no such file; the first argument is one file" in capsys.readouterr().err
+
+
+def test_a_file_that_has_its_own_separator_and_words_for_labels_keeps_the_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["first;second;label", *(f"a {n};b {n};{('yes', 'no')[n % 2]}" for n in range(40))]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    columns = 'separator: ";"\nlabels: {1: ["yes"], 0: ["no"]}\n'
+    (tmp_path / "columns.yaml").write_text(columns, encoding="utf-8")
+    assert run(monkeypatch, tmp_path / "pairs.csv", "--output", tmp_path / "splits") == 0
+    written = (tmp_path / "splits/columns.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(written) == {"labels": {1: ["yes"], 0: ["no"]}}
+    assert splits_in(tmp_path / "splits").splits["test"].labels.tolist() == [0, 1] * 3
+
+
+def test_a_column_cannot_have_two_roles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write(tmp_path / "pairs.csv", rows_of(20))
+    named = ("--first", "second")
+    assert run(monkeypatch, source, "--output", tmp_path / "splits", *named) == 2
+    assert "must name a column of its own for each key" in capsys.readouterr().err
