@@ -10,6 +10,8 @@ from models.columns import Columns, DataError, find_columns, read_columns
 from models.table_files import read_rows
 from tests.models.tables import write_text
 
+USUAL = Columns.model_validate({})
+
 
 def columns_of(folder: Path, text: str) -> Columns:
     (folder / "columns.yaml").write_text(text, encoding="utf-8")
@@ -17,10 +19,8 @@ def columns_of(folder: Path, text: str) -> Columns:
 
 
 def test_without_a_file_the_usual_names_hold(tmp_path: Path) -> None:
-    assert (
-        read_columns(tmp_path) == columns_of(tmp_path, "# nothing\n") == Columns.model_validate({})
-    )
-    assert Columns.model_validate({}).roles() == {
+    assert read_columns(tmp_path) == columns_of(tmp_path, "# nothing\n") == USUAL
+    assert USUAL.roles() == {
         "first": "first",
         "second": "second",
         "label": "label",
@@ -92,7 +92,7 @@ def test_another_separator_is_recognised_and_the_line_that_reads_it_works(
     path = write_text(tmp_path / name, text)
     header, _ = read_rows(path)
     with pytest.raises(DataError) as caught:
-        find_columns(path, header, Columns.model_validate({}).roles())
+        find_columns(path, header, USUAL.roles())
     assert str(caught.value).endswith(f"{tmp_path / 'columns.yaml'} the line {written}")
     columns = columns_of(tmp_path, written)
     header, rows = read_rows(path, separator=columns.separator)
@@ -103,6 +103,4 @@ def test_another_separator_is_recognised_and_the_line_that_reads_it_works(
 def test_an_absent_column_is_named_with_those_that_exist(tmp_path: Path) -> None:
     message = r"line 1: no column 'second', got 'first', 'label', '1'; .*columns\.yaml can name"
     with pytest.raises(DataError, match=message):
-        find_columns(
-            tmp_path / "x.tsv", ["first", "label", "1"], Columns.model_validate({}).roles()
-        )
+        find_columns(tmp_path / "x.tsv", ["first", "label", "1"], USUAL.roles())
