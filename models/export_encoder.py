@@ -7,6 +7,7 @@ from what was learned there (intermediate tuning, Phang et al., 2018).
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
 import tempfile
@@ -123,7 +124,10 @@ def main() -> int:
         print(f"export_encoder.py: error: {error}", file=sys.stderr)
         return 2
     print(f"{args.output}: {layers} layers were trained, with encoding: {encoding}")
-    print(f"Next: python tuning/run_grid.py --encoder {args.output} --set encoding={encoding}")
+    print(
+        f"Next: python tuning/run_grid.py --encoder {shlex.quote(str(args.output))} "
+        f"--set encoding={encoding}"
+    )
     return 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial
 from ray.tune.schedulers import (
     ASHAScheduler,
@@ -82,13 +84,15 @@ class ResumableTPESampler(optuna.samplers.TPESampler):
     """
 
     def __init__(self, seed: int, startup_trials: int) -> None:
-        super().__init__(
-            seed=seed,
-            multivariate=True,
-            group=True,  # fields that are drawn together are modelled together
-            constant_liar=True,
-            n_startup_trials=startup_trials,
-        )
+        with warnings.catch_warnings():  # "group" may change, says Optuna; its version is pinned
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            super().__init__(
+                seed=seed,
+                multivariate=True,
+                group=True,  # fields that are drawn together are modelled together
+                constant_liar=True,
+                n_startup_trials=startup_trials,
+            )
         self._seed = seed
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:

@@ -97,8 +97,8 @@ def find_finished(
 def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] | None:
     """Return a logged configuration as a search would draw it: before it was fitted to the data.
 
-    More or fewer epochs than the space has become its nearest end: epochs are a budget, and the
-    value of a trial is that of its best epoch. None if this version cannot read the configuration.
+    More or fewer epochs than the search has become its own, or the nearest end of its range:
+    epochs are a budget, and the value of a trial is that of its best epoch. None if this version cannot read the configuration.
     """
     try:
         config = config_from_params(params)
@@ -116,7 +116,9 @@ def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] |
                 values[field] = candidate
                 break
     epochs = space.get("epochs")
-    if epochs is not None and epochs.choices is None:
+    if epochs is None:
+        values["epochs"] = fixed["epochs"]
+    elif epochs.choices is None:
         values["epochs"] = min(max(values["epochs"], epochs.ends[0]), epochs.ends[1])
     return values
 

@@ -66,7 +66,7 @@ def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
         coordinates, reasons = locate(prepared.experiment.space, values, fixed)
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
-        assert coordinates["epochs"] == 5  # 13 epochs were run, more than the space has
+        assert values["epochs"] == prepared.experiment.trial.epochs  # 13 were run: a budget
 
 
 def test_a_grid_on_other_data_is_ignored_with_a_notice(
