@@ -79,7 +79,7 @@ def read_columns(folder: Path) -> Columns:
     except OSError as error:
         raise DataError(f"{path}: {unreadable(error)}") from error
     try:
-        columns = Columns.model_validate({} if content is None and not problems else content)
+        columns = Columns.model_validate({} if content is None else content)
     except ValidationError as error:
         problems += describe(error, list(Columns.model_fields))
     else:

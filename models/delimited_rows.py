@@ -108,7 +108,7 @@ def _equally_wide(path: Path, rows: Rows, separator: str) -> Rows:
     """Yield the rows but blank ones at the end; they have as many cells as the first."""
     width, blank = 0, 0
     for number, row in rows:
-        if width > 1 and row in ([], [""]):
+        if width > 1 and not "".join(row).strip() and len(row) < 2:
             blank = blank or number
             continue
         if blank:

@@ -133,6 +133,8 @@ def _value(problem: ErrorDetails) -> str:
     value = problem["input"]
     if problem["type"] == "string_type" and isinstance(value, bool):
         return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
+    if problem["type"] == "string_type" and isinstance(value, int | float):
+        return f", got {value!r} (put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
     return f", got the text {value!r}{_yaml_number(value)}"

@@ -10,7 +10,7 @@ from models.delimited_rows import Quoting, Rows, read_delimited
 from models.text_lines import PACKED, DataError
 from models.typed_rows import read_json_lines, read_parquet, read_saved
 
-__all__ = ["DataError", "ending_of", "read_rows"]
+__all__ = ["DataError", "ending_of", "place_of", "read_rows"]
 
 _DELIMITED = {".tsv": ("\t", None), ".txt": ("\t", None), ".csv": (",", "minimal")}
 _TYPED = {".jsonl": read_json_lines, ".parquet": read_parquet}
@@ -59,6 +59,12 @@ def read_rows(
         rule = f"more than one column is named {doubled[0]!r}: {', '.join(places)}"
         raise DataError(f"{path}: line 1: {rule}; rename all but one")
     return header, rows
+
+
+def place_of(path: Path, number: int) -> str:
+    """Return a row of a table in words: its file, and its line or, where there are none, row."""
+    typed = path.is_dir() or ending_of(path.name) == ".parquet"
+    return f"{path}: {'row' if typed else 'line'} {number}"
 
 
 def ending_of(name: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 PACKED = ".gz"
 _UTF16 = "is UTF-16, must be UTF-8; iconv -f UTF-16 -t UTF-8 OLD > NEW converts it"
@@ -52,11 +52,11 @@ def shown(text: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BufferedIOBase:
     return gzip.open(path) if path.name.lower().endswith(PACKED) else path.open("rb")
 
 
-def _split(file: IO[bytes]) -> Iterator[bytes]:
+def _split(file: BufferedIOBase) -> Iterator[bytes]:
     first = file.readline()
     if first.endswith(b"\n"):
         yield first

@@ -58,12 +58,17 @@ def _parse(line: str, where: str) -> dict[str, Any]:
     """Return the object in a line; its numbers are text, as they are written."""
     try:
         record = json.loads(
-            line, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_unique
+            line,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=lambda name: None if name == "NaN" else name,
+            object_pairs_hook=_unique,
         )
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: is not JSON: {error}") from error
+        reason = getattr(error, "msg", error)
+        raise DataError(f"{where}: must be a whole JSON object: {reason}") from error
     if not isinstance(record, dict):
-        rule = 'must be an object, as {"first": "...", "second": "...", "label": 1}'
+        rule = 'must be a JSON object, as {"first": "...", "second": "...", "label": 1}'
         raise DataError(f"{where}: {rule}, got {shown(line.strip())}")
     return record
 

@@ -10,6 +10,8 @@ from models.columns import Columns, DataError, find_columns, read_columns
 from models.table_files import read_rows
 from tests.models.tables import write_text
 
+USUAL = Columns.model_validate({})
+
 
 def columns_of(folder: Path, text: str) -> Columns:
     (folder / "columns.yaml").write_text(text, encoding="utf-8")
@@ -17,8 +19,12 @@ def columns_of(folder: Path, text: str) -> Columns:
 
 
 def test_without_a_file_the_usual_names_hold(tmp_path: Path) -> None:
-    assert read_columns(tmp_path) == columns_of(tmp_path, "# nothing\n") == Columns()
-    assert Columns().roles() == {"first": "first", "second": "second", "label": "label"}
+    assert read_columns(tmp_path) == columns_of(tmp_path, "# nothing\n") == USUAL
+    assert USUAL.roles() == {
+        "first": "first",
+        "second": "second",
+        "label": "label",
+    }
 
 
 def test_a_file_can_say_how_a_table_is_written(tmp_path: Path) -> None:
@@ -36,7 +42,7 @@ def test_a_file_can_say_how_a_table_is_written(tmp_path: Path) -> None:
         ("labels: {1: [a, b], 0: [b]}", "must not have a word for both 1 and 0, got ['b']"),
         ("labels: {1: [a], 2: [b]}", "labels[2]: must be 1 or 0, got 2"),
         ("labels: {1: [True], 0: ['0']}", "labels[1][0]: must be text, got True (YAML reads"),
-        ("labels: {1: [1.0], 0: ['0']}", "labels[1][0]: must be text, got 1.0"),
+        ("labels: {1: [1.0], 0: ['0']}", "labels[1][0]: must be text, got 1.0 (put it in quotes)"),
         ("labels: yes", "labels: must be a mapping of keys to values, got True"),
         ("quoting: all", "quoting: must be 'none' or 'minimal', got the text 'all'"),
         ("separator: ' '", "separator: must be '\\t', ',', ';' or '|', got the text ' '"),
@@ -86,7 +92,7 @@ def test_another_separator_is_recognised_and_the_line_that_reads_it_works(
     path = write_text(tmp_path / name, text)
     header, _ = read_rows(path)
     with pytest.raises(DataError) as caught:
-        find_columns(path, header, Columns().roles())
+        find_columns(path, header, USUAL.roles())
     assert str(caught.value).endswith(f"{tmp_path / 'columns.yaml'} the line {written}")
     columns = columns_of(tmp_path, written)
     header, rows = read_rows(path, separator=columns.separator)
@@ -97,4 +103,4 @@ def test_another_separator_is_recognised_and_the_line_that_reads_it_works(
 def test_an_absent_column_is_named_with_those_that_exist(tmp_path: Path) -> None:
     message = r"line 1: no column 'second', got 'first', 'label', '1'; .*columns\.yaml can name"
     with pytest.raises(DataError, match=message):
-        find_columns(tmp_path / "x.tsv", ["first", "label", "1"], Columns().roles())
+        find_columns(tmp_path / "x.tsv", ["first", "label", "1"], USUAL.roles())

@@ -75,8 +75,10 @@ def test_any_bytes_are_rows_of_one_width_or_an_error(
     else:
         assert {len(row) for row in rows} == {2}
         if quoting == "none":
-            text = content.decode().rstrip("\r\n")
-            assert len(rows) - 1 == (text.count("\n") + 1 if text else 0)
+            lines = content.decode().split("\n")
+            while lines and "\t" not in lines[-1] and not lines[-1].strip():
+                lines.pop()
+            assert len(rows) - 1 == len(lines)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_a_cell_that_is_never_closed_is_named_however_long(tmp_path: Path) -> No
 @pytest.mark.parametrize("quoting", ["none", "minimal"])
 def test_blank_lines_at_the_end_are_no_rows(tmp_path: Path, quoting: Quoting) -> None:
     path = tmp_path / "x.tsv"
-    path.write_text("one\ttwo\na\tb\n\n\n")
+    path.write_text("one\ttwo\na\tb\n\n  \n")
     assert rows_of(path, quoting=quoting) == [HEADER, ["a", "b"]]
 
 

@@ -1,5 +1,6 @@
 """Guards the reader of tables: one result whatever the format; headers without doubles."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,14 @@ def test_any_bytes_are_rows_or_a_data_error(
         assert all(len(row) == len(header) for _, row in rows)
     except DataError as error:
         assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.csv.gz", "x.jsonl"])
+def test_a_table_is_read_row_by_row_and_not_held(tmp_path: Path, name: str) -> None:
+    path = write_table(tmp_path / name, [["one text " * 20, "another " * 20, "1"]] * 10_000)
+    tracemalloc.start()
+    _, rows = read_rows(path)
+    assert sum(1 for _ in rows) == 10_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e6  # of 3.5 MB of text

@@ -30,12 +30,12 @@ def json_rows(path: Path, text: str, texts: tuple[str, ...] = ()) -> list[list[s
 
 
 def test_cells_of_json_are_text_as_they_are_written(tmp_path: Path) -> None:
-    first = '{"a": "007", "b": 1.10, "c": null, "d": true, "e": [1, "é"]}'
-    second = '{"b": 12345678901234567890123, "a": " x", "d": false, "c": "", "e": {}}'
+    first = '{"a": "007", "b": 1.10, "c": null, "d": true, "e": [1, "é"], "f": NaN}'
+    second = '{"b": 12345678901234567890123, "a": " x", "d": false, "c": "", "e": {}, "f": "NaN"}'
     assert json_rows(tmp_path / "x.jsonl", f"{first}\n{second}\n\n") == [
-        ["a", "b", "c", "d", "e"],
-        ["007", "1.10", "", "True", '["1", "é"]'],
-        [" x", "12345678901234567890123", "", "False", "{}"],
+        ["a", "b", "c", "d", "e", "f"],
+        ["007", "1.10", "", "True", '["1", "é"]', ""],
+        [" x", "12345678901234567890123", "", "False", "{}", "NaN"],
     ]
 
 
@@ -61,10 +61,13 @@ def test_any_json_gives_a_row_each_or_an_error(
     [
         ('{"a": 1}\n{"a": 1, "b": 2}\n', "line 2: must have the keys of the first line"),
         ('{"a": 1}\n{"b": 1}\n', "only one has 'a', 'b'"),
-        ('{"a": 1, "a": 2}\n', "line 1: is not JSON: a key is repeated, got 'a', 'a'"),
-        ('[{"a": 1}]\n', "line 1: must be an object, as"),
-        ('{"a": 1\n', "line 1: is not JSON"),
-        ("[" * 99_999 + "\n", "line 1: is not JSON"),
+        (
+            '{"a": 1, "a": 2}\n',
+            "a whole JSON object: a key is repeated, got 'a', 'a'",
+        ),
+        ('[{"a": 1}]\n', "line 1: must be a JSON object, as"),
+        ('{"a": 1\n', "line 1: must be a whole JSON object: Expecting"),
+        ("[" * 99_999 + "\n", "line 1: must be a whole JSON object: maximum rec"),
         ('{"a": 1}\n\n{"a": 1}\n', "line 2: is blank; remove it"),
         ('{"a": ["x"]}\n', "line 1: a: must be text or a number, got "),
         ('{"a": "\\ud800"}\n', "line 1: a: half of a character"),

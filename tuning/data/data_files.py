@@ -63,7 +63,8 @@ def _place(path: Path, split: str) -> Path | None:
 
 def _absence(folder: Path, split: str, entries: list[Path]) -> str:
     names = " or ".join(name for name, meant in _NAMES.items() if meant == split)
-    here = [path.name for path in entries if not path.name.startswith(".")]
+    seen = [path for path in entries if not path.name.startswith(".")]
+    here = [f"{path.name}/" if path.is_dir() else path.name for path in seen]
     more = ", ..." if len(here) > _SHOWN else ""
     listed = ", ".join(here[:_SHOWN]) + more if here else "nothing"
     return (

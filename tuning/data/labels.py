@@ -22,6 +22,8 @@ def label_problem(word: str, known: Collection[str]) -> str:
     """Return the rule that a word breaks which stands for no label."""
     if word == "-1":
         return "must be 0 or 1, got '-1', which marks hidden labels of a test split"
+    if not word:
+        return "must not be empty"
     if set(known) == {"0", "1"}:
         return f"must be 0 or 1, got {shown(word)}"
     return f"must be one of {', '.join(map(shown, known))}, as {NAME} says, got {shown(word)}"
@@ -37,7 +39,8 @@ def label_advice(words: Collection[str]) -> str | None:
     """
     if "-1" in words:
         return "labels of -1 are hidden, as in test splits of GLUE; use a split that has labels"
-    if not 2 <= len(words) <= _MOST_WORDS or "" in words:
+    words = set(words) - {""}
+    if not 2 <= len(words) <= _MOST_WORDS:
         return None
     sides = {1: _words_of(words, _TRUE), 0: _words_of(words, _FALSE)}
     if len(sides[1]) + len(sides[0]) == len(words):

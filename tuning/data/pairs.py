@@ -12,7 +12,7 @@ import numpy as np
 
 from models.cleaning import changes, clean
 from models.columns import Columns, find_columns, read_columns
-from models.table_files import DataError, read_rows
+from models.table_files import DataError, place_of, read_rows
 from models.text_lines import shown
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
@@ -103,7 +103,7 @@ def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
             *_text_problems(raw, pair, columns, steps),
             *_number_problems(raw, columns, words),
         ]
-        problems += [f"{path}: line {line}: {problem}" for problem in found]
+        problems += [f"{place_of(path, line)}: {problem}" for problem in found]
         if len(problems) > _PROBLEMS_SHOWN:
             break
         lines.append(line)

@@ -123,7 +123,7 @@ def _require_folder(path: Path, name: str, way_out: str) -> Path:
     if path.is_file():
         raise SourceError(
             f"{name}: {path}: is a file; give the folder that holds it, with files for train, "
-            "validation and test (docs/data.md)"
+            "validation and test; python -m tuning.data.split parts a single file into them"
         )
     if not path.is_dir():
         raise SourceError(f"{name}: {path}: no such folder{way_out}")

@@ -91,7 +91,9 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("first\tsecond\tlabel\n")
-    with pytest.raises(SourceError, match=r"data: .*pairs\.tsv: is a file; give the folder that"):
+    with pytest.raises(
+        SourceError, match=r"data: .*pairs\.tsv: is a file; .* tuning.data.split parts"
+    ):
         find_data(str(path), DataLocations(cache=tmp_path))
     with pytest.raises(SourceError, match=r"PARADE_DIR: .*pairs\.tsv: is a file; give the folder"):
         find_data("auto", DataLocations(cache=tmp_path, parade_folder=path))
