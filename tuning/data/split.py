@@ -78,7 +78,8 @@ def read_options(args: argparse.Namespace) -> SplitOptions:
     if args.seed < 0:
         raise DataError(f"--seed: must be at least 0, got {args.seed}")
     if not args.file.is_file():
-        raise DataError(f"{args.file}: no such file; the first argument is one file of pairs")
+        found = "a folder" if args.file.is_dir() else "no such file"
+        raise DataError(f"{args.file}: must be one file of pairs, got {found}")
     named = {name: getattr(args, name) for name in ("first", "second", "label", "group")}
     given = {name: column for name, column in named.items() if column is not None}
     try:
@@ -144,7 +145,8 @@ def _check(
         if len(labels) < 2:
             found = f"only the label {labels[0]}" if len(labels) else "no pair"
             raise DataError(
-                f"{options.file}: {split} would have {found}: "
+                f"{options.file}: {split} would have {found}: {table.labels.sum()} of "
+                f"{len(table.labels)} pairs are paraphrases, and "
                 f"{describe_largest(table, components)}; other shares or another --seed may help"
             )
 

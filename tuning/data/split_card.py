@@ -81,6 +81,6 @@ def describe_largest(table: PairTable, components: Components) -> str:
     sizes = components.sizes
     line = table.lines[int((components.of_pairs == sizes.argmax()).argmax())]
     return (
-        f"the largest of {len(sizes)} components, that of line {line}, has {sizes.max()} of "
-        f"{len(table.lines)} pairs, which belong together"
+        f"of {len(sizes)} components the largest, that of line {line}, has {sizes.max()} of "
+        f"{len(table.lines)} pairs"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Set
 
 from tuning.data.pairs import PairData, PairTable
 
@@ -33,7 +33,7 @@ def describe_shared(data: PairData) -> str | None:
     )
 
 
-def _count_shared(splits: Iterable[set[Hashable]]) -> tuple[int, int]:
+def _count_shared(splits: Iterable[Set[Hashable]]) -> tuple[int, int]:
     """Return how many elements are in more than one of the sets, and how many there are."""
     counts = Counter(element for split in splits for element in split)
     return sum(count > 1 for count in counts.values()), len(counts)

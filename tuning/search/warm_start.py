@@ -98,7 +98,8 @@ def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] |
     """Return a logged configuration as a search would draw it: before it was fitted to the data.
 
     More or fewer epochs than the search has become its own, or the nearest end of its range:
-    epochs are a budget, and the value of a trial is that of its best epoch. None if this version cannot read the configuration.
+    epochs are a budget, and the value of a trial is that of its best epoch. None if this version
+    cannot read the configuration.
     """
     try:
         config = config_from_params(params)

@@ -138,8 +138,8 @@ def test_a_component_that_is_too_large_is_told(
     assert run(monkeypatch, *arguments) == 0
     note = yaml.safe_load(capsys.readouterr().out.rpartition("Next:")[0])["note"]
     assert note == (
-        "the shares are not those asked for: the largest of 11 components, that of line 2, has 80 "
-        "of 100 pairs, which belong together"
+        "the shares are not those asked for: of 11 components the largest, that of line 2, "
+        "has 80 of 100 pairs"
     )
 
 
@@ -150,8 +150,8 @@ def test_a_component_that_is_too_large_is_told(
         (("--validation", "nan"), "must be above 0 and leave pairs for train, got nan and 0.15"),
         (("--seed", -1), "--seed: must be at least 0, got -1"),
         (("--group", "nowhere"), "pairs.csv: line 1: no column 'nowhere'"),
-        (("--group", "same"), "validation would have no pair: the largest of 1 components, that "
-         "of line 2, has 20 of 20 pairs"),
+        (("--group", "same"), "would have no pair: 6 of 20 pairs are paraphrases, and of "
+         "1 components the largest, that of line 2, has 20 of 20 pairs; other shares or"),
         (("--output", "full"), "--output: full: must be absent or an empty folder"),
     ],
 )  # fmt: skip
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_there_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, tmp_path / "pairs.csv", "--output", tmp_path / "splits") == 2
-    assert "pairs.csv: no such file; the first argument is one file" in capsys.readouterr().err
+    assert "pairs.csv: must be one file of pairs, got no such file" in capsys.readouterr().err
 
 
 def test_a_file_that_has_its_own_separator_and_words_for_labels_keeps_the_words(
@@ -203,3 +203,13 @@ def test_a_column_cannot_have_two_roles(
     named = ("--first", "second")
     assert run(monkeypatch, source, "--output", tmp_path / "splits", *named) == 2
     assert "must name a column of its own for each key" in capsys.readouterr().err
+
+
+def test_too_few_of_one_label_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [[*row[:3], str(int(n < 2)), row[4]] for n, row in enumerate(rows_of(100))]
+    source = write(tmp_path / "pairs.csv", rows)
+    assert run(monkeypatch, source, "--output", tmp_path / "splits") == 2
+    said = capsys.readouterr().err
+    assert "would have only the label 0: 2 of 100 pairs are paraphrases, and of 100" in said
