@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from measures.addresses import AddressError, user_path
 from tuning.data import packaged_encoder, parade
 from tuning.data.download import download_files
 from tuning.data.download_causes import DownloadError
@@ -81,9 +82,21 @@ def read_locations() -> DataLocations:
     folder = os.environ.get("PARADE_DIR")
     return DataLocations(
         cache=cache / "paraphrase-tuner",
-        parade_folder=Path(folder) if folder else None,
+        parade_folder=_user_folder("PARADE_DIR", folder) if folder else None,
         parade_url=os.environ.get("PARADE_URL", parade.URL),
     )
+
+
+def _user_folder(name: str, requested: str) -> Path:
+    """Return a folder as the user wrote it.
+
+    Raises:
+        SourceError: If the text is empty, or begins with a home folder that does not exist.
+    """
+    try:
+        return user_path(requested)
+    except AddressError as error:
+        raise SourceError(f"{name}: {error}") from error
 
 
 def find_data(
@@ -110,11 +123,12 @@ def find_data(
     if requested == "embedded":
         return Source(name="embedded", folder=EMBEDDED / "pairs")
     if requested not in ("auto", "parade"):
-        if not Path(requested).is_dir():
+        folder = _user_folder("data", requested)
+        if not folder.is_dir():
             raise SourceError(
                 f"data: {requested}: no such folder; give a folder, parade, embedded or auto"
             )
-        return _name_folder(Path(requested).resolve())
+        return _name_folder(folder.resolve())
     if locations.parade_folder is None:
         return _find_parade(requested, locations, strict, console)
     if not locations.parade_folder.is_dir():
@@ -173,8 +187,9 @@ def find_encoder(
             return _name_packaged()
         except PackageError as error:
             raise SourceError(f"encoder: {requested}: {error}") from error
-    if requested != "auto" and Path(requested).is_dir():
-        return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
+    folder = _user_folder("encoder", requested)
+    if requested != "auto" and folder.is_dir():
+        return Source(name=folder.resolve().name, folder=folder.resolve())
     if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
         raise SourceError(
             f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "
