@@ -10,15 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
 from measures.passwords import first_line, hide_passwords
 
 ROOT = Path(__file__).resolve().parents[1]
 _TRACKING, _REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"  # read by MLflow too
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+# SQLAlchemy is imported by the functions that need it: help would take half as long again
 
 
 class AddressError(argparse.ArgumentTypeError, OSError):
@@ -55,6 +52,8 @@ def store_uri(text: str) -> str:
 
 def absolute_store(uri: str) -> str:
     """Return a store's URI with an absolute path if it is a SQLite file; any other as it is."""
+    from sqlalchemy.engine import make_url
+
     path = sqlite_path(uri)
     if path is None:
         return uri
@@ -64,6 +63,8 @@ def absolute_store(uri: str) -> str:
 
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file; only a path that a URL cannot hold as it is gets quoted."""
+    from sqlalchemy.engine import URL, make_url
+
     plain = f"sqlite:///{path}"
     if make_url(plain).database == str(path):
         return plain
@@ -79,6 +80,9 @@ def sqlite_path(url: str) -> Path | None:
     """
     if not url.startswith(("sqlite:", "sqlite+")):
         return None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         database = make_url(url).database
     except (ArgumentError, ValueError):
@@ -186,6 +190,9 @@ def _connect_once(store: str) -> None:
     Raises:
         AddressError: If that fails.
     """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         engine = create_engine(store)
         try:

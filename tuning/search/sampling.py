@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial
-from ray.tune.result import TRAINING_ITERATION
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,

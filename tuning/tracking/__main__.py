@@ -150,9 +150,10 @@ def _deliver_one(folder: Path, uri: str, known: Mapping[str, bool], *, named: bo
     if not journal.entries:
         return 0
     there = known.get(str(journal.entries[0]["launch"]), False)
-    if not named and not there and not begun_for(journal, uri):
-        other = journal.entries[0]["uri"]
-        print(f"{folder.name}: was begun for {other}; --launch {folder.name} brings it here")
+    if not named and not begun_for(journal, uri):
+        if not there:  # else the store was moved here since
+            other, name = journal.entries[0]["uri"], folder.name
+            print(f"{name}: was begun for {other}; --launch {name} brings it here")
         return 0
     if there and count_delivered(journal, uri) == len(journal.entries):
         return 0

@@ -29,6 +29,7 @@ from measures.addresses import (
     AddressError,
     check_tables,
     choose_registry,
+    find_moved,
     in_trash,
     sqlite_path,
     sqlite_url,
@@ -87,7 +88,13 @@ class MlflowWriter:
         if found is not None:
             if found.lifecycle_stage == "deleted":
                 raise TrackingError(in_trash(name, found.experiment_id, uri))
+            recorded = str(found.artifact_location)
+            if find_moved(recorded, uri) is not None:  # MLflow has no way to change it
+                told = "experiment '%s' was moved: its new files go to the old place, %s; another "
+                logger.warning(told + "name begins one here: --set name=NAME", name, recorded)
             return found.experiment_id
+        if not artifacts.parent.is_dir():  # the results were moved since the launch began
+            artifacts = self.folder.parent / artifacts.name
         local = sqlite_path(uri) is not None
         location = (artifacts / name).as_uri() if local else None
         return self.client.create_experiment(name, artifact_location=location)

@@ -93,10 +93,9 @@ def test_a_run_deleted_while_it_is_written_does_not_hold_up_the_rest(tmp_path: P
 
 def test_a_new_launch_says_which_earlier_ones_the_store_has_lost(tmp_path: Path) -> None:
     uri = uri_in(tmp_path)
-    for name in ("lost", "kept", "trashed"):
-        log = open_log(tmp_path / name, uri, "x")
-        if name != "lost":
-            store = write_all(log, uri)
+    open_log(tmp_path / "lost", uri, "x")
+    write_all(open_log(tmp_path / "kept", uri, "x"), uri)
+    store = write_all(open_log(tmp_path / "trashed", uri, "x"), uri)
     store.client.delete_run(store.run_id(PARENT))  # in MLflow's trash: on purpose
     write_delivered(tmp_path / "lost", uri, 2)
     earlier = earlier_journals(tmp_path, uri)
@@ -148,3 +147,28 @@ def test_a_store_that_is_being_made_is_not_said_to_be_silent(tmp_path: Path) -> 
     silent = Delivery(journal, uri).check(0.01)
     assert silent is not None
     assert "has not answered for 0.01 seconds" in silent
+
+
+def test_results_that_were_moved_are_told_to_a_new_store_beside_them(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "old/a", uri_in(tmp_path / "old"), "x")
+    (tmp_path / "old/a/table.svg").write_text("<svg/>")
+    log.keep(tmp_path / "old/a/table.svg", "figures")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert deliver(tmp_path / "new/a", uri_in(tmp_path)) == len(log.journal.entries)
+    assert list((tmp_path / "new").glob("artifacts/x/*/artifacts/figures/table.svg"))
+    assert not (tmp_path / "old").exists()
+
+
+def test_an_experiment_that_was_moved_says_where_its_new_files_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = open_log(tmp_path / "old/a", uri_in(tmp_path / "old"), "x")
+    (tmp_path / "old/a/table.svg").write_text("<svg/>")
+    log.keep(tmp_path / "old/a/table.svg", "figures")
+    deliver(tmp_path / "old/a", uri_in(tmp_path / "old"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    open_log(tmp_path / "new/b", uri_in(tmp_path / "new"), "x")
+    deliver(tmp_path / "new/b", uri_in(tmp_path / "new"))
+    assert f"experiment 'x' was moved: its new files go to the old place, file://{tmp_path}" in (
+        caplog.text
+    )
