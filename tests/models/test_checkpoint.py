@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from models.checkpoint import (
-    AbsentEncoderError,
     CARD,
     EXPORT,
     WEIGHTS,
+    AbsentEncoderError,
     CheckpointError,
     find_encoder,
     load_classifier,
