@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,24 +39,40 @@ _RULES = {
     "value_error": "{error}",
 }
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+# Decimal, hexadecimal and binary numbers; YAML also reads 010 as 8 and 1:30 as 90.
+_PLAIN = re.compile(r"[+-]?(0|[1-9][\d_]*|0x[\da-fA-F_]+|0b[01_]+)")
+_KEY = re.compile(r"[\w -]+")
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also collects the keys that are repeated in a mapping."""
+    """The safe loader, which also collects repeated keys and numbers that read otherwise."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self.repeated: list[str] = []
+        self.problems: list[str] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping; add each repeated key to ``repeated``."""
+        """Return the mapping; add a problem for each repeated key."""
         seen = set()
         for key_node, _ in node.value:
             if str(key_node.value) in seen:
                 line = key_node.start_mark.line + 1
-                self.repeated.append(f"{key_node.value}: is repeated in line {line}")
+                self.problems.append(f"{key_node.value}: is repeated in line {line}")
             seen.add(str(key_node.value))
         return super().construct_mapping(node, deep)
+
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        """Return the whole number; add a problem if its digits say another one."""
+        value = self.construct_yaml_int(node)
+        if not _PLAIN.fullmatch(node.value):
+            self.problems.append(
+                f"{node.value} in line {node.start_mark.line + 1}: YAML reads it as {value}; "
+                "write a number without a leading 0 or colons, or put it in quotes as text"
+            )
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
 
 
 def read_model(
@@ -63,6 +80,7 @@ def read_model(
     model: type[Model],
     parts: Iterable[type[BaseModel]],
     prepare: Callable[[dict[str, Any]], list[str]],
+    overrides: Iterable[str] = (),
 ) -> Model:
     """Return the content of a YAML file as a model.
 
@@ -72,11 +90,13 @@ def read_model(
         parts: Classes of the models within it; their fields are suggested for unknown keys.
         prepare: Function that changes the file's content in place before it is checked, and
             returns the problems that it finds.
+        overrides: Changes of the content that ``prepare`` makes, as texts after ``--set``.
 
     Raises:
         ConfigError: If anything is wrong with the file; the message has all problems.
         OSError: If the file cannot be read.
     """
+    source = " ".join([str(path), *(f"--set {shlex.quote(override)}" for override in overrides)])
     content, problems = read_yaml(path)
     if not isinstance(content, dict):
         raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
@@ -85,9 +105,9 @@ def read_model(
         found = model.model_validate(content)
     except ValidationError as error:
         known = [name for part in (model, *parts) for name in part.model_fields]
-        raise ConfigError(str(path), problems + describe(error, known)) from error
+        raise ConfigError(source, problems + describe(error, content, known)) from error
     if problems:
-        raise ConfigError(str(path), problems)
+        raise ConfigError(source, problems)
     return found
 
 
@@ -107,10 +127,10 @@ def read_yaml(path: Path) -> tuple[Any, list[str]]:
 
 
 def parse_yaml(text: str) -> tuple[Any, list[str]]:
-    """Return the content of a YAML text and its problems (syntax, repeated keys)."""
+    """Return the content of a YAML text and its problems (syntax, repeated keys, odd numbers)."""
     try:
         loader = _Loader(text)
-        return loader.get_single_data(), loader.repeated
+        return loader.get_single_data(), loader.problems
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
@@ -129,7 +149,7 @@ def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
     if not all(key.split(".")):
         return [], None, [f"--set {override}: must not have an empty key"]
     value, problems = parse_yaml(text)
-    return key.split("."), value, problems
+    return key.split("."), value, [f"--set {override}: {problem}" for problem in problems]
 
 
 def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:
@@ -145,18 +165,19 @@ def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any]
     return content
 
 
-def describe(error: ValidationError, known: list[str]) -> list[str]:
+def describe(error: ValidationError, content: object, known: list[str]) -> list[str]:
     """Return a sentence for each problem: key, rule and value, or the nearest known key.
 
     A value that fails every choice of a union is one problem, its rules joined by "or".
 
     Args:
         error: Error that pydantic raised for the content of a file.
+        content: The content.
         known: Keys to suggest for an unknown one.
     """
     sentences: dict[str, tuple[list[str], str]] = {}
     for problem in error.errors():
-        key_path = _key_path(problem["loc"])
+        key_path = _key_path(problem, content)
         rule, value = _rule(problem, known), _value(problem)
         rules, _ = sentences.setdefault(key_path, ([], value))
         if rule not in rules:
@@ -167,11 +188,19 @@ def describe(error: ValidationError, known: list[str]) -> list[str]:
     ]
 
 
-def _key_path(location: tuple[int | str, ...]) -> str:
+def _key_path(problem: ErrorDetails, content: object) -> str:
     """Return keys and positions as ``grid.epochs[0]``, without pydantic's names of union types."""
-    keys = [part for part in location if isinstance(part, int) or part.replace("_", "").isalnum()]
-    keys = [part for part in keys if part not in ("float", "int", "str")]
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys)
+    *_, last = location = problem["loc"] or ("",)
+    text = ""
+    for part in location:
+        if isinstance(content, list) and isinstance(part, int):
+            text, content = f"{text}[{part}]", content[part] if part < len(content) else None
+        elif isinstance(content, dict) and part in content:
+            name = str(part)
+            text = f"{text}.{name if _KEY.fullmatch(name) else repr(name)}"
+            content = content[part]
+        elif part == last and problem["type"] == "missing":
+            text += f".{part}"
     return text.lstrip(".") or "the file"
 
 
@@ -190,7 +219,7 @@ def _value(problem: ErrorDetails) -> str:
     if problem["type"] in ("extra_forbidden", "missing", "value_error"):
         return ""
     value = problem["input"]
-    if problem["type"] == "string_type" and isinstance(value, bool):
+    if problem["type"] in ("string_type", "literal_error") and isinstance(value, bool):
         return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
