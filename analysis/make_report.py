@@ -4,12 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from measures.command_line import run_command
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
     """Return 0 when the report is written, 2 if the store has nothing to report."""
-    parser = argparse.ArgumentParser(description="Turn the MLflow store into Report.pdf.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Turn the MLflow store into Report.pdf."
+    )
     parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
                         help="MLflow store; default: the project's mlflow.db")  # fmt: skip
     parser.add_argument("--output", type=Path, default=ROOT / "report",
@@ -35,4 +39,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

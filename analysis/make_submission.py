@@ -4,12 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
+from measures.command_line import run_command
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
     """Return 0 when the archive is written, 2 if something that goes into it is missing."""
-    parser = argparse.ArgumentParser(description="Pack report, code and saved models.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Pack report, code and saved models."
+    )
     parser.add_argument("members", nargs="*", help="names of the group's members: Name1 Name2 ...")
     parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
                         help="MLflow store; default: the project's mlflow.db")  # fmt: skip
@@ -32,4 +36,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

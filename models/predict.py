@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def main() -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.predict", description="Predict whether two texts say the same."
+        allow_abbrev=False,
+        prog="python -m models.predict",
+        description="Predict whether two texts say the same.",
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="the two texts to compare")
     text = "a folder of a saved model, or its name in MLflow, as models:/bonus_f1@champion"
@@ -117,4 +120,4 @@ def _answer_file(predictor: Predictor, path: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
+# No encoder on the hub has a name that is nearly one of these.
+_SHIPPED = ("auto", "embedded", packaged_encoder.NAME)
 _AUTO_SECONDS = 10.0  # wait without a byte of what auto prefers, before the next in line is used
 _NAMED_SECONDS = 60.0  # wait without a byte of what was asked for by name
 
@@ -175,11 +178,12 @@ def find_encoder(
             raise SourceError(f"encoder: {requested}: {error}") from error
     if requested != "auto" and Path(requested).is_dir():
         return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
-    if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
-        raise SourceError(
-            f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "
-            "hub name"
-        )
+    known = () if requested == "auto" else _SHIPPED
+    near = get_close_matches(requested, known, n=1, cutoff=0.75)
+    if near or requested.count("/") > 1 or requested.startswith((".", "/", "~")):
+        listed = "give a folder, minilm, embedded, auto or a hub name"
+        hint = f"did you mean {near[0]}?" if near else listed
+        raise SourceError(f"encoder: {requested}: no such folder; {hint}")
     name = DEFAULT_ENCODER if requested == "auto" else requested
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:

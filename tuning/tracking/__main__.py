@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
 from tuning.system.sqlite_lock import sqlite_file
@@ -25,7 +26,7 @@ def main() -> int:
 
     What imports MLflow, which takes seconds, is imported by the commands, not for their help.
     """
-    parser = argparse.ArgumentParser(prog="python -m tuning.tracking")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m tuning.tracking")
     text = "ui: serve MLflow's pages; deliver: write to MLflow the journal entries that it lacks"
     parser.add_argument("command", choices=["ui", "deliver"], help=text)
     text = "deliver: folder of the launches; default: results of the project"
@@ -111,4 +112,4 @@ def deliver_all(output: Path, uri: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))
