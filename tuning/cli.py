@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from models.encoder_files import EncoderError
+from models.table_files import DataError
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
-from tuning.data.download_causes import DownloadError
-from tuning.data.pairs import DataError
 from tuning.data.sources import SourceError, read_locations
+from tuning.download.download_causes import DownloadError
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri
