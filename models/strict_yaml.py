@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,11 @@ class _Loader(yaml.SafeLoader):
             seen.add(str(key_node.value))
         return super().construct_mapping(node, deep)
 
-    def construct_whole(self, node: yaml.ScalarNode) -> int:
-        """Return the whole number; add a problem if its digits say another one."""
-        value = self.construct_yaml_int(node)
-        if not _PLAIN.fullmatch(node.value):
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Return the number; add a problem if its digits say another one."""
+        is_whole = node.tag.endswith(":int")
+        value = self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
+        if ":" in node.value or (is_whole and not _PLAIN.fullmatch(node.value)):
             self.problems.append(
                 f"{node.value} in line {node.start_mark.line + 1}: YAML reads it as {value}; "
                 "write a number without a leading 0 or colons, or put it in quotes as text"
@@ -72,7 +74,8 @@ class _Loader(yaml.SafeLoader):
         return value
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
 
 
 def read_yaml(path: Path) -> tuple[Any, list[str]]:
@@ -158,8 +161,8 @@ def _value(problem: ErrorDetails) -> str:
     value = problem["input"]
     if problem["type"] in ("string_type", "literal_error") and isinstance(value, bool):
         return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
-    if problem["type"] == "string_type" and isinstance(value, int | float):
-        return f", got {value!r} (put it in quotes)"
+    if problem["type"] == "string_type" and isinstance(value, int | float | date):
+        return f", got {value} (put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
     return f", got the text {value!r}{_yaml_number(value)}"

@@ -68,6 +68,10 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
         ("grid: {epochs: [3, 1:30]}",
          "1:30 in line 2: YAML reads it as 90; write a number without a leading 0 or colons, or "
          "put it in quotes as text"),
+        ("trial: {dropout: 1:30.5}",
+         "1:30.5 in line 2: YAML reads it as 90.5; write a number without a leading 0 or colons, "
+         "or put it in quotes as text"),
+        ("data: 2026-01-31", "data: must be text, got 2026-01-31 (put it in quotes)"),
         ("trial: {optimizer: off}",
          "trial.optimizer: must be 'adamw' or 'sgd', got False (YAML reads yes, no, on, off as "
          "true and false: put it in quotes)"),
