@@ -16,7 +16,8 @@ from rich.text import Text
 
 from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.execution.context import open_context
 from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank

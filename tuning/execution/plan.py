@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from models.number_formats import Precision, Rates
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify, print_rows
 from tuning.system.machine import count_cores, describe_rates

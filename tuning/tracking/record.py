@@ -17,7 +17,7 @@ from rich.console import Console
 from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
-from tuning.config.experiment import varied_fields
+from tuning.config.trial_values import known_before, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
 from tuning.system.atomic_files import atomic_copy
@@ -175,8 +175,9 @@ def _data_set(prepared: Prepared) -> dict[str, str]:
 
 def _identity(prepared: Prepared, precision: Precision) -> dict[str, Any]:
     """Return the values that must be the same when a launch is resumed."""
+    fields = prepared.experiment.model_dump(exclude={"data", "encoder", "precision"})
     return {
-        "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
+        "experiment": known_before(fields),
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
         "precision": str(precision),

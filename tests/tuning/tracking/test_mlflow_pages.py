@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from measures.objective import VALIDATION_F1
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.tracking.mlflow_pages import (
     View,
     champion_title,
