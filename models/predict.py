@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from measures.addresses import choose_store, store_uri, user_path
 from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 
 if TYPE_CHECKING:
     from models.predictor import Predictor
 
-_ROOT = Path(__file__).resolve().parents[1]
 _READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"}
 
 
@@ -53,20 +53,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="the two texts to compare")
     text = "a folder of a saved model, or its name in MLflow, as models:/bonus_f1@champion"
     parser.add_argument("--model", help=f"{text}; default: the newest champion of the store")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{_ROOT / 'mlflow.db'}")
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+    parser.add_argument("--tracking-uri", type=store_uri, help=text)
     text = "pairs as .csv, .tsv or .parquet with the columns first and second"
-    parser.add_argument("--file", type=Path, help=text)
+    parser.add_argument("--file", type=user_path, help=text)
     text = "CSV file to write: the pairs with their probabilities"
-    parser.add_argument("--output", type=Path, help=text)
+    parser.add_argument("--output", type=user_path, help=text)
     return parser
 
 
 def _find_model(args: argparse.Namespace, scratch: Path) -> Path:
     if args.model is not None and ":/" not in args.model:
-        return Path(args.model)
+        return user_path(args.model)
     from models.served import fetch_model
 
-    return fetch_model(args.model, args.tracking_uri, scratch)
+    return fetch_model(args.model, choose_store(args.tracking_uri), scratch)
 
 
 def _answer(predictor: Predictor, first: str, second: str) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from measures.addresses import check_readable, choose_registry, find_moved
 from measures.passwords import first_line
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _load_pyfunc(path: str) -> Served:
 def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
     """Download a model from MLflow into a folder, and return the path of its files.
 
-    MLflow's tracking URI is set to the store.
+    MLflow's tracking URI is set to the store, and its registry to that of the store. Files that
+    were moved together with the store are not copied.
 
     Args:
         uri: Name, ``models:/NAME@champion`` or ``runs:/ID/served``; None for the newest champion.
@@ -80,25 +82,47 @@ def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
         folder: Folder for the files.
 
     Raises:
+        AddressError: If the store is absent, or is none.
         ModelError: If there is no such model, or the store cannot be used.
     """
-    file = store.removeprefix("sqlite:///")
-    if file != store and not Path(file).is_file():  # MLflow would create an empty one
-        raise ModelError(f"{file}: no such MLflow store; --tracking-uri names another")
-    from mlflow import set_tracking_uri
+    check_readable(store)
+    from mlflow import set_registry_uri, set_tracking_uri
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        set_registry_uri(choose_registry(store))
         set_tracking_uri(store)
         uri = uri or _newest_champion()
+        moved = _find_moved(uri, store)
+        if moved is not None:
+            return moved
         return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         if isinstance(error, ModelError):
             raise
         reason = first_line(error)
         raise ModelError(f"model: {uri or 'the champion'} is unavailable: {reason}") from error
+
+
+def _find_moved(uri: str, store: str) -> Path | None:
+    """Return the folder of a model's files if it was moved together with the store, else None."""
+    from mlflow.tracking import MlflowClient
+
+    client, name = MlflowClient(), uri.partition(":/")[2]
+    if uri.startswith("models:/"):
+        model, _, alias = name.partition("@")
+        version = (
+            client.get_model_version_by_alias(model, alias)
+            if alias
+            else client.get_model_version(*name.split("/", 1))
+        )
+        run_id, path = str(version.run_id), str(version.source).rpartition("/")[2]
+    else:
+        run_id, _, path = name.strip("/").partition("/")
+    moved = find_moved(str(client.get_run(run_id).info.artifact_uri), store)
+    return None if moved is None or not (moved / path).is_dir() else moved / path
 
 
 def _newest_champion() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +15,28 @@ from models.strict_yaml import describe, parse_yaml, read_yaml
 from tuning.config.experiment import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def require_file(path: Path, shipped: Path) -> Path:
+    """Return the path of a settings file.
+
+    Args:
+        path: Path as the user gave it.
+        shipped: Folder with the files of this project, which may have been meant.
+
+    Raises:
+        ConfigError: If it is no file; the message has the files whose names are near.
+    """
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ConfigError(str(path), ["is a folder; give a YAML file"])
+    files = {
+        file.stem: file for folder in (path.parent, shipped) for file in folder.glob("*.yaml")
+    }
+    near = [os.path.relpath(files[name]) for name in get_close_matches(path.stem, files)]
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; see the folder {shipped.name}"
+    raise ConfigError(str(path), [f"no such file{hint}"])
 
 
 def read_model(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 
 from models.number_formats import Rates
@@ -18,7 +20,11 @@ from tuning.system.console import print_rows
 
 
 def print_search_plan(
-    prepared: Prepared, search: SearchSettings, console: Console, rates: Rates | None
+    prepared: Prepared,
+    search: SearchSettings,
+    console: Console,
+    rates: Rates | None,
+    log: Mapping[str, str],
 ) -> None:
     """Print what will run: notices first, then data, encoder, precision, stages and search space.
 
@@ -27,6 +33,7 @@ def print_search_plan(
         search: Settings of the search.
         console: Console to print on.
         rates: Measured rates of this machine; None if it was not measured yet.
+        log: Rows on where the log is written.
     """
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
@@ -45,6 +52,7 @@ def print_search_plan(
         **_more_epochs(prepared),
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
+        **log,
         "cost": f"{cost}; less by early stopping"
         + (", more by ablations" if search.ablations else ""),
     }

@@ -32,7 +32,7 @@ def test_the_plan_says_what_a_search_costs_and_which_epochs_are_added(
     plan = prepared(tmp_path, min_steps=min_steps)
     console = Console(file=io.StringIO(), width=200)
     settings = SearchSettings.model_validate({"num_samples": 3, "ablations": False})
-    print_search_plan(plan, settings, console, None)
+    print_search_plan(plan, settings, console, None, {"log": "here"})
     assert isinstance(console.file, io.StringIO)
     rows = [line.split("  ", 1) for line in console.file.getvalue().split("\n") if "  " in line]
     found = {name: text.strip() for name, text in rows}
