@@ -211,4 +211,5 @@ def telling_words(pairs: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     frame = pd.DataFrame(
         {"word": names, "z": z, "paraphrase": observed[0], "other": observed[1]}
     ).sort_values("z", ascending=False, ignore_index=True)
-    return pd.concat([frame.head(count), frame.tail(count)], ignore_index=True)
+    ends = pd.concat([frame.head(count), frame.tail(count)], ignore_index=True)
+    return ends if len(frame) > 2 * count else frame

@@ -55,8 +55,7 @@ def plot_error_rates(table: pd.DataFrame) -> Figure:
             _rate_line(axis, part[part["model"] == model], number, mode_name(model))
         _name_bins(axis, part)
         axis.set(xlabel=by)
-    axes[0].set(ylabel="error rate at 0.5", ylim=(0, 1.05 * table["high"].max()))
-    axes[0].legend()
+    _finish_rates(figure, table)
     return figure
 
 
@@ -72,8 +71,7 @@ def plot_overlap_errors(table: pd.DataFrame) -> Figure:
             _rate_line(axis, part[part["of"] == kind], number, f"{kind}, {name}", colour)
         _name_bins(axis, part)
         axis.set(xlabel=OVERLAP, title=mode_name(model))
-    axes[0].set(ylabel="error rate at 0.5", ylim=(0, 1.3 * table["high"].max()))
-    axes[0].legend()
+    _finish_rates(figure, table)
     return figure
 
 
@@ -85,6 +83,14 @@ def _rate_line(
     colour = colour or colour_of(number)
     axis.plot(places, rows["error_rate"], marker="o", markersize=4, color=colour, label=name)
     axis.vlines(places, rows["low"], rows["high"], color=colour, linewidth=0.8)
+
+
+def _finish_rates(figure: Figure, table: pd.DataFrame) -> None:
+    """Set the common scale of the panels, and write the legend above them."""
+    first = figure.axes[0]
+    first.set(ylabel="error rate at 0.5", ylim=(0, 1.05 * table["high"].max() or 1))
+    lines, names = first.get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names))
 
 
 def _name_bins(axis: Axes, part: pd.DataFrame) -> None:

@@ -77,7 +77,7 @@ def _bins(test: pd.DataFrame) -> dict[str, pd.Categorical]:
     sizes = test["group"].map(test["group"].value_counts())
     found = {
         OVERLAP: _quartiles(test["overlap"], ".2f"),
-        f"votes for paraphrase, of {test['voters'].iloc[0]}": _vote_bins(test),
+        f"votes for paraphrase (of {test['voters'].iloc[0]})": _vote_bins(test),
         "word pieces": _quartiles(test["pieces"], ".0f"),
         "pairs of the entity": _quartiles(sizes, ".0f"),
     }

@@ -99,9 +99,9 @@ def warn_of_one_seed(launch: Launch) -> dict[str, str]:
     return {
         "text": "This report is of a grid alone, and each cell of it is one training run with one "
         "seed: what differs between cells, optimizers or frozen layers may be chance. The "
-        "comparison has the best trial of each freezing mode, and its intervals cover the variation "
-        "over entities only. For three seeds of each freezing mode run the command below, then make "
-        "the report again.",
+        "comparison has the best trial of each freezing mode, and its intervals cover the "
+        "variation over entities only. For three seeds of each freezing mode run the command "
+        "below, then make the report again.",
         "command": shlex.join(words),
     }
 

@@ -116,7 +116,7 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
             value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
             if np.isnan(value):
                 continue  # no such trial finished
-            dark = (value - limits[0]) < 0.6 * (limits[1] - limits[0])
+            dark = (value - limits[0]) <= 0.6 * (limits[1] - limits[0])
             text = "\n".join([f"{value:.3f}", *textwrap.wrap(flag, _FLAG_WIDTH)])
             colour = "white" if dark and not flag else "black"
             label = axis.text(

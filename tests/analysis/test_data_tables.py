@@ -81,4 +81,5 @@ def test_words_of_one_class_come_at_its_end_of_the_table() -> None:
     assert told["word"].iloc[0] == "yes"
     assert told["word"].iloc[-1] == "no"
     everything = data_tables.telling_words(make_pairs(rows), count=40).set_index("word")
+    assert everything.index.is_unique
     assert everything["z"].to_dict()["thing"] == pytest.approx(0, abs=1e-9)

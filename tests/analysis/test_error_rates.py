@@ -33,7 +33,7 @@ MODEL = model(0.9, 0.1, 0.9, 0.1, 0.9, 0.9)
 
 def test_error_rates_are_counted_in_each_bin() -> None:
     table = error_rates(TEST, {"all": MODEL})
-    votes = table[table["by"] == "votes for paraphrase, of 3"].set_index("bin")["error_rate"]
+    votes = table[table["by"] == "votes for paraphrase (of 3)"].set_index("bin")["error_rate"]
     assert votes.to_dict() == {"0": 0, "1": 1, "2": 1, "3": 0}
     assert table.groupby("by")["pairs"].sum().eq(6).all()
 
@@ -59,7 +59,7 @@ def test_many_voters_come_in_quartiles_in_their_order() -> None:
         thresholds=np.array([0.5]),
     )  # fmt: skip
     rows = error_rates(many, {"all": wide})
-    assert rows[rows["by"] == "votes for paraphrase, of 30"]["bin"].tolist() == [
+    assert rows[rows["by"] == "votes for paraphrase (of 30)"]["bin"].tolist() == [
         "0 to 6", "6 to 12", "12 to 17", "17 to 23"
     ]  # fmt: skip
 

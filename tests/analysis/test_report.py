@@ -14,6 +14,8 @@ from analysis.load_runs import Store
 from analysis.report import Sources, publish
 from tests.analysis.conftest import Runs, make_pairs
 
+pytestmark = pytest.mark.slow  # draws and sets every page
+
 COMMAND = "python tuning/run_grid.py --data 'my pairs' --encoder ./roberta"
 TAGS = {
     "data": "shop $5 to $10",
@@ -33,9 +35,7 @@ NAMES = ["$x^{ or $y", "$5 to $10", "线性 _a_ *b* #c", "a\x07bell", "x" * 300,
 WORDS = ["a", "red", "blue", "cold", "hot", "sea", "sun", "car", "#x", "$y", "*z*", "_w_", "10"]
 CELLS = [
     ("all", "adamw", "0.001", 0.6),
-    ("all", "adamw", "0.01", 0.5),
     ("all", "sgd", "0.001", 0.4),
-    ("some", "adamw", "0.001", 0.5),
     ("some", "adamw", "0.01", 0.7),
     ("some", "sgd", "0.01", 0.9),
 ]
@@ -67,7 +67,7 @@ def attention_of(pairs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def log_grid(runs: Runs, scratch: Path) -> None:
-    """Write a launch of six trials, of which all with SGD are flagged, with their files."""
+    """Write a launch of four trials, of which all with SGD are flagged, with their files."""
     pairs, draw = hard_pairs(), np.random.default_rng(1)
     parent = runs.parent("launch", **{"grid.freezing": "['all', 'some']"})
     for name, value in TAGS.items():
@@ -81,7 +81,7 @@ def log_grid(runs: Runs, scratch: Path) -> None:
             parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
             learning_rate=rate, val_f1_at_threshold=value, threshold=0.5, all_positive=0, **sound,
         )  # fmt: skip
-        for epoch in (1, 2, 3):
+        for epoch in (1, 2):
             for metric in ("train_loss", "val_loss", "val_f1"):
                 runs.client.log_metric(run, f"while_training/{metric}", 0.5 / epoch, step=epoch)
         told = pairs[["split", "line", "group", "label"]]
@@ -117,9 +117,7 @@ def test_the_first_page_warns_of_one_seed_and_names_the_best_cell(pages: list[st
     assert "each cell of it is one training run with one seed" in first
     assert "python tuning/run_grid.py experiments/freezing.yaml" in first
     assert "is AdamW at a learning rate of 0.01 with some layers frozen" in first
-    assert first.index("one seed") < first.index("The best cell") < first.index(
-        "Test F1 at 0.5"
-    ) or ("No difference in test F1 at 0.5 is shown" in first)
+    assert first.index("one seed") < first.index("The best cell") < first.index("1 The data")
 
 
 def test_a_complete_grid_lacks_nothing(report: Path, pages: list[str]) -> None:
@@ -140,8 +138,8 @@ def test_votes_are_those_of_five(report: Path, pages: list[str]) -> None:
 
 def test_nothing_is_named_that_did_not_run(pages: list[str]) -> None:
     whole = " ".join(pages)
-    for absent in ("DistilBERT", "distilbert", "[CLS]", "PARADE", "three", "definition"):
-        assert absent not in whole.replace("for three seeds", "").replace("For three seeds", "")
+    for absent in ("DistilBERT", "distilbert", "[CLS]", "PARADE", "definition"):
+        assert absent not in whole
     assert "<s> first </s> </s> second </s>" in whole
 
 
@@ -173,5 +171,5 @@ def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> No
         assert (report / figure["file"]).is_file()
 
 
-def test_no_page_is_nearly_empty(pages: list[str]) -> None:
+def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
     assert min(len(text) for text in pages[:-1]) > 200
