@@ -17,6 +17,7 @@ from measures.intervals import Predictions, draw_entities, interval, resample_ra
 
 OVERLAP = "word overlap"
 ALL = "all pairs"
+Bins = tuple[np.ndarray, list[str]]  # the number of each pair's bin, and the bins' names
 _MOST_BINS = 6  # numbers of votes that have a bin each; quartiles otherwise
 
 
@@ -49,15 +50,14 @@ def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.Dat
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rates(
-    predictions: Predictions, bins: pd.Categorical, among: np.ndarray
-) -> list[dict[str, object]]:
+def _rates(predictions: Predictions, bins: Bins, among: np.ndarray) -> list[dict[str, object]]:
     """Return a row for each bin that has a pair; ``among`` tells which pairs count, bool (N,)."""
+    codes, names = bins
     wrong = predictions.decisions != predictions.labels  # (S, N)
     drawn = draw_entities(int(predictions.entities.max()) + 1, RESAMPLES, seed=0)
     rows = []
-    for place, name in enumerate(bins.categories):
-        chosen = (bins.codes == place) & among
+    for place, name in enumerate(names):
+        chosen = (codes == place) & among
         if chosen.any():
             rates = resample_rate(wrong[:, chosen], predictions.entities[chosen], drawn, seed=1)
             low, high = interval(rates)
@@ -72,7 +72,7 @@ def _rates(
     return rows
 
 
-def _bins(test: pd.DataFrame) -> dict[str, pd.Categorical]:
+def _bins(test: pd.DataFrame) -> dict[str, Bins]:
     """Return the bin of each pair by each property that has several."""
     sizes = test["group"].map(test["group"].value_counts())
     found = {
@@ -81,27 +81,24 @@ def _bins(test: pd.DataFrame) -> dict[str, pd.Categorical]:
         "word pieces": _quartiles(test["pieces"], ".0f"),
         "pairs of the entity": _quartiles(sizes, ".0f"),
     }
-    return {by: bins for by, bins in found.items() if len(bins.categories) > 1}
+    return {by: bins for by, bins in found.items() if len(bins[1]) > 1}
 
 
-def _vote_bins(test: pd.DataFrame) -> pd.Categorical:
+def _vote_bins(test: pd.DataFrame) -> Bins:
     """Return the number of votes of each pair as its bin; no bins if votes are unknown."""
     votes = test["votes"]
-    numbers = sorted(set(votes.dropna()))
+    numbers = np.unique(votes.dropna())
     if len(numbers) > _MOST_BINS:
         return _quartiles(votes, ".0f")
-    codes = [numbers.index(value) if value in numbers else -1 for value in votes]
-    return pd.Categorical.from_codes(codes, [f"{number:.0f}" for number in numbers], ordered=True)
+    return np.searchsorted(numbers, votes), [f"{number:.0f}" for number in numbers]
 
 
-def _quartiles(values: pd.Series, style: str) -> pd.Categorical:
+def _quartiles(values: pd.Series, style: str) -> Bins:
     """Return each value's quartile as its bin, named by its ends; equal values share one."""
     if values.nunique() == 1:
-        return pd.Categorical([f"all {values.iloc[0]:{style}}"] * len(values))
+        return np.zeros(len(values), dtype=int), ["all"]
     codes, edges = pd.qcut(values, 4, labels=False, retbins=True, duplicates="drop")
-    return pd.Categorical.from_codes(
-        np.asarray(codes, dtype=int), _names(edges, style), ordered=True
-    )
+    return np.asarray(codes, dtype=int), _names(edges, style)
 
 
 def _names(edges: np.ndarray, style: str) -> list[str]:

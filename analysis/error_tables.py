@@ -193,7 +193,7 @@ def input_template(found: dict[str, Any]) -> str:
     """
     words: list[str] = []
     for token, kind in zip(found["tokens"], found["segments"], strict=True):
-        word = _SIDES.get(kind, token)
+        word = _SIDES[kind] if kind in _SIDES else str(token)
         if kind not in _SIDES or words[-1:] != [word]:
             words.append(word)
     return " ".join(words)

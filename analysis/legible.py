@@ -49,10 +49,10 @@ def families(text: str) -> list[str]:
     return [DEFAULT, *sorted(name for name in needed if name not in (None, DEFAULT))]
 
 
-def needed_files(text: str) -> list[str]:
+def needed_files(text: str) -> list[Path]:
     """Return the files of the fonts that a legible text needs."""
     needed = families(text)
-    return [path for path, family in font_files().items() if family in needed]
+    return [Path(path) for path, family in font_files().items() if family in needed]
 
 
 def set_fonts(figure: Figure) -> None:

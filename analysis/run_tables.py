@@ -113,8 +113,9 @@ def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
 def lost_optimizers(grid: pd.DataFrame) -> pd.DataFrame:
     """Return each ``freezing`` mode and ``optimizer`` of which every cell is flagged."""
     keys = ["freezing", "optimizer"]
-    lost = grid.assign(lost=grid["flag"] != "").groupby(keys, as_index=False)["lost"].all()
-    return lost.loc[lost["lost"], keys].reset_index(drop=True)
+    sound = grid.assign(sound=(grid["flag"] == "").astype(int))
+    counts = sound.groupby(keys, as_index=False).agg(sound=("sound", "sum"))
+    return counts[counts["sound"] == 0][keys].reset_index(drop=True)
 
 
 def claimed(differences: pd.DataFrame) -> pd.Series:
