@@ -229,7 +229,9 @@ def main() -> int:
     for kind, share in shares.items():
         console.print(f"share of a layer's rate, {kind}: {share:.0%}")
     kept = [{**asdict(case), "reached": case.reached} for case in cases]
-    save_record(args.name, {"data": args.data, "rates": rates, "shares": shares, "cases": kept})
+    save_record(
+        args.name, {"data": Path(args.data).name, "rates": rates, "shares": shares, "cases": kept}
+    )
     return 0
 
 

@@ -24,7 +24,8 @@ WORDS = {
     "pretraining": (RIGHT, "an encoder from text"),
     "training": (LEFT, "train and score one classifier"),
     "tracking": (RIGHT, "journal, delivery (MLflow)"),
-    "data": (MIDDLE, "from a name to token arrays"),
+    "data": (MIDDLE, "from files to token arrays"),
+    "download": (RIGHT, "from a name to files on disk"),
     "config": (LEFT, "what a YAML file may say"),
     "system": (RIGHT, "files, terminal, processor"),
 }

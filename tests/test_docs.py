@@ -16,6 +16,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from models.columns import Columns, read_columns
 from models.encoder_files import read_encoder_info
 from models.families import FAMILIES
 from models.predict import build_parser as build_predict_parser
@@ -23,7 +24,6 @@ from tuning.cli import add_search_options, build_parser, build_pretraining_parse
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
-from tuning.data.pairs import read_columns
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -64,6 +64,7 @@ TABLES = [
     ("search.md", "option", SEARCH - RUN),
     ("encoders.md", "`model_type`", set(FAMILIES)),
     ("encoders.md", "option", KNOWN["tuning/pretrain.py"]),
+    ("data.md", "key", set(Columns.model_fields)),
     ("champion.md", "option", options_of(build_predict_parser())),
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),
     ("experiments.md", "option of reproduce.py", options_in("tuning/reproduce.py")),

@@ -17,7 +17,8 @@ ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli"}
 ROOMS = {
     "system": set(),
     "config": set(),
-    "data": {"system", "config"},
+    "download": {"system"},
+    "data": {"system", "config", "download"},
     "training": {"system", "config", "data"},
     "tracking": {"system", "config", "data"},
     "execution": {"system", "config", "data", "training", "tracking"},
@@ -48,6 +49,7 @@ LIBRARIES = {
 NEVER = {
     "config": {"torch", "transformers", "pandas"},
     "data": {"torch", "transformers"},
+    "download": {"torch", "transformers"},
     "training": {"rich"},  # no screen
     "analysis": {"ray", "torch", "transformers"},
 }

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from models.encoder_files import EncoderError
+from models.table_files import DataError
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
-from tuning.data.download_causes import DownloadError
-from tuning.data.pairs import DataError
 from tuning.data.sources import SourceError, read_locations
+from tuning.download.download_causes import DownloadError
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri

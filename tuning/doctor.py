@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from measures.passwords import first_line
+from models.table_files import DataError
 from tuning.config.experiment import Cleaning
-from tuning.data import packaged_encoder, parade
-from tuning.data.hub_download import find_cached_encoder
-from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
+from tuning.data import parade
 from tuning.data.pairs import read_pairs
 from tuning.data.sources import (
     DEFAULT_ENCODER,
@@ -24,7 +23,9 @@ from tuning.data.sources import (
     find_encoder,
     read_locations,
 )
-from tuning.data.table_files import DataError
+from tuning.download import packaged_encoder
+from tuning.download.hub_download import find_cached_encoder
+from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.execution.ray_session import check_ray
 from tuning.system.findings import (
     Finding,

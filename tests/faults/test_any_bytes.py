@@ -19,10 +19,11 @@ from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.encoder_files import CONFIG, TOKENIZER, EncoderError, read_encoder_info
 from models.heads import build_head
+from models.table_files import DataError
 from models.tokens import load_tokenizer
 from tuning.config.experiment import Cleaning, ConfigError
 from tuning.config.loader import load_experiment
-from tuning.data.pairs import DataError, read_pairs
+from tuning.data.pairs import read_pairs
 from tuning.system.atomic_files import DamagedError, verify_checksums, write_checksums
 from tuning.system.checkpoint_file import load_state, save_state
 from tuning.system.project import ROOT

@@ -10,9 +10,9 @@ import pytest
 
 from tuning import doctor
 from tuning.data import parade
-from tuning.data.packaged_encoder import PackageError
 from tuning.data.sources import DEFAULT_ENCODER, DataLocations
 from tuning.doctor import check_data, check_encoder, check_speed, main, tried
+from tuning.download.packaged_encoder import PackageError
 from tuning.system.findings import Finding
 from tuning.system.machine import RATES_FILE, recall_rates
 from tuning.system.project import EMBEDDED, ROOT

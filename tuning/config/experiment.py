@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from models.strict_yaml import StrictModel
 from tuning.config.field_types import EncoderRate, Freezing, HeadName
 from tuning.config.search_space import Axis, SearchSettings
 
@@ -25,12 +26,6 @@ class ConfigError(ValueError):
     def __init__(self, source: str, problems: list[str]) -> None:
         super().__init__("\n".join([f"{source}:", *(f"  - {problem}" for problem in problems)]))
         self.problems = problems
-
-
-class StrictModel(BaseModel):
-    """A frozen model that refuses unknown keys and values of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class TrialConfig(StrictModel):

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from models.strict_yaml import describe
 from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, condition_problems, first_problems
-from tuning.config.yaml_reader import describe, find_section, parse_override, read_model
+from tuning.config.settings_file import find_section, parse_override, read_model
 
 NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
 

@@ -1,1 +1,1 @@
-"""Data sets and encoders: from their names to token arrays; imports no torch."""
+"""Data sets: from their files to token arrays; imports no torch."""

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, ValidationError
 
-from models.cleaning import clean
-from tuning.config.experiment import Cleaning, StrictModel
-from tuning.config.yaml_reader import describe, read_yaml
+from models.cleaning import changes, clean
+from models.columns import Columns, find_columns, read_columns
+from models.table_files import DataError, place_of, read_rows
+from models.text_lines import shown
+from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.table_files import DataError, read_parquet, read_text
+from tuning.data.data_files import SPLITS, find_files
+from tuning.data.labels import label_advice, label_problem, label_words
 
-SPLITS = ("train", "validation", "test")
-_ENDINGS = ("tsv", "csv", "parquet")
 _PROBLEMS_SHOWN = 5
-
-
-class Columns(StrictModel):
-    """The names of a data set's columns; a ``columns.yaml`` beside the data can change them."""
-
-    first: str = Field("first", description="column of the first text")
-    second: str = Field("second", description="column of the second text")
-    label: str = Field("label", description="column of the labels; 1: paraphrase, 0: none")
-    group: str | None = Field(None, description="column of what a pair is about")
-    votes: str | None = Field(None, description="column of the votes for paraphrase")
-    voters: int = Field(3, ge=1, description="number of annotators who voted on each pair")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +49,7 @@ class PairData:
 
     Args:
         splits: Pairs by split: train, validation and test.
-        files: File that each split was read from.
+        files: What each split was read from: a file, a folder, or ``NAME-*-of-00002.parquet``.
         fingerprint: Hash of all pairs after cleaning, as 16 hexadecimal digits.
         voters: Number of annotators who voted on each pair; 0 if votes are unknown.
     """
@@ -94,108 +84,108 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
     return PairData(splits=splits, files=files, fingerprint=_fingerprint(splits), voters=voters)
 
 
-def read_columns(folder: Path) -> Columns:
-    """Return the names of the columns in the files of ``folder``.
-
-    Raises:
-        DataError: If its ``columns.yaml`` is wrong; the message has all problems.
-    """
-    path = folder / "columns.yaml"
-    if not path.is_file():
-        return Columns.model_validate({})
-    content, problems = read_yaml(path)
-    try:
-        columns = Columns.model_validate(content)
-    except ValidationError as error:
-        problems += describe(error, list(Columns.model_fields))
-    else:
-        if not problems:
-            return columns
-    raise DataError("\n".join([f"{path}:", *(f"  - {problem}" for problem in problems)]))
-
-
-def find_files(folder: Path, splits: Iterable[str] = SPLITS) -> dict[str, Path]:
-    """Return the file of each of these splits.
-
-    Raises:
-        DataError: If a split has no file, or more than one.
-    """
-    files = {}
-    for split in splits:
-        paths = [folder / f"{split}.{ending}" for ending in _ENDINGS]
-        found = [path for path in paths if path.is_file()]
-        if len(found) != 1:
-            problem = f"both {found[0].name} and {found[1].name} exist" if found else "is missing"
-            raise DataError(
-                f"{folder}/{split}.tsv, .csv or .parquet: {problem}; a data folder has exactly "
-                "one file for each of train, validation and test, or the three PARADE files"
-            )
-        files[split] = found[0]
-    return files
-
-
 def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:
-    """Return the verified and cleaned rows of one file.
+    """Return the verified and cleaned rows of one split.
+
+    Args:
+        path: What ``find_files`` found for it.
+        columns: Names of its columns, and how they are written.
+        cleaning: Steps that clean the texts.
 
     Raises:
         DataError: If the file is broken; the message has line, rule and value of the first
             problems.
     """
-    header, rows = read_parquet(path) if path.suffix == ".parquet" else read_text(path)
-    roles = columns.model_dump(exclude={"voters"}, exclude_none=True)
-    absent = [name for name in roles.values() if name not in header]
-    if absent:
-        raise DataError(
-            f"{path}: line 1: no column {', '.join(map(repr, absent))}, got "
-            f"{', '.join(map(repr, header))}; {path.parent / 'columns.yaml'} can name others"
-        )
-    positions = {role: header.index(name) for role, name in roles.items()}
-    steps = cleaning.model_dump()
-    pairs, problems = [], []
-    for line, row in rows:
-        pair = {role: row[position] for role, position in positions.items()}
-        for role in ("first", "second"):
-            pair[role] = clean(pair[role], steps)
-        problems += [f"{path}: line {line}: {text}" for text in _row_problems(pair, columns)]
+    rows = _read_roles(path, columns)
+    words, steps = label_words(columns), cleaning.model_dump()
+    cells: dict[str, list[str]] = {role: [] for role in columns.roles()}
+    lines, problems = [], []
+    for line, raw in rows:
+        pair = raw | {side: clean(raw[side], steps) for side in ("first", "second")}
+        found = [
+            *_text_problems(raw, pair, columns, steps),
+            *_number_problems(raw, columns, words),
+        ]
+        problems += [f"{place_of(path, line)}: {problem}" for problem in found]
         if len(problems) > _PROBLEMS_SHOWN:
             break
-        pairs.append((line, pair))
+        lines.append(line)
+        for role, cell in pair.items():
+            cells[role].append(cell)
     if problems:
         more = ["... and more"] if len(problems) > _PROBLEMS_SHOWN else []
-        raise DataError("\n".join(problems[:_PROBLEMS_SHOWN] + more))
-    return _build_table(path, pairs, columns)
+        advice = _advise(path, columns, words)
+        raise DataError("\n".join([*problems[:_PROBLEMS_SHOWN], *more, *advice]))
+    return _build_table(path, lines, cells, columns)
 
 
-def _row_problems(pair: dict[str, str], columns: Columns) -> list[str]:
-    """Return the problems of one pair, its values given by role."""
-    names = columns.model_dump()
-    problems = [
-        f"{names[role]}: must not be empty" for role in ("first", "second") if not pair[role]
-    ]
-    if pair["label"] not in ("0", "1"):
-        problems.append(f"{columns.label}: must be 0 or 1, got {pair['label']!r}")
-    votes = pair.get("votes", "0")
-    if not (votes.isascii() and votes.isdigit() and int(votes) <= columns.voters):
+def _read_roles(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the cells of each row of a file by their roles."""
+    roles = columns.roles()
+    header, rows = read_rows(
+        path, quoting=columns.quoting, separator=columns.separator, texts=roles.values()
+    )
+    positions = find_columns(path, header, roles)
+    for line, row in rows:
+        yield line, {role: row[position] for role, position in positions.items()}
+
+
+def _text_problems(
+    raw: dict[str, str], pair: dict[str, str], columns: Columns, steps: dict[str, bool]
+) -> Iterator[str]:
+    """Yield the problems of a pair's texts, as read and after cleaning, given by role."""
+    for role, name in columns.roles(("first", "second")).items():
+        if pair[role]:
+            continue
+        if not raw[role].strip():
+            yield f"{name}: must not be empty"
+            continue
+        step = changes(raw[role], steps)[-1]
+        yield (
+            f"{name}: cleaning left nothing of {shown(raw[role])}; remove the line, or keep such "
+            f"texts with --set cleaning.{step}=false"
+        )
+
+
+def _number_problems(
+    raw: dict[str, str], columns: Columns, words: dict[str, int]
+) -> Iterator[str]:
+    """Yield the problems of a pair's label and votes."""
+    if raw["label"] not in words:
+        yield f"{columns.label}: {label_problem(raw['label'], words)}"
+    votes = raw.get("votes", "0")
+    whole = votes.isascii() and votes.isdigit() and len(votes) < 10
+    if not (whole and int(votes) <= columns.voters):
         rule = f"must be a whole number from 0 to {columns.voters}"
-        problems.append(f"{columns.votes}: {rule}, got {votes!r}")
-    return problems
+        yield f"{columns.votes}: {rule}, got {shown(votes)}"
+
+
+def _advise(path: Path, columns: Columns, words: dict[str, int]) -> list[str]:
+    """Return the way out if a file's labels are other words than those that are known."""
+    found: set[str] = set()
+    with suppress(DataError):  # of a later row
+        found.update(raw["label"] for _, raw in _read_roles(path, columns))
+    advice = None if columns.labels or found <= words.keys() else label_advice(found)
+    return [f"{path}: {columns.label}: {advice}"] if advice else []
 
 
 def _build_table(
-    path: Path, pairs: list[tuple[int, dict[str, str]]], columns: Columns
+    path: Path, lines: list[int], cells: dict[str, list[str]], columns: Columns
 ) -> PairTable:
-    labels = np.array([int(pair["label"]) for _, pair in pairs], dtype=np.int64)
+    words = label_words(columns)
+    labels = np.array([words[word] for word in cells["label"]], dtype=np.int64)
     if len(np.unique(labels)) < 2:
         found = f"only {labels[0]}" if len(labels) else "no row"
         raise DataError(f"{path}: {columns.label}: must have both 0 and 1, got {found}")
-    votes = [int(pair["votes"]) / columns.voters if columns.votes else np.nan for _, pair in pairs]
+    unknown = [np.nan] * len(lines)
+    votes = [int(votes) / columns.voters for votes in cells.get("votes", [])]
     return PairTable(
-        first=[pair["first"] for _, pair in pairs],
-        second=[pair["second"] for _, pair in pairs],
+        first=cells["first"],
+        second=cells["second"],
         labels=labels,
-        votes=np.array(votes, dtype=np.float32),
-        groups=[pair.get("group", "") for _, pair in pairs],
-        lines=[line for line, _ in pairs],
+        votes=np.array(votes if columns.votes else unknown, dtype=np.float32),
+        groups=cells.get("group", [""] * len(lines)),
+        lines=lines,
     )
 
 

@@ -20,6 +20,7 @@ COLUMNS = {
     "group": "Entity",
     "votes": "Four-class labels",
     "voters": 3,
+    "quoting": "none",
 }
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuning.data import packaged_encoder, parade
-from tuning.data.download import download_files
-from tuning.data.download_causes import DownloadError
-from tuning.data.hub_download import download_encoder, find_cached_encoder
-from tuning.data.packaged_encoder import PackageError, find_packaged_encoder
+from tuning.data import parade
+from tuning.download import packaged_encoder
+from tuning.download.download import download_files
+from tuning.download.download_causes import DownloadError
+from tuning.download.hub_download import download_encoder, find_cached_encoder
+from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
@@ -110,16 +111,23 @@ def find_data(
     if requested == "embedded":
         return Source(name="embedded", folder=EMBEDDED / "pairs")
     if requested not in ("auto", "parade"):
-        if not Path(requested).is_dir():
-            raise SourceError(
-                f"data: {requested}: no such folder; give a folder, parade, embedded or auto"
-            )
-        return _name_folder(Path(requested).resolve())
+        way_out = "; give a folder, parade, embedded or auto"
+        return _name_folder(_require_folder(Path(requested), "data", way_out))
     if locations.parade_folder is None:
         return _find_parade(requested, locations, strict, console)
-    if not locations.parade_folder.is_dir():
-        raise SourceError(f"PARADE_DIR: {locations.parade_folder}: no such folder")
-    return _name_folder(locations.parade_folder.resolve())
+    return _name_folder(_require_folder(locations.parade_folder, "PARADE_DIR", ""))
+
+
+def _require_folder(path: Path, name: str, way_out: str) -> Path:
+    """Return an existing folder as an absolute path; raise a SourceError if it is none."""
+    if path.is_file():
+        raise SourceError(
+            f"{name}: {path}: is a file; give the folder that holds it, with files for train, "
+            "validation and test; python -m tuning.data.split parts a single file into them"
+        )
+    if not path.is_dir():
+        raise SourceError(f"{name}: {path}: no such folder{way_out}")
+    return path.resolve()
 
 
 def _find_parade(

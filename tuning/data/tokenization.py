@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.encoder_files import EncoderInfo
+from models.table_files import DataError
 from models.tokens import (
     TokenTable,
     build_table,
@@ -14,7 +15,7 @@ from models.tokens import (
     load_tokenizer,
     shorten,
 )
-from tuning.data.pairs import DataError, PairData, PairTable
+from tuning.data.pairs import PairData, PairTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

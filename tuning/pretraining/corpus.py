@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from models.cleaning import STEPS, clean
+from models.columns import Columns, read_columns
+from models.table_files import DataError
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.pairs import Columns, DataError, PairTable, find_files, read_columns, read_table
+from tuning.data.data_files import find_files
+from tuning.data.pairs import PairTable, read_table
 
 _EVERY_STEP = dict.fromkeys(STEPS, True)  # of the cleaning
 _TRAIN = "train"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tuning.config.experiment import StrictModel
-from tuning.config.yaml_reader import find_section, parse_override, read_model
+from models.strict_yaml import StrictModel
+from tuning.config.settings_file import find_section, parse_override, read_model
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 

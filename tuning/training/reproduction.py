@@ -20,9 +20,10 @@ from models.classifier import Classifier
 from models.encoder_files import read_encoder_info
 from models.ensemble import ENSEMBLE
 from models.precision import choose_device, single_thread
+from models.table_files import DataError
 from models.tokens import TokenTable
 from tuning.config.experiment import Cleaning, TrialConfig
-from tuning.data.pairs import DataError, PairData, read_pairs
+from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
 from tuning.training.activation_cache import FrozenEncoder, encode

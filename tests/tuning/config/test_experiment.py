@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.heads import HEADS
+from models.strict_yaml import parse_yaml
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.loader import load_experiment
-from tuning.config.yaml_reader import parse_yaml
 
 
 def problems(folder: Path, text: str, *overrides: str) -> list[str]:

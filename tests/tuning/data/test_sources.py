@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuning.data.conftest import COMMIT, Host, body, status
+from tests.tuning.conftest import COMMIT, Host, body, status
 from tuning.config.experiment import Cleaning
 from tuning.data import parade
-from tuning.data.packaged_encoder import find_packaged_encoder
 from tuning.data.pairs import read_pairs
 from tuning.data.sources import DataLocations, SourceError, find_data, find_encoder, read_locations
+from tuning.download.packaged_encoder import find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "shared/parade"
@@ -86,6 +86,17 @@ def test_a_folder_named_by_the_environment_must_exist(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="data: nowhere: no such folder; give a folder, parade"):
         find_data("nowhere", DataLocations(cache=tmp_path))
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("first\tsecond\tlabel\n")
+    with pytest.raises(
+        SourceError, match=r"data: .*pairs\.tsv: is a file; .* tuning.data.split parts"
+    ):
+        find_data(str(path), DataLocations(cache=tmp_path))
+    with pytest.raises(SourceError, match=r"PARADE_DIR: .*pairs\.tsv: is a file; give the folder"):
+        find_data("auto", DataLocations(cache=tmp_path, parade_folder=path))
 
 
 def test_a_folder_bears_its_own_name(tmp_path: Path) -> None:

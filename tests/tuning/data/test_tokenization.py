@@ -11,9 +11,10 @@ from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SPECIAL
+from models.table_files import DataError
 from models.tokens import load_tokenizer, shorten
 from tests.models.drawn_encoders import draw_encoder
-from tuning.data.pairs import DataError, PairData, PairTable
+from tuning.data.pairs import PairData, PairTable
 from tuning.data.tokenization import tokenise
 
 IDS = st.lists(st.integers(4, 9), min_size=1, max_size=20)

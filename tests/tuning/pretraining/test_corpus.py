@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tuning.data.pairs import DataError
+from models.table_files import DataError
 from tuning.pretraining.corpus import CorpusError, open_corpus, read_pair_text, read_paragraphs
 from tuning.system.project import ROOT
 

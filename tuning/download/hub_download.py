@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from tuning.data.download_causes import DownloadError, silence_sentence, status_sentence
-from tuning.data.hub_files import is_whole
+from tuning.download.download_causes import DownloadError, silence_sentence, status_sentence
+from tuning.download.hub_files import is_whole
 from tuning.system.transfer import Transfer
 
 _HUB = "the Hugging Face hub"
@@ -55,7 +55,7 @@ def download_encoder(name: str, seconds: float, console: Console | None = None) 
     Raises:
         DownloadError: If the download stalls, or the hub, the network or the disk has a fault.
     """
-    command = [sys.executable, "-P", "-m", "tuning.data.hub_process", name, str(seconds)]
+    command = [sys.executable, "-P", "-m", "tuning.download.hub_process", name, str(seconds)]
     with tempfile.TemporaryFile("w+") as errors, Transfer(console, name) as transfer:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:

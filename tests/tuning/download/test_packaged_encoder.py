@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from models.encoder_files import read_encoder_info
-from tuning.data.packaged_encoder import (
+from tuning.data.sources import SourceError, find_encoder
+from tuning.download.packaged_encoder import (
     FOLDER,
     PACKAGE,
     SHA256,
@@ -14,7 +15,6 @@ from tuning.data.packaged_encoder import (
     PackageError,
     find_packaged_encoder,
 )
-from tuning.data.sources import SourceError, find_encoder
 from tuning.system.project import EMBEDDED
 
 SITE = find_packaged_encoder().parents[1]

@@ -9,8 +9,8 @@ import urllib.request
 
 import pytest
 
-from tests.tuning.data.conftest import Host
-from tuning.data.download_causes import DownloadError, detail_of, sentence_of, status_sentence
+from tests.tuning.conftest import Host
+from tuning.download.download_causes import DownloadError, detail_of, sentence_of, status_sentence
 
 URL = "https://hub.example.org/" + "a/" * 60
 

@@ -1,4 +1,4 @@
-"""A process that downloads an encoder: python -m tuning.data.hub_process NAME SECONDS.
+"""A process that downloads an encoder: python -m tuning.download.hub_process NAME SECONDS.
 
 Each line that it prints is a JSON object: ``done`` and ``total`` in bytes, ``log`` with a warning
 of the library, ``folder`` at the end, or ``sentence`` and ``detail`` of an error.
@@ -19,7 +19,6 @@ from typing import Any
 from huggingface_hub import HfApi, constants, get_session, hf_hub_url, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -28,9 +27,15 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, tqdm
 
-from tuning.data.download import lock_when_free, sum_of
-from tuning.data.download_causes import DownloadError, detail_of, host_of, sentence_of, status_of
-from tuning.data.hub_files import choose_files
+from tuning.download.download import lock_when_free, sum_of
+from tuning.download.download_causes import (
+    DownloadError,
+    detail_of,
+    host_of,
+    sentence_of,
+    status_of,
+)
+from tuning.download.hub_files import choose_files
 from tuning.system.atomic_files import DiskError, space_error
 
 _CHUNK = 4096  # bytes; the library's own 10 MB would hide a slow line for minutes
@@ -234,8 +239,7 @@ def _sentence(error: Exception, name: str) -> str:
         return f"{name} is no name of a model: it must be NAME or OWNER/NAME"
     if isinstance(error, GatedRepoError):
         return f"{name} is gated: accept its terms on its page, and set HF_TOKEN"
-    missing = isinstance(error, RepositoryNotFoundError)
-    if missing or (isinstance(error, HfHubHTTPError) and status_of(error) == 404):
+    if isinstance(error, RepositoryNotFoundError) or status_of(error) == 404:
         return f"{hub} has no model {name}, or it is private: check the name, or set HF_TOKEN"
     if status_of(error) in (401, 403):
         return f"{hub} refuses access to {name}: set HF_TOKEN to a token that may read it"

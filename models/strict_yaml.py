@@ -1,20 +1,15 @@
-"""A strict reader of YAML files: from a file to a pydantic model, with all problems in words."""
+"""Strict YAML: its reader, the class of the models that check it, and all problems in words."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
-
-from tuning.config.experiment import ConfigError
-
-Model = TypeVar("Model", bound=BaseModel)
 
 # What is wrong with a value, by the type of pydantic's error; in braces its context.
 _RULES = {
@@ -40,6 +35,12 @@ _RULES = {
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+class StrictModel(BaseModel):
+    """A frozen model that refuses unknown keys and values of another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
 class _Loader(yaml.SafeLoader):
     """The safe loader, which also collects the keys that are repeated in a mapping."""
 
@@ -56,39 +57,6 @@ class _Loader(yaml.SafeLoader):
                 self.repeated.append(f"{key_node.value}: is repeated in line {line}")
             seen.add(str(key_node.value))
         return super().construct_mapping(node, deep)
-
-
-def read_model(
-    path: Path,
-    model: type[Model],
-    parts: Iterable[type[BaseModel]],
-    prepare: Callable[[dict[str, Any]], list[str]],
-) -> Model:
-    """Return the content of a YAML file as a model.
-
-    Args:
-        path: YAML file.
-        model: Class of the model.
-        parts: Classes of the models within it; their fields are suggested for unknown keys.
-        prepare: Function that changes the file's content in place before it is checked, and
-            returns the problems that it finds.
-
-    Raises:
-        ConfigError: If anything is wrong with the file; the message has all problems.
-        OSError: If the file cannot be read.
-    """
-    content, problems = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
-    problems += prepare(content)
-    try:
-        found = model.model_validate(content)
-    except ValidationError as error:
-        known = [name for part in (model, *parts) for name in part.model_fields]
-        raise ConfigError(str(path), problems + describe(error, known)) from error
-    if problems:
-        raise ConfigError(str(path), problems)
-    return found
 
 
 def read_yaml(path: Path) -> tuple[Any, list[str]]:
@@ -116,33 +84,6 @@ def parse_yaml(text: str) -> tuple[Any, list[str]]:
         where = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).split("\n")[0]
         return None, [f"is not YAML: {problem}{where}"]
-
-
-def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
-    """Return the keys, the value and the problems of ``--set key.path=value``.
-
-    There are no keys if the override cannot be read as one.
-    """
-    key, separator, text = override.partition("=")
-    if not separator:
-        return [], None, [f"--set {override}: must be key=value"]
-    if not all(key.split(".")):
-        return [], None, [f"--set {override}: must not have an empty key"]
-    value, problems = parse_yaml(text)
-    return key.split("."), value, problems
-
-
-def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:
-    """Return the mapping at these nested keys, and add it to ``content`` if it is absent.
-
-    None is returned if one of the keys holds a value that is no mapping.
-    """
-    for section in sections:
-        inner = content.setdefault(section, {})
-        if not isinstance(inner, dict):
-            return None
-        content = inner
-    return content
 
 
 def describe(error: ValidationError, known: list[str]) -> list[str]:
@@ -192,6 +133,8 @@ def _value(problem: ErrorDetails) -> str:
     value = problem["input"]
     if problem["type"] == "string_type" and isinstance(value, bool):
         return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
+    if problem["type"] == "string_type" and isinstance(value, int | float):
+        return f", got {value!r} (put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
     return f", got the text {value!r}{_yaml_number(value)}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuning.data.hub_files import choose_files, is_whole
+from tuning.download.hub_files import choose_files, is_whole
 
 SAFE, PICKLE = "model.safetensors", "pytorch_model.bin"
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from measures.passwords import hide_passwords
-from tuning.data.download_causes import (
+from tuning.download.download_causes import (
     DownloadError,
     detail_of,
     host_of,

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-from tests.tuning.data.conftest import (
+from tests.tuning.conftest import (
     Answer,
     Host,
     body,
@@ -26,8 +26,8 @@ from tests.tuning.data.conftest import (
     stalled,
     status,
 )
-from tuning.data.download import download_files
-from tuning.data.download_causes import DownloadError
+from tuning.download.download import download_files
+from tuning.download.download_causes import DownloadError
 from tuning.system.atomic_files import DiskError
 from tuning.system.project import ROOT
 

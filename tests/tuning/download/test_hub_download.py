@@ -15,7 +15,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from tests.tuning.data.conftest import (
+from tests.tuning.conftest import (
     COMMIT,
     MODEL,
     Answer,
@@ -29,8 +29,8 @@ from tests.tuning.data.conftest import (
     stalled,
     status,
 )
-from tuning.data.download_causes import DownloadError
-from tuning.data.hub_download import download_encoder, find_cached_encoder
+from tuning.download.download_causes import DownloadError
+from tuning.download.hub_download import download_encoder, find_cached_encoder
 from tuning.system.project import ROOT
 
 SAFE = "model.safetensors"
