@@ -1,15 +1,19 @@
 """Guards texts of any data set in figures and on the page: shown, numbered, or shortened."""
 
+import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import typst
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from pypdf import PdfReader
 
 from analysis import legible
 from analysis.book import Book
@@ -84,7 +88,12 @@ def test_a_character_is_shown_in_an_installed_font_that_has_it(
     book.add_figure("curves", figure)
     assert axis.get_yticklabels()[0].get_fontfamily() == [legible.DEFAULT, "Knossos"]
     assert axis.xaxis.label.get_fontfamily() == ["sans-serif"]
-    assert installed in legible.needed_files(LINEAR_B)
+    names = json.dumps(legible.families(LINEAR_B))[1:-1]
+    source = f"#set text(font: ({names}))\n{LINEAR_B}".encode()
+    page = typst.compile(source, font_paths=legible.needed_files(LINEAR_B))
+    assert isinstance(page, bytes)
+    fonts = PdfReader(BytesIO(page)).pages[0]["/Resources"]["/Font"].values()
+    assert any("Knossos" in font.get_object()["/BaseFont"] for font in fonts)
 
 
 @settings(max_examples=60, deadline=None)

@@ -123,7 +123,7 @@ def test_the_first_page_warns_of_one_seed_and_names_the_best_cell(pages: list[st
 def test_a_complete_grid_lacks_nothing(report: Path, pages: list[str]) -> None:
     assert contents(report)["facts"]["notes"] == []
     whole = " ".join(pages)
-    for absent in ("missing", "Not available", "no experiment", "freezing 'none'"):
+    for absent in ("missing", "Notes on the log", "no experiment", "freezing 'none'"):
         assert absent not in whole
 
 
