@@ -27,7 +27,7 @@ from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
 from tuning.tracking.mlflow_reader import TrackingError
-from tuning.tracking.resume import launch_precision, plain, refuse_changes
+from tuning.tracking.resume import launch_command, launch_precision, plain, refuse_changes
 
 _SCRIPTS = {False: "tuning/run_grid.py", True: "tuning/run_search.py"}  # True: of a search
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
@@ -242,6 +242,7 @@ def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
         "notices": "; ".join(prepared.notices) or "none",
         "notice_details": "; ".join(prepared.details) or "none",
         "git_commit": settings.git_commit,
+        "command": launch_command(),
         **source_tags(_SCRIPTS[prepared.experiment.search is not None], settings.git_commit),
         "results": str(settings.folder),
         "python_version": platform.python_version(),

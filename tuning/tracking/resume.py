@@ -122,6 +122,11 @@ def resume_hint(options: LaunchOptions, experiment: str) -> str:
     return f"Interrupted; to resume: {resume_command()}"
 
 
+def launch_command() -> str:
+    """Return the command line that this program was started with, without passwords."""
+    return shlex.join(["python", *map(hide_passwords, sys.argv)])
+
+
 def resume_command() -> str:
     """Return the command line that resumes what this program ran, without passwords.
 
