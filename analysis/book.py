@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.captions import FIGURES, TABLES, heading, written
+from analysis.legible import families, legible, set_fonts
+from analysis.theme import FULL_WIDTH
+
+_TALLEST = 8.2  # inches: A4 without its margins and a caption
+_LONG_WORD = re.compile(r"\S{40}(?=\S)")
+_NUMBERED = re.compile(r"\[U\+[0-9A-F]{4,6}[\] ]")
+_AS_IS = {"file", "command"}  # values that must not get places for line breaks
 
 
 class Book:
@@ -37,7 +45,7 @@ class Book:
     def add_table(
         self, name: str, frame: pd.DataFrame, columns: list[str] | None = None, **words: object
     ) -> None:
-        """Save a table as CSV, and show some of its columns, formatted, in the report.
+        """Save a table as CSV, and show some of its columns, formatted, if it has rows.
 
         Args:
             name: Name of the file, of the caption and of the table in ``report.typ``.
@@ -46,6 +54,8 @@ class Book:
             words: Values for the placeholders of the caption.
         """
         self.keep_numbers(name, frame)
+        if not len(frame):
+            return
         shown = list(frame.columns) if columns is None else columns
         rows = [[written(name, row[name]) for name in shown] for row in frame.to_dict("records")]
         self._tables[name] = {
@@ -66,13 +76,14 @@ class Book:
             words: Values for the placeholders of the caption.
         """
         path = self.folder / "figures" / name
+        set_fonts(figure)
         undated = {"CreationDate": None}  # the same numbers give the same file
         figure.savefig(path.with_suffix(".pdf"), metadata=undated)
         figure.savefig(path.with_suffix(".png"), dpi=160)
         self._figures[name] = {
             "file": f"figures/{name}.pdf",
             "caption": FIGURES[caption or name].format(**words),
-            "inches": float(figure.get_figwidth()),
+            "inches": _fitting_width(figure),
         }
 
     def add_text(self, name: str, sentences: list[str]) -> None:
@@ -88,5 +99,26 @@ class Book:
             "figures": self._figures,
             "texts": self._texts,
         }
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        shown = json.dumps(_for_page(content), ensure_ascii=False)
+        signs = {"fonts": families(shown), "numbered": _NUMBERED.search(shown) is not None}
+        text = json.dumps({**json.loads(shown), **signs}, indent=1, ensure_ascii=False)
+        path.write_text(text, encoding="utf-8")
         return path
+
+
+def _fitting_width(figure: Figure) -> float:
+    """Return the width in inches at which a figure fits on a page: its own if possible."""
+    width, height = (float(size) for size in figure.get_size_inches())
+    return min(width, FULL_WIDTH, width * _TALLEST / height)
+
+
+def _for_page(content: object, name: object = None) -> object:
+    """Return what the page shows with every text legible, and long words that can be broken."""
+    if isinstance(content, dict):
+        return {key: _for_page(value, key) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_for_page(value, name) for value in content]
+    if not isinstance(content, str):
+        return content
+    text = legible(content)
+    return text if name in _AS_IS else _LONG_WORD.sub("\\g<0>\u200b", text)

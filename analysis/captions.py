@@ -9,14 +9,15 @@ from typing import Any
 DASH = "–"
 
 FIGURES = {
-    "class_balance": "Class balance (left) and votes of the three experts (right) by split.",
+    "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words (left) and word pieces (right) per pair; the encoder takes at most {limit} "
     "word pieces.",
-    "overlap": "Word overlap (Jaccard index) of the two definitions by label (left) and by votes "
+    "overlap": "Word overlap (Jaccard index) of the two texts by label (left) and by votes "
     "(right).",
-    "overlap_without_votes": "Word overlap (Jaccard index) of the two definitions by label.",
-    "entities": "Pairs per entity, largest first; the largest entity of each split is named.",
+    "overlap_without_votes": "Word overlap (Jaccard index) of the two texts by label.",
+    "entities": "Pairs per entity, largest first; an entity larger than all others of its "
+    "split is named.",
     "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
     "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
     "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
@@ -27,16 +28,21 @@ FIGURES = {
     "entities; baselines in grey.",
     "scores_at_threshold": "Test scores at the threshold with the best validation F1, with 95 % "
     "intervals over seeds and entities; baselines in grey.",
-    "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities.",
-    "grid": "Test accuracy and F1 at 0.5 by learning rate, optimizer and frozen layers; hatched "
-    "cells are flagged.",
+    "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
+    "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
+    "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
+    "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
     "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
     "mean over seeds, and shares of the true class.",
-    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair; "
-    "overlap, length and entity size in quartiles of the test pairs.",
-    "attention": "Attention of the head ({mode}) in a {kind}, entity “{group}”; in a map between "
-    "the definitions, each cell is the mean of the weights in both directions.",
+    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
+    "with 95 % bootstrap intervals over seeds and entities; length and entity size in quartiles "
+    "of the test pairs.",
+    "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
+    "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
+    "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
+    "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
+    "the texts, each cell is the mean of the weights in both directions.",
     "search_history": "Validation F1 of each trial of the search at its best threshold, and the "
     "best so far.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
@@ -49,8 +55,7 @@ _INTERVAL = (
     "resamples seeds and whole entities together. A single seed has no standard deviation."
 )
 TABLES = {
-    "class_balance": "Pairs by split: how many are paraphrases, and how many have 0 to 3 votes "
-    "for paraphrase.",
+    "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
     "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces per pair.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
     "paraphrases above other pairs.",
@@ -61,11 +66,11 @@ TABLES = {
     "scores_at_threshold": "Test scores at the threshold with the best validation F1: "
     f"{_INTERVAL}",
     "differences": "Differences in test scores at 0.5, in percentage points. p of F1: paired "
-    "permutation test of whole entities; p of accuracy: McNemar's exact test on seed-averaged "
-    "predictions, which treats pairs as independent. Holm: corrected over all p-values of this "
-    "table.",
-    "grid": "Every cell of the grid; * at the threshold with the best validation F1, others at "
-    "0.5.",
+    "permutation test of whole entities, of the seeds that were run; p of accuracy: McNemar's "
+    "exact test on seed-averaged predictions, which treats pairs as independent. Holm: corrected "
+    "over all p-values of this table; the 95 % interval is not corrected.",
+    "grid": "Every cell of the grid, {runs}; * at the threshold with the best validation F1, "
+    "others at 0.5.",
     "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
     "the threshold with the best validation F1, others at 0.5.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
@@ -125,7 +130,6 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "pairs": ("pairs", whole),
     "positives": ("paraphrases", whole),
     "positive_share": ("share", percent),
-    **{f"votes_{votes}": (f"{votes} of 3 votes", whole) for votes in range(4)},
     "mean": ("mean", decimal),
     "median": ("median", whole),
     "percentile_95": ("95th percentile", whole),
@@ -133,7 +137,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "share_over_limit": ("share over limit", percent),
     "auc": ("AUC", score),
     "count": ("count", whole),
-    "definitions": ("definitions changed", whole),
+    "texts": ("texts changed", whole),
     "share": ("share", percent),
     "seeds": ("seeds", whole),
     "f1": ("F1", str),
@@ -146,6 +150,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "test_auc": ("test AUC", score),
     "edge": ("edge of grid", str),
     "trials": ("chosen from", whole),
+    "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
     "other": ("compared with", str),
@@ -171,11 +176,15 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 def heading(column: str) -> str:
     """Return the heading of a column: the column's own name if it has no entry above."""
+    if column.startswith("votes_"):
+        return f"{column.removeprefix('votes_').replace('_', ' ')} votes"
     return COLUMNS[column][0] if column in COLUMNS else column
 
 
 def written(column: str, value: object) -> str:
     """Return a value as text in the format of its column; a dash if it is missing."""
+    if column.startswith("votes_"):
+        return whole(float(str(value)))
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return DASH
     return COLUMNS[column][1](value) if column in COLUMNS else str(value)

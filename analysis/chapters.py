@@ -1,53 +1,25 @@
-"""Chapters of the report: each computes tables, draws figures and adds sentences about them."""
+"""Chapters on data, grid and search: each computes tables, draws figures and adds sentences."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from analysis import (
     data_figures,
     data_tables,
-    error_figures,
-    error_tables,
     findings,
+    grid_findings,
     search_figures,
     search_tables,
 )
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import points, score_cell
-from analysis.load_runs import Launch, Store, StoreError
-from analysis.theme import mode_name
-from measures.baselines import baseline_predictions
-from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
-from measures.comparison import differences as compare_models
-from measures.intervals import METRICS, Predictions
+from analysis.load_runs import Launch
+from analysis.votes import count_voters
 from measures.objective import SEED_MEAN
 
-REFERENCE = "logistic regression on overlap"  # the baseline that modes are tested against
-# Baselines that predict probabilities, so that 0.5 is a meaningful threshold.
-_LEARNED = (REFERENCE, "gradient boosting on overlap and topics")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Inputs of the chapters that compare trials.
-
-    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``pairs`` all
-    pairs; ``test`` the test pairs with ``overlap``, ``votes`` (0 to 3) and ``pieces``, in the
-    order of the ``predictions``.
-    """
-
-    store: Store
-    launch: Launch
-    trials: pd.DataFrame
-    pairs: pd.DataFrame
-    test: pd.DataFrame
-    predictions: pd.DataFrame
+_MOST_VOTERS = 5  # whose votes have a column each on the page
 
 
 def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
@@ -65,92 +37,27 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
     leaks = data_tables.leaks(pairs)
     telling = data_tables.telling_words(pairs)
     lengths = data_tables.lengths(pairs)
-    book.add_table("class_balance", balance)
+    voters, votes = count_voters(pairs), data_tables.vote_columns(balance)
+    hidden = votes if voters > _MOST_VOTERS else []
+    shown = [name for name in balance.columns if name not in hidden]
+    ending = f", with the votes of {voters} annotators for it" if votes and not hidden else ""
+    book.add_table("class_balance", balance, shown, votes=ending)
     book.add_table("lengths", data_tables.length_summary(pairs, limit), limit=limit)
     book.add_table("overlap_auc", auc)
     book.add_table("leaks", leaks)
     book.add_table("cleaning", data_tables.cleaning(pairs))
     book.keep_numbers("entity_sizes", sizes)
     book.keep_numbers("telling_words", telling)
-    ending = "_without_votes" if pairs["votes"].isna().any() else ""
+    ending = "" if voters else "_without_votes"
     balance_figure = data_figures.plot_class_balance(balance)
-    book.add_figure("class_balance", balance_figure, f"class_balance{ending}")
+    book.add_figure("class_balance", balance_figure, f"class_balance{ending}", voters=voters)
     book.add_figure("lengths", data_figures.plot_lengths(lengths, limit), limit=limit)
     book.add_figure("overlap", data_figures.plot_overlap(overlap, auc), f"overlap{ending}")
     if len(sizes):
         book.add_figure("entities", data_figures.plot_entities(sizes))
     book.add_figure("telling_words", data_figures.plot_telling_words(telling))
-    book.add_text("data", findings.about_data(balance, auc, sizes, leaks))
-
-
-def training_chapter(book: Book, compared: Compared) -> None:
-    """Add losses and validation F1 by epoch."""
-    curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
-    modes = tables.freezing_order(curves["freezing"])
-    book.keep_numbers("curves", curves)
-    book.add_figure("curves", figures.plot_curves(curves))
-    book.add_text("curves", findings.about_curves(curves, modes))
-
-
-def comparison_chapter(book: Book, compared: Compared) -> None:
-    """Add the test scores of freezing modes and baselines, and their differences."""
-    entities = entity_codes(compared.test["group"])
-    baselines = baseline_predictions(compared.pairs, entities)
-    learned = {name: baselines[name].at(0.5) for name in _LEARNED}
-    at_half = {**_models(compared, 0.5), **learned}
-    _add_scores(book, "scores_at_half", at_half)
-    _add_scores(book, "scores_at_threshold", {**_models(compared, None), **baselines})
-    modes = [name for name in at_half if name not in learned]
-    declared = declared_comparisons(modes, REFERENCE)
-    differences = compare_models(at_half, declared)
-    book.keep_numbers("differences_exact", differences)
-    book.add_table("differences", _written_differences(differences))
-    book.add_figure("differences", figures.plot_differences(differences))
-    book.add_text("differences", findings.about_differences(differences))
-
-
-def _models(compared: Compared, threshold: float | None) -> dict[str, Predictions]:
-    """Return the test predictions of each freezing mode, by its name in words."""
-    found = tables.model_predictions(compared.predictions, compared.trials, threshold=threshold)
-    return {mode_name(mode): predictions for mode, predictions in found.items()}
-
-
-def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
-    """Add a table and a figure of the models' scores with intervals."""
-    long = scores_with_intervals(models)
-    book.keep_numbers(f"{name}_long", long)
-    book.add_figure(name, figures.plot_comparison(long))
-    rows = []
-    for model, part in long.groupby("model", sort=False):
-        row: dict[str, object] = {"model": model, "seeds": part["seeds"].iloc[0]}
-        for cell in part.to_dict("records"):
-            row[f"{cell['metric']}_cell"] = score_cell(cell)
-        rows.append(row)
-    cells = [f"{metric}_cell" for metric in METRICS]
-    book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *cells]))
-
-
-def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``differences`` that the report shows, the interval as text."""
-    interval = [
-        f"{points(row['f1_low'])} to {points(row['f1_high'])}"
-        for row in differences.to_dict("records")
-    ]
-    return pd.DataFrame(
-        {
-            "model": differences["model"],
-            "other": differences["other"],
-            "accuracy_points": differences["accuracy"],
-            "auc_points": differences["auc"],
-            "f1_points": differences["f1"],
-            "f1_interval": interval,
-            **{
-                name: differences[name]
-                for test in ("permutation_p", "mcnemar_p")
-                for name in (test, f"{test}_holm")
-            },
-        }
-    )
+    sentences = findings.about_data(balance, auc, sizes, leaks)
+    book.add_text("data", findings.about_labels(pairs) + sentences)
 
 
 def grid_chapter(book: Book, launch: Launch) -> None:
@@ -160,57 +67,16 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     optimism = tables.selection_optimism(launch.trials)
     cell = ["freezing", "optimizer", "learning_rate", "val_f1", "test_f1_at_threshold", "test_f1"]
     cell += ["test_accuracy", "test_auc"]
-    book.add_table("grid", grid, [*cell, "flag"])
-    book.add_figure("grid", figures.plot_grid(grid))
-    book.add_text("grid", findings.about_grid(grid, best))
+    runs = grid_findings.runs_of(grid)
+    book.add_table("grid", grid, [*cell, "flag"], runs=runs)
+    book.add_figure("grid", figures.plot_grid(grid), runs=runs)
+    book.add_text("grid", grid_findings.about_grid(grid, best))
+    book.add_text("best_cell", [grid_findings.about_best(best)])
     if len(optimism):  # else every trial is flagged
         book.add_table("best_of_optimizer", best, [*cell, "edge"])
         book.add_table("optimism", optimism.rename(columns={"test_f1": "test_f1_at_threshold"}))
         book.add_figure("optimism", figures.plot_optimism(optimism))
-    book.add_text("optimism", findings.about_optimism(optimism))
-
-
-def errors_chapter(book: Book, compared: Compared) -> None:
-    """Add confusion, error rates, and misclassified examples with their attention maps."""
-    models = tables.model_predictions(compared.predictions, compared.trials, threshold=0.5)
-    confusion = error_tables.confusion(models)
-    rates = error_tables.error_rates(compared.test, models)
-    book.keep_numbers("confusion", confusion)
-    book.keep_numbers("error_rates", rates)
-    book.add_figure("confusion", error_figures.plot_confusion(confusion))
-    book.add_figure("error_rates", error_figures.plot_error_rates(rates))
-    book.add_text("errors", findings.about_errors(rates))
-    examples: list[dict[str, Any]] = []
-    for mode, trial in error_tables.best_trials(compared.trials).items():
-        examples += _examples(book, compared, mode, trial, examples)
-    book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = examples
-
-
-def _examples(
-    book: Book, compared: Compared, mode: str, trial: pd.Series, before: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the examples of a trial, none of an entity shown before, and add their figures."""
-    own = compared.predictions[compared.predictions["run_id"] == trial["run_id"]]
-    probability = own[own["split"] == "test"].set_index("line")["probability"]
-    try:
-        maps = compared.store.attention(trial["run_id"])
-    except StoreError as error:
-        compared.store.notes.append(str(error))
-        return []
-    train = compared.pairs[compared.pairs["split"] == "train"]
-    texts = [str(text) for side in ("first", "second") for text in train[f"{side}_pieces"]]
-    seen = {piece for text in texts for piece in text.split()}
-    shown = {str(example["group"]) for example in before}
-    rows = []
-    for found in error_tables.choose_examples(maps, compared.test, shown):
-        predicted = float(probability[found["line"]])
-        row = error_tables.describe_example(found, predicted, compared.test, seen)
-        name = f"attention_{mode}_{found['line']}"
-        words = {"mode": mode_name(mode), "kind": row["kind"], "group": row["group"]}
-        book.add_figure(name, error_figures.plot_attention(found), "attention", **words)
-        rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
-    return rows
+    book.add_text("optimism", grid_findings.about_optimism(optimism))
 
 
 def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]) -> None:

@@ -1,8 +1,8 @@
 """Tables about the data set, each computed by one function.
 
 ``pairs`` is always the table of pairs in the store (``Store.pairs``): one row per pair with
-``split``, ``line``, ``group`` (its entity, or ""), ``label``, ``votes`` (a share in [0, 1]), and
-the text and the word pieces of both definitions.
+``split``, ``line``, ``group`` (its entity, or ""), ``label``, ``votes`` (a share in [0, 1]),
+``voters`` (not in older logs), and both texts with their word pieces.
 """
 
 from __future__ import annotations
@@ -14,43 +14,42 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from analysis.votes import count_voters, vote_numbers
 from measures.overlap import word_overlap, words
 
 SPLITS = ("train", "validation", "test")
-VOTERS = 3
 _CLEANED = ["before", "after", "by"]
 _PRIOR_WORDS = 500.0  # weight of the prior: that of a class with so many words
 
 
 def class_balance(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per split: ``pairs``, ``positives``, ``positive_share``, and the number of
-    pairs with 0 to 3 votes (``votes_0`` ...; NaN without votes).
+    pairs with each number of votes (``votes_0_of_3`` ...; no such columns if they are unknown).
     """
+    votes, voters = vote_numbers(pairs), count_voters(pairs)
     rows = []
     for split in SPLITS:
-        part = pairs[pairs["split"] == split]
+        chosen = pairs["split"] == split
+        labels = pairs.loc[chosen, "label"]
         row = {
             "split": split,
-            "pairs": len(part),
-            "positives": int(part["label"].sum()),
-            "positive_share": part["label"].mean(),
+            "pairs": len(labels),
+            "positives": int(labels.sum()),
+            "positive_share": labels.mean(),
         }
-        for votes, count in vote_counts(part).items():
-            row[f"votes_{votes}"] = count
+        for number in range(voters + 1) if voters else ():
+            row[f"votes_{number}_of_{voters}"] = int((votes[chosen] == number).sum())
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def vote_counts(part: pd.DataFrame) -> dict[int, float]:
-    """Return the number of pairs with 0 to 3 votes; NaN if the data set has no votes."""
-    if part["votes"].isna().any():
-        return dict.fromkeys(range(VOTERS + 1), float("nan"))
-    votes = (part["votes"] * VOTERS).round().astype(int)
-    return {number: float((votes == number).sum()) for number in range(VOTERS + 1)}
+def vote_columns(balance: pd.DataFrame) -> list[str]:
+    """Return the columns of ``class_balance`` that count votes, fewest votes first."""
+    return [name for name in balance.columns if name.startswith("votes_")]
 
 
 def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per pair: ``split``, ``label``, ``words`` and ``pieces`` of both definitions
+    """Return one row per pair: ``split``, ``label``, ``words`` and ``pieces`` of both texts
     together, and ``longest_words`` of the longer one; pieces include the special tokens, which
     are three in a log that does not count them.
     """
@@ -73,7 +72,7 @@ def word_counts(texts: pd.Series) -> pd.Series:
 
 
 def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Return a row each for words per definition, words per pair and word pieces per pair.
+    """Return a row each for words per text, words per pair and word pieces per pair.
 
     The columns are mean, median, 95th percentile, maximum, and the share of pairs above the
     encoder's ``limit`` of word pieces (NaN for words).
@@ -81,7 +80,7 @@ def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
     found = lengths(pairs)
     both = word_counts(pd.concat([pairs["first"], pairs["second"]]))
     measured = {
-        "words per definition": both,
+        "words per text": both,
         "words per pair": found["words"],
         "word pieces per pair": found["pieces"],
     }
@@ -101,15 +100,15 @@ def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def overlap(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per pair: ``split``, ``label``, ``votes`` (0 to 3 or NaN), ``overlap``.
-
-    ``overlap`` is the Jaccard index of the two sets of words, in [0, 1].
+    """Return one row per pair: ``split``, ``label``, ``votes`` (a number or NaN), ``voters``
+    (0 if votes are unknown) and ``overlap``, the Jaccard index of the two sets of words.
     """
     return pd.DataFrame(
         {
             "split": pairs["split"],
             "label": pairs["label"],
-            "votes": (pairs["votes"] * VOTERS).round(),
+            "votes": vote_numbers(pairs),
+            "voters": count_voters(pairs),
             "overlap": word_overlap(pairs["first"], pairs["second"]),
         }
     )
@@ -140,7 +139,7 @@ def entity_sizes(pairs: pd.DataFrame) -> pd.DataFrame:
 def leaks(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return counts of duplicates and leaks, which would inflate scores: ``check``, ``count``.
 
-    Exact and swapped duplicates are counted over all splits; shared entities and definitions for
+    Exact and swapped duplicates are counted over all splits; shared entities and texts for
     each two splits. Every count should be 0.
     """
     first, second = pairs["first"], pairs["second"]
@@ -153,12 +152,12 @@ def leaks(pairs: pd.DataFrame) -> pd.DataFrame:
         groups = [set(part["group"]) - {""} for part in parts]
         texts = [set(part["first"]) | set(part["second"]) for part in parts]
         rows.append((f"entities in both {one} and {other}", len(groups[0] & groups[1])))
-        rows.append((f"definitions in both {one} and {other}", len(texts[0] & texts[1])))
+        rows.append((f"texts in both {one} and {other}", len(texts[0] & texts[1])))
     return pd.DataFrame(rows, columns=["check", "count"])
 
 
 def cleaning(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each cleaning step that changed something: ``step``, ``definitions`` and
+    """Return a row for each cleaning step that changed something: ``step``, ``texts`` and
     their ``share``, and one example ``before`` and ``after``.
     """
     sides = [
@@ -174,13 +173,13 @@ def cleaning(pairs: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "step": step,
-                "definitions": len(changed),
+                "texts": len(changed),
                 "share": len(changed) / len(texts),
                 "before": example["before"],
                 "after": example["after"],
             }
         )
-    return pd.DataFrame(rows, columns=["step", "definitions", "share", "before", "after"])
+    return pd.DataFrame(rows, columns=["step", "texts", "share", "before", "after"])
 
 
 def telling_words(pairs: pd.DataFrame, count: int = 12) -> pd.DataFrame:
@@ -212,4 +211,5 @@ def telling_words(pairs: pd.DataFrame, count: int = 12) -> pd.DataFrame:
     frame = pd.DataFrame(
         {"word": names, "z": z, "paraphrase": observed[0], "other": observed[1]}
     ).sort_values("z", ascending=False, ignore_index=True)
-    return pd.concat([frame.head(count), frame.tail(count)], ignore_index=True)
+    ends = pd.concat([frame.head(count), frame.tail(count)], ignore_index=True)
+    return ends if len(frame) > 2 * count else frame

@@ -6,10 +6,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.error_rates import OVERLAP
 from analysis.error_tables import sides
-from analysis.theme import FULL_WIDTH, SEQUENTIAL, colour_of, mode_name, panels
+from analysis.legible import label
+from analysis.theme import (
+    CLASS_COLOURS,
+    CLASS_NAMES,
+    FULL_WIDTH,
+    SEQUENTIAL,
+    colour_of,
+    mode_name,
+    panels,
+)
+
+_PIECE = 20  # characters that are shown of a word piece
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
@@ -33,25 +46,61 @@ def plot_confusion(table: pd.DataFrame) -> Figure:
 
 
 def plot_error_rates(table: pd.DataFrame) -> Figure:
-    """Draw ``error_rates``: a panel per property of a pair, a line per model."""
+    """Draw the part of ``error_rates`` over all pairs: a panel per property, a line per model."""
     kinds = list(dict.fromkeys(table["by"]))
-    figure, axes = panels(2, 2, height=4.2, share_y=True)
-    for axis, by in zip(axes, kinds, strict=False):
+    figure, axes = panels(1, len(kinds), height=2.3, share_y=True)
+    for axis, by in zip(axes, kinds, strict=True):
         part = table[table["by"] == by]
         for number, model in enumerate(dict.fromkeys(part["model"])):
-            rows = part[part["model"] == model]
-            axis.plot(rows["bin"], rows["error_rate"], marker="o", markersize=4,
-                      color=colour_of(number), label=mode_name(model))  # fmt: skip
-        axis.set(xlabel=by, ylabel="error rate at 0.5")
-    for axis in axes[len(kinds) :]:
-        axis.set_visible(False)
-    axes[0].set_ylim(0, 1.05 * table["error_rate"].max())
-    axes[0].legend()
+            _rate_line(axis, part[part["model"] == model], number, mode_name(model))
+        _name_bins(axis, part)
+        axis.set(xlabel=by)
+    _finish_rates(figure, table)
     return figure
 
 
+def plot_overlap_errors(table: pd.DataFrame) -> Figure:
+    """Draw the part of ``error_rates`` by word overlap: a panel per model, a line per class."""
+    models = list(dict.fromkeys(table["model"]))
+    figure, axes = panels(1, len(models), height=2.3, share_y=True)
+    for axis, model in zip(axes, models, strict=True):
+        part = table[table["model"] == model]
+        for number, kind in CLASS_NAMES.items():
+            name = ("called a paraphrase", "missed")[number]
+            colour = CLASS_COLOURS[number]
+            _rate_line(axis, part[part["of"] == kind], number, f"{kind}, {name}", colour)
+        _name_bins(axis, part)
+        axis.set(xlabel=OVERLAP, title=mode_name(model))
+    _finish_rates(figure, table)
+    return figure
+
+
+def _rate_line(
+    axis: Axes, rows: pd.DataFrame, number: int, name: str, colour: str | None = None
+) -> None:
+    """Draw error rates with their intervals over the bins, moved aside by the line's number."""
+    places = rows["place"] + 0.08 * number
+    colour = colour or colour_of(number)
+    axis.plot(places, rows["error_rate"], marker="o", markersize=4, color=colour, label=name)
+    axis.vlines(places, rows["low"], rows["high"], color=colour, linewidth=0.8)
+
+
+def _finish_rates(figure: Figure, table: pd.DataFrame) -> None:
+    """Set the common scale of the panels, and write the legend above them."""
+    first = figure.axes[0]
+    first.set(ylabel="error rate at 0.5", ylim=(0, 1.05 * table["high"].max() or 1))
+    lines, names = first.get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names))
+
+
+def _name_bins(axis: Axes, part: pd.DataFrame) -> None:
+    """Write the names of the bins below the axis."""
+    names = dict(sorted(zip(part["place"], part["bin"], strict=True)))
+    axis.set_xticks(list(names), [name.replace(" to ", " to\n") for name in names.values()])
+
+
 def plot_attention(found: dict[str, Any]) -> Figure:
-    """Draw an attention map: a matrix between the definitions, or a bar per token.
+    """Draw an attention map: a matrix between the texts, or a bar per token.
 
     Args:
         found: Example with ``tokens`` and ``weights``, as ``Store.attention`` returns it.
@@ -60,11 +109,11 @@ def plot_attention(found: dict[str, Any]) -> Figure:
     if weights.ndim == 1:
         figure, (axis,) = panels(1, 1, height=2.0)
         axis.bar(range(len(weights)), weights, color=colour_of(0))
-        axis.set_xticks(range(len(weights)), found["tokens"], rotation=90)
+        axis.set_xticks(range(len(weights)), _pieces(found["tokens"]), rotation=90)
         axis.set(ylabel="attention weight")
         return figure
-    names = ["first definition", "second definition"]
-    down, across = sides(found)
+    names = ["first text", "second text"]
+    down, across = map(_pieces, sides(found))
     if len(down) > len(across):  # the longer one along the x axis
         down, across, weights, names = across, down, weights.T, names[::-1]
     height = max(1.7, 0.9 + 0.13 * len(down))
@@ -76,3 +125,7 @@ def plot_attention(found: dict[str, Any]) -> Figure:
     axis.grid(visible=False)
     figure.colorbar(image, ax=axis, label="attention weight", shrink=0.9)
     return figure
+
+
+def _pieces(tokens: list[str]) -> list[str]:
+    return [label(token, _PIECE) for token in tokens]

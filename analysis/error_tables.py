@@ -1,17 +1,16 @@
-"""Tables of the classifiers' errors: confusion, error rates, and misclassified examples."""
+"""Tables of the classifiers' errors: confusion, and misclassified examples with evidence."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from analysis.data_tables import VOTERS
+from analysis.legible import shorten
 from analysis.run_tables import freezing_order, sound_trials
 from measures.intervals import Predictions, entity_counts
 from measures.objective import VALIDATION_F1
@@ -21,7 +20,8 @@ EXAMPLES_PER_KIND = 1  # for each freezing mode
 _NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
 _NUMBER = re.compile(r"\d")
 _ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
-_SIDES = (2, 3)  # numbers of the two definitions among the kinds of position
+_SIDES = {2: "first", 3: "second"}  # the kinds of position that belong to a text
+_SHOWN = 600  # characters of a text; all are in the log
 _KINDS = {0: "false positive", 1: "false negative"}
 
 
@@ -32,54 +32,6 @@ def confusion(models: Mapping[str, Predictions]) -> pd.DataFrame:
         for model, predictions in models.items()
     ]
     return pd.DataFrame(rows, columns=["model", "tn", "fp", "fn", "tp"])
-
-
-def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return the error rate, mean over seeds, in bins of four properties of a pair.
-
-    Args:
-        test: Test pairs with ``overlap``, ``votes`` (0 to 3), ``pieces`` and ``group``, in the
-            order of the predictions.
-        models: Predictions of each freezing mode, with threshold 0.5.
-
-    Returns:
-        ``model``, ``by`` (the property), ``bin`` (ascending), ``pairs`` (their number) and
-        ``error_rate`` in [0, 1].
-    """
-    bins = {
-        "word overlap": _quartiles(test["overlap"], ".2f"),
-        "votes for paraphrase": test["votes"].map(
-            lambda votes: "" if np.isnan(votes) else f"{votes:.0f} of {VOTERS}"
-        ),
-        "word pieces": _quartiles(test["pieces"], ".0f"),
-        "pairs of the entity": _quartiles(test["group"].map(test["group"].value_counts()), ".0f"),
-    }
-    rows = []
-    for model, predictions in models.items():
-        wrong = (predictions.decisions != predictions.labels).mean(axis=0)  # (N,)
-        for by, names in bins.items():
-            for name in dict.fromkeys(sorted(names)):
-                chosen = (names == name).to_numpy()
-                if name:
-                    rows.append(
-                        {
-                            "model": model,
-                            "by": by,
-                            "bin": name.split("|")[-1],
-                            "pairs": int(chosen.sum()),
-                            "error_rate": wrong[chosen].mean(),
-                        }
-                    )
-    return pd.DataFrame(rows, columns=["model", "by", "bin", "pairs", "error_rate"])
-
-
-def _quartiles(values: pd.Series, style: str) -> pd.Series:
-    """Return each value's quartile as 'number|low to high'; equal values share one."""
-    if values.nunique() == 1:
-        return pd.Series([f"0|all {values.iloc[0]:{style}}"] * len(values))
-    codes, edges = pd.qcut(values, 4, labels=False, retbins=True, duplicates="drop")
-    names = [f"{low:{style}} to {high:{style}}" for low, high in pairwise(edges)]
-    return pd.Series([f"{code}|{names[code]}" for code in np.asarray(codes, dtype=int)])
 
 
 def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
@@ -144,8 +96,8 @@ def describe_example(
         "kind": _KINDS[int(pair["label"])],
         "line": int(pair["line"]),
         "group": pair["group"],
-        "first": pair["first"],
-        "second": pair["second"],
+        "first": shorten(str(pair["first"]), _SHOWN),
+        "second": shorten(str(pair["second"]), _SHOWN),
         "probability": probability,
         "comment": " ".join(sentence for sentence in evidence if sentence),
     }
@@ -156,26 +108,28 @@ def _overlap_evidence(pair: pd.Series, test: pd.DataFrame) -> str:
     below = float((own < pair["overlap"]).mean())
     kind = "paraphrases" if pair["label"] else "other pairs that are no paraphrases"
     share = f"{pair['overlap']:.0%}"
-    return f"The definitions share {share} of their words, more than in {below:.0%} of {kind}."
+    return f"The texts share {share} of their words, more than in {below:.0%} of {kind}."
 
 
 def _vote_evidence(pair: pd.Series) -> str:
     if np.isnan(pair["votes"]):
         return ""
-    votes = round(pair["votes"])
-    split = "the annotators were split" if 0 < votes < VOTERS else "the annotators agreed"
-    return f"{votes} of {VOTERS} experts called it a paraphrase: {split}."
+    votes, voters = round(pair["votes"]), pair["voters"]
+    if voters == 1:
+        return ""  # it is the label
+    split = "they were split" if 0 < votes < voters else "they agreed"
+    return f"{votes} of {voters} annotators called it a paraphrase: {split}."
 
 
 def _one_sided(first: str, second: str) -> list[str]:
-    """Return a sentence on what only one of the definitions contains, if there is such a thing."""
+    """Return a sentence on what only one of the texts contains, if there is such a thing."""
     checks = {
         "a negation": lambda text: bool(set(words(text)) & _NEGATIONS),
         "a number": lambda text: bool(_NUMBER.search(text)),
         "an abbreviation": lambda text: bool(_ABBREVIATION.search(text)),
     }
     names = [name for name, has in checks.items() if has(first) != has(second)]
-    return [f"Only one of the definitions has {' and '.join(names)}."] if names else []
+    return [f"Only one of the texts has {' and '.join(names)}."] if names else []
 
 
 def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
@@ -213,7 +167,7 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
         for row, column in best
     )
     shared = content_words(" ".join(first)), content_words(" ".join(second))
-    alone = "" if jaccard(*shared) else " The definitions have no content word piece in common."
+    alone = "" if jaccard(*shared) else " The texts have no content word piece in common."
     return f"The attention matched {names} most strongly.{alone}" if best else alone.strip()
 
 
@@ -223,9 +177,23 @@ def _is_content(piece: str) -> bool:
 
 
 def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the word pieces of the first and of the second definition."""
+    """Return the word pieces of the first and of the second text."""
     first, second = (
         [token for token, at in zip(found["tokens"], found["segments"], strict=True) if at == kind]
         for kind in _SIDES
     )
     return first, second
+
+
+def input_template(found: dict[str, Any]) -> str:
+    """Return how the encoder reads a pair, as in ``[CLS] first [SEP] second [SEP]``.
+
+    Args:
+        found: Example with ``tokens`` and ``segments``, as ``Store.attention`` returns it.
+    """
+    words: list[str] = []
+    for token, kind in zip(found["tokens"], found["segments"], strict=True):
+        word = _SIDES[kind] if kind in _SIDES else str(token)
+        if kind not in _SIDES or words[-1:] != [word]:
+            words.append(word)
+    return " ".join(words)

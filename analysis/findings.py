@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.captions import p_value, percent, points, rate, score
-from analysis.theme import mode_name, optimizer_name
-from measures.objective import MEANINGS
+from analysis.captions import p_value, percent, points, score
+from analysis.run_tables import claimed
+from analysis.theme import mode_name
+from analysis.votes import count_voters, label_rule
 
 
 def about_data(
@@ -31,12 +32,7 @@ def about_data(
     ]
     named = sizes[sizes["split"] == "test"]
     if len(named):
-        largest = named.iloc[0]
-        sentences.append(
-            f"The test split has {len(named)} entities; the largest, “{largest['group']}”, has "
-            f"{largest['pairs']} pairs ({percent(largest['share'])}). Intervals therefore "
-            "resample whole entities."
-        )
+        sentences.append(f"{_about_sizes(named)} Intervals therefore resample whole entities.")
     found = leaks[leaks["count"] > 0]
     listed = ", ".join(f"{row['check']}: {row['count']}" for _, row in found.iterrows())
     sentences.append(
@@ -45,6 +41,35 @@ def about_data(
         else "All checks for duplicates and leaks are 0."
     )
     return sentences
+
+
+def _about_sizes(sizes: pd.DataFrame) -> str:
+    """Return how many entities the test split has, and which is the largest if one is."""
+    count, largest = len(sizes), sizes.iloc[0]
+    opening = f"The test split has {count} entities"
+    if count == 1:
+        return f"All test pairs with an entity are about one, “{largest['group']}”."
+    size = "1 pair" if largest["pairs"] == 1 else f"{largest['pairs']} pairs"
+    if sizes["pairs"].nunique() == 1:
+        return f"{opening} with {size} each."
+    ties = int((sizes["pairs"] == largest["pairs"]).sum())
+    if ties > 1:
+        return f"{opening}; the {ties} largest have {size} each."
+    share = percent(largest["share"])
+    return f"{opening}; the largest, “{largest['group']}”, has {size} ({share})."
+
+
+def about_labels(pairs: pd.DataFrame) -> list[str]:
+    """Return how labels follow from votes; nothing if votes are unknown."""
+    voters = count_voters(pairs)
+    if not voters:
+        return []
+    least, share = label_rule(pairs)
+    fits = "every pair" if share == 1 else f"{percent(share)} of the pairs"
+    return [
+        f"{voters} annotators voted on each pair, and {least} or more votes make it a paraphrase: "
+        f"this is true of {fits}."
+    ]
 
 
 def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
@@ -75,24 +100,29 @@ def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def about_differences(differences: pd.DataFrame) -> list[str]:
-    """Return for each comparison the difference in F1, and whether its interval excludes zero."""
+    """Return for each comparison the difference in F1 at 0.5, and whether it is claimed.
+
+    Args:
+        differences: Table of ``measures.comparison.differences``.
+    """
     sentences = []
-    for _, row in differences.iterrows():
+    for (_, row), claim_made in zip(differences.iterrows(), claimed(differences), strict=True):
         low, high = row["f1_low"], row["f1_high"]
         model, other = row["model"], row["other"]
         size = points(abs(row["f1"])).lstrip("+")
-        if low > 0 or high < 0:
+        if claim_made:
             comparative = "higher" if low > 0 else "lower"
-            claim = f"Test F1 is {size} points {comparative} with {model} than with {other}"
+            claim = f"Test F1 at 0.5 is {size} points {comparative} with {model} than with {other}"
         else:
             claim = (
-                f"No difference in test F1 is shown between {model} and {other}: "
+                f"No difference in test F1 at 0.5 is shown between {model} and {other}: "
                 f"{points(row['f1'])} points"
             )
         sentences.append(
-            f"{claim} (95 % interval {points(low)} to {points(high)}; permutation test of whole "
-            f"entities, Holm-corrected p {_comparison(row['permutation_p_holm'])}). Accuracy "
-            f"differs by {points(row['accuracy'])} and AUC by {points(row['auc'])} points."
+            f"{claim} (95 % interval, not corrected, {points(low)} to {points(high)}; permutation "
+            "test of whole entities, Holm-corrected p "
+            f"{_comparison(row['permutation_p_holm'])}). Accuracy differs by "
+            f"{points(row['accuracy'])} and AUC by {points(row['auc'])} points."
         )
     return sentences
 
@@ -101,76 +131,6 @@ def _comparison(value: float) -> str:
     """Return a p-value with its sign: '= .031' or '< .001'."""
     text = p_value(value)
     return text if text.startswith("<") else f"= {text}"
-
-
-def about_grid(grid: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    """Return the best of each optimizer, warnings about the grid's edges, and the failed cells.
-
-    Args:
-        grid: Table ``grid_scores``.
-        best: Table ``best_of_each_optimizer``.
-    """
-    sentences = []
-    for _, row in best.iterrows():
-        sentence = (
-            f"With {mode_name(str(row['freezing']))}, {optimizer_name(row['optimizer'])} did best "
-            f"at a learning rate of {rate(row['learning_rate'])}: test F1 "
-            f"{score(row['test_f1'])} at 0.5 and {score(row['test_f1_at_threshold'])} at the "
-            f"threshold chosen on validation, accuracy {score(row['test_accuracy'])} at 0.5."
-        )
-        if row["edge"]:
-            sentence += (
-                f" That is the {row['edge']} rate of the grid: the true best may lie outside it."
-            )
-        sentences.append(sentence)
-    flagged = grid[grid["flag"] != ""]
-    if len(flagged):
-        cells = ", ".join(
-            f"{optimizer_name(row['optimizer'])} {rate(row['learning_rate'])} "
-            f"({mode_name(str(row['freezing']))}) {row['flag']}"
-            for _, row in flagged.iterrows()
-        )
-        sentences.append(
-            f"{len(flagged)} of {len(grid)} cells are flagged, and none of them is called best: "
-            f"{cells}. "
-            + " ".join(MEANINGS[flag] for flag in MEANINGS if (flagged["flag"] == flag).any())
-        )
-    return sentences
-
-
-def about_optimism(optimism: pd.DataFrame) -> list[str]:
-    """Return how far the validation F1 of the chosen trial lies above its test F1."""
-    return [
-        f"The best of {row['trials']} trials with {mode_name(str(row['freezing']))}, chosen by "
-        f"validation F1, reached {score(row['val_f1'])} on validation and "
-        f"{score(row['test_f1'])} on test at the same threshold: a gap of {points(row['gap'])} "
-        "points, part of which is due to the choice itself."
-        for _, row in optimism.iterrows()
-    ]
-
-
-def about_errors(rates: pd.DataFrame) -> list[str]:
-    """Return for each property of a pair where the mean error rate is lowest and highest.
-
-    A property whose pairs are all in one bin has no sentence.
-
-    Args:
-        rates: Table ``error_rates``.
-    """
-    means = rates.groupby(["by", "bin"], sort=False, as_index=False).agg(
-        error_rate=("error_rate", "mean")
-    )
-    sentences = []
-    for by, part in means.groupby("by", sort=False):
-        ordered = part.sort_values("error_rate")
-        if len(part) == 1:
-            continue
-        lowest, highest = ordered.iloc[0], ordered.iloc[-1]
-        sentences.append(
-            f"By {by}, error rates range from {percent(lowest['error_rate'])} ({lowest['bin']}) "
-            f"to {percent(highest['error_rate'])} ({highest['bin']})."
-        )
-    return sentences
 
 
 def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
@@ -211,6 +171,6 @@ def about_champion(difference: pd.DataFrame) -> list[str]:
             f"At the threshold chosen on validation, test F1 of the {row['model']} differs from "
             f"that of {row['other']} by {points(row['f1'])} points (95 % interval "
             f"{points(row['f1_low'])} to {points(row['f1_high'])}: {ending}; permutation test of "
-            f"whole entities, p {_comparison(row['permutation_p'])})."
+            f"whole entities, p {_comparison(row['permutation_p'])}; neither is corrected)."
         )
     return sentences

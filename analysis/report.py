@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,16 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import typst
 
-from analysis import chapters, data_tables, error_tables, run_tables
+from analysis import (
+    chapters,
+    compared_chapters,
+    data_tables,
+    error_tables,
+    facts,
+    run_tables,
+)
 from analysis.book import Book
+from analysis.legible import needed_files
 from analysis.load_runs import Launch, Store, StoreError
 
 PAGE = Path(__file__).with_name("report.typ")
@@ -62,7 +71,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     Raises:
         StoreError: If the store has no launch of either experiment.
     """
-    grid, freezing = store.latest(sources.grid), store.latest(sources.freezing)
+    freezing, grid = _find_launches(store, sources)
     launches = [launch for launch in (freezing, grid) if launch is not None]
     if not launches:
         raise StoreError(
@@ -76,32 +85,44 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]))
     compared = _compare(store, launch, launch is grid, pairs) if len(launch.trials) else None
     if compared is not None and len(compared.trials):
-        chapters.training_chapter(book, compared)
-        chapters.comparison_chapter(book, compared)
-        chapters.errors_chapter(book, compared)
+        compared_chapters.training_chapter(book, compared)
+        compared_chapters.comparison_chapter(book, compared)
+        compared_chapters.errors_chapter(book, compared)
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
+        if launch is grid:
+            book.facts["warning"] = facts.warn_of_one_seed(grid)
     search = store.search()
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
         launches.append(search)
-    book.facts |= _facts(store, launches, launch)
+    book.facts |= _facts(store, launches, launch, sources)
     return typeset(book)
+
+
+def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launch | None]:
+    """Return the launches of the seeds and of the grid; a grid alone is a whole report."""
+    grid = store.latest(sources.grid)
+    told = list(store.notes)
+    freezing = store.latest(sources.freezing)
+    if freezing is None and grid is not None and len(grid.trials):
+        store.notes = told
+    return freezing, grid
 
 
 def typeset(book: Book) -> Path:
     """Write the contents as Report.pdf and return its path."""
-    book.write()
+    contents = book.write().read_text(encoding="utf-8")
     page = book.folder / PAGE.name
     shutil.copyfile(PAGE, page)
     path = book.folder / "Report.pdf"
-    typst.compile(page, output=path, root=book.folder)
+    typst.compile(page, output=path, root=book.folder, font_paths=needed_files(contents))
     return path
 
 
 def _compare(
     store: Store, launch: Launch, from_grid: bool, pairs: pd.DataFrame
-) -> chapters.Compared:
+) -> compared_chapters.Compared:
     """Return the trials to compare, with pairs and predictions; note what is missing.
 
     They are all trials of ``freezing``; if there is only a grid, its best trial of each mode.
@@ -110,61 +131,71 @@ def _compare(
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
-        note = (
-            "The comparison shows the best trial of each freezing mode in the grid, with one seed;"
-            " python tuning/run_grid.py experiments/freezing.yaml runs several seeds."
-        )
-        store.notes += [note] if len(trials) else []
-    store.notes += _notes_on_modes(trials)
-    test = pairs[pairs["split"] == "test"].sort_values("line").reset_index(drop=True)
-    overlap = data_tables.overlap(test)
-    test = test.assign(
-        overlap=overlap["overlap"],
-        votes=overlap["votes"],
-        pieces=data_tables.lengths(test)["pieces"],
+    store.notes += _notes_on_modes(launch, trials, from_grid=from_grid)
+    overlap = data_tables.overlap(pairs)
+    everything = pairs.assign(
+        **{name: overlap[name] for name in ("overlap", "votes", "voters")},
+        pieces=data_tables.lengths(pairs)["pieces"],
     )
-    return chapters.Compared(
+    test = everything[everything["split"] == "test"].sort_values("line")
+    return compared_chapters.Compared(
         store=store,
         launch=launch,
         trials=trials,
         pairs=pairs.reset_index(drop=True),
-        test=test,
+        test=test.reset_index(drop=True),
         predictions=store.predictions(launch),
     )
 
 
-def _notes_on_modes(trials: pd.DataFrame) -> list[str]:
-    """Return notes on the freezing modes that have no trial, or a single seed."""
-    modes = run_tables.freezing_order(trials["freezing"])
+def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
+    """Return notes on the freezing modes of a launch of which no trial is compared, or one seed.
+
+    Args:
+        launch: Launch that tells which modes were to be tried.
+        trials: Trials to compare.
+        from_grid: Whether they are the best of a grid, one of each mode.
+    """
+    compared = run_tables.freezing_order(trials["freezing"])
+    tried = run_tables.freezing_order(pd.Series(_declared(launch)))
     missing = [
         f"No trial with freezing '{mode}' finished and learned: this mode is not compared."
-        for mode in ("all", "some", "none")
-        if mode not in modes
+        for mode in tried
+        if mode not in compared
     ]
     single = [
         f"Freezing '{mode}' has a single seed: there is no standard deviation, and its interval "
         "covers the variation over entities only."
-        for mode in modes
-        if (trials["freezing"].astype(str) == mode).sum() == 1
+        for mode in compared
+        if not from_grid and (trials["freezing"].astype(str) == mode).sum() == 1
     ]
     return missing + single
 
 
-def _facts(store: Store, launches: list[Launch], launch: Launch) -> dict[str, object]:
+def _declared(launch: Launch) -> list[object]:
+    """Return the freezing modes that a launch was to try: its grid's, else its trials'."""
+    logged = launch.params.get("grid.freezing")
+    return ast.literal_eval(logged) if logged else launch.trials["freezing"].tolist()
+
+
+def _facts(
+    store: Store, launches: list[Launch], launch: Launch, sources: Sources
+) -> dict[str, object]:
     """Return what the report states about encoder, data, training, launches and missing runs."""
-    trials = launch.trials
-    fixed = {name: str(trials[name].iloc[0]) for name in trials if trials[name].nunique() == 1}
+    usual = Sources()
+    options = [
+        word
+        for name in ("grid", "freezing")
+        if getattr(sources, name) != getattr(usual, name)
+        for word in (f"--{name}", getattr(sources, name))
+    ]
     return {
+        "title": facts.title(launch.tags),
         "tags": launch.tags,
-        "trial": fixed,
-        "launches": [
-            {
-                "experiment": found.experiment,
-                "run_id": found.run_id,
-                "trials": len(found.trials),
-                "failed": len(found.failed),
-            }
-            for found in launches
-        ],
-        "notes": list(dict.fromkeys(store.notes)),
+        "trial": facts.settings(launch.trials),
+        "modes": facts.modes(launch.trials) if len(launch.trials) else [],
+        "cached": launch.params.get("cache_activations", "True") == "True",
+        "launches": [facts.launch_facts(found) for found in launches],
+        "command": facts.commands(store.uri, launch, options),
+        "notes": list(dict.fromkeys(store.notes + facts.unlike(launches))),
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.run_tables import freezing_order
+from analysis.run_tables import claimed, freezing_order
 from analysis.theme import (
     GREY,
     RED,
@@ -17,6 +20,8 @@ from analysis.theme import (
     optimizer_name,
     panels,
 )
+
+_FLAG_WIDTH = 12  # characters of a line in a cell of the heat map
 
 
 def plot_curves(curves: pd.DataFrame) -> Figure:
@@ -72,8 +77,7 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
     names = [f"{row.model} − {row.other}" for row in differences.itertuples()]
     figure, (axis,) = panels(1, 1, height=0.7 + 0.26 * len(names))
     positions = np.arange(len(names))
-    excludes = (differences["f1_low"] > 0) | (differences["f1_high"] < 0)
-    colours = [colour_of(0) if clear else GREY for clear in excludes]
+    colours = [colour_of(0) if clear else GREY for clear in claimed(differences)]
     axis.hlines(
         positions, 100 * differences["f1_low"], 100 * differences["f1_high"], colors=colours
     )
@@ -81,22 +85,22 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
     axis.axvline(0, color=RED, linewidth=0.8)
     axis.set_yticks(positions, names)
     axis.invert_yaxis()
-    axis.set(xlabel="difference in test F1 at 0.5, points (blue: the interval excludes 0)")
+    axis.set(xlabel="difference in test F1 at 0.5, points")
     return figure
 
 
 def plot_grid(grid: pd.DataFrame) -> Figure:
-    """Draw ``grid_scores``: learning rate by optimizer, a panel for each metric and freezing mode.
+    """Draw ``grid_scores``: learning rate by optimizer, a row for each freezing mode.
 
     Flagged cells are hatched and labelled.
     """
     modes = freezing_order(grid["freezing"])
     metrics = {"test_accuracy": "test accuracy", "test_f1": "test F1"}
-    figure, axes = panels(2, len(modes), height=1.9 * 2, width=3.3 * max(len(modes), 2))
-    for row, (metric, name) in enumerate(metrics.items()):
-        for column, mode in enumerate(modes):
-            axis = axes[row * len(modes) + column]
-            part = grid[grid["freezing"].astype(str) == mode]
+    height = 0.7 + 0.5 * grid["optimizer"].nunique()
+    figure, axes = panels(len(modes), 2, height=height * len(modes))
+    for row, mode in enumerate(modes):
+        part = grid[grid["freezing"].astype(str) == mode]
+        for axis, (metric, name) in zip(axes[2 * row :], metrics.items(), strict=False):
             _heat(axis, part, metric, (grid[metric].min(), grid[metric].max()))
             axis.set(title=f"{name}, {mode_name(mode)}", xlabel="learning rate")
     return figure
@@ -106,25 +110,36 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
     """Draw a heat map of a metric; the colours span ``limits``."""
     values = part.pivot_table(index="optimizer", columns="learning_rate", values=metric)
     flags = part.set_index(["optimizer", "learning_rate"])["flag"]
-    axis.imshow(values, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], aspect="auto")
-    for row, optimizer in enumerate(values.index):
-        for column, rate in enumerate(values.columns):
-            value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
-            dark = (value - limits[0]) < 0.6 * (limits[1] - limits[0])
-            text = f"{value:.3f}\n{flag}" if flag else f"{value:.3f}"
-            colour = "white" if dark and not flag else "black"
-            label = axis.text(column, row, text, ha="center", va="center", color=colour)
-            if flag:
-                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
-                _hatch(axis, column, row)
-    axis.set_xticks(range(len(values.columns)), [f"{rate:g}" for rate in values.columns])
+    points = min(8.0, 24 / len(values.columns))  # a line of _FLAG_WIDTH fits into a cell
+    labels = np.array(
+        [
+            [_label(value, flags.get((optimizer, rate), "")) for rate, value in row.items()]
+            for optimizer, row in values.iterrows()
+        ]
+    )
+    sns.heatmap(
+        values, ax=axis, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], cbar=False,
+        annot=labels, fmt="", annot_kws={"fontsize": points},
+    )  # fmt: skip
+    for text in axis.texts:
+        if "\n" in text.get_text():  # a flag
+            text.set(color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+            _hatch(axis, *text.get_position())
+    rates = [f"{rate:g}" for rate in values.columns]
+    axis.set_xticks(np.arange(len(rates)) + 0.5, rates, fontsize=min(7.5, points))
     names = [optimizer_name(str(name)) for name in values.index]
-    axis.set_yticks(range(len(names)), names)
+    axis.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0)
+    axis.set_ylabel("")
     axis.grid(visible=False)
 
 
-def _hatch(axis: Axes, column: int, row: int) -> None:
-    """Hatch a cell of a heat map."""
+def _label(value: float, flag: object) -> str:
+    """Return the text of a cell: its value, and below it the flags that it has."""
+    return "\n".join([f"{value:.3f}", *textwrap.wrap(str(flag), _FLAG_WIDTH)])
+
+
+def _hatch(axis: Axes, column: float, row: float) -> None:
+    """Hatch the cell of a heat map that has this centre."""
     axis.fill_between(
         [column - 0.48, column + 0.48],
         row - 0.48,

@@ -12,6 +12,7 @@ from measures.comparison import entity_codes
 from measures.intervals import Predictions
 from measures.objective import FLAGS, VALIDATION_F1
 
+LEVEL = 0.05  # of significance, after correction
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
 
@@ -82,7 +83,8 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
         test_f1_at_threshold=("test_f1_at_threshold", "mean"),
         test_auc=("test_auc", "mean"),
         val_f1=(VALIDATION_F1, "mean"),
-        seeds=("seed", "count"),
+        seeds=("seed", "nunique"),
+        runs=("seed", "count"),
         **{flag: (flag, "max") for flag in FLAGS},
     )
     gravest = sorted(FLAGS, key="diverged".__ne__)  # the others are in this order already
@@ -93,9 +95,9 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
 def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
     """Return for each freezing mode and optimizer the cell of ``grid_scores`` best by validation.
 
-    A flagged cell is never chosen. ``edge`` is ``lowest``
-    or ``highest`` if the best rate is at that end of the rates tried, so that the true best may
-    lie outside them, else "".
+    A flagged cell is never chosen, so that an optimizer with no other has no row. ``edge`` is
+    ``lowest`` or ``highest`` if the best rate is at that end of the rates tried, so that the true
+    best may lie outside them, else "".
     """
     order = grid[grid["flag"] == ""].sort_values("val_f1", ascending=False)
     best = order.groupby(["freezing", "optimizer"], as_index=False).first()
@@ -106,6 +108,24 @@ def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
         "",
     )
     return best.assign(edge=edge if rates.nunique() > 1 else "")
+
+
+def lost_optimizers(grid: pd.DataFrame) -> pd.DataFrame:
+    """Return each ``freezing`` mode and ``optimizer`` of which every cell is flagged."""
+    keys = ["freezing", "optimizer"]
+    sound = grid.assign(sound=(grid["flag"] == "").astype(int))
+    counts = sound.groupby(keys, as_index=False).agg(sound=("sound", "sum"))
+    return counts[counts["sound"] == 0][keys].reset_index(drop=True)
+
+
+def claimed(differences: pd.DataFrame) -> pd.Series:
+    """Return for each comparison whether a difference in F1 is claimed.
+
+    It is if the interval excludes 0 and the p-value is below .05 after Holm's correction: the
+    interval alone is not corrected, and the test alone speaks of the seeds that were run.
+    """
+    excludes = (differences["f1_low"] > 0) | (differences["f1_high"] < 0)
+    return excludes & (differences["permutation_p_holm"] < LEVEL)
 
 
 def sound_trials(trials: pd.DataFrame) -> pd.DataFrame:
@@ -121,15 +141,16 @@ def is_sound(trials: pd.DataFrame) -> pd.Series:
 def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
     """Return for each freezing mode the sound trial with the best validation F1, and its test F1.
 
-    The columns are ``freezing``, the number of ``trials`` chosen from, the chosen trial's
-    ``name``, its ``val_f1`` at its best threshold, its ``test_f1`` at the same threshold, and
-    ``gap``, the first minus the second.
+    The columns are ``freezing``, the numbers of ``trials`` chosen from and of ``flagged`` ones,
+    which are left out, the chosen trial's ``name``, its ``val_f1`` at its best threshold, its
+    ``test_f1`` at the same threshold, and ``gap``, the first minus the second.
     """
     chosen, rows = sound_trials(trials), []
     for mode in freezing_order(chosen["freezing"]):
         part = chosen[chosen["freezing"].astype(str) == mode]
         best = part.sort_values(VALIDATION_F1).iloc[-1]
         val, test = best[VALIDATION_F1], best["test_f1_at_threshold"]
-        rows.append((mode, len(part), best["name"], val, test, val - test))
-    columns = ["freezing", "trials", "name", "val_f1", "test_f1", "gap"]
+        flagged = int((trials["freezing"].astype(str) == mode).sum()) - len(part)
+        rows.append((mode, len(part), flagged, best["name"], val, test, val - test))
+    columns = ["freezing", "trials", "flagged", "name", "val_f1", "test_f1", "gap"]
     return pd.DataFrame(rows, columns=columns)

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analysis.legible import label
 from analysis.search_tables import is_wide
 from analysis.theme import SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
@@ -60,8 +61,8 @@ def _range_of(values: pd.Series) -> str:
     name = str(values.name).replace("_", "\n")
     if pd.api.types.is_numeric_dtype(values):
         return f"{name}\n{values.min():.2g} to {values.max():.2g}"
-    shown = "\n".join(sorted(set(values.astype(str)))).replace("_", " ")
-    return f"{name}\n{shown}"
+    shown = "\n".join(label(text, 20) for text in sorted(set(values.astype(str))))
+    return f"{name}\n{shown.replace('_', ' ')}"
 
 
 def plot_importance(importance: pd.DataFrame) -> Figure:

@@ -36,6 +36,7 @@ RULES: dict[Any, Any] = {
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "text.parse_math": False,  # a text of the data may have dollars
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "figure.dpi": 160,

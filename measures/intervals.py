@@ -113,6 +113,28 @@ def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str
     return {name: values[chosen, positions].mean(axis=0) for name, values in scores.items()}
 
 
+def resample_rate(
+    wrong: np.ndarray, entities: np.ndarray, drawn: np.ndarray, seed: int
+) -> np.ndarray:
+    """Return the error rate of some pairs, float (R,), over resampled entities and seeds together.
+
+    It is NaN where a resample has none of the pairs.
+
+    Args:
+        wrong: Which of the pairs are predicted wrongly, bool (S, N).
+        entities: Codes of these pairs' entities, int (N,).
+        drawn: Counts from ``draw_entities``.
+        seed: Seed of the random choice of the model's seeds.
+    """
+    codes = drawn.shape[1]
+    sizes = drawn @ np.bincount(entities, minlength=codes)  # (R,)
+    errors = np.stack([np.bincount(entities, row, minlength=codes) for row in wrong]) @ drawn.T
+    undefined = np.full(errors.shape, np.nan)  # (S, R)
+    rates = np.divide(errors, sizes, out=undefined, where=sizes > 0)
+    chosen = np.random.default_rng(seed).integers(len(wrong), size=rates.shape)
+    return rates[chosen, np.arange(len(drawn))].mean(axis=0)
+
+
 def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
     """Return each metric for each seed, float (S,)."""
     scores = count_scores(entity_counts(predictions).sum(axis=1))

@@ -17,6 +17,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from measures.addresses import user_path
+from measures.command_line import run_command
 from measures.overlap import FEATURES
 from models.checkpoint import CheckpointError
 from models.classifier import Classifier
@@ -103,10 +105,12 @@ def export(predictor: Predictor, path: Path) -> None:
 def main() -> int:
     """Write the file of the command line; return 0 if it was written, 2 if not."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.export_onnx", description="Write a saved model as ONNX."
+        allow_abbrev=False,
+        prog="python -m models.export_onnx",
+        description="Write a saved model as ONNX.",
     )
-    parser.add_argument("--model", type=Path, required=True, help="folder of a saved model")
-    parser.add_argument("--output", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--model", type=user_path, required=True, help="folder of a saved model")
+    parser.add_argument("--output", type=user_path, required=True, help="ONNX file to write")
     args = parser.parse_args()
     try:
         export(Predictor(args.model), args.output)
@@ -122,4 +126,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -59,6 +59,13 @@ class TokenTable:
         kinds[1:] = [np.array(AS_SECOND, dtype=kind.dtype)[kind] for kind in kinds[1:]]
         return np.concatenate([self.tokens[span] for span in spans]), np.concatenate(kinds)
 
+    def row_of(self, position: int) -> int:
+        """Return the first row that has the token at a position in ``tokens``."""
+        sequence = int(np.searchsorted(self.offsets, position, side="right")) - 1
+        if self.members is None:
+            return sequence
+        return int(np.flatnonzero((self.members == sequence).any(axis=1))[0])
+
     @property
     def sequences(self) -> TokenTable:
         """Return the table whose rows are the sequences, which is what an encoder runs on."""

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from measures.addresses import choose_store, store_uri, user_path
+from measures.command_line import run_command
 from measures.passwords import first_line
 from models.table_files import DataError
 from tuning.config.experiment import Cleaning
@@ -37,10 +39,15 @@ from tuning.system.findings import (
     project_folder,
 )
 from tuning.system.gpus import check_gpus
-from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
+from tuning.system.machine import (
+    RATES_FILE,
+    describe_rates,
+    forget_rates,
+    load_or_measure,
+    recall_rates,
+)
 from tuning.system.project import ROOT
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.store_check import check_store
 
 _BROKEN = "mend the environment variables and the files that this names, or report it as an error"
@@ -49,12 +56,14 @@ _BROKEN = "mend the environment variables and the files that this names, or repo
 def main() -> int:
     """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m tuning.doctor",
         description="Say what a grid would find on this machine.",
     )
     add = parser.add_argument
-    add("--output", type=Path, default=ROOT / "results", help="folder for results")
-    add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
+    add("--output", type=user_path, default=ROOT / "results", help="folder for results")
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+    add("--tracking-uri", type=store_uri, help=text)
     add("--measure", action="store_true", help="measure this machine anew")
     args = parser.parse_args()
     try:
@@ -128,7 +137,8 @@ def check_speed(cache: Path, *, anew: bool) -> Finding:
         reason = str(error).strip().split("\n")[0]
         way_out = "trials compute in float32; precision: bfloat16 in the YAML file would not"
         return Finding(name="speed", text=f"cannot be measured: {reason}", way_out=way_out)
-    return Finding(name="speed", text=f"{found}; remembered in {cache / RATES_FILE}")
+    kept = f"; remembered in {cache / RATES_FILE}" if recall_rates(cache) is not None else ""
+    return Finding(name="speed", text=f"{found}{kept}")
 
 
 def tried(name: str, check: Callable[[], Finding]) -> Finding:
@@ -184,4 +194,4 @@ def _is_whole(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

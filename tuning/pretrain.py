@@ -2,6 +2,8 @@
 
 import sys
 
+from measures.addresses import store_rows
+from measures.command_line import run_command
 from tuning.cli import (
     USER_ERRORS,
     build_pretraining_parser,
@@ -25,7 +27,7 @@ def main() -> int:
     try:
         options = pretraining_options(args)
         plan = make_plan(options, console)
-        print_plan(plan, console)
+        print_plan(plan, console, store_rows(options.tracking_uri))
         if args.dry_run:
             return 0
         from tuning.pretraining import session  # torch and transformers take seconds to import
@@ -42,4 +44,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -11,12 +11,12 @@ from tests.analysis.conftest import make_pairs
 def test_balance_counts_labels_and_votes(pairs: pd.DataFrame) -> None:
     test = data_tables.class_balance(pairs).set_index("split").loc["test"]
     assert (test["pairs"], test["positives"]) == (3, 2)
-    assert [test[f"votes_{votes}"] for votes in range(4)] == [0, 1, 1, 1]
+    assert [test[f"votes_{votes}_of_3"] for votes in range(4)] == [0, 1, 1, 1]
 
 
 def test_unknown_votes_stay_unknown(pairs: pd.DataFrame) -> None:
     balance = data_tables.class_balance(pairs.assign(votes=np.nan))
-    assert balance["votes_0"].isna().all()
+    assert data_tables.vote_columns(balance) == []
     assert data_tables.overlap(pairs.assign(votes=np.nan))["votes"].isna().all()
 
 
@@ -59,8 +59,8 @@ def test_leaks_between_and_within_splits_are_counted() -> None:
     assert counts["pairs that occur twice"] == 1
     assert counts["pairs that occur swapped"] == 1
     assert counts["entities in both train and test"] == 1
-    assert counts["definitions in both train and test"] == 1
-    assert counts["definitions in both train and validation"] == 2
+    assert counts["texts in both train and test"] == 1
+    assert counts["texts in both train and validation"] == 2
 
 
 def test_each_cleaning_step_shows_its_shortest_example(pairs: pd.DataFrame) -> None:
@@ -68,7 +68,7 @@ def test_each_cleaning_step_shows_its_shortest_example(pairs: pd.DataFrame) -> N
     changed.loc[0, ["raw_first", "first_cleaned_by"]] = ["- a  red car", "bullets spaces"]
     changed.loc[1, ["raw_second", "second_cleaned_by"]] = ["* one blue ship", "bullets"]
     table = data_tables.cleaning(changed).set_index("step")
-    assert table.loc["bullets", "definitions"] == 2
+    assert table.loc["bullets", "texts"] == 2
     assert table.loc["bullets", "before"] == "- a  red car"
     assert table.loc["spaces", "share"] == pytest.approx(1 / 18)
     assert not len(data_tables.cleaning(pairs))
@@ -81,4 +81,5 @@ def test_words_of_one_class_come_at_its_end_of_the_table() -> None:
     assert told["word"].iloc[0] == "yes"
     assert told["word"].iloc[-1] == "no"
     everything = data_tables.telling_words(make_pairs(rows), count=40).set_index("word")
+    assert everything.index.is_unique
     assert everything["z"].to_dict()["thing"] == pytest.approx(0, abs=1e-9)

@@ -1,4 +1,4 @@
-"""Guards error rates and examples: chosen by rule, described only by what can be counted."""
+"""Guards confusion and examples: chosen by rule, described only by what can be counted."""
 
 from typing import Any
 
@@ -25,6 +25,7 @@ def scored() -> pd.DataFrame:
             "group": ["car", "car", "sea", ""],
             "label": [0, 1, 1, 0],
             "votes": [1.0, 2.0, 3.0, 0.0],
+            "voters": [3, 3, 3, 3],
             "overlap": [0.9, 0.1, 0.3, 0.2],
             "pieces": [8, 9, 10, 11],
             "first": ["the red car", "a", "b", "c"],
@@ -52,10 +53,10 @@ def test_a_comment_states_what_can_be_counted(scored: pd.DataFrame) -> None:
     assert (
         "share 90% of their words, more than in 50% of other pairs that are no" in row["comment"]
     )
-    assert "1 of 3 experts called it a paraphrase: the annotators were split." in row["comment"]
+    assert "1 of 3 annotators called it a paraphrase: they were split." in row["comment"]
     assert "Word pieces that the train split does not have: car." in row["comment"]
     assert "“car” with “car” (0.90)" in row["comment"]
-    assert "Only one of the definitions" not in row["comment"]
+    assert "Only one of the texts" not in row["comment"]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,13 @@ def test_what_only_one_definition_has_is_named(
 ) -> None:
     found = {**MAP, "pair": scored.iloc[row]}
     comment = error_tables.describe_example(found, 0.1, scored, set())["comment"]
-    assert f"Only one of the definitions has {expected}." in comment
+    assert f"Only one of the texts has {expected}." in comment
 
 
 def test_unknown_votes_are_not_mentioned(scored: pd.DataFrame) -> None:
     pairs = scored.assign(votes=np.nan)
     comment = error_tables.describe_example({**MAP, "pair": pairs.iloc[0]}, 0.9, pairs, set())
-    assert "experts" not in comment["comment"]
+    assert "annotators" not in comment["comment"]
 
 
 def test_a_head_that_pools_names_the_heaviest_words(scored: pd.DataFrame) -> None:
@@ -86,18 +87,32 @@ def test_confusion_is_a_mean_over_seeds(predictions: Predictions) -> None:
     assert [row[name] for name in ("tn", "fp", "fn", "tp")] == [2.0, 1.0, 1.0, 2.0]
 
 
-def test_error_rates_are_counted_in_each_bin(scored: pd.DataFrame) -> None:
-    model = Predictions(
-        labels=scored["label"].to_numpy(),
-        entities=np.array([0, 0, 1, 2]),
-        probabilities=np.array([[0.9, 0.9, 0.9, 0.1]]),
-        seeds=np.array([0]),
-        thresholds=np.array([0.5]),
-    )
-    table = error_tables.error_rates(scored, {"all": model})
-    votes = table[table["by"] == "votes for paraphrase"].set_index("bin")["error_rate"]
-    assert votes.to_dict() == {"0 of 3": 0, "1 of 3": 1, "2 of 3": 0, "3 of 3": 0}
-    assert table.groupby("by")["pairs"].sum().eq(4).all()
+def test_the_votes_are_of_as_many_as_voted(scored: pd.DataFrame) -> None:
+    five = scored.assign(votes=[5.0, 0.0, 1.0, 2.0], voters=5)
+    row = error_tables.describe_example({**MAP, "pair": five.iloc[0]}, 0.9, five, set())
+    assert "5 of 5 annotators called it a paraphrase: they agreed." in row["comment"]
+
+
+def test_a_long_text_is_shortened_for_the_page(scored: pd.DataFrame) -> None:
+    long = scored.assign(first="x" * 5000)
+    row = error_tables.describe_example({**MAP, "pair": long.iloc[0]}, 0.9, long, set())
+    assert len(row["first"]) == 600
+    assert row["first"].endswith("x…")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "segments", "template"),
+    [
+        (MAP["tokens"], MAP["segments"], "[CLS] first [SEP] second [SEP]"),
+        (["<s>", "a", "</s>", "</s>", "b", "c", "</s>"], [1, 2, 1, 1, 3, 3, 1],
+         "<s> first </s> </s> second </s>"),
+    ],
+)  # fmt: skip
+def test_the_input_is_that_of_the_encoder(
+    tokens: list[str], segments: list[int], template: str
+) -> None:
+    found = {"tokens": tokens, "segments": segments}
+    assert error_tables.input_template(found) == template
 
 
 def test_a_flagged_trial_is_never_the_best() -> None:

@@ -1,6 +1,7 @@
 """Guards the report's sentences: they claim only what the numbers show."""
 
 import pandas as pd
+import pytest
 
 from analysis import findings
 
@@ -16,43 +17,49 @@ def about(**changes: object) -> str:
     return sentence
 
 
-def test_a_gain_is_claimed_only_if_the_interval_excludes_zero() -> None:
+def test_a_gain_is_claimed_only_if_interval_and_corrected_p_agree() -> None:
     assert about().startswith(
-        "Test F1 is 7.0 points higher with some layers frozen than with all layers frozen (95 % "
-        "interval +4.0 to +10.0; permutation test of whole entities, Holm-corrected p < .001)."
+        "Test F1 at 0.5 is 7.0 points higher with some layers frozen than with all layers frozen "
+        "(95 % interval, not corrected, +4.0 to +10.0; permutation test of whole entities, "
+        "Holm-corrected p < .001)."
     )
-    unclear = about(f1_low=-0.01)
-    assert unclear.startswith(
-        "No difference in test F1 is shown between some layers frozen and all layers frozen: +7.0"
-    )
+    for unclear in (about(f1_low=-0.01), about(permutation_p_holm=0.05)):
+        assert unclear.startswith(
+            "No difference in test F1 at 0.5 is shown between some layers frozen and all layers "
+            "frozen: +7.0 points"
+        )
 
 
 def test_a_loss_is_called_one() -> None:
     lost = about(f1=-0.07, f1_low=-0.1, f1_high=-0.04)
-    assert lost.startswith("Test F1 is 7.0 points lower with some layers frozen than with all")
-
-
-def test_a_best_rate_on_the_edge_and_a_collapsed_cell_are_reported() -> None:
-    cell = {
-        "freezing": "all", "optimizer": "adamw", "learning_rate": 0.001, "test_f1": 0.6,
-        "test_f1_at_threshold": 0.7, "test_accuracy": 0.65, "flag": "", "edge": "lowest",
-    }  # fmt: skip
-    grid = pd.DataFrame([cell, {**cell, "learning_rate": 0.1, "flag": "collapsed"}])
-    sentences = findings.about_grid(grid, pd.DataFrame([cell]))
-    assert "AdamW did best at a learning rate of 0.001" in sentences[0]
-    assert "That is the lowest rate of the grid" in sentences[0]
-    assert sentences[1] == (
-        "1 of 2 cells are flagged, and none of them is called best: AdamW 0.1 (all layers frozen) "
-        "collapsed. A collapsed cell ranks the validation pairs no better than chance."
+    assert lost.startswith(
+        "Test F1 at 0.5 is 7.0 points lower with some layers frozen than with all"
     )
 
 
-def test_error_rates_have_a_sentence_if_there_are_several_bins() -> None:
-    rows = [("votes", "0 of 3", 0.1), ("votes", "3 of 3", 0.4), ("pieces", "all 15", 0.3)]
-    rates = pd.DataFrame(rows, columns=["by", "bin", "error_rate"])
-    assert findings.about_errors(rates) == [
-        "By votes, error rates range from 10.0 % (0 of 3) to 40.0 % (3 of 3)."
-    ]
+def about_sizes(*pairs: int) -> str:
+    balance = pd.DataFrame({"split": ["test"], "pairs": [sum(pairs)], "positive_share": [0.5]})
+    auc = pd.DataFrame({"auc": [0.8]})
+    sizes = pd.DataFrame({"split": "test", "group": list("abc")[: len(pairs)], "pairs": pairs})
+    sizes["share"] = sizes["pairs"] / sum(pairs)
+    leaks = pd.DataFrame({"check": ["x"], "count": [0]})
+    return findings.about_data(balance, auc, sizes, leaks)[2]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ((6, 3, 1), "has 3 entities; the largest, “a”, has 6 pairs (60.0 %). Intervals"),
+        ((4, 4, 1), "has 3 entities; the 2 largest have 4 pairs each. Intervals"),
+        ((4, 4), "has 2 entities with 4 pairs each. Intervals"),
+        ((1, 1), "has 2 entities with 1 pair each. Intervals"),
+        ((4,), "All test pairs with an entity are about one, “a”. Intervals"),
+    ],
+)
+def test_the_largest_entity_is_named_if_there_is_one(
+    pairs: tuple[int, ...], expected: str
+) -> None:
+    assert expected in about_sizes(*pairs)
 
 
 def test_the_epoch_with_the_lowest_validation_loss_is_named() -> None:

@@ -39,6 +39,11 @@ def test_the_best_cell_is_chosen_on_validation_among_those_that_learned() -> Non
     assert best.loc["sgd", "edge"] == ""
 
 
+def test_an_optimizer_with_flagged_cells_alone_is_lost() -> None:
+    grid = run_tables.grid_scores(GRID.assign(collapsed=(GRID["optimizer"] == "sgd").astype(int)))
+    assert run_tables.lost_optimizers(grid).values.tolist() == [["all", "sgd"]]
+
+
 def test_the_grid_shows_flags() -> None:
     grid = run_tables.grid_scores(GRID)
     assert grid.loc[grid["flag"] == "collapsed", "learning_rate"].tolist() == [0.1]
@@ -54,7 +59,7 @@ def test_no_flagged_trial_is_called_best() -> None:
 
 def test_optimism_is_validation_minus_test_of_the_chosen() -> None:
     row = run_tables.selection_optimism(GRID).iloc[0]
-    assert (row["name"], row["trials"]) == ("r0", 4)
+    assert (row["name"], row["trials"], row["flagged"]) == ("r0", 4, 1)
     assert row["gap"] == pytest.approx(0.04)
 
 

@@ -110,13 +110,11 @@ def test_the_first_page_names_encoder_and_data_as_embedded(report: Path) -> None
     assert "not PARADE" in first
 
 
-def test_what_is_missing_is_named_on_the_page(page: str) -> None:
-    flat = " ".join(page.split())
-    assert (
-        "The store has no experiment ‘freezing’" in flat or "has no experiment 'freezing'" in flat
-    )
-    assert "No trial with freezing" in flat
-    assert "single seed" in flat
+def test_a_grid_alone_is_told_on_the_first_page_and_is_complete(report: Path, page: str) -> None:
+    first = " ".join(PdfReader(report / "Report.pdf").pages[0].extract_text().split())
+    assert "each cell of it is one training run with one seed" in first
+    assert "has no experiment" not in page
+    assert "run_grid.py" in contents(report)["facts"]["launches"][0]["command"]
 
 
 def test_every_figure_is_there_as_vectors_and_as_a_picture(report: Path) -> None:

@@ -17,6 +17,7 @@ from measures.intervals import (
     permutation_p,
     point_scores,
     resample,
+    resample_rate,
     weighted_auc,
 )
 
@@ -176,3 +177,16 @@ def test_mcnemar_is_exact(predictions: Predictions) -> None:
 def test_holm_correction_equals_values_worked_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == []
+
+
+def test_an_error_rate_varies_with_entities_alone_and_with_seeds_alone() -> None:
+    drawn = draw_entities(2, 400, seed=0)
+    entities = np.array([0, 0, 1, 1])
+    whole = np.array([[True, True, False, False]])  # one entity is wrong as a whole
+    rates = resample_rate(whole, entities, drawn, seed=0)
+    assert set(rates) == {0.0, 0.5, 1.0}
+    seeds = np.array([[True] * 4, [False] * 4])  # one seed is wrong on every pair
+    rates = resample_rate(seeds, entities, drawn, seed=0)
+    assert set(rates) == {0.0, 0.5, 1.0}
+    alone = resample_rate(whole[:, :2], entities[:2], drawn, seed=0)
+    assert np.isnan(alone).sum() == (drawn[:, 0] == 0).sum()

@@ -17,7 +17,7 @@ from models.families import FAMILIES
 from models.segments import PADDING
 from models.tokens import build_table, encode_texts, load_tokenizer
 from tests.models.drawn_encoders import LAYERS, TEXT, draw_encoder
-from tests.models.test_predictor import save
+from tests.models.untrained import save
 
 
 def trained(folder: Path, family: str, depth: int) -> Path:

@@ -98,11 +98,11 @@ def test_a_model_that_encodes_separately_is_exported_too(distilbert: Path, tmp_p
     predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
     export(predictor, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    for rows, longest in ((3, 12), (1, 9)):
-        tokens, segments = ragged(rows, longest)
-        segments[:, 4] = SECOND_SPECIAL
-        last = segments.flip(1).argmax(dim=1)  # any kind but padding, from the end
-        segments[torch.arange(rows), longest - 1 - last] = SECOND_SPECIAL
+    long = [SPECIAL, FIRST, FIRST, SPECIAL, SECOND_SPECIAL, SECOND, SECOND, SECOND_SPECIAL]
+    short = [SPECIAL, FIRST, SPECIAL, SECOND_SPECIAL, SECOND, SECOND_SPECIAL]
+    for kinds in ([long, [*short, PADDING, PADDING], long], [[*short, PADDING]]):
+        segments = torch.tensor(kinds)
+        tokens, rows = torch.randint(4, 40, segments.shape), len(kinds)
         features = torch.rand(rows, FEATURES)
         with torch.no_grad():
             expected = Probability(predictor)(tokens, segments, features)

@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tuning.cli import (
     build_parser,
+    build_pretraining_parser,
+    folder_or_uri,
     launch_options,
+    pretraining_options,
     read_experiment,
     require_grid,
     require_search,
@@ -28,19 +33,52 @@ def test_options_win_over_the_file() -> None:
     assert {trial.epochs for trial in experiment.trials()} == {2}
 
 
-def test_the_default_store_is_in_the_projects_folder() -> None:
+def test_the_default_store_is_in_the_projects_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     options = launch_options(build_parser("x", "grid.yaml").parse_args([]))
     assert options.tracking_uri == f"sqlite:///{ROOT / 'mlflow.db'}"
-    assert options.own_store
     assert options.artifacts == ROOT / "mlartifacts"
 
 
 def test_artifacts_of_another_store_are_in_the_output_folder(tmp_path: Path) -> None:
     words = ["--output", str(tmp_path / "out"), "--tracking-uri", "http://127.0.0.1:5000"]
     options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
-    assert not options.own_store
     assert options.artifacts == tmp_path / "out" / "mlartifacts"
     assert options.study_storage == f"sqlite:///{tmp_path / 'out' / 'optuna.db'}"
+
+
+def test_a_store_of_the_environment_is_taken_and_relative_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///log.db")
+    args = build_parser("x", "grid.yaml").parse_args(["--output", "out"])
+    pretraining = build_pretraining_parser().parse_args(["--output", "out/encoder"])
+    for options in (launch_options(args), pretraining_options(pretraining)):
+        assert options.tracking_uri == f"sqlite:///{tmp_path}/log.db"
+        assert options.artifacts == tmp_path / "out/mlartifacts"
+
+
+def test_a_tilde_is_the_home_folder_in_every_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["--output=~/out", "--local=~/local", "--tracking-uri=sqlite:///~/x.db", "~/a.yaml"]
+    args = build_parser("x", "grid.yaml").parse_args(words)
+    assert (args.output, args.local, args.config) == (
+        tmp_path / "out",
+        tmp_path / "local",
+        tmp_path / "a.yaml",
+    )
+    assert args.tracking_uri == f"sqlite:///{tmp_path}/x.db"
+    words = ["--output=~/out", "--corpus", "~/a.txt", "--heldout", "~/b.txt", "--config=~/c.yaml"]
+    args = build_pretraining_parser().parse_args(words)
+    found = [args.output, *args.corpus, *args.heldout, args.config]
+    assert [path.parent for path in found] == 4 * [tmp_path]
+
+
+def test_a_file_uri_for_results_is_decoded() -> None:
+    assert folder_or_uri("file:///a%20b/50%25") == Path("/a b/50%")
 
 
 def test_with_a_uri_for_results_the_drivers_files_are_in_the_local_folder(
@@ -65,8 +103,13 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     [
         (["--set", "trial.epochs=0"], "trial.epochs: must be at least 1, got 0"),
         (["--set", "epoch=3"], "epoch: unknown key; did you mean epochs?"),
-        (["absent.yaml"], "No such file or directory: 'absent.yaml'"),
+        (["absent.yaml"], "absent.yaml:\n  - no such file; see the folder experiments"),
+        (["--encoder", "minlm"], "encoder: minlm: no such folder; did you mean minilm?"),
         (["--data", "nowhere"], "data: nowhere: no such folder"),
+        (["--data", ""], "data: must not be empty"),
+        (["--output", ""], "argument --output: must not be empty"),
+        (["--tracking-uri", ""], "argument --tracking-uri: must not be empty"),
+        (["--launch", "none", "--data", "embedded"], "has no launch 'none'"),
         (["--data", "embedded", "--encoder", "./nowhere"], "encoder: ./nowhere: no such folder"),
     ],
 )
@@ -130,6 +173,48 @@ def test_an_output_folder_that_links_to_itself_is_refused(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert "--output" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["experiments/grd.yaml"], "grd.yaml:\n  - no such file; did you mean .*grid.yaml?"),
+        (["grid"], "grid:\n  - no such file; did you mean .*grid.yaml?"),
+        (["zzz.yaml"], "zzz.yaml:\n  - no such file; see the folder experiments"),
+        (["experiments"], "experiments:\n  - is a folder; give a YAML file"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_those_near(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    args = build_parser("x", "grid.yaml").parse_args(words)
+    with pytest.raises(ConfigError, match=message):
+        read_experiment(args)
+    words = ["--output", "out", "--config", *words]
+    with pytest.raises(ConfigError, match=message):
+        pretraining_options(build_pretraining_parser().parse_args(words))
+
+
+@pytest.mark.parametrize(
+    "words", [["--set", "epochs=[1,", "2]"], ["--set", "epochs=[1,", "2,", "3]"]]
+)
+def test_a_list_that_the_shell_has_cut_is_named(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build_parser("x", "grid.yaml").parse_args(words)
+    rule = "epochs=[1,: is not closed; in quotes the shell does not cut it: --set 'epochs=[1, 2]'"
+    assert f"argument --set: {rule}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("build", [lambda: build_parser("x", "y"), build_pretraining_parser])
+def test_an_option_is_written_out(
+    build: Callable[[], ArgumentParser], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build().parse_args(["--output", "x", "--verb"])
+    assert "unrecognized arguments: --verb" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -51,11 +51,13 @@ class PairData:
         splits: Pairs by split: train, validation and test.
         files: What each split was read from: a file, a folder, or ``NAME-*-of-00002.parquet``.
         fingerprint: Hash of all pairs after cleaning, as 16 hexadecimal digits.
+        voters: Number of annotators who voted on each pair; 0 if votes are unknown.
     """
 
     splits: dict[str, PairTable]
     files: dict[str, Path]
     fingerprint: str
+    voters: int = 0
 
     @property
     def has_votes(self) -> bool:
@@ -78,7 +80,8 @@ def read_pairs(folder: Path, cleaning: Cleaning) -> PairData:
     else:
         columns, files = read_columns(folder), find_files(folder)
     splits = {split: read_table(files[split], columns, cleaning) for split in SPLITS}
-    return PairData(splits=splits, files=files, fingerprint=_fingerprint(splits))
+    voters = columns.voters if columns.votes else 0
+    return PairData(splits=splits, files=files, fingerprint=_fingerprint(splits), voters=voters)
 
 
 def read_table(path: Path, columns: Columns, cleaning: Cleaning) -> PairTable:

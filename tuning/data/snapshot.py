@@ -23,8 +23,9 @@ RAW = Cleaning.model_validate(dict.fromkeys(STEPS, False))
 def write_pairs(path: Path, prepared: Prepared) -> None:
     """Write the pairs of all splits to a Parquet file, a row for each pair.
 
-    Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, ``special_tokens`` (their
-    number in a pair), and for each text of a pair (``first`` and ``second``):
+    Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, ``voters`` (0 if
+    votes are unknown), ``special_tokens`` (their number in a pair), and for each text of a pair
+    (``first`` and ``second``):
 
     - ``first``: the text after cleaning;
     - ``raw_first``: the text as it was read;
@@ -39,12 +40,16 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
         DataError: If the data set was changed since it was prepared, and is broken.
         DiskError: If the disk is full or not writable.
     """
-    raw = read_pairs(prepared.data_source.folder, RAW).splits
+    raw = read_pairs(prepared.data_source.folder, RAW)
     tokenizer, special = load_tokenizer(prepared.encoder.folder)
-    tables = [_split_table(prepared, split, table, tokenizer) for split, table in raw.items()]
+    tables = [
+        _split_table(prepared, split, table, tokenizer) for split, table in raw.splits.items()
+    ]
     table = pyarrow.concat_tables(tables)
     counts = pyarrow.array([special.of_pair] * len(table), type=pyarrow.int8())
     table = table.append_column("special_tokens", counts)
+    voters = pyarrow.array([raw.voters] * len(table), type=pyarrow.int32())
+    table = table.append_column("voters", voters)
     with atomic_write(path, table.nbytes) as beside:
         parquet.write_table(table, beside, compression="zstd")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
 
+from measures.addresses import AddressError, user_path
 from tuning.data import parade
 from tuning.download import packaged_encoder
 from tuning.download.download import download_files
@@ -17,6 +19,8 @@ from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
+# No encoder on the hub has a name that is nearly one of these.
+_SHIPPED = ("auto", "embedded", packaged_encoder.NAME)
 _AUTO_SECONDS = 10.0  # wait without a byte of what auto prefers, before the next in line is used
 _NAMED_SECONDS = 60.0  # wait without a byte of what was asked for by name
 
@@ -74,7 +78,8 @@ def read_locations() -> DataLocations:
         SourceError: If no folder for downloads is known.
     """
     try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        named = os.environ.get("XDG_CACHE_HOME")
+        cache = _user_folder("XDG_CACHE_HOME", named) if named else Path.home() / ".cache"
     except RuntimeError as error:
         raise SourceError(
             "cache: this user has no home folder; set XDG_CACHE_HOME to a folder for downloads"
@@ -82,9 +87,21 @@ def read_locations() -> DataLocations:
     folder = os.environ.get("PARADE_DIR")
     return DataLocations(
         cache=cache / "paraphrase-tuner",
-        parade_folder=Path(folder) if folder else None,
+        parade_folder=_user_folder("PARADE_DIR", folder) if folder else None,
         parade_url=os.environ.get("PARADE_URL", parade.URL),
     )
+
+
+def _user_folder(name: str, requested: str) -> Path:
+    """Return a folder as the user wrote it.
+
+    Raises:
+        SourceError: If the text is empty, or begins with a home folder that does not exist.
+    """
+    try:
+        return user_path(requested)
+    except AddressError as error:
+        raise SourceError(f"{name}: {error}") from error
 
 
 def find_data(
@@ -112,7 +129,7 @@ def find_data(
         return Source(name="embedded", folder=EMBEDDED / "pairs")
     if requested not in ("auto", "parade"):
         way_out = "; give a folder, parade, embedded or auto"
-        return _name_folder(_require_folder(Path(requested), "data", way_out))
+        return _name_folder(_require_folder(_user_folder("data", requested), "data", way_out))
     if locations.parade_folder is None:
         return _find_parade(requested, locations, strict, console)
     return _name_folder(_require_folder(locations.parade_folder, "PARADE_DIR", ""))
@@ -181,13 +198,15 @@ def find_encoder(
             return _name_packaged()
         except PackageError as error:
             raise SourceError(f"encoder: {requested}: {error}") from error
-    if requested != "auto" and Path(requested).is_dir():
-        return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
-    if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
-        raise SourceError(
-            f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "
-            "hub name"
-        )
+    folder = _user_folder("encoder", requested)
+    if requested != "auto" and folder.is_dir():
+        return Source(name=folder.resolve().name, folder=folder.resolve())
+    known = () if requested == "auto" else _SHIPPED
+    near = get_close_matches(requested, known, n=1, cutoff=0.75)
+    if near or requested.count("/") > 1 or requested.startswith((".", "/", "~")):
+        listed = "give a folder, minilm, embedded, auto or a hub name"
+        hint = f"did you mean {near[0]}?" if near else listed
+        raise SourceError(f"encoder: {requested}: no such folder; {hint}")
     name = DEFAULT_ENCODER if requested == "auto" else requested
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:

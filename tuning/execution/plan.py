@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean
 
 from rich.console import Console
 from rich.text import Text
@@ -25,13 +26,16 @@ from tuning.training.cost import (
 _SECONDS_PER_LAUNCH = 12.0  # start of Ray, reading of data and encoder, closing of the log
 
 
-def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> None:
+def print_plan(
+    prepared: Prepared, console: Console, rates: Rates | None, log: Mapping[str, str]
+) -> None:
     """Print the plan: notices first, then data, encoder, trials, devices, precision and cost.
 
     Args:
         prepared: Experiment with its trials, data and encoder.
         console: Console to print on.
         rates: Measured rates of this machine; None if it was not measured yet.
+        log: Rows on where the log is written.
     """
     print_notices(prepared, console)
     cores = count_cores()
@@ -46,6 +50,7 @@ def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> Non
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "precision": describe_precision(prepared.experiment.precision, rates),
         "cost": describe_cost(estimate_seconds(prepared, rates), rates),
+        **log,
     }
     print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
@@ -127,12 +132,16 @@ def _trial_lines(trials: list[TrialConfig]) -> Text:
     return Text("\n".join(lines))
 
 
-def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
+def estimate_seconds(
+    prepared: Prepared, rates: Rates | None, trainings: int | None = None
+) -> float:
     """Return a rough estimate of the launch's seconds on this machine's cores, without a GPU.
 
     Args:
         prepared: Experiment with its trials, data and encoder.
         rates: Measured rates of this machine; None if it was not measured yet.
+        trainings: Number of trainings that take as long as the trials on average; None: the trials
+            themselves.
     """
     cores = count_cores()
     wanted = prepared.experiment.precision
@@ -144,5 +153,6 @@ def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
         END_SECONDS + trial.epochs * epoch_seconds(prepared, trial, speed)
         for trial in prepared.trials
     ]
-    training = max(sum(trials) / cores, max(trials))
+    total = sum(trials) if trainings is None else trainings * mean(trials)
+    training = max(total / cores, max(trials))
     return _SECONDS_PER_LAUNCH + frozen_seconds(prepared, speed) + training

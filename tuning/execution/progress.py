@@ -61,6 +61,8 @@ class Progress:
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
             self._live.start()
+        else:
+            self._console.print(Text(f"Training {self._left.count} trials{self._of_what}"))
         return self
 
     def __exit__(
@@ -79,8 +81,11 @@ class Progress:
             self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
     def advance(self, name: str, result: Mapping[str, Any]) -> None:
-        """Show a finished epoch from its report: number, seconds, best validation F1 so far."""
-        score = f"val F1 {result[OBJECTIVE]:.3f}"
+        """Show a finished epoch from its report: number, seconds, best validation F1 so far.
+
+        F1* is F1 at the threshold that is best on validation.
+        """
+        score = f"val F1* {result[OBJECTIVE]:.3f}"
         self._left.step(name, result["epoch"], result["seconds"])
         self._bars.update(self._tasks[name], completed=result["epoch"], score=score)
         if self._console.is_terminal and time.monotonic() - self._shown > _PAUSE:
@@ -101,7 +106,7 @@ class Progress:
         """Replace the bar of a finished trial by a line with its scores."""
         scores = " ".join(
             f"{label} {metrics[key]:.3f}"
-            for label, key in (("val F1", VALIDATION_F1), ("val AUC", "val_auc"))
+            for label, key in (("val F1*", VALIDATION_F1), ("val AUC", "val_auc"))
             if key in metrics
         )
         self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
@@ -139,7 +144,7 @@ def encoding_progress(
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that advances a bar over the rows that the frozen layers encode.
 
-    Without a terminal nothing is drawn.
+    Without a terminal a line says what begins.
 
     Args:
         console: Console to draw on.
@@ -157,6 +162,8 @@ def encoding_progress(
     )
     splits, depth = prepared.encoded[trial.encoding].splits, prepared.depth_of(trial)
     total = sum(table.sequences.rows for table in splits.values())
+    if not console.is_terminal:
+        console.print(Text(f"Preparing {total} rows for trials with {depth} frozen layers"))
     with bars:
         task = bars.add_task(f"{depth} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

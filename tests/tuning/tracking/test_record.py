@@ -1,5 +1,6 @@
 """Guards the record of a launch: what stands in and why, in words and with what libraries said."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def test_the_journal_keeps_a_notice_with_its_detail(tmp_path: Path) -> None:
 def test_a_launch_without_notices_says_so(tmp_path: Path) -> None:
     tags = tags_of(tmp_path, "embedded")
     assert (tags["notices"], tags["notice_details"]) == ("none", "none")
+
+
+def test_the_command_is_logged_without_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["tuning/run_grid.py", "--data", "my pairs", "--tracking-uri", "mysql://me:secret@h/x"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert tags_of(tmp_path, "embedded")["command"] == (
+        "python tuning/run_grid.py --data 'my pairs' --tracking-uri 'mysql://me:***@h/x'"
+    )

@@ -1,0 +1,65 @@
+"""Guards what the page states: names, settings, commands and warnings are those of the log."""
+
+import pandas as pd
+import pytest
+
+from analysis import facts
+from analysis.load_runs import Launch
+from tests.analysis.test_run_tables import GRID
+
+
+def launch(trials: pd.DataFrame = GRID, **changes: str) -> Launch:
+    tags = {"data": "parade", "encoder": "minilm", "data_fingerprint": "a", **changes}
+    return Launch(
+        experiment="grid",
+        run_id="r",
+        tags=tags,
+        params={"data": "/my pairs", "encoder": "auto"},
+        trials=trials,
+        failed=[],
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "encoder", "title"),
+    [
+        ("parade", "distilbert-base-uncased", "on PARADE with DistilBERT"),
+        ("embedded", "minilm", "on the embedded pairs with all-MiniLM-L6-v2"),
+        ("shop", "roberta-base", "on shop with roberta-base"),
+    ],
+)
+def test_the_title_names_what_ran(data: str, encoder: str, title: str) -> None:
+    found = facts.title({"data": data, "encoder": encoder})
+    assert found == f"Paraphrase identification {title}"
+
+
+def test_settings_list_what_was_tried() -> None:
+    trials = pd.DataFrame({"optimizer": ["sgd", "adamw"], "learning_rate": [0.1, 1e-05]})
+    assert facts.settings(trials) == {"optimizer": "adamw or sgd", "learning_rate": "1e-05 or 0.1"}
+    many = pd.DataFrame({"dropout": [number / 10 for number in range(8)]})
+    assert facts.settings(many) == {"dropout": "0 to 0.7"}
+    assert facts.settings(pd.DataFrame({"epochs": [3, 3]})) == {"epochs": "3"}
+
+
+def test_the_commands_name_the_store_and_the_best_trial() -> None:
+    report, reproduce = facts.commands("sqlite:////a b/x.db", launch(), ["--grid", "mine"])
+    assert report == (
+        "python analysis/make_report.py --tracking-uri 'sqlite:////a b/x.db' --grid mine"
+    )
+    assert reproduce == "python tuning/reproduce.py r0 --tracking-uri 'sqlite:////a b/x.db'"
+
+
+def test_a_grid_of_one_seed_is_told_with_the_command_for_more() -> None:
+    warning = facts.warn_of_one_seed(launch())
+    assert "one training run with one seed" in warning["text"]
+    assert warning["command"] == (
+        "python tuning/run_grid.py experiments/freezing.yaml --data '/my pairs'"
+    )
+    seeds = pd.concat([GRID, GRID.assign(seed=1)], ignore_index=True)
+    assert facts.warn_of_one_seed(launch(seeds)) == {}
+
+
+def test_launches_on_other_data_are_told() -> None:
+    assert facts.unlike([launch(), launch()]) == []
+    (note,) = facts.unlike([launch(), launch(data="shop", data_fingerprint="b")])
+    assert "ran on other data or with another encoder (shop, minilm)" in note

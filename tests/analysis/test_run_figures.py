@@ -1,0 +1,30 @@
+"""Guards the heat map of the grid: its labels do not overlap, whatever the grid's shape."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from analysis import run_figures
+from measures.objective import FLAGS
+
+
+@pytest.mark.parametrize(("modes", "rates"), [(1, 3), (2, 3), (2, 7), (4, 2)])
+def test_labels_of_the_heat_map_do_not_overlap(modes: int, rates: int) -> None:
+    cells = product(["all", "some", "2", "none"][:modes], ["adamw", "sgd"], range(rates))
+    grid = pd.DataFrame(list(cells), columns=["freezing", "optimizer", "learning_rate"])
+    grid["learning_rate"] = 10.0 ** -grid["learning_rate"]
+    flags = list(FLAGS.values())
+    grid["flag"] = [flags[number % len(flags)] for number in range(len(grid))]
+    grid["test_accuracy"] = grid["test_f1"] = np.linspace(0, 1, len(grid))
+    figure = run_figures.plot_grid(grid)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    for axis in figure.axes:
+        labels = [*axis.texts, *axis.get_xticklabels()]
+        boxes = [label.get_window_extent(renderer) for label in labels]
+        for one, other in combinations(boxes, 2):
+            assert not one.overlaps(other)
+        assert axis.xaxis.label.get_window_extent(renderer).y0 >= 0
