@@ -15,7 +15,7 @@ from mlflow.entities import Experiment, Metric, Run
 from mlflow.exceptions import MlflowException
 
 from analysis.run_rows import METRICS, SEARCHED, missing_columns, trial_row
-from analysis.stores import StoreError, open_store
+from analysis.stores import StoreError, describe_absent, fetch_artifact, open_store
 from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -66,7 +66,7 @@ class Store:
         """
         experiment = self._experiments.get(name)
         if experiment is None:
-            self.notes.append(f"The store has no experiment '{name}'.")
+            self.notes.append(describe_absent(self.client, name, self.uri))
             return None
         runs = self._runs(experiment)
         parents = [run for run in runs if run.data.tags.get("kind") == "experiment"]
@@ -169,7 +169,7 @@ class Store:
             StoreError: If the run has no such artifact, or it cannot be read.
         """
         try:
-            return Path(self.client.download_artifacts(run_id, name, str(folder)))
+            return fetch_artifact(self.client, run_id, name, folder)
         except (MlflowException, OSError) as error:
             raise StoreError(
                 f"{self.uri}: run {run_id} has no {name}: {first_line(error)}"

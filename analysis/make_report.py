@@ -4,15 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
+from measures.addresses import choose_store, store_uri, user_path
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
     """Return 0 when the report is written, 2 if the store has nothing to report."""
     parser = argparse.ArgumentParser(description="Turn the MLflow store into Report.pdf.")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
-                        help="MLflow store; default: the project's mlflow.db")  # fmt: skip
-    parser.add_argument("--output", type=Path, default=ROOT / "report",
+    parser.add_argument("--tracking-uri", type=store_uri,
+                        help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
+                        "mlflow.db")  # fmt: skip
+    parser.add_argument("--output", type=user_path, default=ROOT / "report",
                         help="folder for the report, its figures and tables")  # fmt: skip
     parser.add_argument("--grid", default="grid", help="MLflow experiment with the grid")
     parser.add_argument("--freezing", default="freezing",
@@ -23,9 +26,11 @@ def main() -> int:
     from analysis.report import Sources, publish
 
     try:
-        store = Store(args.tracking_uri)
+        store = Store(choose_store(args.tracking_uri))
         sources = Sources(grid=args.grid, freezing=args.freezing)
         path = publish(store, args.output.resolve(), sources)
+    except PermissionError as error:
+        parser.error(f"{error.filename}: {error.strerror}; --output names another folder")
     except (StoreError, OSError) as error:
         parser.error(str(error))
     for note in dict.fromkeys(store.notes):

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from measures.addresses import choose_store, store_uri, user_path
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -11,9 +13,10 @@ def main() -> int:
     """Return 0 when the archive is written, 2 if something that goes into it is missing."""
     parser = argparse.ArgumentParser(description="Pack report, code and saved models.")
     parser.add_argument("members", nargs="*", help="names of the group's members: Name1 Name2 ...")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
-                        help="MLflow store; default: the project's mlflow.db")  # fmt: skip
-    parser.add_argument("--report", type=Path, default=ROOT / "report/Report.pdf",
+    parser.add_argument("--tracking-uri", type=store_uri,
+                        help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
+                        "mlflow.db")  # fmt: skip
+    parser.add_argument("--report", type=user_path, default=ROOT / "report/Report.pdf",
                         help="the PDF; the archive is written beside it")  # fmt: skip
     parser.add_argument("--experiments", nargs="+", default=["grid", "freezing"],
                         help="MLflow experiments whose newest launches go in")  # fmt: skip
@@ -23,7 +26,7 @@ def main() -> int:
     from analysis.submission import pack
 
     try:
-        store = Store(args.tracking_uri)
+        store = Store(choose_store(args.tracking_uri))
         path = pack(store, args.experiments, args.members, ROOT, args.report.resolve())
     except (StoreError, OSError) as error:
         parser.error(str(error))

@@ -1,18 +1,17 @@
-"""Opening of an MLflow store for reading, with an explanation in one sentence if that fails."""
+"""Opening of an MLflow store for reading, and of its files, also where both were moved."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from measures.addresses import AddressError, check_readable, find_moved, in_trash
 from measures.passwords import first_line, hide_passwords
-
-_SERVERS = ("postgresql", "mysql", "mssql")
 
 
 class StoreError(ValueError):
@@ -28,25 +27,34 @@ def open_store(uri: str) -> tuple[MlflowClient, list[Experiment]]:
     Raises:
         StoreError: If the store does not exist or cannot be read.
     """
-    path = Path(uri.removeprefix("sqlite:///"))
-    if uri.startswith("sqlite:///") and not path.is_file():
-        raise StoreError(
-            f"{path}: no MLflow store at this path; python tuning/run_grid.py creates one, "
-            "--tracking-uri selects another"
-        )
     try:
-        _connect_once(uri)
+        check_readable(uri)
         client = MlflowClient(tracking_uri=uri)
         return client, list(client.search_experiments(ViewType.ACTIVE_ONLY))
+    except AddressError as error:
+        raise StoreError(str(error)) from error
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise StoreError(f"{hide_passwords(uri)}: cannot be read: {first_line(error)}") from error
 
 
-def _connect_once(uri: str) -> None:
-    """Connect to a database server a single time: MLflow would retry for more than a minute."""
-    if uri.startswith(_SERVERS):
-        engine = create_engine(uri)
-        try:
-            engine.connect().close()
-        finally:
-            engine.dispose()
+def describe_absent(client: MlflowClient, name: str, uri: str) -> str:
+    """Return the sentence on an experiment that the store does not have, or has in its trash."""
+    deleted = client.get_experiment_by_name(name)
+    if deleted is None:
+        return f"The store has no experiment '{name}'."
+    return f"The {in_trash(name, deleted.experiment_id, uri)}."
+
+
+def fetch_artifact(client: MlflowClient, run_id: str, name: str, folder: Path) -> Path:
+    """Copy a run's artifact, a file or a folder, into ``folder``; return the path of the copy.
+
+    Raises:
+        MlflowException, OSError: If the run has no such artifact, or it cannot be read.
+    """
+    moved = find_moved(str(client.get_run(run_id).info.artifact_uri), client.tracking_uri)
+    if moved is None or not (moved / name).exists():
+        return Path(client.download_artifacts(run_id, name, str(folder)))
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy = shutil.copytree if (moved / name).is_dir() else shutil.copy2
+    return Path(copy(moved / name, target))

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.records import save_record
+from measures.addresses import sqlite_url, store_uri
 from measures.objective import OBJECTIVE, VALIDATION_F1
 from models.number_formats import FLOAT32, Precision
 from tuning.config.loader import load_experiment
@@ -177,7 +178,9 @@ def main() -> None:
         "--epochs", type=int, nargs=2, default=[1, 10], help="epochs per trial of the two runs"
     )
     parser.add_argument("--at-once", type=int, default=16, help="trials that run at a time")
-    parser.add_argument("--tracking-uri", help="MLflow store; default: a new SQLite file")
+    parser.add_argument(
+        "--tracking-uri", type=store_uri, help="MLflow store; default: a new SQLite file"
+    )
     parser.add_argument(
         "--name", default="driver_limit", help="name of the file in benchmarks/results"
     )
@@ -186,7 +189,7 @@ def main() -> None:
     prepared = prepare(experiment, read_locations())
     with tempfile.TemporaryDirectory() as directory, ray_session(None):
         folder = Path(directory)
-        uri = args.tracking_uri or f"sqlite:///{folder / 'log.db'}"
+        uri = args.tracking_uri or sqlite_url(folder / "log.db")
         share = ray.cluster_resources()["CPU"] / args.at_once
         runs = [measure(prepared, folder, uri, args.trials, count, share) for count in args.epochs]
     found = costs(*runs)

@@ -21,6 +21,7 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.records import save_record
+from measures.addresses import sqlite_url
 from tuning.system.project import ROOT
 
 METRICS = ("test_auc", "test_f1", "test_accuracy", "test_f1_at_threshold")
@@ -48,7 +49,7 @@ def measure(
     found = {}
     for freezing in modes:
         own = folder / freezing
-        store = f"sqlite:///{own / 'mlflow.db'}"
+        store = sqlite_url(own / "mlflow.db")
         command = [str(ROOT / "tuning/run_grid.py"), str(ROOT / "experiments/encoder_effect.yaml")]
         command += ["--encoder", encoder, "--data", data, "--output", str(own / "results")]
         command += ["--tracking-uri", store]

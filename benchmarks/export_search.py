@@ -8,6 +8,8 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from measures.addresses import check_readable, choose_store, store_uri, user_path
+
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("search", "confirm", "ablation")
 
@@ -16,12 +18,15 @@ def main() -> int:
     """Return 0 when the files are written, 2 if the store has no such search."""
     parser = argparse.ArgumentParser(description="Export a search from MLflow as CSV files.")
     parser.add_argument("--experiment", default="bonus_f1", help="name of the search")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}",
-                        help="MLflow store; default: the project's mlflow.db")  # fmt: skip
-    parser.add_argument("--output", type=Path, help="folder; default benchmarks/NAME")
+    parser.add_argument("--tracking-uri", type=store_uri,
+                        help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
+                        "mlflow.db")  # fmt: skip
+    parser.add_argument("--output", type=user_path, help="folder; default benchmarks/NAME")
     args = parser.parse_args()
     output = args.output or ROOT / "benchmarks" / args.experiment
-    client = MlflowClient(tracking_uri=args.tracking_uri)
+    store = choose_store(args.tracking_uri)
+    check_readable(store)
+    client = MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name(args.experiment)
     query = "tags.kind = 'champion'"
     champions = client.search_runs([experiment.experiment_id], query) if experiment else []

@@ -16,6 +16,7 @@ import yaml
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
+from measures.addresses import sqlite_url
 from measures.objective import VALIDATION_F1
 from tuning.system.project import ROOT
 
@@ -135,7 +136,7 @@ def run_grid(
         CommandError: If the grid fails or logs nothing.
     """
     folder.mkdir(parents=True)
-    store, output = f"sqlite:///{folder / 'log.db'}", output or folder / "out"
+    store, output = sqlite_url(folder / "log.db"), output or folder / "out"
     targets = ["--output", str(output), "--tracking-uri", store]
     script = [sys.executable, *python, str(ROOT / "tuning/run_grid.py")]
     began = time.time()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,26 @@ _UNREADABLE = (
 
 class CheckpointError(ValueError):
     """No classifier can be loaded from a folder; the message says why."""
+
+
+class AbsentEncoderError(CheckpointError):
+    """The encoder of a saved classifier was not found.
+
+    Args:
+        folder: Folder of the classifier.
+        encoder: Part of the classifier's card on the encoder.
+    """
+
+    def __init__(self, folder: Path, encoder: dict[str, Any]) -> None:
+        name = f" ({encoder['name']})" if encoder.get("name") else ""
+        command = ["mlflow", "artifacts", "download", "--artifact-path", "encoder"]
+        command += ["--dst-path", str(folder), "--run-id"]
+        super().__init__(
+            f"{folder}: its encoder {encoder['fingerprint']}{name} is in no folder 'encoder' in "
+            "it, beside it or above it; if MLflow has it, this fetches it from the run of the "
+            f"launch: {shlex.join(command)} ID"
+        )
+        self.fingerprint: str = encoder["fingerprint"]
 
 
 def save_classifier(folder: Path, model: Classifier, card: dict[str, Any]) -> None:
@@ -88,29 +109,26 @@ def read_card(folder: Path) -> dict[str, Any]:
 def find_encoder(folder: Path, others: Iterable[Path] = ()) -> Path:
     """Return the folder of the encoder that the classifier in ``folder`` was trained on.
 
-    It is looked for in the folders called ``encoder`` beside ``folder`` and beside each folder
-    above it.
+    It is looked for in the folders called ``encoder`` in ``folder``, beside it, and beside each
+    folder above it.
 
     Args:
         folder: Folder of a saved classifier.
         others: Further folders that may hold the encoder.
 
     Raises:
-        CheckpointError: If the classifier cannot be read, or its encoder is in none of them.
+        CheckpointError: If the classifier cannot be read.
+        AbsentEncoderError: If its encoder is in none of them.
     """
-    wanted = read_card(folder)["encoder"]["fingerprint"]
-    for candidate in (*(parent / "encoder" for parent in folder.absolute().parents), *others):
+    wanted = read_card(folder)["encoder"]
+    own = folder.absolute()
+    for candidate in (*(each / "encoder" for each in (own, *own.parents)), *others):
         try:
-            if read_encoder_info(candidate).fingerprint == wanted:
+            if read_encoder_info(candidate).fingerprint == wanted["fingerprint"]:
                 return candidate
-        except (
-            EncoderError,
-            OSError,
-        ):  # it may be of another program
+        except (EncoderError, OSError):  # it may be of another program
             continue
-    raise CheckpointError(
-        f"{folder}: its encoder {wanted} is in no folder 'encoder' beside it or above it"
-    )
+    raise AbsentEncoderError(folder, wanted)
 
 
 def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -> Classifier:

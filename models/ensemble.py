@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from measures.objective import VALIDATION_F1, is_sound
 from models.checkpoint import CARD, WEIGHTS, CheckpointError, find_encoder, read_card
 from models.encoder_files import find_files
 
 ENSEMBLE = "ensemble.json"
 _FORMAT = 1
+_INPUTS = ("encoder", "data")  # parts of a card on what a classifier was trained on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Saved:
     """The folders of a saved model's parts, and its threshold.
 
-    ``members`` are the classifiers' folders. A pair whose probability is at least ``threshold``
-    counts as a paraphrase.
+    ``folder`` is the classifier's or the ensemble's, ``members`` are the classifiers'. A pair
+    whose probability is at least ``threshold`` counts as a paraphrase. ``among`` is the number of
+    classifiers that the model was chosen from.
     """
 
+    folder: Path
     members: list[Path]
     encoder: Path
     threshold: float
+    among: int = 1
 
 
 def write_ensemble(folder: Path, members: Sequence[Path], encoder: Path, threshold: float) -> None:
@@ -55,28 +61,85 @@ def write_ensemble(folder: Path, members: Sequence[Path], encoder: Path, thresho
     (folder / ENSEMBLE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def find_saved(folder: Path) -> Saved:
-    """Return the model saved in a folder: one classifier, or an ensemble in or below it.
+def find_saved(folder: Path, encoders: Iterable[Path] = ()) -> Saved:
+    """Return the model saved in a folder.
+
+    It is the classifier in the folder, else the ensemble in or below it, as in the folder of a
+    search, else the best classifier below it, as in the folder of a grid or of a trial.
+
+    Args:
+        folder: Folder of a saved model.
+        encoders: Folders that may hold the encoder of a classifier, beside those near it.
 
     Raises:
-        CheckpointError: If there is neither, or it cannot be read.
+        CheckpointError: If there is none or more than one, or it cannot be read.
+        AbsentEncoderError: If the encoder of a classifier is not found.
     """
     if (folder / CARD).is_file():
-        threshold = read_card(folder).get("metrics", {}).get("threshold", 0.5)
-        return Saved(members=[folder], encoder=find_encoder(folder), threshold=threshold)
-    found = sorted(folder.rglob(ENSEMBLE))
-    if len(found) != 1:
+        return _read_single(folder, encoders)
+    found = sorted(path.parent for path in folder.rglob(ENSEMBLE))
+    if len(found) > 1:
         raise CheckpointError(
-            f"{folder}: must hold a saved classifier ({CARD}) or one ensemble ({ENSEMBLE}), "
-            f"got {len(found)} ensembles"
+            f"{folder}: must hold one ensemble ({ENSEMBLE}), got {len(found)}, the first is "
+            f"{found[0]}"
         )
+    if found:
+        return _read_ensemble(found[0])
+    below = _rank(folder)
+    return replace(_read_single(below[0], encoders), among=len(below))
+
+
+def _read_single(folder: Path, encoders: Iterable[Path]) -> Saved:
+    return Saved(
+        folder=folder,
+        members=[folder],
+        encoder=find_encoder(folder, encoders),
+        threshold=read_card(folder).get("metrics", {}).get("threshold", 0.5),
+    )
+
+
+def _rank(folder: Path) -> list[Path]:
+    """Return the folders of the classifiers below a folder, best first by validation.
+
+    Raises:
+        CheckpointError: If there is none, or they were not trained on the same data and encoder.
+    """
+    cards = {path.parent: _read_unchecked(path) for path in sorted(folder.rglob(CARD))}
+    if not cards:
+        raise CheckpointError(
+            f"{folder}: must hold a saved classifier ({CARD}) or an ensemble ({ENSEMBLE}), got "
+            "neither"
+        )
+    inputs = [[card[part].get("fingerprint") for part in _INPUTS] for card in cards.values()]
+    if any(each != inputs[0] for each in inputs):
+        raise CheckpointError(
+            f"{folder}: holds classifiers of several data sets or encoders, which cannot be "
+            f"compared; name the folder of one launch, or of one classifier, as {min(cards)}"
+        )
+
+    def key(member: Path) -> tuple[bool, float]:
+        metrics = cards[member]["metrics"]
+        return not is_sound(metrics), -metrics.get(VALIDATION_F1, 0.0)
+
+    return sorted(cards, key=key)
+
+
+def _read_unchecked(path: Path) -> dict[str, Any]:
+    """Return the parts of a card that classifiers are ranked by; no checksum is compared."""
     try:
-        content = json.loads(found[0].read_bytes())
+        card = json.loads(path.read_bytes())
+        return {part: dict(card[part]) for part in (*_INPUTS, "metrics")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+
+
+def _read_ensemble(folder: Path) -> Saved:
+    try:
+        content = json.loads((folder / ENSEMBLE).read_bytes())
         count, threshold = int(content["members"]), float(content["threshold"])
         if count < 1:
             raise ValueError(f"members: must be at least 1, got {count}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{found[0]}: cannot be read: {error}") from error
-    ensemble = found[0].parent
-    members = [ensemble / f"member-{number}" for number in range(1, count + 1)]
-    return Saved(members=members, encoder=ensemble / "encoder", threshold=threshold)
+        raise CheckpointError(f"{folder / ENSEMBLE}: cannot be read: {error}") from error
+    members = [folder / f"member-{number}" for number in range(1, count + 1)]
+    return Saved(folder=folder, members=members, encoder=folder / "encoder", threshold=threshold)

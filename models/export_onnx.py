@@ -17,6 +17,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from measures.addresses import user_path
 from measures.overlap import FEATURES
 from models.checkpoint import CheckpointError
 from models.classifier import Classifier
@@ -100,8 +101,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m models.export_onnx", description="Write a saved model as ONNX."
     )
-    parser.add_argument("--model", type=Path, required=True, help="folder of a saved model")
-    parser.add_argument("--output", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--model", type=user_path, required=True, help="folder of a saved model")
+    parser.add_argument("--output", type=user_path, required=True, help="ONNX file to write")
     args = parser.parse_args()
     try:
         export(Predictor(args.model), args.output)

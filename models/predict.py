@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measures.passwords import first_line, hide_passwords
+from measures.addresses import ROOT, AddressError, choose_store, store_uri, user_path
+from measures.passwords import hide_passwords
+from models.pair_checks import PairError, list_problems
+from models.pair_files import (
+    ENDINGS,
+    check_form,
+    check_output,
+    read_pairs,
+    replacing,
+    write_answers,
+)
+from models.table_files import DataError
 
 if TYPE_CHECKING:
     from models.predictor import Predictor
 
-_ROOT = Path(__file__).resolve().parents[1]
-_READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"}
+_RUN_ID = re.compile("[0-9a-f]{32}")
 
 
 def main() -> int:
@@ -25,18 +37,15 @@ def main() -> int:
         parser.error(f"give two texts, or --file PAIRS; got {len(args.texts)} texts")
     if (args.file is None) != (args.output is None):
         parser.error("--file and --output belong together")
-    from models.checkpoint import CheckpointError
+    from models.checkpoint import CheckpointError  # imports torch, which takes seconds
     from models.encoder_files import EncoderError
-    from models.predictor import PairError, Predictor  # imports torch, which takes seconds
 
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            predictor = Predictor(_find_model(args, Path(scratch)))
         if args.file is None:
-            _answer(predictor, *args.texts)
+            _answer(_load(args), *args.texts)
         else:
-            _answer_file(predictor, args.file, args.output)
-    except (CheckpointError, EncoderError, PairError, OSError) as error:
+            _answer_file(args)
+    except (CheckpointError, DataError, EncoderError, PairError, OSError) as error:
         print(f"predict.py: error: {hide_passwords(str(error))}", file=sys.stderr)
         return 2
     return 0
@@ -48,22 +57,77 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m models.predict", description="Predict whether two texts say the same."
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="the two texts to compare")
-    text = "a folder of a saved model, or its name in MLflow, as models:/bonus_f1@champion"
-    parser.add_argument("--model", help=f"{text}; default: the newest champion of the store")
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{_ROOT / 'mlflow.db'}")
-    text = "pairs as .csv, .tsv or .parquet with the columns first and second"
-    parser.add_argument("--file", type=Path, help=text)
-    text = "CSV file to write: the pairs with their probabilities"
-    parser.add_argument("--output", type=Path, help=text)
+    text = "folder of a saved model, a trial or a launch, or a name in MLflow: models:/bonus_f1@"
+    text += "champion, runs:/ID/model, or the id of a run; default: the newest champion"
+    parser.add_argument("--model", type=_model_name, help=text)
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+    parser.add_argument("--tracking-uri", type=store_uri, help=text)
+    text = "pairs in any form that training reads, with the columns first and second"
+    parser.add_argument("--file", type=user_path, help=text)
+    text = f"file for the pairs with their probabilities; ends in {', '.join(ENDINGS)}"
+    parser.add_argument("--output", type=user_path, help=text)
     return parser
 
 
-def _find_model(args: argparse.Namespace, scratch: Path) -> Path:
-    if args.model is not None and ":/" not in args.model:
-        return Path(args.model)
-    from models.served import fetch_model
+def _model_name(text: str) -> str:
+    """Return the value of ``--model``; raise an ``AddressError`` if it is empty."""
+    if not text.strip():
+        raise AddressError("must not be empty; leave the option out for the newest champion")
+    return text
 
-    return fetch_model(args.model, args.tracking_uri, scratch)
+
+def _load(args: argparse.Namespace) -> Predictor:
+    """Return the predictor of the model that the arguments name, and print which it is."""
+    from models.checkpoint import AbsentEncoderError, CheckpointError
+    from models.predictor import Predictor
+
+    store = choose_store(args.tracking_uri)
+    with tempfile.TemporaryDirectory() as scratch:
+        name, folder = _find_model(args.model, store, Path(scratch))
+        try:
+            predictor = Predictor(folder, [ROOT / "embedded/encoder"])
+        except AbsentEncoderError as error:
+            from models.logged_models import fetch_encoder
+
+            try:
+                encoder = fetch_encoder(error.fingerprint, store, Path(scratch))
+            except OSError as reason:
+                command = ["python", "-m", "models.predict", "--model", str(args.model or name)]
+                raise CheckpointError(
+                    f"{name or folder}: its encoder is in no folder 'encoder' near it; {reason}; "
+                    f"name the store of its launch: {shlex.join(command)} --tracking-uri URI"
+                ) from error
+            predictor = Predictor(folder, [encoder])
+    print(_describe(name, predictor))
+    return predictor
+
+
+def _find_model(model: str | None, store: str, scratch: Path) -> tuple[str | None, Path]:
+    """Return the name of the model in MLflow, None for a folder's, and the folder of its files."""
+    folder = None if model is None else user_path(model)
+    if folder is not None and folder.is_dir():
+        return None, folder
+    from models.logged_models import ModelError, fetch_model
+
+    if model is not None and ":/" not in model and not _RUN_ID.fullmatch(model):
+        raise ModelError(
+            f"--model: {model!r} is no folder, and no name in MLflow: models:/NAME@champion, "
+            "runs:/ID/model, or the id of a run"
+        )
+    return fetch_model(model, store, scratch)
+
+
+def _describe(name: str | None, predictor: Predictor) -> str:
+    """Return the line that says which model answers."""
+    saved, encoder = predictor.saved, predictor.card["encoder"]
+    count = len(saved.members)
+    parts = [
+        f"Model: {name or saved.folder}",
+        f"the best of {saved.among} by validation F1" if saved.among > 1 else "",
+        f"the mean of {count} classifiers" if count > 1 else "",
+        f"encoder {encoder.get('name') or 'unnamed'} ({encoder['fingerprint']})",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _answer(predictor: Predictor, first: str, second: str) -> None:
@@ -87,33 +151,31 @@ def _answer(predictor: Predictor, first: str, second: str) -> None:
     console.print(table)
 
 
-def _answer_file(predictor: Predictor, path: Path, output: Path) -> None:
-    """Write a CSV file: the columns of ``path``, and each row's probability and decision.
+def _answer_file(args: argparse.Namespace) -> None:
+    """Write the pairs of a file with their probabilities and decisions.
 
     Raises:
-        OSError: If ``path`` has no known suffix, cannot be read, or lacks a column.
+        DataError: If the file cannot be read, or the output cannot hold its columns.
         PairError: If a text is empty, or longer than the encoder takes.
+        OSError: If the output cannot be written; that is known before anything is computed.
     """
-    import pandas as pd
     from rich.progress import Progress
 
-    if path.suffix not in _READERS:
-        raise OSError(f"{path}: must end in {', '.join(_READERS)}, got {path.suffix!r}")
-    try:
-        frame = getattr(pd, _READERS[path.suffix])(path)
-    except (ValueError, OSError) as error:
-        raise OSError(f"{path}: cannot be read: {first_line(error)}") from error
-    absent = [name for name in ("first", "second") if name not in frame]
-    if absent:
-        columns = ", ".join(map(str, frame.columns))
-        raise OSError(f"{path}: no column {', '.join(absent)}, got {columns}")
-    firsts, seconds = (list(frame[name].fillna("").astype(str)) for name in ("first", "second"))
-    with Progress(transient=True) as bars:
-        task = bars.add_task("rows", total=None)
-        found = predictor.predict(firsts, seconds, lambda rows: bars.advance(task, rows))
-    frame["probability"], frame["paraphrase"] = found, found >= predictor.threshold
-    frame.to_csv(output, index=False)
-    print(f"{output}: {len(frame)} pairs, {int(frame['paraphrase'].sum())} say the same")
+    check_output(args.output, args.file)
+    with replacing(args.output) as beside:
+        pairs = read_pairs(args.file)
+        check_form(beside, pairs)
+        predictor = _load(args)
+        try:
+            with Progress(transient=True) as bars:
+                task = bars.add_task("rows", total=None)
+                firsts, seconds = pairs.texts("first"), pairs.texts("second")
+                found = predictor.predict(firsts, seconds, lambda rows: bars.advance(task, rows))
+        except PairError as error:
+            raise DataError(list_problems(error.problems, pairs.name_of)) from error
+        said = found >= predictor.threshold
+        write_answers(beside, pairs, list(zip(found.tolist(), said.tolist(), strict=True)))
+    print(f"{args.output}: {len(found)} pairs, {int(said.sum())} say the same")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ Shapes: N pairs, B rows in a batch, T tokens of its longest row, F overlap featu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
 from models.encoder_files import EncoderError, read_encoder_info
 from models.ensemble import find_saved
+from models.pair_checks import PairError, check_lengths, check_texts
 from models.precision import choose_device
 from models.tokens import (
     TokenTable,
@@ -30,12 +32,10 @@ from models.tokens import (
 )
 from models.word_pieces import pair_pieces
 
+Row = tuple[list[int], list[int]]  # ids of the word pieces of both texts of a pair
+_LOG = logging.getLogger(__name__)
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
 _SAME = ("encoder", "precision")  # keys with equal values in the cards of all members
-
-
-class PairError(ValueError):
-    """A pair that the model cannot take; the message has its number, the rule and the value."""
 
 
 class Predictor:
@@ -45,18 +45,20 @@ class Predictor:
     whose probability is at least ``threshold`` counts as a paraphrase.
 
     Args:
-        folder: Folder of an ensemble, or of one saved classifier.
+        folder: Folder of a saved model, as in ``models.ensemble.find_saved``.
+        encoders: Folders that may hold its encoder, beside those near it.
 
     Raises:
         CheckpointError, EncoderError: If the model cannot be loaded, or its members were not
             trained on the same encoder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        saved = find_saved(folder)
+    def __init__(self, folder: Path, encoders: Iterable[Path] = ()) -> None:
+        saved = find_saved(folder, encoders)
         cards = [read_card(member) for member in saved.members]
         if any(card[key] != cards[0][key] for card in cards for key in _SAME):
             raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
+        self.saved = saved
         self.threshold = saved.threshold
         self.card = cards[0]
         self.device = choose_device()
@@ -89,7 +91,7 @@ class Predictor:
             advance: Called with the number of rows that are ready since its last call.
 
         Raises:
-            PairError: If a text is empty, or longer than the encoder takes.
+            PairError: If a value is no text, empty, or longer than the encoder takes.
         """
         if not len(firsts):
             return np.empty(0)
@@ -113,19 +115,20 @@ class Predictor:
         Features are computed only if a member has a branch for them.
 
         Raises:
-            PairError: If a text is empty, longer than the encoder takes, or has a word piece that
-                it does not embed.
+            PairError: If a value is no text, empty, longer than the encoder takes, or has a word
+                piece that it does not embed.
         """
+        check_texts(firsts, seconds)
         data = self.card["data"]
         cleaned = [
             [clean(text, data["cleaning"]) for text in texts] for texts in (firsts, seconds)
         ]
         ids = [encode_texts(self._tokenizer, texts) for texts in cleaned]
-        for number, sides in enumerate(zip(*ids, strict=True), 1):
-            self._check(number, sides)
-        longest = self._encoder.max_tokens
-        budget = min(data["max_tokens"] or longest, longest) - self._special.of_pair
-        rows = [shorten(a, b, budget) for a, b in zip(*ids, strict=True)]
+        longest, cut_to = self._encoder.max_tokens, data["max_tokens"]
+        alone = longest - self._special.of_text
+        check_lengths((firsts, seconds), ids, alone, cut=cut_to is not None)
+        limit = min(cut_to or longest, longest)
+        rows = self._shorten(ids, limit)
         pairs = len(rows)
         if self.card["trial"]["both_orders"]:
             rows += [(b, a) for a, b in rows]
@@ -135,17 +138,21 @@ class Predictor:
         try:
             check_ids(table.tokens, self._tokenizer, self._encoder)
         except EncoderError as error:
-            raise PairError(str(error)) from error
+            row = int(np.searchsorted(table.offsets, table.tokens.argmax(), side="right")) - 1
+            raise PairError([(row % pairs + 1, str(error))]) from error
         return table, features
 
-    def _check(self, number: int, sides: Sequence[list[int]]) -> None:
-        limit = self._encoder.max_tokens - self._special.of_text
-        for side, ids in zip(("first", "second"), sides, strict=True):
-            if not 1 <= len(ids) <= limit:
-                raise PairError(
-                    f"pair {number}: the {side} definition must have from 1 to {limit} word "
-                    f"pieces, the most that the encoder takes, got {len(ids)}"
-                )
+    def _shorten(
+        self, ids: list[list[list[int]]], limit: int
+    ) -> list[tuple[list[int], list[int]]]:
+        """Return the word pieces of both texts of each pair, cut to rows of ``limit`` tokens."""
+        budget = limit - self._special.of_pair
+        rows = [shorten(a, b, budget) for a, b in zip(*ids, strict=True)]
+        whole = zip(rows, *ids, strict=True)
+        cut = sum(len(a) + len(b) < len(first) + len(second) for (a, b), first, second in whole)
+        if cut:
+            _LOG.warning("%d of %d pairs are cut to %d word pieces", cut, len(rows), limit)
+        return rows
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> Tensor:
@@ -168,7 +175,7 @@ class Predictor:
         aligns. Return None if a head does not attend.
 
         Raises:
-            PairError: If a text is empty, or longer than the encoder takes.
+            PairError: If a value is no text, empty, or longer than the encoder takes.
         """
         if not all(hasattr(member.head, "attend") for member in self._members):
             return None

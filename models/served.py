@@ -1,28 +1,18 @@
-"""The model that MLflow serves, and its download from MLflow, which no other file here imports."""
+"""The model that MLflow serves: from a table of pairs to a table of probabilities."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from measures.passwords import first_line
+from models.pair_checks import PairError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from models.predictor import Predictor
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no usage data is sent
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# with 7 retries, the default, MLflow waits minutes for a server that does not answer
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-
-ALIAS = "champion"
-
-
-class ModelError(OSError):
-    """A model is unavailable in MLflow; the message names it and the reason."""
+_OF_CSV = "; MLflow reads null, NA and None in CSV input as missing: send such texts as JSON"
 
 
 class Served:
@@ -45,18 +35,18 @@ class Served:
             params: Parameters that MLflow passes; not used.
 
         Raises:
-            MlflowException: If a text is empty or too long; the server answers 400.
+            MlflowException: If a value is no text, empty or too long; the server answers 400.
         """
         import pandas as pd
         from mlflow.exceptions import MlflowException
         from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-        from models.predictor import PairError
-
         try:
             found = self.predictor.predict(list(model_input["first"]), list(model_input["second"]))
         except PairError as error:
-            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from error
+            missing = model_input[["first", "second"]].isna().any(axis=None)
+            text = f"{error}{_OF_CSV if missing else ''}"
+            raise MlflowException(text, INVALID_PARAMETER_VALUE) from error
         return pd.DataFrame(
             {"probability": found, "paraphrase": found >= self.predictor.threshold}
         )
@@ -67,53 +57,3 @@ def _load_pyfunc(path: str) -> Served:
     from models.predictor import Predictor
 
     return Served(Predictor(Path(path)))
-
-
-def fetch_model(uri: str | None, store: str, folder: Path) -> Path:
-    """Download a model from MLflow into a folder, and return the path of its files.
-
-    MLflow's tracking URI is set to the store.
-
-    Args:
-        uri: Name, ``models:/NAME@champion`` or ``runs:/ID/served``; None for the newest champion.
-        store: MLflow tracking URI.
-        folder: Folder for the files.
-
-    Raises:
-        ModelError: If there is no such model, or the store cannot be used.
-    """
-    file = store.removeprefix("sqlite:///")
-    if file != store and not Path(file).is_file():  # MLflow would create an empty one
-        raise ModelError(f"{file}: no such MLflow store; --tracking-uri names another")
-    from mlflow import set_tracking_uri
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        set_tracking_uri(store)
-        uri = uri or _newest_champion()
-        return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        if isinstance(error, ModelError):
-            raise
-        reason = first_line(error)
-        raise ModelError(f"model: {uri or 'the champion'} is unavailable: {reason}") from error
-
-
-def _newest_champion() -> str:
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient()
-    found = [
-        client.get_model_version(model.name, model.aliases[ALIAS])
-        for model in client.search_registered_models()
-        if ALIAS in model.aliases
-    ]
-    if not found:
-        raise ModelError(
-            "model: the MLflow store has no champion: run make search, or name the folder of a "
-            "saved model with --model"
-        )
-    newest = max(found, key=lambda version: version.creation_timestamp)
-    return f"models:/{newest.name}/{newest.version}"

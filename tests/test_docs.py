@@ -64,6 +64,7 @@ TABLES = [
     ("search.md", "option", SEARCH - RUN),
     ("encoders.md", "`model_type`", set(FAMILIES)),
     ("encoders.md", "option", KNOWN["tuning/pretrain.py"]),
+    ("data.md", "option of tuning.data.split", options_in("tuning/data/split.py")),
     ("data.md", "key", set(Columns.model_fields)),
     ("champion.md", "option", options_of(build_predict_parser())),
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),

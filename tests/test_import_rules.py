@@ -39,7 +39,7 @@ LIBRARIES = {
     "mlflow": {
         "tuning/tracking",
         "models/served.py",  # is called by MLflow
-        "models/predict.py",
+        "models/logged_models.py",
         "analysis",
         "benchmarks",
     },

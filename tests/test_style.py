@@ -46,3 +46,11 @@ def test_a_file_is_one_idea(path: Path) -> None:
 def test_a_command_to_copy_quotes_its_values(path: Path) -> None:
     bare = r'f"[^"]*python (?:tuning/|-m tuning)[\w./]*(?: [\w-]+)* \{(?!shlex)'
     assert not re.findall(bare, path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_address_is_made_and_read_by_measures_addresses(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.name != "addresses.py":
+        assert "sqlite:///{" not in text  # sqlite_url: a path may hold % and ?
+        assert path.parent.name == "benchmarks" or "type=Path" not in text  # user_path: or ~

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from urllib.request import url2pathname
 
+from measures.addresses import choose_store, sqlite_url, store_uri, user_path
 from models.encoder_files import EncoderError
 from models.table_files import DataError
 from tuning.config.experiment import ConfigError, Experiment
@@ -16,9 +18,10 @@ from tuning.download.download_causes import DownloadError
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
 from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri
-from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts, choose_store
+from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts
 
 _VERBOSE = "add to notices and errors what the libraries reported"
+_STORE = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
 # Errors that the commands report as one sentence, with exit code 2.
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
 
@@ -32,7 +35,7 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(description=description)
     add = parser.add_argument
-    add("config", type=Path, nargs="?", default=ROOT / "experiments" / default,
+    add("config", type=user_path, nargs="?", default=ROOT / "experiments" / default,
         help="YAML file of the experiment")  # fmt: skip
     text = "auto, parade, embedded, or a folder with the files train, validation and test"
     add("--data", help=text)
@@ -40,8 +43,8 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     text = "folder for results and caches, or a URI (s3://...) that all nodes of a cluster reach"
     add("--output", type=folder_or_uri, default=ROOT / "results", help=text)
     text = "folder for the driver's journal and caches if --output is a URI; default: results"
-    add("--local", type=Path, default=ROOT / "results", help=text)
-    add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
+    add("--local", type=user_path, default=ROOT / "results", help=text)
+    add("--tracking-uri", type=store_uri, help=_STORE)
     add("--address", help="HOST:PORT of the Ray cluster to run on; auto: that of this machine")
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a value of the YAML file; a list makes it an axis")  # fmt: skip
@@ -78,15 +81,15 @@ def report_error(program: str, error: BaseException, *, verbose: bool) -> int:
 def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add the options that only a search has; return the parser."""
     text = "RDB URL of the Optuna study; default: optuna.db in the output folder"
-    parser.add_argument("--storage", help=text)
+    parser.add_argument("--storage", type=store_uri, help=text)
     return parser
 
 
 def folder_or_uri(text: str) -> Path | StoragePath:
     """Return the value of ``--output``: a Path for a folder, a StoragePath for any other URI."""
     if text.startswith("file://"):
-        return Path(text.removeprefix("file://"))
-    return StoragePath(text.rstrip("/")) if is_uri(text) else Path(text)
+        return Path(url2pathname(text.removeprefix("file://")))
+    return StoragePath(text.rstrip("/")) if is_uri(text) else user_path(text)
 
 
 def read_experiment(args: argparse.Namespace) -> Experiment:
@@ -144,15 +147,17 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         OSError: If the output folder has no absolute path, as a link to itself.
     """
     remote = isinstance(args.output, StoragePath)
-    output = _resolve(args.local if remote else args.output)
+    output, store = (
+        _resolve(args.local if remote else args.output),
+        choose_store(args.tracking_uri),
+    )
     return LaunchOptions(
         output=output,
         shared_output=args.output if remote else StoragePath(str(output)),
-        tracking_uri=choose_store(args.tracking_uri),
-        artifacts=choose_artifacts(args.tracking_uri, output),
+        tracking_uri=store,
+        artifacts=choose_artifacts(store, output),
         cache=read_locations().cache,
-        own_store=not args.tracking_uri,
-        study_storage=getattr(args, "storage", None) or f"sqlite:///{output / 'optuna.db'}",
+        study_storage=getattr(args, "storage", None) or sqlite_url(output / "optuna.db"),
         address=args.address,
         resume=args.resume,
         launch=args.launch,
@@ -167,17 +172,17 @@ def build_pretraining_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     text = "text files to train on, one paragraph in each line, plain or .gz"
-    add("--corpus", type=Path, nargs="+", default=[], metavar="FILE", help=text)
+    add("--corpus", type=user_path, nargs="+", default=[], metavar="FILE", help=text)
     text = "text files to evaluate on; default: a share of the corpus"
-    add("--heldout", type=Path, nargs="+", default=[], metavar="FILE", help=text)
+    add("--heldout", type=user_path, nargs="+", default=[], metavar="FILE", help=text)
     text = f"{SCRATCH} (the default), embedded, a folder, or a name on the hub"
     add("--init", default=SCRATCH, help=text)
     text = "data set whose training pairs come second: parade, embedded, or a folder"
     add("--adapt", metavar="DATA", help=text)
     text = "recipe; default: pretrain.yaml in experiments, from scratch pretrain_embedded.yaml"
-    add("--config", type=Path, help=text)
-    add("--output", type=Path, required=True, help="folder for the encoder; made if absent")
-    add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
+    add("--config", type=user_path, help=text)
+    add("--output", type=user_path, required=True, help="folder for the encoder; made if absent")
+    add("--tracking-uri", type=store_uri, help=_STORE)
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="change a value of the recipe, for example corpus.minutes=10")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and stop")
@@ -192,7 +197,7 @@ def build_pretraining_parser() -> argparse.ArgumentParser:
 
 def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
     """Return the options of ``pretrain.py``; the output folder is absolute."""
-    output = _resolve(args.output)
+    output, store = _resolve(args.output), choose_store(args.tracking_uri)
     return PretrainingOptions(
         corpus=args.corpus,
         heldout=args.heldout,
@@ -201,8 +206,8 @@ def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
         config=args.config,
         overrides=args.overrides,
         output=output,
-        tracking_uri=choose_store(args.tracking_uri),
-        artifacts=choose_artifacts(args.tracking_uri, output.parent),
+        tracking_uri=store,
+        artifacts=choose_artifacts(store, output.parent),
         cache=read_locations().cache,
         resume=args.resume,
         overwrite=args.overwrite,

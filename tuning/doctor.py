@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from measures.addresses import choose_store, store_uri, user_path
 from measures.passwords import first_line
 from models.table_files import DataError
 from tuning.config.experiment import Cleaning
@@ -40,7 +41,6 @@ from tuning.system.gpus import check_gpus
 from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
 from tuning.system.project import ROOT
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.store_check import check_store
 
 _BROKEN = "mend the environment variables and the files that this names, or report it as an error"
@@ -53,8 +53,9 @@ def main() -> int:
         description="Say what a grid would find on this machine.",
     )
     add = parser.add_argument
-    add("--output", type=Path, default=ROOT / "results", help="folder for results")
-    add("--tracking-uri", help="MLflow store; default: mlflow.db in the project's folder")
+    add("--output", type=user_path, default=ROOT / "results", help="folder for results")
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+    add("--tracking-uri", type=store_uri, help=text)
     add("--measure", action="store_true", help="measure this machine anew")
     args = parser.parse_args()
     try:

@@ -2,6 +2,7 @@
 
 import sys
 
+from measures.addresses import store_rows
 from tuning.cli import (
     USER_ERRORS,
     build_pretraining_parser,
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         options = pretraining_options(args)
         plan = make_plan(options, console)
-        print_plan(plan, console)
+        print_plan(plan, console, store_rows(options.tracking_uri))
         if args.dry_run:
             return 0
         from tuning.pretraining import session  # torch and transformers take seconds to import

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from measures.addresses import choose_store, store_uri, user_path
 from tuning.cli import USER_ERRORS
 from tuning.data.sources import read_locations
-from tuning.system.project import ROOT
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from tuning.training.reproduction import Comparison, Reproducer
@@ -50,25 +50,28 @@ def _parse() -> argparse.Namespace:
         "--all", metavar="NAME", help="compare every finished trial of this experiment"
     )
     parser.add_argument("--data", help="folder of the data set, if it has moved")
-    text = "MLflow store; default: mlflow.db in the project's folder"
-    parser.add_argument("--tracking-uri", default=f"sqlite:///{ROOT / 'mlflow.db'}", help=text)
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+    parser.add_argument("--tracking-uri", type=store_uri, help=text)
     args = parser.parse_args()
     if (args.saved is None) == (args.all is None):
         parser.error("give one run id or folder, or --all EXPERIMENT")
+    if "" in (args.saved, args.all):
+        parser.error("must not be empty: the run id, the folder or the experiment")
     return args
 
 
 def _compare(reproducer: Reproducer, args: argparse.Namespace) -> Iterator[tuple[str, Comparison]]:
     """Yield the name and the comparison of each classifier that the arguments name."""
-    saved = str(args.saved)
-    if args.all is None and Path(saved).is_dir():
-        yield from _compare_folder(reproducer, Path(saved).resolve())
+    saved = args.saved or ""
+    if args.all is None and user_path(saved).is_dir():
+        yield from _compare_folder(reproducer, user_path(saved).resolve())
         return
     from tuning.tracking.mlflow_reader import fetch_run, finished_trials
 
-    for run_id in finished_trials(args.tracking_uri, args.all) if args.all else [saved]:
+    store = choose_store(args.tracking_uri)
+    for run_id in finished_trials(store, args.all) if args.all else [saved]:
         with tempfile.TemporaryDirectory() as scratch:
-            yield run_id, reproducer.check(*fetch_run(args.tracking_uri, run_id, Path(scratch)))
+            yield run_id, reproducer.check(*fetch_run(store, run_id, Path(scratch)))
 
 
 def _compare_folder(reproducer: Reproducer, saved: Path) -> Iterator[tuple[str, Comparison]]:

@@ -2,6 +2,7 @@
 
 import sys
 
+from measures.addresses import store_rows
 from tuning.cli import (
     USER_ERRORS,
     build_parser,
@@ -22,7 +23,7 @@ from tuning.execution.ray_session import (
 from tuning.system.console import make_console, print_details
 from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, resume_hint
+from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
 
 
 def main() -> int:
@@ -36,12 +37,16 @@ def main() -> int:
         options = launch_options(args)
         experiment = require_grid(read_experiment(args), args.config)
         name = experiment.name
+        # first, since the rest takes seconds; a plan alone needs no choice
+        named = options.resume or options.launch
+        resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        print_plan(prepared, console, recall_rates(options.cache))
+        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
+        print_plan(prepared, console, rates, log)
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0
-        resumed = choose_launch(options, name)
+        leave_interrupted(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
         with import_aside("tuning.execution.grid") as session, ray_session(args.address):

@@ -2,6 +2,7 @@
 
 import sys
 
+from measures.addresses import store_rows
 from tuning.cli import (
     USER_ERRORS,
     add_search_options,
@@ -18,7 +19,7 @@ from tuning.search.plan import print_search_plan
 from tuning.system.console import make_console, print_details
 from tuning.system.machine import recall_rates
 from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, resume_hint
+from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
 
 
 def main() -> int:
@@ -34,12 +35,16 @@ def main() -> int:
         experiment = read_experiment(args)
         name = experiment.name
         search = require_search(experiment, args.config)
+        # first, since the rest takes seconds; a plan alone needs no choice
+        named = options.resume or options.launch
+        resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        print_search_plan(prepared, search, console, recall_rates(options.cache))
+        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
+        print_search_plan(prepared, search, console, rates, log)
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0
-        resumed = choose_launch(options, name)
+        leave_interrupted(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
         # Ray and torch take seconds to import, and a plan needs neither

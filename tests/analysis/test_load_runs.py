@@ -109,7 +109,7 @@ def test_trials_come_in_the_order_of_their_numbers(runs: Runs) -> None:
 
 def test_a_missing_store_is_named_and_not_created(tmp_path: Path) -> None:
     with pytest.raises(
-        StoreError, match=r"none\.db: no MLflow store at this path; python tuning/run_grid"
+        StoreError, match=r"none\.db: no such MLflow store; python tuning/run_grid"
     ):
         Store(f"sqlite:///{tmp_path / 'none.db'}")
     assert not list(tmp_path.iterdir())
@@ -167,3 +167,30 @@ def test_curves_are_read_under_either_name(runs: Runs, prefix: str) -> None:
     assert store.epochs(launch).to_dict("list") == {
         "run_id": [run_id, run_id], "epoch": [1, 2], "train_loss": [0.75, 0.5],
     }  # fmt: skip
+
+
+def test_artifacts_that_were_moved_with_the_store_are_found(runs: Runs, tmp_path: Path) -> None:
+    run = runs.trial(runs.parent("launch"), "01")
+    (tmp_path / "note.txt").write_text("kept")
+    for name in ("", "folder"):
+        runs.client.log_artifact(run, str(tmp_path / "note.txt"), name)
+    new = tmp_path / "moved ü"
+    new.mkdir()
+    for name in ("log.db", "artifacts"):
+        (tmp_path / name).rename(new / name)
+    moved = Store(f"sqlite:///{new / 'log.db'}")
+    assert moved.save_artifacts(run, "note.txt", tmp_path / "a").read_text() == "kept"
+    assert (moved.save_artifacts(run, "folder", tmp_path / "b") / "note.txt").is_file()
+    with pytest.raises(StoreError, match=f"run {run} has no other"):
+        moved.save_artifacts(run, "other", tmp_path / "c")
+
+
+def test_an_experiment_in_the_trash_is_named_with_the_command_that_restores_it(
+    runs: Runs,
+) -> None:
+    runs.client.delete_experiment(runs.experiment)
+    store = Store(runs.uri)
+    assert store.latest("grid") is None
+    (note,) = store.notes
+    assert note.startswith("The experiment 'grid' is in MLflow's trash; to restore it: MLFLOW_")
+    assert note.endswith(f"--experiment-id {runs.experiment}.")

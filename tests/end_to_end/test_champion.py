@@ -133,6 +133,7 @@ def test_the_command_answers_with_what_it_looked_at(searched: Ran, call: Call) -
     words = ["open data", "data that is open", "--tracking-uri", searched.store]
     ended = call(predict.main, [sys.executable, "predict.py", *words])
     assert ended.returncode == 0, ended.stderr
+    assert "Model: models:/smoke_search/1, the mean of 2 classifiers, encoder " in ended.stdout
     assert "say the same: probability" in ended.stdout
     assert "What the model looked at most" in ended.stdout
 

@@ -12,6 +12,7 @@ from models.checkpoint import (
     CARD,
     EXPORT,
     WEIGHTS,
+    AbsentEncoderError,
     CheckpointError,
     find_encoder,
     load_classifier,
@@ -131,8 +132,12 @@ def test_an_encoder_that_lies_nowhere_is_named(tmp_path: Path) -> None:
     save(tmp_path, 4)
     assert find_encoder(tmp_path, [ENCODER]) == ENCODER
     fingerprint = read_encoder_info(ENCODER).fingerprint
-    with pytest.raises(CheckpointError, match=f"its encoder {fingerprint} is in no folder"):
+    with pytest.raises(AbsentEncoderError, match=f"its encoder {fingerprint} is in no") as caught:
         find_encoder(tmp_path)
+    command = "mlflow artifacts download --artifact-path encoder --dst-path"
+    assert f"{command} {tmp_path} --run-id ID" in str(caught.value)
+    shutil.copytree(ENCODER, tmp_path / "encoder")  # as that command does
+    assert find_encoder(tmp_path) == tmp_path / "encoder"
 
 
 def test_a_neighbour_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:

@@ -5,58 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tokenizers import Tokenizer
 
-from measures.overlap import FEATURES
 from models.attended_words import attended_words
-from models.checkpoint import CheckpointError, save_classifier
-from models.classifier import Classifier
-from models.encoder import load_encoder
-from models.encoder_files import read_encoder_info
+from models.checkpoint import CheckpointError
 from models.ensemble import ENSEMBLE, find_saved, write_ensemble
-from models.heads import FeatureBranch, build_head
-from models.predictor import PairError, Predictor
+from models.pair_checks import PairError
+from models.predictor import Predictor
 from models.segments import FIRST, SECOND, SPECIAL
+from tests.models.untrained import save
 
-HEAD = 8
 FIRSTS = ["w1 w2 w3 w4", "w5", "w6 w7"]
 SECONDS = ["w8", "w9 w10 w11 w12 w13", "w7 w6"]
-
-
-def save(
-    folder: Path,
-    encoder: Path,
-    *,
-    seed: int = 0,
-    depth: int = 2,
-    both_orders: bool = False,
-    head: str = "cross_attention",
-    branch: bool = False,
-) -> Path:
-    """Write an untrained classifier with a card like that of a trial; return the folder."""
-    torch.manual_seed(seed)
-    lower, upper = load_encoder(encoder, depth)
-    info = read_encoder_info(encoder)
-    arguments = {"name": head, "width": info.width, "head_width": HEAD, "dropout": 0.5}
-    features = FeatureBranch(torch.zeros(FEATURES), torch.ones(FEATURES), HEAD, 2, 0.5)
-    model = Classifier(
-        lower if depth else None,
-        upper,
-        build_head(**arguments),
-        branch=features if branch else None,
-    )
-    steps = {"html_quotes": True, "unicode": True, "bullets": True, "spaces": True}
-    card = {
-        "encoder": {"fingerprint": info.fingerprint, "depth": depth},
-        "head": arguments,
-        "precision": "float32",
-        "data": {"cleaning": steps, "max_tokens": None},
-        "trial": {"both_orders": both_orders},
-        "metrics": {"threshold": 0.4},
-    }
-    save_classifier(folder, model, card)
-    return folder
 
 
 def ensemble_of(folder: Path, encoder: Path, members: list[Path]) -> Predictor:
@@ -132,6 +92,17 @@ def test_a_text_of_wrong_length_is_refused(
         predictor.predict(first, second)
 
 
+def test_a_model_that_was_trained_on_cut_pairs_cuts_and_says_so(
+    distilbert: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = save(tmp_path / "a", distilbert, max_tokens=9)
+    predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
+    long, short = "w1 " * 40, "w1 " * 3  # with [CLS], [SEP], w2 and [SEP] 9 tokens: 5 of the text
+    found = predictor.predict([long, short], ["w2", "w2"])
+    assert caplog.messages == ["1 of 2 pairs are cut to 9 word pieces"]
+    assert found[0] == pytest.approx(predictor.predict(["w1 " * 5], ["w2"])[0], abs=1e-6)
+
+
 def test_members_of_different_depths_are_refused(distilbert: Path, tmp_path: Path) -> None:
     members = [save(tmp_path / str(depth), distilbert, depth=depth) for depth in (1, 2)]
     with pytest.raises(CheckpointError, match="were not trained on the same encoder"):
@@ -146,7 +117,7 @@ def test_a_damaged_ensemble_is_refused_by_name(tmp_path: Path, content: str) -> 
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"must hold a saved classifier .* got 0 ensembles"):
+    with pytest.raises(CheckpointError, match=r"must hold a saved classifier .* got neither"):
         Predictor(tmp_path)
 
 

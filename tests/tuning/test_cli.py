@@ -8,7 +8,10 @@ import pytest
 
 from tuning.cli import (
     build_parser,
+    build_pretraining_parser,
+    folder_or_uri,
     launch_options,
+    pretraining_options,
     read_experiment,
     require_grid,
     require_search,
@@ -28,19 +31,52 @@ def test_options_win_over_the_file() -> None:
     assert {trial.epochs for trial in experiment.trials()} == {2}
 
 
-def test_the_default_store_is_in_the_projects_folder() -> None:
+def test_the_default_store_is_in_the_projects_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     options = launch_options(build_parser("x", "grid.yaml").parse_args([]))
     assert options.tracking_uri == f"sqlite:///{ROOT / 'mlflow.db'}"
-    assert options.own_store
     assert options.artifacts == ROOT / "mlartifacts"
 
 
 def test_artifacts_of_another_store_are_in_the_output_folder(tmp_path: Path) -> None:
     words = ["--output", str(tmp_path / "out"), "--tracking-uri", "http://127.0.0.1:5000"]
     options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
-    assert not options.own_store
     assert options.artifacts == tmp_path / "out" / "mlartifacts"
     assert options.study_storage == f"sqlite:///{tmp_path / 'out' / 'optuna.db'}"
+
+
+def test_a_store_of_the_environment_is_taken_and_relative_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///log.db")
+    args = build_parser("x", "grid.yaml").parse_args(["--output", "out"])
+    pretraining = build_pretraining_parser().parse_args(["--output", "out/encoder"])
+    for options in (launch_options(args), pretraining_options(pretraining)):
+        assert options.tracking_uri == f"sqlite:///{tmp_path}/log.db"
+        assert options.artifacts == tmp_path / "out/mlartifacts"
+
+
+def test_a_tilde_is_the_home_folder_in_every_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = ["--output=~/out", "--local=~/local", "--tracking-uri=sqlite:///~/x.db", "~/a.yaml"]
+    args = build_parser("x", "grid.yaml").parse_args(words)
+    assert (args.output, args.local, args.config) == (
+        tmp_path / "out",
+        tmp_path / "local",
+        tmp_path / "a.yaml",
+    )
+    assert args.tracking_uri == f"sqlite:///{tmp_path}/x.db"
+    words = ["--output=~/out", "--corpus", "~/a.txt", "--heldout", "~/b.txt", "--config=~/c.yaml"]
+    args = build_pretraining_parser().parse_args(words)
+    found = [args.output, *args.corpus, *args.heldout, args.config]
+    assert [path.parent for path in found] == 4 * [tmp_path]
+
+
+def test_a_file_uri_for_results_is_decoded() -> None:
+    assert folder_or_uri("file:///a%20b/50%25") == Path("/a b/50%")
 
 
 def test_with_a_uri_for_results_the_drivers_files_are_in_the_local_folder(
@@ -67,6 +103,10 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["--set", "epoch=3"], "epoch: unknown key; did you mean epochs?"),
         (["absent.yaml"], "No such file or directory: 'absent.yaml'"),
         (["--data", "nowhere"], "data: nowhere: no such folder"),
+        (["--data", ""], "data: must not be empty"),
+        (["--output", ""], "argument --output: must not be empty"),
+        (["--tracking-uri", ""], "argument --tracking-uri: must not be empty"),
+        (["--launch", "none", "--data", "embedded"], "has no launch 'none'"),
         (["--data", "embedded", "--encoder", "./nowhere"], "encoder: ./nowhere: no such folder"),
     ],
 )

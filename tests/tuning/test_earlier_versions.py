@@ -12,6 +12,7 @@ import torch
 from tests.empty_store import put_store
 from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
+from tuning.config.trial_values import known_before
 from tuning.data.prepared import prepare
 from tuning.data.sources import DataLocations
 from tuning.execution.trial_checkpoint import state_file
@@ -75,7 +76,7 @@ def launch(tmp_path: Path) -> Path:
 def identity_now(epochs: int) -> dict[str, object]:
     experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}"])
     dump = experiment.model_dump(exclude={"data", "encoder", "precision"})
-    return plain({"experiment": dump})
+    return plain({"experiment": known_before(dump)})
 
 
 def test_a_launch_begun_before_is_found_and_can_be_resumed(launch: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -70,6 +68,11 @@ class TrialConfig(StrictModel):
         "auto",
         description="training targets: labels (0 or 1), or votes (share of annotators who said "
         "paraphrase); auto: votes if every pair has them",
+    )
+    class_weight: Literal["none", "balanced"] = Field(
+        "none",
+        description="weight of a class in the loss; balanced: both classes count alike, however "
+        "rare one of them is",
     )
     both_orders: bool = Field(
         True, description="whether to train on either order of a pair and average both scores"
@@ -154,6 +157,9 @@ class Experiment(StrictModel):
     max_tokens: int | None = Field(
         None, ge=8, description="longest pair in word pieces; null: the encoder's limit"
     )
+    truncate: bool = Field(
+        False, description="whether to cut texts that are longer than the encoder takes"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="number format of the encoder; auto: bfloat16 where this machine is faster",
@@ -215,30 +221,3 @@ class Experiment(StrictModel):
     def _values_of(self, field: str) -> list[Any]:
         """Return the ends or choices of a field in the space, or else its fixed value."""
         return self.space[field].ends if field in self.space else [getattr(self.trial, field)]
-
-
-def config_from_params(params: Mapping[str, str]) -> TrialConfig:
-    """Return the configuration of a run, read from its logged parameters.
-
-    Args:
-        params: Texts by name, as MLflow stores them; names that are no field are ignored.
-
-    Raises:
-        ValidationError: If this version has no such configuration.
-    """
-    return TrialConfig.model_validate(
-        {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
-    )
-
-
-def _literal(text: str) -> object:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def varied_fields(trials: Iterable[TrialConfig]) -> list[str]:
-    """Return the fields in which the trials differ, in the order of ``TrialConfig``."""
-    dumps = [trial.model_dump() for trial in trials]
-    return [name for name in TrialConfig.model_fields if len({str(d[name]) for d in dumps}) > 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
+from tuning.data.split_checks import describe_balance, describe_shared
 from tuning.data.tokenization import TokenData, tokenise
 
 
@@ -25,6 +27,7 @@ class Prepared:
         encoder: Architecture and sizes of the encoder.
         pairs: Verified and cleaned data set.
         tokens: Data set as token arrays.
+        findings: Sentence for each thing that the user should know of the data.
     """
 
     experiment: Experiment
@@ -34,6 +37,7 @@ class Prepared:
     encoder: EncoderInfo
     pairs: PairData
     tokens: TokenData
+    findings: list[str]
 
     def depth_of(self, trial: TrialConfig) -> int:
         """Return the number of encoder layers that the trial keeps frozen."""
@@ -46,13 +50,9 @@ class Prepared:
 
     @property
     def notices(self) -> list[str]:
-        """Return a sentence for each thing that was replaced or cut."""
-        found = [self.encoder_source.notice, self.data_source.notice]
-        for split, count in self.tokens.truncated.items():
-            if count:
-                limit = self.tokens.max_tokens
-                found.append(f"{split}: {count} pairs were cut to {limit} word pieces")
-        return [notice for notice in found if notice]
+        """Return a sentence for each thing that was replaced or cut, or should be known."""
+        replaced = (self.encoder_source.notice, self.data_source.notice)
+        return [*filter(None, replaced), *self.findings]
 
     @property
     def details(self) -> list[str]:
@@ -96,7 +96,7 @@ def prepare(
     tokens = tokenise(
         pairs,
         encoder,
-        max_tokens=experiment.max_tokens,
+        max_tokens=cut_length(experiment, encoder),
         both_orders=any(trial.both_orders for trial in trials),
     )
     return Prepared(
@@ -107,6 +107,7 @@ def prepare(
         encoder=encoder,
         pairs=pairs,
         tokens=tokens,
+        findings=list(_findings(experiment, encoder, pairs, tokens)),
     )
 
 
@@ -128,3 +129,33 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
     axis = experiment.space.get("targets")
     return "votes" in [*(axis.ends if axis else []), *(trial.targets for trial in trials)]
+
+
+def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
+    """Return the number of tokens that pairs are cut to if the experiment says so, else None."""
+    return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
+
+
+def _findings(
+    experiment: Experiment, encoder: EncoderInfo, pairs: PairData, tokens: TokenData
+) -> Iterator[str]:
+    """Yield a sentence for each thing that the user should know of the data."""
+    shared = describe_shared(pairs)
+    if shared:
+        yield shared
+    axis = experiment.space.get("class_weight")
+    weights = [*(axis.ends if axis else experiment.grid.get("class_weight", []))]
+    balance = describe_balance(
+        pairs, weighted="balanced" in [*weights, experiment.trial.class_weight]
+    )
+    if balance:
+        yield balance
+    limit = tokens.max_tokens
+    if (experiment.max_tokens or 0) > limit:
+        yield (
+            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: pairs have at "
+            f"most {limit} word pieces"
+        )
+    for split, count in tokens.truncated.items():
+        if count:
+            yield f"{split}: {count} pairs were cut to {limit} word pieces"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from measures.addresses import AddressError, user_path
 from tuning.data import parade
 from tuning.download import packaged_encoder
 from tuning.download.download import download_files
@@ -74,7 +75,8 @@ def read_locations() -> DataLocations:
         SourceError: If no folder for downloads is known.
     """
     try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        named = os.environ.get("XDG_CACHE_HOME")
+        cache = _user_folder("XDG_CACHE_HOME", named) if named else Path.home() / ".cache"
     except RuntimeError as error:
         raise SourceError(
             "cache: this user has no home folder; set XDG_CACHE_HOME to a folder for downloads"
@@ -82,9 +84,21 @@ def read_locations() -> DataLocations:
     folder = os.environ.get("PARADE_DIR")
     return DataLocations(
         cache=cache / "paraphrase-tuner",
-        parade_folder=Path(folder) if folder else None,
+        parade_folder=_user_folder("PARADE_DIR", folder) if folder else None,
         parade_url=os.environ.get("PARADE_URL", parade.URL),
     )
+
+
+def _user_folder(name: str, requested: str) -> Path:
+    """Return a folder as the user wrote it.
+
+    Raises:
+        SourceError: If the text is empty, or begins with a home folder that does not exist.
+    """
+    try:
+        return user_path(requested)
+    except AddressError as error:
+        raise SourceError(f"{name}: {error}") from error
 
 
 def find_data(
@@ -112,7 +126,7 @@ def find_data(
         return Source(name="embedded", folder=EMBEDDED / "pairs")
     if requested not in ("auto", "parade"):
         way_out = "; give a folder, parade, embedded or auto"
-        return _name_folder(_require_folder(Path(requested), "data", way_out))
+        return _name_folder(_require_folder(_user_folder("data", requested), "data", way_out))
     if locations.parade_folder is None:
         return _find_parade(requested, locations, strict, console)
     return _name_folder(_require_folder(locations.parade_folder, "PARADE_DIR", ""))
@@ -181,8 +195,9 @@ def find_encoder(
             return _name_packaged()
         except PackageError as error:
             raise SourceError(f"encoder: {requested}: {error}") from error
-    if requested != "auto" and Path(requested).is_dir():
-        return Source(name=Path(requested).resolve().name, folder=Path(requested).resolve())
+    folder = _user_folder("encoder", requested)
+    if requested != "auto" and folder.is_dir():
+        return Source(name=folder.resolve().name, folder=folder.resolve())
     if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
         raise SourceError(
             f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from models.encoder_files import EncoderInfo
 from models.table_files import DataError
@@ -15,7 +16,10 @@ from models.tokens import (
     load_tokenizer,
     shorten,
 )
-from tuning.data.pairs import PairData, PairTable
+from tuning.data.pairs import PairData
+
+_PROBLEMS_SHOWN = 5
+Sides = tuple[list[list[int]], list[list[int]]]  # ids of the first and of the second texts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,25 +45,27 @@ def tokenise(
     Args:
         data: Cleaned pairs.
         encoder: Encoder whose tokenizer and longest sequence are used.
-        max_tokens: Lower limit than the encoder's, in tokens with the special ones, or
-            None. A longer pair loses tokens from its longer text.
+        max_tokens: Longest row in tokens with the special ones; a longer pair loses tokens from
+            its longer text. None: what the encoder takes, and a text that alone is longer is
+            refused. The encoder's own limit holds in any case.
         both_orders: Whether the swapped pairs follow as rows of their own.
 
     Raises:
-        DataError: If a text alone is longer than the encoder takes, or has no tokens.
+        DataError: If a text has no tokens, or alone is longer than the encoder takes and
+            ``max_tokens`` is None; the message has the first lines.
         EncoderError: If the tokenizer cannot be read, lacks its special tokens, or has word
             pieces that the encoder does not embed.
     """
     limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
     tokenizer, special = load_tokenizer(encoder.folder)
-    splits, truncated = {}, {}
-    for split, pairs in data.splits.items():
-        firsts = encode_texts(tokenizer, pairs.first)
-        seconds = encode_texts(tokenizer, pairs.second)
-        longest = encoder.max_tokens - special.of_text
-        _check(firsts, seconds, pairs, data.files[split], longest)
+    sides = {
+        split: (encode_texts(tokenizer, pairs.first), encode_texts(tokenizer, pairs.second))
+        for split, pairs in data.splits.items()
+    }
+    _check(data, sides, encoder.max_tokens - special.of_text, cut=max_tokens is not None)
+    splits, truncated, room = {}, {}, limit - special.of_pair
+    for split, (firsts, seconds) in sides.items():
         both = list(zip(firsts, seconds, strict=True))
-        room = limit - special.of_pair
         cut = [shorten(first, second, room) for first, second in both]
         truncated[split] = sum(len(first) + len(second) > room for first, second in both)
         rows = cut + [(second, first) for first, second in cut] if both_orders else cut
@@ -68,14 +74,31 @@ def tokenise(
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
 
 
-def _check(
-    firsts: list[list[int]], seconds: list[list[int]], pairs: PairTable, path: Path, longest: int
-) -> None:
-    """Raise a DataError for the first text without tokens, or with too many to fit alone."""
-    for line, *texts in zip(pairs.lines, firsts, seconds, strict=True):
-        for side, tokens in zip(("first", "second"), texts, strict=True):
-            if not 1 <= len(tokens) <= longest:
-                raise DataError(
-                    f"{path}: line {line}: the {side} definition must have from 1 to {longest} "
-                    f"word pieces, which is what the encoder takes, got {len(tokens)}"
-                )
+def _check(data: PairData, sides: Mapping[str, Sides], longest: int, *, cut: bool) -> None:
+    """Raise a DataError for texts without tokens and, unless they are cut, for those too long."""
+    allowed = math.inf if cut else longest
+    found = [text for text in _sizes(data, sides) if not 1 <= text[-1] <= allowed]
+    if not found:
+        return
+    rule = f"must have from 1 to {longest} word pieces, which is what the encoder takes"
+    lines = [
+        f"{data.files[split]}: line {line}: the {side} definition {rule}, got {size}"
+        for split, line, side, size in found[:_PROBLEMS_SHOWN]
+    ]
+    most = max(size for *_, size in found)
+    if len(found) > _PROBLEMS_SHOWN:
+        lines.append(f"... and {len(found) - _PROBLEMS_SHOWN} more; the longest has {most}")
+    if most > longest:
+        lines.append(
+            "to cut longer texts to what the encoder takes: --set truncate=true; to cut every "
+            "pair to fewer word pieces: --set max_tokens=NUMBER"
+        )
+    raise DataError("\n".join(lines))
+
+
+def _sizes(data: PairData, sides: Mapping[str, Sides]) -> Iterator[tuple[str, int, str, int]]:
+    """Yield split, line, side and number of word pieces of each text."""
+    for split, (firsts, seconds) in sides.items():
+        for line, first, second in zip(data.splits[split].lines, firsts, seconds, strict=True):
+            yield split, line, "first", len(first)
+            yield split, line, "second", len(second)

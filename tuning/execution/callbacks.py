@@ -11,7 +11,7 @@ from ray.tune import Callback, Checkpoint
 from ray.tune.experiment import Trial
 
 from measures.objective import OBJECTIVE
-from tuning.config.experiment import varied_fields
+from tuning.config.trial_values import varied_fields
 from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
 from tuning.execution.progress import Progress

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.execution.context import open_context
 from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank
@@ -29,6 +30,7 @@ from tuning.system.storage_path import StoragePath
 from tuning.system.time_left import exactly
 from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_settings
 from tuning.tracking.launch_log import FIGURES
+from tuning.tracking.mlflow_pages import how_to_look
 from tuning.tracking.record import Launch, keep_inputs, recording
 
 _SCORES = {"accuracy": "acc", "f1": "F1", "precision": "P", "recall": "R"}  # with their headers
@@ -182,7 +184,7 @@ def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions)
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
         lines.append(f"  {shlex.join(['python', 'tuning/reproduce.py', str(best)])}")
-    lines += launch.delivery.how_to_look(own_store=options.own_store)
+    lines += how_to_look(launch.settings.tracking_uri, launch.delivery.page)
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from measures.objective import VALIDATION_F1, is_sound
 from models.checkpoint import CARD
-from tuning.config.experiment import TrialConfig, config_from_params
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import config_from_params
 from tuning.execution.trial import RESULT
 from tuning.execution.trial_spec import stage_folder, trial_key
 from tuning.system.atomic_files import SUMS, DamagedError, verify_checksums

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from models.number_formats import Precision, Rates
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.system.console import notify, print_rows
 from tuning.system.machine import count_cores, describe_rates
@@ -24,13 +25,16 @@ from tuning.training.cost import (
 _SECONDS_PER_LAUNCH = 12.0  # start of Ray, reading of data and encoder, closing of the log
 
 
-def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> None:
+def print_plan(
+    prepared: Prepared, console: Console, rates: Rates | None, log: Mapping[str, str]
+) -> None:
     """Print the plan: notices first, then data, encoder, trials, devices, precision and cost.
 
     Args:
         prepared: Experiment with its trials, data and encoder.
         console: Console to print on.
         rates: Measured rates of this machine; None if it was not measured yet.
+        log: Rows on where the log is written.
     """
     print_notices(prepared, console)
     cores = count_cores()
@@ -45,6 +49,7 @@ def print_plan(prepared: Prepared, console: Console, rates: Rates | None) -> Non
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "precision": describe_precision(prepared.experiment.precision, rates),
         "cost": describe_cost(estimate_seconds(prepared, rates), rates),
+        **log,
     }
     print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)

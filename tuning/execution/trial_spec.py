@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import known_before
 
 GRID = "grid"  # stage whose trials are in the launch's own folder
 
@@ -48,7 +49,7 @@ class TrialSpec:
             "tags": dict(self.tags),
         }
         given = {key: value for key, value in point.items() if value}
-        return {"trial": self.trial.model_dump(), **given}
+        return {"trial": known_before(self.trial.model_dump()), **given}
 
     @classmethod
     def from_point(cls, point: Mapping[str, Any]) -> TrialSpec:

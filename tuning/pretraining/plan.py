@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,6 +211,6 @@ def _trainable(folder: Path, recipe: Recipe) -> EncoderInfo:
     return info
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Print the encoder, the text and the budgets."""
-    print_rows(console, plan.describe())
+def print_plan(plan: Plan, console: Console, log: Mapping[str, str]) -> None:
+    """Print the encoder, the text, the budgets, and the rows on where the log is written."""
+    print_rows(console, {**plan.describe(), **log})

@@ -22,12 +22,13 @@ from tuning.system.project import git_commit
 from tuning.system.signals import handle_signals
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.delivery import Delivery
-from tuning.tracking.journal import Journal, JournalError, read_delivered
+from tuning.tracking.journal import Journal, JournalError, count_delivered
 from tuning.tracking.launch_folder import (
     LaunchError,
     LaunchSettings,
     is_running,
     lock_launch,
+    make_output,
 )
 from tuning.tracking.launch_log import LaunchLog
 from tuning.tracking.record import delivering
@@ -69,7 +70,7 @@ def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
         with handle_signals(), delivering(log, settings, console):
             _train(runner, console)
             publish(plan, runner, settings, output, console)
-    if read_delivered(settings.folder) == len(Journal(settings.folder).entries):
+    if count_delivered(log.journal, settings.tracking_uri) == len(log.journal.entries):
         shutil.rmtree(settings.folder)
     command = shlex.join(["python", "tuning/run_grid.py", "--encoder", str(output)])
     lines = f"Encoder: {output}\nNext:\n  {command}"
@@ -90,7 +91,7 @@ def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
     folder = work_folder(options.output)
     if folder.is_dir() and options.overwrite:
         _abandon(folder, options.tracking_uri)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output(folder)
     return LaunchSettings(
         run_name=folder.name,
         output=folder.parent,

@@ -10,6 +10,7 @@ import optuna
 
 from measures.objective import SEED_MEAN
 from tuning.config.search_space import SearchSettings, Space
+from tuning.config.trial_values import known_before
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
 from tuning.search.sampling import STAGE, ConfigSampler
@@ -73,7 +74,7 @@ def identity(
     space: Space = prepared.experiment.space
     return {
         "space": {name: axis.model_dump(exclude_defaults=True) for name, axis in space.items()},
-        "fixed": {name: value for name, value in fixed.items() if name not in space},
+        "fixed": known_before({name: value for name, value in fixed.items() if name not in space}),
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
         "seeds": search.seeds,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from measures.objective import SEED_MEAN, is_sound
+from tuning.config.trial_values import known_before
 from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
 from tuning.execution.progress import encoding_progress
@@ -161,7 +162,8 @@ def record_champion(search: Search, champion: Retrained) -> None:
     Raises:
         SearchError: If the launch that is resumed has recorded another champion.
     """
-    text = json.dumps(champion.config.model_dump(exclude={"seed", "order_seed"}))
+    fields = champion.config.model_dump(exclude={"seed", "order_seed"})
+    text = json.dumps(known_before(fields))
     if search.recorded_champion not in (None, text):
         raise SearchError(
             "champion: the resumed search chooses another configuration than the one it recorded "

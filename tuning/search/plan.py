@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 
 from models.number_formats import Rates
@@ -12,7 +14,11 @@ from tuning.system.console import print_rows
 
 
 def print_search_plan(
-    prepared: Prepared, search: SearchSettings, console: Console, rates: Rates | None
+    prepared: Prepared,
+    search: SearchSettings,
+    console: Console,
+    rates: Rates | None,
+    log: Mapping[str, str],
 ) -> None:
     """Print what will run: notices first, then data, encoder, precision, stages and search space.
 
@@ -21,6 +27,7 @@ def print_search_plan(
         search: Settings of the search.
         console: Console to print on.
         rates: Measured rates of this machine; None if it was not measured yet.
+        log: Rows on where the log is written.
     """
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
@@ -36,6 +43,7 @@ def print_search_plan(
         "each trial": f"{seeds}; early stopping: {stopping}",
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
+        **log,
     }
     print_rows(console, rows)
     for name, axis in prepared.experiment.space.items():

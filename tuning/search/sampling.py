@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial
+from ray.air.constants import TRAINING_ITERATION
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -93,6 +95,24 @@ class ResumableTPESampler(optuna.samplers.TPESampler):
         super().before_trial(study, trial)
 
 
+class EpochSearch(OptunaSearch):
+    """Optuna's search, which is told the value of an epoch under the epoch's own number.
+
+    Ray counts the results of a trial that is resumed from 1 again, and Optuna ignores, with a
+    warning each, what it was told before.
+    """
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Report the value of an epoch; the final result has none, and is told as the trial's."""
+        if "epoch" not in result:
+            return
+        with warnings.catch_warnings():
+            # a trial whose state was damaged runs its first epochs again
+            warnings.filterwarnings("ignore", "The reported value is ignored because this `step=")
+            numbered = {**result, TRAINING_ITERATION: result["epoch"]}
+            super().on_trial_result(trial_id, numbered)
+
+
 def run_search(
     context: ExecutionContext, study: optuna.Study, sampler: ConfigSampler, count: int
 ) -> list[Outcome]:
@@ -105,7 +125,7 @@ def run_search(
         count: Number of configurations, without those that finished before a resumption.
     """
     settings = sampler.settings
-    searcher = OptunaSearch(
+    searcher = EpochSearch(
         sampler,
         metric=OBJECTIVE,
         mode="max",

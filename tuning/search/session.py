@@ -24,8 +24,9 @@ from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
 from tuning.system.project import activation
-from tuning.tracking.launch_folder import LaunchOptions, make_settings
+from tuning.tracking.launch_folder import LaunchOptions, make_output, make_settings
 from tuning.tracking.launch_log import FIGURES
+from tuning.tracking.mlflow_pages import how_to_look
 from tuning.tracking.record import Launch, recording
 
 
@@ -48,7 +49,7 @@ def run(
     Raises:
         StudyError, TrackingError: If the study or the log cannot be used.
     """
-    options.output.mkdir(parents=True, exist_ok=True)
+    make_output(options.output)
     storage = options.study_storage
     try:
         study = open_study(prepared, search, storage)
@@ -200,6 +201,6 @@ def _print_next(launch: Launch, options: LaunchOptions) -> None:
         *activation(),
         f"  {shlex.join(['python', 'tuning/reproduce.py', str(settings.folder / 'champion')])}",
         f"  {shlex.join(['optuna-dashboard', study])}",
-        *launch.delivery.how_to_look(own_store=options.own_store),
+        *how_to_look(settings.tracking_uri, launch.delivery.page),
     ]
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)

@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from measures.addresses import sqlite_path
 from measures.passwords import first_line, hide_passwords
 from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.resume import differences, plain
@@ -32,10 +33,12 @@ def open_storage(url: str) -> RDBStorage:
         StudyError: If the storage cannot be reached or is not Optuna's.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it prints a line for each study
-    engine_options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite:") else None
+    engine_options = {"connect_args": {"timeout": 60}} if sqlite_path(url) is not None else None
     try:
         with lock_sqlite(url):
-            return RDBStorage(url, engine_kwargs=engine_options)
+            # Optuna takes braces for its own, as in {SCHEMA_VERSION}
+            plain = url.replace("{", "{{").replace("}", "}}")
+            return RDBStorage(plain, engine_kwargs=engine_options)
     except (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError) as error:
         reason = first_line(error)
         raise StudyError(

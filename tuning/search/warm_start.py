@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from measures.objective import search_value
-from tuning.config.experiment import TrialConfig, config_from_params
+from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
+from tuning.config.trial_values import config_from_params
 from tuning.data.prepared import Prepared
 from tuning.search.context import comparable, fixed_fields
 from tuning.search.study import StudyError, enqueue_first

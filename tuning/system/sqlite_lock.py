@@ -6,21 +6,17 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock
-from sqlalchemy.engine import make_url
+
+from measures.addresses import sqlite_path
 
 
 def sqlite_file(url: str) -> Path | None:
     """Return the file of a SQLite URL; None for a server, or if its folder does not exist.
 
     Without that rule a lock would make the folder of a mistyped URL.
-
-    Raises:
-        ArgumentError: If it is no URL (an error of SQLAlchemy's).
     """
-    if not url.startswith("sqlite:"):
-        return None
-    database = make_url(url).database
-    return Path(database) if database and Path(database).parent.is_dir() else None
+    path = sqlite_path(url)
+    return path if path is not None and path.parent.is_dir() else None
 
 
 def lock_sqlite(url: str) -> AbstractContextManager[object]:

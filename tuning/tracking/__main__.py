@@ -1,7 +1,7 @@
 """The log at the command line: python -m tuning.tracking ui, and deliver.
 
 ``ui`` serves MLflow's pages and prints the address that shows the newest launch. ``deliver``
-writes to MLflow the journal entries that it lacks.
+tells the store what it lacks of the launches in a folder: entries that waited, or all of them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import argparse
 import os
 import socket
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from measures.addresses import choose_store, sqlite_path, store_uri, user_path
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
-from tuning.system.sqlite_lock import sqlite_file
-from tuning.tracking.launch_folder import choose_store
 from tuning.tracking.mlflow_pages import view_address
 
 
@@ -29,8 +29,11 @@ def main() -> int:
     text = "ui: serve MLflow's pages; deliver: write to MLflow the journal entries that it lacks"
     parser.add_argument("command", choices=["ui", "deliver"], help=text)
     text = "deliver: folder of the launches; default: results of the project"
-    parser.add_argument("--output", type=Path, default=ROOT / "results", help=text)
-    parser.add_argument("--tracking-uri", help="MLflow store; default: mlflow.db of the project")
+    parser.add_argument("--output", type=user_path, default=ROOT / "results", help=text)
+    text = "deliver: names of the launches; default: all that were begun for the store"
+    parser.add_argument("--launch", nargs="+", metavar="NAME", default=(), help=text)
+    text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db of the project"
+    parser.add_argument("--tracking-uri", type=store_uri, help=text)
     text = "ui: address to listen on; the default is for this machine alone"
     parser.add_argument("--host", default="127.0.0.1", help=text)
     parser.add_argument("--port", type=int, default=5000, help="ui: port to listen on")
@@ -38,7 +41,7 @@ def main() -> int:
     uri = choose_store(args.tracking_uri)
     if args.command == "ui":
         return show_newest(uri, args.host, args.port)
-    return deliver_all(args.output, uri)
+    return deliver_all(args.output.resolve(), uri, args.launch)
 
 
 def show_newest(uri: str, host: str, port: int) -> int:
@@ -50,7 +53,7 @@ def show_newest(uri: str, host: str, port: int) -> int:
 
     served = uri.startswith("http")
     server = uri if served else f"http://{host}:{port}"
-    file = sqlite_file(uri)
+    file = sqlite_path(uri)
     try:
         if not served:
             _check_port(host, port)
@@ -92,22 +95,71 @@ def _become_server(uri: str, host: str, port: int) -> NoReturn:
     os.execve(sys.executable, command, {**jobs, **os.environ, **own})
 
 
-def deliver_all(output: Path, uri: str) -> int:
-    """Write to MLflow the journal entries that it lacks, launch by launch."""
-    from tuning.tracking.delivery import deliver, undelivered
-    from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError
+def deliver_all(output: Path, uri: str, names: Collection[str] = ()) -> int:
+    """Tell the store what it lacks of the launches in a folder; a refused one stops no other.
+
+    Args:
+        output: Folder of the launches.
+        uri: URI of the store.
+        names: Names of the launches; if there are none, those that were begun for this store.
+    """
+    from tuning.tracking.journal import JOURNAL
+    from tuning.tracking.mlflow_reader import STORE_ERRORS, find_launches
     from tuning.tracking.mlflow_writer import is_away
 
-    folders = undelivered(output.resolve(), uri)
+    folders = sorted(path.parent for path in output.glob(f"*/{JOURNAL}"))
+    unknown = set(names) - {folder.name for folder in folders}
+    if unknown:
+        print(f"{output}: has no launch {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    try:
+        known = find_launches(uri) if folders else {}
+    except STORE_ERRORS as error:
+        print(f"the store does not answer: {first_line(error)}", file=sys.stderr)
+        return 1 if is_away(error, uri) else 2
+    code = count = 0
     for folder in folders:
+        if names and folder.name not in names:
+            continue
         try:
-            print(f"{folder.name}: {deliver(folder, uri)} entries delivered")
-        except (*STORE_ERRORS, TrackingError) as error:
+            count += _deliver_one(folder, uri, known, named=bool(names))
+        except STORE_ERRORS as error:
             print(f"{folder.name}: not delivered: {first_line(error)}", file=sys.stderr)
-            return 1 if is_away(error, uri) else 2
-    if not folders:
+            code = max(code, 1 if is_away(error, uri) else 2)
+    if not count and not code:
         print(f"nothing to deliver from {output}")
-    return 0
+    return code
+
+
+def _deliver_one(folder: Path, uri: str, known: Mapping[str, bool], *, named: bool) -> int:
+    """Tell the store what it lacks of a launch; return the number of entries.
+
+    Args:
+        folder: Folder of the launch.
+        uri: URI of the store.
+        known: Launches that the store has, from ``find_launches``.
+        named: Whether the user named the launch; if not, it must have been begun for this store.
+
+    Raises:
+        MlflowException, SQLAlchemyError, OSError: If it cannot be delivered.
+    """
+    from tuning.tracking.delivery import deliver
+    from tuning.tracking.journal import Journal, begun_for, count_delivered
+
+    journal = Journal(folder)
+    if not journal.entries:
+        return 0
+    there = known.get(str(journal.entries[0]["launch"]), False)
+    if not named and not begun_for(journal, uri):
+        if not there:  # else the store was moved here since
+            other, name = journal.entries[0]["uri"], folder.name
+            print(f"{name}: was begun for {other}; --launch {name} brings it here")
+        return 0
+    if there and count_delivered(journal, uri) == len(journal.entries):
+        return 0
+    count = deliver(folder, uri)
+    print(f"{folder.name}: {count} entries delivered")
+    return count
 
 
 if __name__ == "__main__":

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from measures.passwords import first_line, hide_passwords
-from tuning.tracking.journal import (
-    JOURNAL,
-    Journal,
-    JournalError,
-    count_delivered,
-    write_delivered,
-)
+from measures.addresses import AddressError, sqlite_path
+from measures.passwords import first_line
+from tuning.tracking.journal import Journal, count_delivered, write_delivered
 from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
-from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError
-from tuning.tracking.mlflow_writer import MlflowWriter, is_away
+from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError, find_launches
+from tuning.tracking.mlflow_writer import AbsentRunError, MlflowWriter, is_away
 
 _LOCK = "delivery.lock"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -33,22 +27,29 @@ class Delivery(threading.Thread):
     Args:
         journal: Journal of this launch; its first entry names the experiment.
         uri: URI of the MLflow store.
-        older: Folders of earlier launches of whose journals the store lacks entries.
+        earlier: Journals of other launches that were begun for this store. Entries that it was
+            never told are delivered first.
 
     Attributes:
         store: Writer of the store; None until the store is open.
         problem: Error of the last try; None if it succeeded.
         delivered: Number of entries that the store has.
         opened: Event that is set once the store is open, or the first try to open it failed.
+        lacking: Names of earlier launches that the store was told and has lost.
+        refused: A sentence for each earlier launch that could not be delivered.
     """
 
-    def __init__(self, journal: Journal, uri: str, older: Sequence[Path] = ()) -> None:
+    def __init__(self, journal: Journal, uri: str, earlier: Sequence[Journal] = ()) -> None:
         super().__init__(daemon=True, name="delivery")
-        self.journal, self.uri, self.older = journal, uri, older
+        self.journal, self.uri, self.earlier = journal, uri, earlier
         self.store: MlflowWriter | None = None
         self.problem: Exception | None = None
-        self.delivered = count_delivered(journal)
+        self.delivered = count_delivered(journal, uri)
         self.opened = threading.Event()
+        self.lacking: list[str] = []
+        self.refused: list[str] = []
+        file = sqlite_path(uri)
+        self._making = file is not None and not file.exists()  # which takes seconds
         self._closing = threading.Event()
         self._given_up = threading.Event()
 
@@ -63,6 +64,8 @@ class Delivery(threading.Thread):
                     pause, self.problem = _FIRST_PAUSE, None
                 except STORE_ERRORS as error:
                     self.problem = error
+                    if self.store is not None:
+                        self.store.forget_runs()
                     self.opened.set()
                     self._given_up.wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
@@ -70,14 +73,9 @@ class Delivery(threading.Thread):
     def _step(self) -> bool:
         """Open the store, deliver an entry, or wait for one; return whether all is done."""
         if self.store is None:
-            self.store = MlflowWriter(self.uri, self.journal.entries[0], self.journal.folder)
-            self.opened.set()
-            for folder in self.older:
-                deliver(folder, self.uri)
+            self._open()
         elif self.delivered < len(self.journal.entries):
-            self.store.write(self.journal.entries[self.delivered])
-            self.delivered += 1
-            write_delivered(self.journal.folder, self.delivered)
+            self.delivered = write_next(self.store, self.journal, self.uri, self.delivered)
         elif self._closing.is_set():
             return True
         else:
@@ -85,8 +83,27 @@ class Delivery(threading.Thread):
                 self.journal.grown.wait(0.5)
         return False
 
+    def _open(self) -> None:
+        """Open the store, see what it lacks, and deliver what earlier launches left."""
+        store = MlflowWriter(self.uri, self.journal.entries[0], self.journal.folder)
+        if self.delivered and not store.has_launch():
+            self.delivered = 0
+        known = find_launches(self.uri) if self.earlier else {}
+        waiting, self.lacking = sort_out(self.earlier, self.uri, known)
+        self.store = store
+        self.opened.set()
+        for folder in waiting:
+            if self._given_up.is_set():
+                return
+            try:
+                deliver(folder, self.uri)
+            except STORE_ERRORS as error:
+                self.refused.append(f"{folder.name} is not delivered: {first_line(error)}")
+
     def check(self, patience: float = PATIENCE) -> str | None:
         """Return a notice for the user if the store does not answer yet; None if it does.
+
+        A SQLite file that is being made is not waited for either, and needs no notice.
 
         Args:
             patience: Seconds to wait for its answer.
@@ -95,6 +112,8 @@ class Delivery(threading.Thread):
             TrackingError: If the store is unusable: waiting for it would not help.
         """
         if not self.opened.wait(patience):
+            if self._making:
+                return None
             return (
                 f"the MLflow store has not answered for {patience:g} seconds; training does not "
                 "wait for it"
@@ -103,10 +122,24 @@ class Delivery(threading.Thread):
         if problem is None:
             return None
         if self.store is None and not is_away(problem, self.uri):
+            told = isinstance(problem, AddressError | TrackingError)  # with the way out
+            way_out = "" if told else "; --tracking-uri names another"
             raise TrackingError(
-                f"tracking: the MLflow store cannot be used: {first_line(problem)}"
+                f"tracking: the MLflow store cannot be used: {first_line(problem)}{way_out}"
             ) from problem
         return f"{self.reason}; training does not wait for it"
+
+    def lost(self, command: str) -> str | None:
+        """Return, once, which earlier launches the store has lost; None if none.
+
+        Args:
+            command: Command that tells the store again.
+        """
+        names, self.lacking = self.lacking, []
+        if not names:
+            return None
+        listed = ", ".join(names)
+        return f"the MLflow store has lost earlier launches ({listed}): {command} tells it again"
 
     def close(self, patience: float = PATIENCE) -> int:
         """End the delivery and return the number of entries that the store lacks, normally 0.
@@ -118,7 +151,7 @@ class Delivery(threading.Thread):
         before, since = self.delivered, time.monotonic()
         while self.is_alive() and time.monotonic() - since < patience:
             self.join(0.1)
-            if self.delivered > before:
+            if self.delivered != before:  # less: a store that lacks a run is told all again
                 before, since = self.delivered, time.monotonic()
         self._given_up.set()
         self.join(1)
@@ -132,20 +165,6 @@ class Delivery(threading.Thread):
         server = self.uri if self.uri.startswith("http") else LOCAL_SERVER
         return view_address(server, self.store.experiment_id, self.store.launch)
 
-    def how_to_look(self, *, own_store: bool) -> list[str]:
-        """Return the lines that tell the user where to compare the trials in a browser.
-
-        Args:
-            own_store: Whether the MLflow store is the project's own.
-        """
-        store = hide_passwords(self.uri)
-        words = ["python", "-m", "tuning.tracking", "ui", "--tracking-uri", store]
-        serve = "make ui" if own_store else shlex.join(words)
-        if self.uri.startswith("http"):
-            serve = store
-        link = [] if self.page is None else [f"  {self.page}"]
-        return [f"  {serve:<60}  compare the trials in a browser", *link]
-
     @property
     def reason(self) -> str:
         """Return why the store lacks entries, without passwords."""
@@ -153,28 +172,53 @@ class Delivery(threading.Thread):
         return f"the MLflow store does not answer{cause}"
 
 
-def undelivered(output: Path, uri: str) -> list[Path]:
-    """Return the folders of launches of whose journals this store lacks entries, by name.
+def sort_out(
+    journals: Sequence[Journal], uri: str, known: Mapping[str, bool]
+) -> tuple[list[Path], list[str]]:
+    """Return the folders whose journals wait for a store, and the names of those it has lost.
 
-    Journals that are damaged, or are delivered to another store, are left out.
+    A launch in MLflow's trash was deleted on purpose, and is among neither.
+
+    Args:
+        journals: Journals that were begun for the store.
+        uri: URI of the store.
+        known: Launches that the store has, from ``find_launches``.
     """
-    found = []
-    for path in sorted(output.glob(f"*/{JOURNAL}")):
-        try:
-            journal = Journal(path.parent)
-        except JournalError:  # reported to the user who resumes that launch
-            continue
-        entries = journal.entries
-        same = bool(entries) and entries[0]["uri"] == hide_passwords(uri)
-        if same and len(entries) > count_delivered(journal):
-            found.append(path.parent)
-    return found
+    waiting, lost = [], []
+    for journal in journals:
+        count = count_delivered(journal, uri)
+        launch = str(journal.entries[0]["launch"])
+        if count and launch not in known:
+            lost.append(journal.folder.name)
+        elif count < len(journal.entries) and known.get(launch, True):
+            waiting.append(journal.folder)
+    return waiting, lost
+
+
+def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> int:
+    """Write the entry after the first ``count`` of them; return how many the store has then.
+
+    0 if it lacks a run that it was told: writing all of them again restores it, and changes
+    nothing else.
+    """
+    try:
+        store.write(journal.entries[count])
+        count += 1
+    except AbsentRunError:
+        key = journal.entries[count]["run"]
+        started = any(e["do"] == "run" and e["run"] == key for e in journal.entries[:count])
+        if not started:
+            raise
+        count = 0
+    write_delivered(journal.folder, uri, count)
+    return count
 
 
 def deliver(folder: Path, uri: str) -> int:
     """Write the entries that the store lacks of a launch's journal; return their number.
 
-    Nothing is written, and 0 returned, if another program is delivering that journal.
+    A store that lacks the launch is told everything. Nothing is written, and 0 returned, if
+    another program is delivering that journal.
 
     Raises:
         JournalError: If the journal is damaged.
@@ -183,13 +227,14 @@ def deliver(folder: Path, uri: str) -> int:
     try:
         with FileLock(folder / _LOCK, timeout=0):
             journal = Journal(folder)
-            entries, first = journal.entries, count_delivered(journal)
-            if first >= len(entries):
+            if not journal.entries:
                 return 0
-            store = MlflowWriter(uri, entries[0], folder)
-            for number, entry in enumerate(entries[first:], first + 1):
-                store.write(entry)
-                write_delivered(folder, number)
-            return len(entries) - first
+            store = MlflowWriter(uri, journal.entries[0], folder)
+            count = count_delivered(journal, uri) if store.has_launch() else 0
+            written = 0
+            while count < len(journal.entries):
+                count = write_next(store, journal, uri, count)
+                written += 1
+            return written
     except Timeout:
         return 0

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from measures.addresses import absolute_store
+from measures.passwords import hide_passwords
 from tuning.system.atomic_files import atomic_write_bytes, space_error
 from tuning.system.signals import defer_interrupts
 
@@ -123,32 +125,64 @@ def read_entries(path: Path) -> Iterator[Entry]:
             yield entry
 
 
-def count_delivered(journal: Journal) -> int:
-    """Return the number of a journal's entries that MLflow has; 0 if that is not known.
+def begun_for(journal: Journal, uri: str) -> bool:
+    """Return whether a launch was begun with this MLflow store, or was told to it later.
 
-    A count beyond its entries is of a longer journal, which an older one from a backup replaced.
+    Earlier versions recorded a relative path of a SQLite file as the user wrote it.
     """
-    count = read_delivered(journal.folder)
+    store = hide_passwords(uri)
+    known = {absolute_store(entry.get("uri", "")) for entry in journal.entries[:1]}
+    return store in known or store in _counts(journal.folder)
+
+
+def earlier_journals(output: Path, uri: str) -> list[Journal]:
+    """Return the journals of launches that were begun for this store, by name.
+
+    Journals that are damaged are left out: they are reported to the user who resumes them.
+    """
+    found = []
+    for path in sorted(output.glob(f"*/{JOURNAL}")):
+        try:
+            journal = Journal(path.parent)
+        except JournalError:
+            continue
+        if journal.entries and begun_for(journal, uri):
+            found.append(journal)
+    return found
+
+
+def count_delivered(journal: Journal, uri: str) -> int:
+    """Return the number of a journal's entries that this MLflow store has; 0 if it is not known.
+
+    An entry that is delivered again changes nothing, so a damaged count only costs time. A count
+    beyond the entries is of a longer journal, which an older one from a backup replaced.
+    """
+    counts = _counts(journal.folder)
+    earlier = counts.get("", 0) if begun_for(journal, uri) else 0
+    count = counts.get(hide_passwords(uri), earlier)
     return count if count <= len(journal.entries) else 0
 
 
-def read_delivered(folder: Path) -> int:
-    """Return the number of entries of the journal in ``folder`` that MLflow has.
+def _counts(folder: Path) -> dict[str, int]:
+    """Return the numbers of delivered entries by the store's URI without its password.
 
-    0 if that is not known: an entry that is delivered again changes nothing, so a damaged count
-    only costs time.
+    That of earlier versions, which named no store, is under the empty text.
     """
     try:
-        found = json.loads((folder / DELIVERED).read_bytes())["delivered"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-    return found if isinstance(found, int) and found >= 0 else 0
+        found = json.loads((folder / DELIVERED).read_bytes())
+        counts = {"": found.get("delivered"), **found.get("stores", {})}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+    return {uri: n for uri, n in counts.items() if isinstance(n, int) and n >= 0}
 
 
-def write_delivered(folder: Path, count: int) -> None:
-    """Write the number of entries that MLflow has into the launch's ``folder``.
+def write_delivered(folder: Path, uri: str, count: int) -> None:
+    """Write the number of entries that an MLflow store has into the launch's ``folder``.
 
     Raises:
         DiskError: If the disk is full or cannot be written.
     """
-    atomic_write_bytes(folder / DELIVERED, json.dumps({"delivered": count}).encode())
+    counts = {**_counts(folder), hide_passwords(uri): count}
+    earlier = {"delivered": counts.pop("")} if "" in counts else {}
+    text = json.dumps({**earlier, "stores": counts})
+    atomic_write_bytes(folder / DELIVERED, text.encode())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import localtime, strftime
 
 from filelock import FileLock, Timeout
 
+from measures.addresses import project_store
+from measures.passwords import hide_passwords
 from tuning.system.atomic_files import remove_leftovers
 from tuning.system.project import ROOT, git_commit
 from tuning.system.storage_path import StoragePath
@@ -35,7 +39,6 @@ class LaunchOptions:
         tracking_uri: URI of the MLflow store.
         artifacts: Folder of MLflow's artifacts where the store is a local database.
         cache: Folder of downloads, and of what was measured on this machine.
-        own_store: Whether the MLflow store is the project's own.
         study_storage: URL of Optuna's database.
         address: Address of the Ray cluster to join; None starts Ray on this machine.
         resume: Whether to resume the last interrupted launch.
@@ -49,7 +52,6 @@ class LaunchOptions:
     tracking_uri: str
     artifacts: Path
     cache: Path
-    own_store: bool
     study_storage: str = ""
     address: str | None = None
     resume: bool = False
@@ -90,24 +92,26 @@ class LaunchSettings:
         return self.output / self.run_name
 
     @property
+    def deliver_command(self) -> str:
+        """Return the command that tells the store what it lacks, without a password."""
+        places = ["--output", str(self.output)]
+        places += ["--tracking-uri", hide_passwords(self.tracking_uri)]
+        return shlex.join(["python", "-m", "tuning.tracking", "deliver", *places])
+
+    @property
     def storage(self) -> StoragePath:
         """Return the folder or URI that this launch's trials write to."""
         return self.shared_output / self.run_name
 
 
-def choose_store(given: str | None) -> str:
-    """Return the URI of the MLflow store: the given one, else a SQLite file of the project."""
-    return given or f"sqlite:///{ROOT / 'mlflow.db'}"
-
-
-def choose_artifacts(given: str | None, output: Path) -> Path:
-    """Return the folder of MLflow's artifacts.
+def choose_artifacts(store: str, output: Path) -> Path:
+    """Return the folder of MLflow's artifacts: beside the project's own store, else in ``output``.
 
     Args:
-        given: URI of the MLflow store if the user named one; None for the project's own.
-        output: Folder for results; artifacts of a store that the user named go there.
+        store: URI of the MLflow store.
+        output: Folder for results.
     """
-    return (output if given else ROOT) / "mlartifacts"
+    return (ROOT if store == project_store() else output) / "mlartifacts"
 
 
 def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None) -> LaunchSettings:
@@ -119,7 +123,8 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
         resumed: Folder of the launch that is resumed; None to start a new one.
 
     Raises:
-        LaunchError: If no free name for the new folder was found.
+        LaunchError: If the output folder cannot be written, or no free name for the new folder was
+            found.
     """
     return LaunchSettings(
         run_name=(resumed or _new_folder(options.output, experiment)).name,
@@ -134,10 +139,27 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
     )
 
 
+def make_output(folder: Path) -> None:
+    """Make the folder for results, unless it is there.
+
+    Raises:
+        LaunchError: If it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise LaunchError(
+            f"--output: {folder}: cannot be written: {reason}; name another folder"
+        ) from error
+
+
 def _new_folder(output: Path, experiment: str) -> Path:
     """Make a folder that no other launch has, not even one that starts in the same second."""
     name = run_name(experiment)
-    output.mkdir(parents=True, exist_ok=True)
+    make_output(output)
     for number in range(1, _MOST_NAMESAKES + 1):
         folder = output / (name if number == 1 else f"{name}-{number}")
         try:

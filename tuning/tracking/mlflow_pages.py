@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from measures.addresses import is_database, is_default_store
 from measures.objective import VALIDATION_F1
+from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig
 
 KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"  # a tag, its value
@@ -185,3 +188,21 @@ def view_address(server: str, experiment_id: str, launch: str | None) -> str:
     server = re.sub("://[^/]*@", "://", server)
     page = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
     return f"{page}?{view}workflowType=machine_learning"
+
+
+def how_to_look(uri: str, page: str | None) -> list[str]:
+    """Return the lines that tell the user where to compare the trials in a browser.
+
+    Args:
+        uri: URI of the store; a server has pages of its own, and its address is enough.
+        page: Address of the launch's view; None if it is not there yet.
+    """
+    store = hide_passwords(uri)
+    serve = store
+    if is_default_store(uri):
+        serve = "make ui"
+    elif is_database(uri):
+        serve = shlex.join(["python", "-m", "tuning.tracking", "ui", "--tracking-uri", store])
+    hint = "" if store == uri else ", with the password in place of ***"
+    link = [] if page is None else [f"  {page}"]
+    return [f"  {serve:<60}  compare the trials in a browser{hint}", *link]

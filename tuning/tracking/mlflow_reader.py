@@ -13,12 +13,13 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines per trial
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # its own 7 take minutes
 
-from mlflow.entities import Run
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
+from measures.addresses import check_readable, find_moved, in_trash, sqlite_path
 from measures.passwords import first_line
 from tuning.tracking.mlflow_pages import SHARED_VIEW
 from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX
@@ -40,6 +41,7 @@ class LoggedRun:
         name: Title of the run.
         finished: Whether the run ended well.
         failed: Whether the run ended with an error.
+        deleted: Whether the run is in MLflow's trash.
         tags: Tags.
         params: Parameters, as text.
         metrics: Final metrics, whose names have no prefix.
@@ -50,6 +52,7 @@ class LoggedRun:
     name: str
     finished: bool
     failed: bool
+    deleted: bool
     tags: dict[str, str]
     params: dict[str, str]
     metrics: dict[str, float]
@@ -61,11 +64,13 @@ class LoggedRun:
         return self.tags.get("launch")
 
 
-def read_runs(client: MlflowClient, experiment_id: str, query: str) -> list[LoggedRun]:
+def read_runs(
+    client: MlflowClient, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY
+) -> list[LoggedRun]:
     """Return all runs that a query in MLflow's search syntax finds, newest first."""
     found, token = [], None
     while True:
-        page = client.search_runs([experiment_id], query, max_results=1000, page_token=token)
+        page = client.search_runs([experiment_id], query, view, 1000, page_token=token)
         found += [_logged(run) for run in page]
         token = page.token
         if not token:
@@ -79,6 +84,7 @@ def _logged(run: Run) -> LoggedRun:
         name=str(run.info.run_name),
         finished=run.info.status == "FINISHED",
         failed=run.info.status == "FAILED",
+        deleted=run.info.lifecycle_stage == "deleted",
         tags=dict(run.data.tags),
         params=dict(run.data.params),
         metrics={name: value for name, value in metrics.items() if "/" not in name},
@@ -102,18 +108,28 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         The folder of the classifier, the folder of the encoder, and the run's final metrics.
 
     Raises:
+        AddressError: If the store is absent, or is none.
         TrackingError: If there is no such run, or it has no saved model.
     """
+    check_readable(uri)
     try:
         client = MlflowClient(tracking_uri=uri)
         run = client.get_run(run_id)
-        parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID, "")
-        model = client.download_artifacts(run_id, "model", str(folder))
-        encoder = client.download_artifacts(parent, "encoder", str(folder))
+        parent = client.get_run(run.data.tags.get(MLFLOW_PARENT_RUN_ID, ""))
+        model = _fetch(client, run, "model", folder)
+        encoder = _fetch(client, parent, "encoder", folder)
     except STORE_ERRORS as error:
         reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error
-    return Path(model), Path(encoder), _logged(run).metrics
+    return model, encoder, _logged(run).metrics
+
+
+def _fetch(client: MlflowClient, run: Run, name: str, folder: Path) -> Path:
+    """Return the folder of a run's files, downloaded unless they were moved with the store."""
+    moved = find_moved(str(run.info.artifact_uri), client.tracking_uri)
+    if moved is not None and (moved / name).is_dir():
+        return moved / name
+    return Path(client.download_artifacts(run.info.run_id, name, str(folder)))
 
 
 def finished_trials(uri: str, experiment: str) -> list[str]:
@@ -122,8 +138,10 @@ def finished_trials(uri: str, experiment: str) -> list[str]:
     Trials that a search drew save none; those that it retrained do.
 
     Raises:
+        AddressError: If the store is absent, or is none.
         TrackingError: If the store has no such experiment, or cannot be read.
     """
+    check_readable(uri)
     runs = _runs_of(uri, experiment, "tags.kind = 'trial' and attributes.status = 'FINISHED'")
     if runs is None:
         raise TrackingError(f"{experiment}: no such experiment in the MLflow store")
@@ -137,12 +155,16 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
 
     Args:
         uri: URI of the MLflow store.
-        experiment: Name of the experiment; the list is empty if the store has none of that name.
+        experiment: Name of the experiment; the list is empty if the store has none of that name,
+            or is yet to be made.
         same: Tags, with their values, that the trial's parent run must have.
 
     Raises:
         TrackingError: If the store cannot be read.
     """
+    file = sqlite_path(uri)
+    if file is not None and not file.exists():
+        return []
     runs = _runs_of(uri, experiment, "attributes.status != 'KILLED'") or []
     launches = {run.run_id for run in runs if same.items() <= run.tags.items()}
     return [
@@ -163,8 +185,10 @@ def find_newest_launch(uri: str) -> tuple[str, str | None] | None:
         without a view, as earlier versions logged them.
 
     Raises:
+        AddressError: If the store is none, or a database that does not answer.
         TrackingError: If the store cannot be read.
     """
+    check_readable(uri)
     try:
         client = MlflowClient(tracking_uri=uri)
         tags = {found.experiment_id: found.tags for found in client.search_experiments()}
@@ -178,12 +202,33 @@ def find_newest_launch(uri: str) -> tuple[str, str | None] | None:
     return experiment, launch if f"{SHARED_VIEW}{launch}" in tags[experiment] else None
 
 
+def find_launches(uri: str) -> dict[str, bool]:
+    """Return the identifiers of all launches in the store, and whether each is out of its trash.
+
+    Raises:
+        MlflowException, SQLAlchemyError, OSError: If the store cannot be read.
+    """
+    file = sqlite_path(uri)
+    if file is not None and not file.exists():
+        return {}
+    client, found = MlflowClient(tracking_uri=uri), {}
+    for experiment in client.search_experiments(ViewType.ALL):
+        query = "tags.key = 'launch'"
+        for run in read_runs(client, experiment.experiment_id, query, ViewType.ALL):
+            found[str(run.launch)] = found.get(str(run.launch), False) or not run.deleted
+    return found
+
+
 def _runs_of(uri: str, experiment: str, query: str) -> list[LoggedRun] | None:
     """Return the runs of an experiment that a query finds; None if there is no such experiment."""
     try:
         client = MlflowClient(tracking_uri=uri)
         found = client.get_experiment_by_name(experiment)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise TrackingError(in_trash(experiment, found.experiment_id, uri))
         return read_runs(client, found.experiment_id, query) if found else None
+    except TrackingError:
+        raise
     except STORE_ERRORS as error:
         raise _unusable(error) from error
 

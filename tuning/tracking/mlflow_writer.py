@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    Metric,
+    Param,
+    RunInfo,
+    RunTag,
+    ViewType,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import (
@@ -16,7 +25,16 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_RUN_NAME,
 )
 
-from tuning.system.sqlite_lock import lock_sqlite, sqlite_file
+from measures.addresses import (
+    AddressError,
+    check_tables,
+    choose_registry,
+    find_moved,
+    in_trash,
+    sqlite_path,
+    sqlite_url,
+)
+from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.journal import Entry
 from tuning.tracking.launch_log import PARENT, SERVED
 from tuning.tracking.mlflow_pages import (
@@ -29,6 +47,11 @@ from tuning.tracking.mlflow_pages import (
 from tuning.tracking.mlflow_reader import TrackingError
 
 _REQUEST_ERRORS = range(400, 500)  # HTTP codes that another try would not change
+logger = logging.getLogger(__name__)
+
+
+class AbsentRunError(TrackingError):
+    """The store lacks a run, which was deleted there: its entries have to be written again."""
 
 
 class MlflowWriter:
@@ -41,15 +64,20 @@ class MlflowWriter:
 
     Raises:
         MlflowException, SQLAlchemyError, OSError: If the store cannot be opened or made.
+        TrackingError: If the experiment is in MLflow's trash.
     """
 
     def __init__(self, uri: str, opened: Entry, folder: Path) -> None:
         self.folder = folder
         self.launch = str(opened["launch"])
         _quiet_libraries()
+        file = sqlite_path(uri)
+        if file is not None:
+            _make_folder(file.parent)
         with lock_sqlite(uri):
-            _create_store(uri)
-            self.client = MlflowClient(tracking_uri=uri)
+            if file is not None:
+                _create_store(file)
+            self.client = MlflowClient(uri, choose_registry(uri))
             name, artifacts = opened["experiment"], Path(opened["artifacts"])
             self.experiment_id = self._find_or_create(uri, name, artifacts)
             self._describe(opened.get("note", ""))
@@ -59,9 +87,15 @@ class MlflowWriter:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":
-                raise MlflowException(f"experiment {name!r} was deleted; restore it or rename")
+                raise TrackingError(in_trash(name, found.experiment_id, uri))
+            recorded = str(found.artifact_location)
+            if find_moved(recorded, uri) is not None:  # MLflow has no way to change it
+                told = "experiment '%s' was moved: its new files go to the old place, %s; another "
+                logger.warning(told + "name begins one here: --set name=NAME", name, recorded)
             return found.experiment_id
-        local = uri.startswith("sqlite:")
+        if not artifacts.parent.is_dir():  # the results were moved since the launch began
+            artifacts = self.folder.parent / artifacts.name
+        local = sqlite_path(uri) is not None
         location = (artifacts / name).as_uri() if local else None
         return self.client.create_experiment(name, artifact_location=location)
 
@@ -77,7 +111,8 @@ class MlflowWriter:
 
         Raises:
             MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses it.
-            TrackingError: If it names a run that the store lacks, or a file outside the launch.
+            AbsentRunError: If it names a run that the store lacks.
+            TrackingError: If it names a file outside the launch.
         """
         match entry:
             case {"do": "run", "run": key}:
@@ -106,45 +141,57 @@ class MlflowWriter:
         """Return the MLflow id of the run with this key.
 
         Raises:
-            TrackingError: If the store has no such run.
+            AbsentRunError: If the store has no such run.
         """
         if key not in self._runs:
             found = self._find(key)
             if found is None:
-                raise TrackingError(f"the store has no run {key!r} of launch {self.launch}")
-            self._runs[key] = found
+                raise AbsentRunError(f"the store has no run {key!r} of launch {self.launch}")
+            self._runs[key] = found.run_id
         return self._runs[key]
 
-    def _find(self, key: str) -> str | None:
+    def has_launch(self) -> bool:
+        """Return whether the store has the parent run of this launch, and not in its trash."""
+        return self._find(PARENT) is not None
+
+    def forget_runs(self) -> None:
+        """Look every run up again: one that was deleted since is an AbsentRunError then."""
+        self._runs.clear()
+
+    def _find(self, key: str, view: int = ViewType.ACTIVE_ONLY) -> RunInfo | None:
         query = f"tags.launch = '{self.launch}' and tags.key = '{key}'"
-        found = self.client.search_runs([self.experiment_id], query, max_results=1)
-        return found[0].info.run_id if found else None
+        found = self.client.search_runs([self.experiment_id], query, view, max_results=2)
+        # active before deleted, if both are in view
+        return min((run.info for run in found), key=lambda run: run.lifecycle_stage, default=None)
 
     def _start(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Create a run, unless the store has it, and log its parameters."""
+        """Create a run, or restore it from the trash, unless it is there; log its parameters."""
         title = entry.get("title", entry["name"])  # journals of earlier versions have no title
-        tags = {**entry["tags"], MLFLOW_RUN_NAME: title, "launch": self.launch, "key": key}
-        if key != PARENT:
-            tags[MLFLOW_PARENT_RUN_ID] = self.run_id(PARENT)
-        found = self._find(key)
+        parent = {} if key == PARENT else {MLFLOW_PARENT_RUN_ID: self.run_id(PARENT)}
+        own = {MLFLOW_RUN_NAME: title, "launch": self.launch, "key": key}
+        found = self._find(key, ViewType.ALL)
         if found is None:
-            made = self.client.create_run(
-                self.experiment_id, entry["time"], tags=tags, run_name=title
-            )
-            found = made.info.run_id
-        self._runs[key] = found
+            when = entry["time"]
+            tags = {**entry["tags"], **own, **parent}
+            found = self.client.create_run(self.experiment_id, when, tags, title).info
+        elif found.lifecycle_stage == "deleted":
+            self.client.restore_run(found.run_id)
+        self._runs[key] = run_id = found.run_id
         params = [Param(name, value) for name, value in entry["params"].items()]
-        self.client.log_batch(found, params=params)
+        # also of a run that the store has: its parent may have been deleted, and be another now
+        self.client.log_batch(run_id, params=params, tags=[RunTag(*tag) for tag in parent.items()])
         if entry.get("data_set"):  # journals of earlier versions have none
             tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
-            self.client.log_inputs(found, [DatasetInput(Dataset(**entry["data_set"]), [tag])])
+            self.client.log_inputs(run_id, [DatasetInput(Dataset(**entry["data_set"]), [tag])])
 
     def _copy_files(self, run_id: str, path: Path, to: str) -> None:
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise TrackingError(
                 f"{path}: is not in {self.folder}; a journal may name only files of its own launch"
             )
-        if path.is_dir():
+        if not path.exists():  # removed since, as the checkpoint of a trial that ran again
+            logger.warning("%s is gone: MLflow gets the launch without it", path)
+        elif path.is_dir():
             self.client.log_artifacts(run_id, str(path), to or None)
         else:
             self.client.log_artifact(run_id, str(path), to or None)
@@ -161,17 +208,30 @@ class MlflowWriter:
         self.client.set_registered_model_alias(name, "champion", versions[run_id])
 
 
-def _create_store(uri: str) -> None:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise AddressError(
+            f"{folder}: cannot be made for the log: {reason}; --tracking-uri names another"
+        ) from error
+
+
+def _create_store(file: Path) -> None:
     """Create a SQLite store that does not exist, so that a killed program leaves none half made.
 
     MLflow creates its tables one by one, and cannot use a file that has only some of them.
+
+    Raises:
+        AddressError: If the file exists and is the database of another program.
     """
-    file = sqlite_file(uri)
-    if file is None or file.exists():
+    if file.exists():
+        check_tables(file, empty_passes=True)
         return
     beside = file.with_name(f"{file.name}.new")
     beside.unlink(missing_ok=True)
-    MlflowClient(tracking_uri=f"sqlite:///{beside}").search_experiments(max_results=1)
+    MlflowClient(tracking_uri=sqlite_url(beside)).search_experiments(max_results=1)
     beside.rename(file)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ from rich.console import Console
 from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
-from tuning.config.experiment import varied_fields
+from tuning.config.trial_values import known_before, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
 from tuning.system.atomic_files import atomic_copy
 from tuning.system.console import notify
-from tuning.tracking.delivery import PATIENCE, Delivery, undelivered
-from tuning.tracking.journal import Journal
+from tuning.tracking.delivery import PATIENCE, Delivery
+from tuning.tracking.journal import Journal, earlier_journals
 from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
@@ -84,18 +83,19 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
 def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> Iterator[Delivery]:
     """Deliver the log to MLflow while the block runs and at its end.
 
-    Older launches in the same output folder that this store lacks are delivered too.
+    Entries of earlier launches in the same output folder that wait for this store come first.
 
     Raises:
         TrackingError: If the store is unusable; the folder of a new launch is removed then.
     """
-    older = undelivered(settings.output, settings.tracking_uri)
-    delivery = Delivery(log.journal, settings.tracking_uri, older)
+    known = earlier_journals(settings.output, settings.tracking_uri)
+    earlier = [journal for journal in known if journal.folder != settings.folder]
+    delivery = Delivery(log.journal, settings.tracking_uri, earlier)
     delivery.start()
     try:
         reason = delivery.check(_FIRST_ANSWER)
-        if reason is not None:
-            notify(console, reason)
+        for sentence in filter(None, (reason, delivery.lost(settings.deliver_command))):
+            notify(console, sentence)
     except TrackingError:
         delivery.close(0)
         if not settings.resumed:
@@ -108,9 +108,10 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
         patience = _FIRST_ANSWER  # after an error or Ctrl-C, the user waits for the end
         raise
     finally:
-        notice = _close(delivery, settings, patience)
-        if notice is not None:
-            notify(console, notice)
+        left = _close(delivery, settings, patience)
+        lost = delivery.lost(settings.deliver_command)
+        for sentence in filter(None, (left, lost, *delivery.refused)):
+            notify(console, sentence)
 
 
 def _close(delivery: Delivery, settings: LaunchSettings, patience: float) -> str | None:
@@ -118,11 +119,9 @@ def _close(delivery: Delivery, settings: LaunchSettings, patience: float) -> str
     left = delivery.close(patience)
     if not left:
         return None
-    places = ["--output", str(settings.output)]
-    places += ["--tracking-uri", hide_passwords(settings.tracking_uri)]
     return (
         f"{delivery.reason}; {left} entries wait in {delivery.journal.path}: the next launch "
-        f"delivers them, or python -m tuning.tracking deliver {shlex.join(places)}"
+        f"delivers them, or {settings.deliver_command}"
     )
 
 
@@ -175,8 +174,9 @@ def _data_set(prepared: Prepared) -> dict[str, str]:
 
 def _identity(prepared: Prepared, precision: Precision) -> dict[str, Any]:
     """Return the values that must be the same when a launch is resumed."""
+    fields = prepared.experiment.model_dump(exclude={"data", "encoder", "precision"})
     return {
-        "experiment": prepared.experiment.model_dump(exclude={"data", "encoder", "precision"}),
+        "experiment": known_before(fields),
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
         "precision": str(precision),

@@ -32,7 +32,7 @@ from tuning.tracking.launch_log import LaunchLog
 def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
     """Return the folder of the interrupted launch to resume; None to start a new one.
 
-    With ``--overwrite``, every interrupted launch of the experiment is closed in its journal.
+    Nothing is written: it can be asked before the data is read.
 
     Args:
         options: Options of the command line.
@@ -51,10 +51,7 @@ def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
         raise LaunchError(
             f"--resume: {output} has no interrupted launch of '{experiment}'; start without it"
         )
-    if found and options.overwrite:
-        for folder in found:
-            with lock_launch(folder):
-                LaunchLog(Journal(folder)).give_up("interrupted, and not resumed")
+    if options.overwrite:
         return None
     if found and not options.resume:
         raise LaunchError(
@@ -64,11 +61,23 @@ def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
     return found[-1] if found else None
 
 
+def leave_interrupted(options: LaunchOptions, experiment: str) -> None:
+    """With ``--overwrite``, close every interrupted launch of the experiment in its journal.
+
+    Raises:
+        LaunchError: If another program uses the folder of one.
+    """
+    if options.overwrite:
+        for folder in find_interrupted(options.output, experiment):
+            with lock_launch(folder):
+                LaunchLog(Journal(folder)).give_up("interrupted, and not resumed")
+
+
 def _named(output: Path, name: str, experiment: str) -> Path:
     """Return the folder of the launch that the user names.
 
     Raises:
-        LaunchError: If there is none of that name, or it has ended.
+        LaunchError: If there is none of that name, it has ended, or is of another experiment.
     """
     known = {path.parent.name: path.parent for path in output.glob(f"*/{JOURNAL}")}
     if name not in known:
@@ -76,8 +85,15 @@ def _named(output: Path, name: str, experiment: str) -> Path:
         raise LaunchError(
             f"--launch: {output} has no launch {name!r}; interrupted launches: {others or 'none'}"
         )
-    if not LaunchLog(Journal(known[name])).open_launch:
+    log = LaunchLog(Journal(known[name]))
+    if not log.open_launch:
         raise LaunchError(f"--launch: {name} has ended; there is nothing to resume")
+    begun = log.journal.entries[0]["experiment"] if log.journal.entries else experiment
+    if begun != experiment:
+        raise LaunchError(
+            f"--launch: {name} is a launch of '{begun}', not of '{experiment}': name the YAML "
+            "file that it was started with"
+        )
     return known[name]
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
+from measures.addresses import AddressError, check_tables, sqlite_path
 from tuning.system.findings import Finding, check_folder, hide_secrets
 
 _SECONDS = 30.0  # to import MLflow and to answer
@@ -30,7 +27,7 @@ def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
         seconds: Longest wait for the answer.
     """
     shown = hide_secrets(uri)
-    file = _sqlite_file(uri)
+    file = sqlite_path(uri)
     if file is not None:
         folder = check_folder(_NAME, file.parent, _WAY_OUT, needed=True)
         if folder.stops:
@@ -38,6 +35,10 @@ def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
         if not file.exists():
             text = f"{shown}: does not exist yet; the first launch makes it"
             return Finding(name=_NAME, text=text)
+        try:
+            check_tables(file, empty_passes=True)
+        except AddressError as error:
+            return Finding(name=_NAME, text=str(error), way_out=_WAY_OUT, stops=True)
     try:
         ended = subprocess.run(
             [sys.executable, "-c", _PROGRAM],
@@ -59,15 +60,6 @@ def check_store(uri: str, seconds: float = _SECONDS) -> Finding:
     return Finding(
         name=_NAME, text=f"{shown}: cannot be used: {answer}", way_out=_WAY_OUT, stops=True
     )
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite URI, which MLflow makes with its folder; None for any other."""
-    try:
-        database = make_url(uri).database if uri.startswith("sqlite:") else None
-    except ArgumentError:
-        return None
-    return Path(database) if database else None
 
 
 def _away(shown: str, reason: str) -> Finding:

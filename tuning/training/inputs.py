@@ -21,7 +21,7 @@ from models.precision import choose_device
 from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
-from tuning.data.prepared import Prepared
+from tuning.data.prepared import Prepared, cut_length
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
 
 
@@ -57,7 +57,8 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, orders of a pair, overlap features.
+        config: Configuration of the trial: targets, class weight, orders of a pair, overlap
+            features.
         device: Device on which batches are made.
     """
 
@@ -68,7 +69,9 @@ class LoadedSplit:
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
         shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
-        self.targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+        targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
+        balanced = config.class_weight == "balanced"
+        self.targets = targets * balanced_weights(targets) if balanced else targets
 
     @property
     def pairs(self) -> int:
@@ -76,8 +79,23 @@ class LoadedSplit:
         return self.reader.pairs
 
     def targets_of(self, rows: np.ndarray) -> Tensor:
-        """Return the class probabilities to learn for these rows, float (B, C)."""
+        """Return the class probabilities to learn, times the class weights, float (B, C)."""
         return self.targets[torch.from_numpy(rows % self.pairs).to(self.targets.device)]
+
+
+def balanced_weights(targets: Tensor) -> Tensor:
+    """Return the weight of each class, float (C,), that lets all classes count alike in the loss.
+
+    It is N / (C n), with n the sum of the class's probabilities: for labels the number of its
+    pairs (King and Zeng, 2001; ``balanced`` in scikit-learn). Over the split the weights of the
+    pairs have the mean 1, so the mean loss of a batch is the sum over its pairs by their number,
+    whichever classes are among them.
+
+    Args:
+        targets: Class probabilities of the N pairs, float (N, C).
+    """
+    pairs, classes = targets.shape
+    return pairs / (classes * targets.sum(dim=0).clamp(min=1e-6))  # a class that nobody voted for
 
 
 def build_inputs(
@@ -204,7 +222,7 @@ def _card(prepared: Prepared, depth: int) -> dict[str, Any]:
             "folder": str(prepared.data_source.folder),
             "fingerprint": prepared.pairs.fingerprint,
             "cleaning": prepared.experiment.cleaning.model_dump(),
-            "max_tokens": prepared.experiment.max_tokens,
+            "max_tokens": cut_length(prepared.experiment, prepared.encoder),
             "both_orders": prepared.tokens.splits["test"].rows
             > prepared.tokens.splits["test"].pairs,
         },

@@ -106,8 +106,9 @@ class Reproducer:
     def _read_data(self, data: dict[str, Any]) -> PairData:
         there = data["name"] not in ("parade", "embedded") or Path(data["folder"]).is_dir()
         folder = Path(data["folder"]) if there else None
-        if self.data or folder is None or data["name"] == "embedded":
-            folder = find_data(self.data or data["name"], self.locations, strict=True).folder
+        if self.data is not None or folder is None or data["name"] == "embedded":
+            name = data["name"] if self.data is None else self.data
+            folder = find_data(name, self.locations, strict=True).folder
         pairs = read_pairs(folder, Cleaning(**data["cleaning"]))
         if pairs.fingerprint != data["fingerprint"]:
             raise DataError(

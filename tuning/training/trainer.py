@@ -185,7 +185,7 @@ def fit(
 
 
 def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
-    """Return the mean cross-entropy of a batch, in nats per pair.
+    """Return the cross-entropy of a batch in nats per pair: its sum by the number of pairs.
 
     With ``r_drop`` above 0 the batch is passed twice, with different dropout: the result is the
     mean of both losses, plus ``r_drop`` times the mean of the two Kullback-Leibler divergences
@@ -194,7 +194,7 @@ def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> 
     Args:
         model: Function from inputs, segments and features to logits (B, C).
         batch: Rows of B pairs.
-        targets: Probabilities of the classes, float (B, C).
+        targets: Probabilities of the classes, times their weights, float (B, C).
         r_drop: Weight of the divergence, at least 0.
     """
     logits = model(batch.inputs, batch.segments, batch.features)

@@ -1,14 +1,18 @@
 """Guards the preparation of an experiment: data, encoder and trials that fit each other."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from models.encoder_files import EncoderError
-from tuning.config.experiment import ConfigError, Experiment, varied_fields
-from tuning.data.prepared import prepare
+from models.table_files import DataError
+from tuning.config.experiment import ConfigError, Experiment
+from tuning.config.trial_values import varied_fields
+from tuning.data.prepared import cut_length, prepare
 from tuning.data.sources import DataLocations
+from tuning.system.project import EMBEDDED
 
 
 def experiment(**changes: Any) -> Experiment:  # noqa: ANN401 - values of any field
@@ -70,3 +74,51 @@ def test_small_data_gets_the_epochs_that_its_steps_need(tmp_path: Path) -> None:
         experiment(trial={"epochs": 2}, grid=grid), DataLocations(cache=tmp_path)
     ).trials
     assert [trial.epochs for trial in trials] == [2, 2, 3, 15, 12, 72]
+
+
+def test_a_limit_above_the_encoders_is_told_of(tmp_path: Path) -> None:
+    prepared = prepare(experiment(max_tokens=900), DataLocations(cache=tmp_path))
+    (notice,) = prepared.notices
+    most = prepared.encoder.max_tokens
+    assert notice == (
+        f"max_tokens: 900 is more than the encoder takes: pairs have at most {most} word pieces"
+    )
+
+
+def embedded_with(folder: Path, line: str) -> Path:
+    """Return a copy of the embedded pairs with one more line in its training split."""
+    pairs = Path(shutil.copytree(EMBEDDED / "pairs", folder / "pairs"))
+    with (pairs / "train.tsv").open("a", encoding="utf-8") as file:
+        file.write(line)
+    return pairs
+
+
+def test_a_text_that_is_too_long_is_refused_or_cut_as_the_experiment_says(tmp_path: Path) -> None:
+    line = "\t".join(["heap", "heap " * 900, "a heap", "1"]) + "\n"
+    data = str(embedded_with(tmp_path, line))
+    with pytest.raises(DataError, match=r"train.tsv: line 1402: .*\n.*--set truncate=true"):
+        prepare(experiment(data=data), DataLocations(cache=tmp_path))
+    prepared = prepare(experiment(data=data, truncate=True), DataLocations(cache=tmp_path))
+    most = prepared.encoder.max_tokens
+    assert prepared.notices == [f"train: 1 pairs were cut to {most} word pieces"]
+    assert cut_length(prepared.experiment, prepared.encoder) == most
+
+
+def test_pairs_in_two_splits_and_a_rare_class_are_told_of_before_the_first_trial(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "pairs"
+    data.mkdir()
+    for split in ("train", "validation", "test"):
+        rows = [(f"{split} {n}", f"x {n}", n // 9) for n in range(10)]
+        lines = ["first\tsecond\tlabel", *("\t".join(map(str, row)) for row in rows), "a\tb\t0"]
+        (data / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shared, balance = prepare(experiment(data=str(data)), DataLocations(cache=tmp_path)).notices
+    assert shared.startswith("1 pair and 12 texts stand in more than one split")
+    assert balance.endswith("; --set class_weight=balanced lets both classes count alike")
+    weighted = experiment(data=str(data), grid={"class_weight": ["none", "balanced"]})
+    assert "--set" not in prepare(weighted, DataLocations(cache=tmp_path)).notices[1]
+
+
+def test_the_embedded_pairs_give_no_notice(tmp_path: Path) -> None:
+    assert prepare(experiment(), DataLocations(cache=tmp_path)).notices == []

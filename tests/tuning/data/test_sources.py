@@ -178,3 +178,21 @@ def test_the_published_files_pass_from_the_host_to_verified_pairs(
     assert [len(table.first) for table in data.splits.values()] == [7550, 1275, 1357]
     for table in data.splits.values():
         assert ((table.votes > 0.5) == (table.labels == 1)).all()
+
+
+def test_a_tilde_is_the_home_folder_and_an_empty_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("PARADE_DIR", "~/mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/cache")
+    locations = read_locations()
+    assert locations.cache == tmp_path / "cache/paraphrase-tuner"
+    assert locations.parade_folder == tmp_path / "mine"
+    assert find_data("~/mine", locations).folder == tmp_path / "mine"
+    assert find_encoder("~/mine").folder == tmp_path / "mine"
+    with pytest.raises(SourceError, match="data: must not be empty"):
+        find_data("", locations)
+    with pytest.raises(SourceError, match="encoder: ~nobody-here: there is no such home folder"):
+        find_encoder("~nobody-here")

@@ -56,6 +56,38 @@ def test_a_definition_longer_than_the_encoder_takes_is_refused(distilbert: Path)
         tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
 
 
+def test_the_first_of_many_long_definitions_are_named_with_the_ways_to_go_on(
+    distilbert: Path,
+) -> None:
+    data = data_of(*[("w1 " * (28 + n % 2 * n), "w2") for n in range(20)])  # ten are too long
+    with pytest.raises(DataError) as error:
+        tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+    *lines, more, way_out = str(error.value).split("\n")
+    assert [line.split(": ")[1] for line in lines] == [f"line {n}" for n in (3, 5, 7, 9, 11)]
+    assert [line.rpartition(" ")[2] for line in lines] == ["29", "31", "33", "35", "37"]
+    assert more == "... and 5 more; the longest has 47"
+    assert "--set truncate=true" in way_out
+    assert "--set max_tokens=NUMBER" in way_out
+
+
+def test_with_max_tokens_a_definition_longer_than_the_encoder_takes_is_cut(
+    distilbert: Path,
+) -> None:
+    data = data_of(("w1", "w2 " * 29), ("w1 " * 40, "w2 " * 40))
+    found = tokenise(data, read_encoder_info(distilbert), max_tokens=30, both_orders=False)
+    assert found.truncated == {"train": 2}
+    assert found.splits["train"].lengths.tolist() == [30, 30]
+    with pytest.raises(
+        DataError, match=r"line 2: the first definition must have from 1 .* got 0$"
+    ):
+        tokenise(
+            data_of(("", "w2 " * 29)),
+            read_encoder_info(distilbert),
+            max_tokens=30,
+            both_orders=False,
+        )
+
+
 def test_a_definition_without_word_pieces_is_refused(distilbert: Path) -> None:
     with pytest.raises(DataError, match=r"the first definition must have from 1 to 28.*got 0"):
         tokenise(
@@ -113,4 +145,4 @@ def test_two_more_special_tokens_leave_less_room(tmp_path: Path) -> None:
     assert table.lengths.tolist() == [14]
     assert (table.segments == SPECIAL).nonzero()[0].tolist() == [0, 6, 7, 13]
     with pytest.raises(DataError, match="must have from 1 to 36 word pieces"):
-        tokenise(data_of(("b " * 40, "c")), info, max_tokens=14, both_orders=False)
+        tokenise(data_of(("b " * 40, "c")), info, max_tokens=None, both_orders=False)

@@ -18,11 +18,12 @@ FAST_HALF = {"float32": 7.1e9, "bfloat16": 30e9}
 
 def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=140)
-    print_plan(prepared(tmp_path, data="auto"), console, None)
+    print_plan(prepared(tmp_path, data="auto"), console, None, {"log": "sqlite:///x.db"})
     assert isinstance(console.file, io.StringIO)
     first_line = console.file.getvalue().split("\n")[0]
     assert first_line.startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")
     assert first_line.endswith("the embedded pairs stand in for it")
+    assert "sqlite:///x.db" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
     tmp_path: Path, min_steps: int, row: str
 ) -> None:
     console = Console(file=io.StringIO(), width=140)
-    print_plan(prepared(tmp_path, min_steps=min_steps), console, None)
+    print_plan(prepared(tmp_path, min_steps=min_steps), console, None, {})
     assert isinstance(console.file, io.StringIO)
     lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
     assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
@@ -64,7 +65,7 @@ def test_a_machine_that_was_measured_is_planned_by_its_own_rates(tmp_path: Path)
 def test_the_plan_says_what_its_cost_and_its_precision_come_from(tmp_path: Path) -> None:
     file, rates = io.StringIO(), Rates(frozen=SLOW_HALF, trained=FAST_HALF)
     for known in (None, rates):
-        print_plan(prepared(tmp_path), Console(file=file, width=200), known)
+        print_plan(prepared(tmp_path), Console(file=file, width=200), known, {})
     before, after = file.getvalue().split("experiment")[1:]
     assert "float32 or bfloat16, what is faster here: measured at the first launch" in before
     assert "of a usual machine without a GPU; this one is measured at the first launch" in before

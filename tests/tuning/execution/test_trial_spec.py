@@ -11,7 +11,7 @@ from tuning.execution.trial_spec import TrialSpec, stage_folder, trial_key
 from tuning.system.storage_path import StoragePath
 
 
-def config(**values: float) -> TrialConfig:
+def config(**values: object) -> TrialConfig:
     return TrialConfig.model_validate(values)
 
 
@@ -24,7 +24,12 @@ SPEC = TrialSpec(
 
 
 @pytest.mark.parametrize(
-    "spec", [SPEC, TrialSpec(trial=config()), TrialSpec(trial=config(), name="01-sgd")]
+    "spec",
+    [
+        SPEC,
+        TrialSpec(trial=config()),
+        TrialSpec(trial=config(class_weight="balanced"), name="01-sgd"),
+    ],
 )
 def test_a_spec_comes_back_from_its_json_values(spec: TrialSpec) -> None:
     assert TrialSpec.from_point(spec.to_point()) == spec
@@ -44,6 +49,7 @@ def test_a_trial_without_a_stage_is_of_the_grid_and_lies_in_the_launchs_folder()
     "other",
     [
         replace(SPEC, trial=config(seed=2, learning_rate=0.1)),
+        replace(SPEC, trial=config(seed=1, learning_rate=0.1, class_weight="balanced")),
         replace(SPEC, seeds=(1, 2)),
         replace(SPEC, tags={}),
         replace(SPEC, name="x"),

@@ -4,9 +4,10 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
+from measures.objective import OBJECTIVE
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tuning.config.experiment import TrialConfig
-from tuning.search.sampling import draw
+from tuning.search.sampling import EpochSearch, draw
 from tuning.search.warm_start import locate
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -30,3 +31,21 @@ def test_a_logarithmic_axis_draws_as_often_below_its_middle_as_above() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     rates = [draw(SPACE, study.ask(), FIXED)["learning_rate"] for _ in range(200)]
     assert 70 < sum(rate < 10**-2.5 for rate in rates) < 130
+
+
+def test_an_epoch_of_a_resumed_trial_is_told_under_its_own_number_without_a_warning() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    searcher = EpochSearch(
+        lambda _: None,
+        metric=OBJECTIVE,
+        mode="max",
+        study_name="s",
+        storage=storage,
+    )
+    searcher.suggest("a")
+    for iteration, epoch in ((1, 3), (2, 4), (3, 4)):
+        result = {OBJECTIVE: epoch / 10, "training_iteration": iteration, "epoch": epoch}
+        searcher.on_trial_result("a", result)
+    searcher.on_trial_result("a", {OBJECTIVE: 0.9, "training_iteration": 4, "finished": True})
+    (trial,) = optuna.load_study(study_name="s", storage=storage).trials
+    assert trial.intermediate_values == {3: 0.3, 4: 0.4}

@@ -8,6 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from measures.addresses import sqlite_url
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
@@ -174,3 +175,12 @@ def test_a_trial_that_was_being_drawn_is_queued_again(study: optuna.Study) -> No
     sampler("other")(study.ask())  # of another, which may be running
     study.ask()  # the driver was killed before the trial bore its launch
     assert close_stale(study, "one", {}) == waiting(study) == [0, 2]
+
+
+def test_a_study_lies_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "50%20done why? #ü {b}"
+    folder.mkdir()
+    storage = open_storage(sqlite_url(folder / "study.db"))
+    assert load_study(storage, "x", IDENTITY).study_name == "x"
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert (folder / "study.db").is_file()

@@ -10,9 +10,10 @@ from rich.console import Console
 from tests.empty_store import put_store
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
-from tuning.config.experiment import TrialConfig, config_from_params
+from tuning.config.experiment import TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
+from tuning.config.trial_values import config_from_params
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from tests.empty_store import put_store
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_log import LaunchLog
+from tuning.tracking.mlflow_reader import read_trials
 from tuning.tracking.mlflow_writer import MlflowWriter
 
 CHAMPIONS = {
@@ -35,3 +37,21 @@ def outcome(folder: Path) -> Path:
     (folder / "outcome/model").mkdir(parents=True)
     (folder / "outcome/model/classifier.json").write_text("{}")
     return folder / "outcome"
+
+
+def uri_in(folder: Path) -> str:
+    """Return the URI of the store in a folder, made there unless it is."""
+    return put_store(folder / "log.db")
+
+
+def run_trials(log: LaunchLog, *names: str) -> None:
+    """Record short trials of these names, each with one epoch."""
+    for name in names:
+        log.start_trial(name, name, {"seed": 0})
+        log.log_epoch(name, 1, {"val_f1": 0.5})
+        log.end_trial(name)
+
+
+def names_in(uri: str) -> list[str]:
+    """Return the names of the finished trials of the experiment x in a store."""
+    return sorted(run.name for run in read_trials(uri, "x", {}))

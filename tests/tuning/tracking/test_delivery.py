@@ -1,37 +1,25 @@
 """Guards delivery: in order and exactly once, whether the store is there, away or comes back."""
 
 import re
-import shlex
 import sqlite3
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.empty_store import put_store
-from tests.tuning.tracking.recording import open_log
-from tuning.tracking.__main__ import main
-from tuning.tracking.delivery import Delivery, deliver, undelivered
-from tuning.tracking.journal import read_delivered
-from tuning.tracking.launch_log import LaunchLog
-from tuning.tracking.mlflow_reader import TrackingError, read_trials
+from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
+from tuning.tracking.delivery import Delivery, deliver, sort_out
+from tuning.tracking.journal import (
+    count_delivered,
+    earlier_journals,
+)
+from tuning.tracking.mlflow_reader import TrackingError, find_launches
 
 
-def uri_in(folder: Path) -> str:
-    return put_store(folder / "log.db")
-
-
-def run_trials(log: LaunchLog, *names: str) -> None:
-    for name in names:
-        log.start_trial(name, name, {"seed": 0})
-        log.log_epoch(name, 1, {"val_f1": 0.5})
-        log.end_trial(name)
-
-
-def names_in(uri: str) -> list[str]:
-    return sorted(run.name for run in read_trials(uri, "x", {}))
+def waiting(folder: Path) -> list[Path]:
+    uri = uri_in(folder)
+    return sort_out(earlier_journals(folder, uri), uri, find_launches(uri))[0]
 
 
 def test_entries_recorded_during_delivery_are_delivered_too(tmp_path: Path) -> None:
@@ -42,28 +30,8 @@ def test_entries_recorded_during_delivery_are_delivered_too(tmp_path: Path) -> N
     run_trials(log, "1", "2")
     assert delivery.close(60) == 0
     assert names_in(uri_in(tmp_path)) == ["1", "2"]
-    assert read_delivered(tmp_path / "a") == len(log.journal.entries)
-    assert undelivered(tmp_path, uri_in(tmp_path)) == []
-
-
-def test_the_link_to_a_launch_is_told_once_the_store_has_it(tmp_path: Path) -> None:
-    log = open_log(tmp_path / "a", uri_in(tmp_path), "x")
-    delivery = Delivery(log.journal, uri_in(tmp_path))
-    assert delivery.page is None
-    (line,) = delivery.how_to_look(own_store=True)
-    assert line.split()[:2] == ["make", "ui"]
-    delivery.start()
-    assert delivery.close(60) == 0
-    line, link = delivery.how_to_look(own_store=False)
-    assert f"python -m tuning.tracking ui --tracking-uri {uri_in(tmp_path)}" in line
-    assert link.startswith("  http://127.0.0.1:5000/#/experiments/")
-    assert f"viewStateShareKey={log.launch}" in link
-    delivery.uri = "sqlite:////a folder/it's.db"
-    assert delivery.uri in shlex.split(delivery.how_to_look(own_store=False)[0])
-    delivery.uri = "http://someone:secret@host"
-    line, link = delivery.how_to_look(own_store=False)
-    assert "secret" not in line + link
-    assert "host/#/experiments/" in link
+    assert count_delivered(log.journal, uri_in(tmp_path)) == len(log.journal.entries)
+    assert waiting(tmp_path) == []
 
 
 def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path) -> None:
@@ -71,9 +39,9 @@ def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path
     run_trials(open_log(tmp_path / "a", uri, "x"), "1")
     run_trials(open_log(tmp_path / "elsewhere", uri_in(tmp_path / "b"), "x"), "9")
     log = open_log(tmp_path / "c", uri, "x")
-    older = [folder for folder in undelivered(tmp_path, uri) if folder != tmp_path / "c"]
-    assert older == [tmp_path / "a"]
-    delivery = Delivery(log.journal, uri, older)
+    earlier = [j for j in earlier_journals(tmp_path, uri) if j.folder != tmp_path / "c"]
+    assert [journal.folder.name for journal in earlier] == ["a"]
+    delivery = Delivery(log.journal, uri, earlier)
     delivery.start()
     assert delivery.close(60) == 0
     assert names_in(uri) == ["1"]
@@ -130,7 +98,7 @@ def test_a_locked_store_is_waited_for_and_reported(tmp_path: Path) -> None:
         assert "training does not wait for it" in notice
         assert delivery.close(0.1) > 0
     delivery.join(60)
-    assert undelivered(tmp_path, uri) == [tmp_path / "a"]
+    assert waiting(tmp_path) == [tmp_path / "a"]
     deliver(tmp_path / "a", uri)
     assert names_in(uri) == ["1"]
 
@@ -156,18 +124,3 @@ def test_an_unusable_store_is_an_error_without_a_password(
         delivery.check(60)
     assert "secret" not in str(caught.value)
     delivery.close(0)
-
-
-def test_the_command_delivers_and_prints_the_number_of_entries(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    uri = uri_in(tmp_path)
-    log = open_log(tmp_path / "a", uri, "x")
-    run_trials(log, "1")
-    words = ["tracking", "deliver", "--output", str(tmp_path), "--tracking-uri", uri]
-    monkeypatch.setattr(sys, "argv", words)
-    assert main() == 0
-    assert f"a: {len(log.journal.entries)} entries delivered" in capsys.readouterr().out
-    assert main() == 0
-    assert "nothing to deliver" in capsys.readouterr().out
-    assert names_in(uri) == ["1"]

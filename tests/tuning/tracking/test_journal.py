@@ -1,6 +1,5 @@
 """Guards the journal: entries are read back even if the file was cut off or a byte damaged."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +12,8 @@ from tuning.tracking.journal import (
     JOURNAL,
     Journal,
     JournalError,
+    begun_for,
     count_delivered,
-    read_delivered,
     read_entries,
     write_delivered,
 )
@@ -97,19 +96,50 @@ def test_a_journal_that_could_not_be_written_takes_no_more_entries(tmp_path: Pat
     assert [entry["do"] for entry in journal.entries] == ["one"]
 
 
-def test_the_number_of_delivered_entries_is_kept_and_a_damaged_one_is_0(tmp_path: Path) -> None:
-    assert read_delivered(tmp_path) == 0
-    write_delivered(tmp_path, 7)
-    assert read_delivered(tmp_path) == 7
-    for text in ("", "[]", "{}", json.dumps({"delivered": "x"}), json.dumps({"delivered": -1})):
-        (tmp_path / DELIVERED).write_text(text)
-        assert read_delivered(tmp_path) == 0
+def journal_for(folder: Path, uri: str, entries: int = 8) -> Journal:
+    journal = Journal(folder)
+    for _ in range(entries):
+        journal.append({"do": "open", "uri": uri})
+    return journal
+
+
+def test_the_number_of_delivered_entries_is_kept_by_store(tmp_path: Path) -> None:
+    journal = journal_for(tmp_path, "http://a")
+    assert count_delivered(journal, "http://a") == 0
+    write_delivered(tmp_path, "http://a", 7)
+    write_delivered(tmp_path, "http://me:secret@b", 2)
+    assert [count_delivered(journal, f"http://{s}") for s in ("a", "me:other@b", "c")] == [7, 2, 0]
+    assert "secret" not in (tmp_path / DELIVERED).read_text()
+    known = [begun_for(journal, uri) for uri in ("http://a", "http://me:x@b", "http://c")]
+    assert known == [True, True, False]
+
+
+def test_the_count_of_an_earlier_version_is_that_of_the_store_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    journal = journal_for(tmp_path, "sqlite:///log.db")
+    (tmp_path / DELIVERED).write_text('{"delivered": 5}')
+    own = f"sqlite:///{tmp_path}/log.db"
+    assert count_delivered(journal, own) == 5
+    assert count_delivered(journal, "http://a") == 0
+    write_delivered(tmp_path, "http://a", 1)
+    assert count_delivered(journal, own) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"delivered": "x"}', '{"stores": [1]}', '{"stores": {"http://a": -1}}'],
+)
+def test_a_damaged_count_is_0(tmp_path: Path, text: str) -> None:
+    journal = journal_for(tmp_path, "http://a")
+    (tmp_path / DELIVERED).write_text(text)
+    assert count_delivered(journal, "http://a") == 0
 
 
 def test_a_count_beyond_the_entries_is_not_believed(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.append({"do": "x"})
-    write_delivered(tmp_path, 1)
-    assert count_delivered(journal) == 1
-    write_delivered(tmp_path, 2)  # of a longer journal, before this one came from a backup
-    assert count_delivered(journal) == 0
+    journal = journal_for(tmp_path, "http://a", entries=1)
+    write_delivered(tmp_path, "http://a", 1)
+    assert count_delivered(journal, "http://a") == 1
+    write_delivered(tmp_path, "http://a", 2)  # of a longer journal, before one from a backup
+    assert count_delivered(journal, "http://a") == 0

@@ -1,5 +1,6 @@
 """Guards the log's command line: the address that ``ui`` prints, and what it is refused for."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from tests.empty_store import put_store
 from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.tracking import __main__
+from tuning.tracking.journal import JOURNAL
 from tuning.tracking.mlflow_pages import View
 
 
@@ -92,3 +94,78 @@ def test_the_help_does_not_wait_for_mlflow() -> None:
     program = "import sys, tuning.tracking.__main__; print('mlflow' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.stdout == "False\n"
+
+
+def delivered(monkeypatch: pytest.MonkeyPatch, folder: Path, uri: str, *words: str) -> int:
+    return run(monkeypatch, "deliver", "--output", str(folder), "--tracking-uri", uri, *words)
+
+
+def test_deliver_prints_the_number_of_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = put_store(tmp_path / "log.db")
+    log = open_log(tmp_path / "a", uri, "x")
+    assert delivered(monkeypatch, tmp_path, uri) == 0
+    assert f"a: {len(log.journal.entries)} entries delivered" in capsys.readouterr().out
+    assert delivered(monkeypatch, tmp_path, uri) == 0
+    assert f"nothing to deliver from {tmp_path}" in capsys.readouterr().out
+
+
+def test_deliver_goes_on_after_a_launch_that_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = put_store(tmp_path / "log.db")
+    for name, experiment in (("a", "trashed"), ("b", "trashed"), ("c", "x"), ("d", "x")):
+        log = open_log(tmp_path / name, uri, experiment)
+        if name == "a":
+            client = deliver_all(log, uri).client
+            found = client.get_experiment_by_name(experiment)
+            assert found is not None
+            client.delete_experiment(found.experiment_id)
+    path = tmp_path / "d" / JOURNAL
+    path.write_bytes(re.sub(rb'.*"n":0,.*\n', b"", path.read_bytes()))
+    assert delivered(monkeypatch, tmp_path, uri) == 2
+    output, errors = capsys.readouterr()
+    assert [line.split(":")[0] for line in output.splitlines()] == ["c"]
+    assert "b: not delivered: experiment 'trashed' is in MLflow's trash; to restore it: " in errors
+    assert "d: not delivered: " in errors
+    assert "entry 0 is damaged" in errors
+
+
+def test_deliver_brings_a_launch_of_another_store_only_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_log(tmp_path / "a", "http://me:***@team", "x")
+    uri = put_store(tmp_path / "log.db")
+    assert delivered(monkeypatch, tmp_path, uri) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "a: was begun for http://me:***@team; --launch a brings it here"
+    assert second.startswith("nothing to deliver")
+    assert delivered(monkeypatch, tmp_path, uri, "--launch", "a") == 0
+    assert "entries delivered" in capsys.readouterr().out
+    assert delivered(monkeypatch, tmp_path, uri, "--launch", "b") == 2
+    assert "has no launch b" in capsys.readouterr().err
+
+
+def test_deliver_to_a_store_that_is_away_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    open_log(tmp_path / "a", "http://127.0.0.1:1", "x")
+    assert delivered(monkeypatch, tmp_path, "http://127.0.0.1:1") == 1
+    assert capsys.readouterr().err.startswith("the store does not answer: ")
+
+
+def test_the_environment_names_the_store_and_an_empty_option_none(
+    tmp_path: Path,
+    served: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///none.db")
+    run(monkeypatch, "ui", "--port", "5009")
+    assert served[0][-1] == f"sqlite:///{tmp_path / 'none.db'}"
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "ui", "--tracking-uri", "")
+    assert "argument --tracking-uri: must not be empty" in capsys.readouterr().err

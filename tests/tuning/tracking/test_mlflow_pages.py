@@ -1,14 +1,19 @@
 """Guards the titles of runs: each says what was trained, and no two of a launch are alike."""
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from measures.addresses import project_store
 from measures.objective import VALIDATION_F1
-from tuning.config.experiment import TrialConfig, varied_fields
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import varied_fields
 from tuning.tracking.mlflow_pages import (
     View,
     champion_title,
+    how_to_look,
     scientific,
     source_tags,
     trial_title,
@@ -99,3 +104,29 @@ def test_a_source_without_a_commit_has_no_version() -> None:
     assert source_tags("tuning/run_grid.py", "unknown") == script
     known = {**script, "mlflow.source.git.commit": "abc"}
     assert source_tags("tuning/run_grid.py", "abc") == known
+
+
+def test_the_way_to_look_can_be_pasted_and_fits_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (line,) = how_to_look(project_store(), None)
+    assert line.split()[:2] == ["make", "ui"]
+    odd = "sqlite:////a folder/it's.db"
+    line, link = how_to_look(odd, "PAGE")
+    assert shlex.split(line)[:6] == [
+        "python",
+        "-m",
+        "tuning.tracking",
+        "ui",
+        "--tracking-uri",
+        odd,
+    ]
+    assert link == "  PAGE"
+    (line,) = how_to_look("http://someone:secret@host", None)
+    assert line.split()[0] == "http://someone:***@host"  # mlflow ui opens no server
+    (line,) = how_to_look("postgresql://someone:secret@host/x", None)
+    assert "secret" not in line
+    assert line.endswith(", with the password in place of ***")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", odd)  # make ui would show another store
+    assert "--tracking-uri" in how_to_look(project_store(), None)[0]

@@ -13,6 +13,7 @@ from tests.tuning.tracking.recording import deliver_all, open_log
 from tuning.tracking.mlflow_reader import (
     TrackingError,
     fetch_run,
+    find_launches,
     finished_trials,
     read_runs,
     read_trials,
@@ -68,3 +69,32 @@ def test_trials_that_a_search_drew_have_no_model_to_reproduce(tmp_path: Path) ->
     deliver_all(log, uri)
     (run_id,) = finished_trials(uri, "x")
     assert MlflowClient(tracking_uri=uri).get_run(run_id).data.tags["stage"] == "confirm"
+
+
+def test_a_saved_model_that_was_moved_with_the_store_is_found(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    uri = put_store(old / "log.db")
+    log = open_log(old / "out/a", uri, "x")
+    for file in ("encoder/config.json", "trial/model/classifier.json"):
+        (old / "out/a" / file).parent.mkdir(parents=True)
+        (old / "out/a" / file).write_text(file)
+    log.keep(old / "out/a/encoder/config.json", "encoder")
+    log.start_trial("1", "1", {"seed": 0})
+    log.log_outcome("1", {"val_f1": 0.5}, old / "out/a/trial")
+    log.end_trial("1")
+    deliver_all(log, uri)
+    (run_id,) = finished_trials(uri, "x")
+    old.rename(new)
+    model, encoder, metrics = fetch_run(f"sqlite:///{new / 'log.db'}", run_id, tmp_path)
+    assert (model / "classifier.json").read_text() == "trial/model/classifier.json"
+    assert (encoder / "config.json").is_file()
+    assert metrics == {"val_f1": 0.5}
+    assert not old.exists()
+
+
+def test_trials_of_a_store_that_is_yet_to_be_made_are_none_and_do_not_make_it(
+    tmp_path: Path,
+) -> None:
+    assert read_trials(f"sqlite:///{tmp_path / 'log.db'}", "x", {}) == []
+    assert find_launches(f"sqlite:///{tmp_path / 'log.db'}") == {}
+    assert not list(tmp_path.iterdir())

@@ -1,13 +1,14 @@
 """Guards writing to MLflow and reading back: every number is kept, nothing is written twice."""
 
 import json
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from measures.addresses import AddressError, sqlite_url
 from measures.objective import VALIDATION_F1
 from tests.empty_store import put_store
 from tests.tuning.tracking.recording import CHAMPIONS, deliver_all, open_log, outcome
@@ -170,8 +171,11 @@ def test_an_unknown_experiment_is_named(uri: str, log: LaunchLog) -> None:
 def test_a_deleted_experiment_is_not_written_into(log: LaunchLog, uri: str, name: str) -> None:
     client = MlflowClient(tracking_uri=uri)
     client.delete_experiment(client.create_experiment(name))
-    with pytest.raises(MlflowException, match=f"experiment '{name}' was deleted"):
+    sentence = f"experiment '{name}' is in MLflow's trash; to restore it: MLFLOW_TRACKING_URI="
+    with pytest.raises(TrackingError, match=sentence):
         deliver_all(log, uri)
+    with pytest.raises(TrackingError, match=sentence):
+        finished_trials(uri, name)
 
 
 def test_a_file_that_is_no_database_is_not_waited_for(tmp_path: Path) -> None:
@@ -224,3 +228,48 @@ def test_a_new_store_is_made_though_a_killed_program_left_a_part_of_one(tmp_path
     deliver_all(open_log(tmp_path / "a", uri, "x"), uri)
     assert not (tmp_path / "new.db.new").exists()
     assert (tmp_path / "new.db").is_file()
+
+
+@pytest.mark.slow
+def test_a_store_lies_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "50%20done why? #ü {b}"
+    uri = sqlite_url(folder / "log.db")
+    log = open_log(folder / "a", uri, "x")
+    (folder / "a/table.svg").write_text("<svg/>")
+    log.keep(folder / "a/table.svg", "figures")
+    deliver_all(log, uri)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    (found,) = folder.glob("a/artifacts/x/*/artifacts/figures/table.svg")
+    assert found.read_text() == "<svg/>"
+
+
+def test_a_database_of_another_program_is_not_written_into(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "optuna.db") as database:
+        database.execute("create table studies (study_id integer)")
+    before = (tmp_path / "optuna.db").read_bytes()
+    uri = f"sqlite:///{tmp_path / 'optuna.db'}"
+    with pytest.raises(AddressError, match=r"optuna\.db: is a database without an MLflow store"):
+        deliver_all(open_log(tmp_path / "a", uri, "x"), uri)
+    assert (tmp_path / "optuna.db").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    uri = f"sqlite:///{tmp_path}/file/log.db"
+    with pytest.raises(AddressError, match=r"file: cannot be made .*--tracking-uri names another"):
+        deliver_all(open_log(tmp_path / "a", uri, "x"), uri)
+
+
+def test_a_champion_is_registered_where_the_environment_says_for_its_store(
+    log: LaunchLog, uri: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = put_store(tmp_path / "registry.db")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry)
+    log.log_champion(CHAMPIONS, {"test_f1": 0.71}, outcome(tmp_path))
+    deliver_all(log, uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    deliver_all(log, uri)
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI")
+    for store in (uri, registry):
+        found = MlflowClient(tracking_uri=store).get_model_version_by_alias(name, "champion")
+        assert str(found.version) == "1"

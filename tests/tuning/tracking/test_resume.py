@@ -25,6 +25,7 @@ from tuning.tracking.resume import (
     choose_launch,
     find_interrupted,
     launch_precision,
+    leave_interrupted,
     refuse_changes,
     resume_command,
     resume_hint,
@@ -63,7 +64,10 @@ def test_starting_over_unasked_is_refused_with_both_choices(tmp_path: Path) -> N
     interrupted(tmp_path, "a")
     with pytest.raises(LaunchError, match=r"'x' was interrupted \(a\): --resume .* --overwrite"):
         choose_launch(asked(tmp_path), "x")
-    assert choose_launch(asked(tmp_path, "--overwrite"), "x") is None
+    over = asked(tmp_path, "--overwrite")
+    assert choose_launch(over, "x") is None
+    assert find_interrupted(tmp_path, "x")  # nothing is written before the plan is made
+    leave_interrupted(over, "x")
     assert choose_launch(asked(tmp_path), "x") is None
 
 
@@ -74,6 +78,7 @@ def test_starting_over_unasked_is_refused_with_both_choices(tmp_path: Path) -> N
         (["--launch", "b"], "--launch: .* has no launch 'b'; interrupted launches: none"),
         (["--launch", "../a"], r"has no launch '../a'"),
         (["--launch", "ended"], "ended has ended; there is nothing to resume"),
+        (["--launch", "a"], "a is a launch of 'x', not of 'y': name the YAML file"),
     ],
 )
 def test_a_launch_that_cannot_be_resumed_is_refused(
@@ -250,3 +255,10 @@ def test_a_launch_of_an_earlier_version_keeps_its_precision(tmp_path: Path) -> N
     assert str(kept) == begun_with
     assert kept.frozen == kept.trained
     assert "keeps the precision" in shown
+
+
+def test_an_output_folder_that_cannot_be_written_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    message = r"--output: .*/file/out: cannot be written: Not a directory; name another folder"
+    with pytest.raises(LaunchError, match=message):
+        make_settings(asked(tmp_path / "file/out"), "x", None)

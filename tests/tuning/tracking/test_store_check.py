@@ -1,6 +1,7 @@
 """Guards the check of a store: absent, away, wrong or there, and its password is never shown."""
 
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,4 +71,12 @@ def test_a_store_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
     found = check_store(f"sqlite:///{tmp_path}/file/mlflow.db")
     assert f"{tmp_path / 'file'}: cannot be written: Not a directory" in found.text
     assert "name another with --tracking-uri" in found.way_out
+    assert found.stops
+
+
+def test_the_database_of_another_program_is_a_fault(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "optuna.db") as database:
+        database.execute("create table studies (study_id integer)")
+    found = check_store(f"sqlite:///{tmp_path}/optuna.db")
+    assert "optuna.db: is a database without an MLflow store" in found.text
     assert found.stops

@@ -70,7 +70,13 @@ def alone(trial: TrialConfig, seed: int, folder: Path) -> tuple[Classifier, list
     [
         {"dropout": 0.3},
         {"dropout": 0.3, "r_drop": 0.7, "overlap_features": True},
-        {"optimizer": "sgd", "weight_decay": 0.1, "clip_norm": 0.05, "targets": "votes"},
+        {
+            "optimizer": "sgd",
+            "weight_decay": 0.1,
+            "clip_norm": 0.05,
+            "targets": "votes",
+            "class_weight": "balanced",
+        },
     ],
     ids=["dropout", "r_drop-overlap", "sgd-clipped"],
 )

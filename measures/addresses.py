@@ -1,0 +1,234 @@
+"""Addresses as users write them: folders, and MLflow stores with what lies beside them on disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from measures.passwords import first_line, hide_passwords
+
+ROOT = Path(__file__).resolve().parents[1]
+_TRACKING, _REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"  # read by MLflow too
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+# SQLAlchemy is imported by the functions that need it: help would take half as long again
+
+
+class AddressError(argparse.ArgumentTypeError, OSError):
+    """An address that cannot be used; the message has the reason and the way out."""
+
+
+def user_path(text: str) -> Path:
+    """Return a path as the user wrote it, with the home folder for a ``~`` at its beginning.
+
+    Raises:
+        AddressError: If it is empty, or there is no such home folder.
+    """
+    if not text.strip():
+        raise AddressError("must not be empty; write . for the current folder")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise AddressError(
+            f"{text}: there is no such home folder; write the whole path, or ./{text} for what "
+            "bears that name"
+        ) from error
+
+
+def store_uri(text: str) -> str:
+    """Return the value of ``--tracking-uri``, with an absolute path if it is a SQLite file.
+
+    Raises:
+        AddressError: If it is empty.
+    """
+    if not text.strip():
+        raise AddressError("must not be empty; leave the option out for the default store")
+    return absolute_store(text)
+
+
+def absolute_store(uri: str) -> str:
+    """Return a store's URI with an absolute path if it is a SQLite file; any other as it is."""
+    from sqlalchemy.engine import make_url
+
+    path = sqlite_path(uri)
+    if path is None:
+        return uri
+    url = make_url(uri)
+    return url.set(database=str(path)).render_as_string() if url.query else sqlite_url(path)
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file; only a path that a URL cannot hold as it is gets quoted."""
+    from sqlalchemy.engine import URL, make_url
+
+    plain = f"sqlite:///{path}"
+    if make_url(plain).database == str(path):
+        return plain
+    # with the driver's name MLflow makes no folder that is called as the quoted path
+    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the absolute path of a SQLite URL's file; None for a server, or without a file.
+
+    Raises:
+        AddressError: If the path begins with a home folder that does not exist.
+    """
+    if not url.startswith(("sqlite:", "sqlite+")):
+        return None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        database = make_url(url).database
+    except (ArgumentError, ValueError):
+        return None
+    if not database or database.startswith((":memory:", "file:")):
+        return None
+    return user_path(database).absolute()
+
+
+def project_store() -> str:
+    """Return the URI of the project's own MLflow store."""
+    return sqlite_url(ROOT / "mlflow.db")
+
+
+def choose_store(given: str | None = None) -> str:
+    """Return the URI of the MLflow store: the given one, else the environment's, else our own."""
+    return absolute_store(given or os.environ.get(_TRACKING) or project_store())
+
+
+def choose_registry(store: str) -> str:
+    """Return the URI of the model registry that belongs to a store: the store itself.
+
+    ``MLFLOW_REGISTRY_URI`` names another for the store of ``MLFLOW_TRACKING_URI`` alone, so that
+    a champion never lands apart from a run whose store was named in another way.
+    """
+    named = os.environ.get(_REGISTRY)
+    return absolute_store(named) if named and store == _store_of_environment() else store
+
+
+def _store_of_environment() -> str | None:
+    named = os.environ.get(_TRACKING)
+    return absolute_store(named) if named else None
+
+
+def store_rows(store: str) -> dict[str, str]:
+    """Return the rows of a plan that say where the log and the models are written, and why."""
+    rows, registry = {"log": hide_passwords(store)}, choose_registry(store)
+    if store == _store_of_environment():
+        rows["log"] += f" ({_TRACKING})"
+    if registry != store:
+        rows["registry"] = f"{hide_passwords(registry)} ({_REGISTRY})"
+    elif os.environ.get(_REGISTRY):
+        rows["registry"] = f"the same store; {_REGISTRY} counts only with {_TRACKING}"
+    return rows
+
+
+def is_default_store(store: str) -> bool:
+    """Return whether every command takes this store, the project's own, without being told."""
+    return store == project_store() == choose_store()
+
+
+def is_database(store: str) -> bool:
+    """Return whether a store is a database, which ``mlflow ui`` can open, and not a server."""
+    return urlsplit(store).scheme.partition("+")[0] in _DATABASES
+
+
+def check_readable(store: str) -> None:
+    """Check that a store is there, before MLflow makes its file or knocks for minutes.
+
+    Servers that are no databases are not asked.
+
+    Raises:
+        AddressError: If it is absent, no MLflow store, or a database that does not answer.
+    """
+    path = sqlite_path(store)
+    if path is not None and not path.is_file():
+        raise AddressError(
+            f"{path}: no such MLflow store; python tuning/run_grid.py makes one, --tracking-uri "
+            "names another"
+        )
+    if path is not None:
+        check_tables(path, empty_passes=False)
+    elif is_database(store):
+        _connect_once(store)
+
+
+def check_tables(path: Path, *, empty_passes: bool) -> None:
+    """Check that a SQLite file is MLflow's: MLflow would add its tables to any other database.
+
+    A file that is locked, or is no database, passes: MLflow says so.
+
+    Raises:
+        AddressError: If it cannot be opened, or has the tables of another program.
+    """
+    other = "--tracking-uri names another"
+    try:
+        database = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=0, uri=True)
+        try:
+            found = {name for (name,) in database.execute("select name from sqlite_master")}
+        finally:
+            database.close()
+    except sqlite3.OperationalError as error:
+        if "unable to open" in str(error):
+            raise AddressError(f"{path}: cannot be opened: {error}; {other}") from error
+        return
+    except sqlite3.DatabaseError:
+        return
+    if "experiments" not in found and (found or not empty_passes):
+        raise AddressError(f"{path}: is a database without an MLflow store; {other}")
+
+
+def _connect_once(store: str) -> None:
+    """Connect to a database server a single time: MLflow would try for more than a minute.
+
+    Raises:
+        AddressError: If that fails.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = create_engine(store)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        reason = f"{hide_passwords(store)}: cannot be opened: {first_line(error)}"
+        raise AddressError(f"{reason}; --tracking-uri names another store") from error
+
+
+def find_moved(artifacts: str, store: str) -> Path | None:
+    """Return the folder of a run's artifacts if it was moved together with the store's file.
+
+    Args:
+        artifacts: URI of the folder, as the store has it; its end is the run's id and a name.
+        store: URI of the store.
+
+    Returns:
+        The folder, beside the store; None if the recorded one exists, or none was found.
+    """
+    file, parts = sqlite_path(store), urlsplit(artifacts)
+    if file is None or parts.scheme not in ("", "file"):
+        return None
+    recorded = Path(url2pathname(parts.path) if parts.scheme else artifacts)
+    if recorded.is_dir():
+        return None
+    names = recorded.parts[1:]
+    beside = (file.parent.joinpath(*names[first:]) for first in range(len(names) - 1))
+    return next((folder for folder in beside if folder.is_dir()), None)
+
+
+def in_trash(experiment: str, experiment_id: str, store: str) -> str:
+    """Return the sentence on an experiment in MLflow's trash, with the command to restore it."""
+    named = shlex.quote(hide_passwords(store))
+    return (
+        f"experiment {experiment!r} is in MLflow's trash; to restore it: {_TRACKING}={named} "
+        f"python -m mlflow experiments restore --experiment-id {experiment_id}"
+    )

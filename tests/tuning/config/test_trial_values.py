@@ -1,0 +1,32 @@
+"""Guards values of trials as others keep them: added fields change nothing that was begun."""
+
+from tuning.config.experiment import TrialConfig
+from tuning.config.trial_values import config_from_params, known_before, varied_fields
+
+
+def config(**values: object) -> TrialConfig:
+    return TrialConfig.model_validate(values)
+
+
+def test_added_fields_are_left_out_where_they_change_nothing() -> None:
+    values = {"class_weight": "none", "epochs": 3}
+    assert known_before({"truncate": False, "trial": values}) == {"trial": {"epochs": 3}}
+
+
+def test_added_fields_are_kept_where_they_change_something() -> None:
+    values = {"truncate": True, "trial": {"class_weight": "balanced"}}
+    assert known_before(values) == values
+    axis = {"grid": {"class_weight": ["none", "balanced"]}}
+    assert known_before(axis) == axis
+
+
+def test_a_configuration_comes_back_from_logged_text_with_and_without_added_fields() -> None:
+    weighted = config(class_weight="balanced", order_seed=None)
+    params = {name: str(value) for name, value in weighted.model_dump().items()}
+    assert config_from_params(params) == weighted
+    del params["class_weight"]
+    assert config_from_params(params) == config()
+
+
+def test_the_weight_of_classes_is_a_field_that_can_vary() -> None:
+    assert varied_fields([config(), config(class_weight="balanced")]) == ["class_weight"]

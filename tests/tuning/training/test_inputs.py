@@ -1,0 +1,61 @@
+"""Guards the targets of a split: labels or votes, and the weights of the classes in the loss."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+from torch import nn
+
+from tests.tuning.training.test_trainer import CPU, PAIRS, config, toy
+from tuning.training.inputs import LoadedSplit, balanced_weights
+
+RARE = (np.arange(PAIRS) % 10 == 0).astype(np.int64)
+
+
+def rare(**changes: object) -> LoadedSplit:
+    """Return a split in which every tenth pair is a paraphrase."""
+    arrays = replace(toy(0), labels=RARE, votes=np.where(RARE, 2 / 3, 0).astype(np.float32))
+    return LoadedSplit(arrays, config(**changes), CPU)
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=RARE)
+    np.testing.assert_allclose(balanced_weights(rare().targets), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("targets", ["labels", "votes"])
+def test_both_classes_count_alike_and_pairs_have_the_mean_weight_one(targets: str) -> None:
+    weighted = rare(targets=targets, class_weight="balanced").targets
+    torch.testing.assert_close(weighted.sum(dim=0), torch.tensor([PAIRS / 2, PAIRS / 2]))
+    logits = torch.zeros(PAIRS, 2, requires_grad=True)
+    nn.functional.cross_entropy(logits, weighted).backward()
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad.sum(dim=0), torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_the_loss_of_a_batch_is_the_weighted_sum_by_the_number_of_its_pairs() -> None:
+    split = rare(class_weight="balanced")
+    logits = torch.tensor([[0.3, -0.2], [1.0, 0.5], [-0.4, 0.1]])
+    rows = np.array([0, 1, 2])  # the first is a paraphrase
+    found = nn.functional.cross_entropy(logits, split.targets_of(rows))
+    each = -logits.log_softmax(dim=1)[torch.arange(3), torch.tensor([1, 0, 0])]
+    weights = torch.tensor([10 / 2, 10 / 18, 10 / 18])
+    torch.testing.assert_close(found, (weights * each).sum() / 3)
+    alone = nn.functional.cross_entropy(logits[1:], split.targets_of(rows[1:]))  # one class
+    torch.testing.assert_close(alone, (weights * each)[1:].sum() / 2)
+
+
+def test_without_weights_and_with_equal_classes_the_targets_are_the_probabilities() -> None:
+    assert rare().targets[:2].tolist() == [[0, 1], [1, 0]]
+    labels = np.arange(PAIRS) % 2
+    half = replace(toy(0), labels=labels)
+    weighted = LoadedSplit(half, config(class_weight="balanced"), CPU).targets
+    assert weighted[:, 1].tolist() == labels.tolist()
+
+
+def test_a_class_that_nobody_voted_for_gives_finite_targets() -> None:
+    arrays = replace(toy(0), votes=np.zeros(PAIRS, dtype=np.float32))
+    targets = LoadedSplit(arrays, config(targets="votes", class_weight="balanced"), CPU).targets
+    assert targets.isfinite().all()
