@@ -37,7 +37,8 @@ def linear_b_font(tmp_path: Path) -> Path:
     font.setupGlyf({".notdef": square, "square": square})
     font.setupHorizontalMetrics({".notdef": (600, 0), "square": (600, 0)})
     font.setupHorizontalHeader(ascent=800, descent=-200)
-    font.setupNameTable({"familyName": "Knossos", "styleName": "Regular"})
+    texts = ("familyName", "fullName", "psName", "uniqueFontIdentifier")
+    font.setupNameTable({**dict.fromkeys(texts, "Knossos"), "styleName": "Regular"})
     font.setupOS2()
     font.setupPost()
     font.save(tmp_path / "knossos.ttf")
@@ -90,7 +91,9 @@ def test_a_character_is_shown_in_an_installed_font_that_has_it(
     assert axis.xaxis.label.get_fontfamily() == ["sans-serif"]
     names = json.dumps(legible.families(LINEAR_B))[1:-1]
     source = f"#set text(font: ({names}))\n{LINEAR_B}".encode()
-    page = typst.compile(source, font_paths=legible.needed_files(LINEAR_B))
+    (tmp_path / "fonts").mkdir()
+    legible.copy_fonts(LINEAR_B, tmp_path / "fonts")
+    page = typst.compile(source, font_paths=[tmp_path / "fonts"], ignore_system_fonts=True)
     assert isinstance(page, bytes)
     fonts = PdfReader(BytesIO(page)).pages[0]["/Resources"]["/Font"].values()
     assert any("Knossos" in font.get_object()["/BaseFont"] for font in fonts)
