@@ -7,11 +7,15 @@ $(error This Makefile works in its own folder alone: cd there, or use make -C FO
 endif
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV: must be a name without blanks, got "$(VENV)")
+endif
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+MADE := .venv .venv-lowest results report site .cache mlartifacts mlflow.db
 
 .PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench faults audit schema lowest programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
@@ -103,5 +107,8 @@ lowest: ## check the lower bounds in pyproject.toml: install them, run the fast 
 	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 	.venv-lowest/bin/python -m pytest tests/models/test_export_onnx.py
 
-clean: ## remove results, logs and the virtual environments
-	rm -rf .venv .venv-lowest results report site .cache mlartifacts mlflow.db
+clean: ## remove results, log, report and virtual environments; asks first, YES=1 does not
+	@found=$$(ls -d $(MADE) 2>/dev/null); test -z "$$found" || test -n "$(YES)" || { \
+	  printf 'make clean removes\n%s\nType yes to go on: ' "$$found"; read -r answer; \
+	  test "$$answer" = yes || { echo "nothing was removed; make clean YES=1 does not ask"; exit 1; }; }
+	rm -rf $(MADE)

@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 from measures.addresses import choose_store, store_uri, user_path
+from measures.command_line import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
     """Return 0 when the report is written, 2 if the store has nothing to report."""
-    parser = argparse.ArgumentParser(description="Turn the MLflow store into Report.pdf.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Turn the MLflow store into Report.pdf."
+    )
     parser.add_argument("--tracking-uri", type=store_uri,
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
                         "mlflow.db")  # fmt: skip
@@ -40,4 +43,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 from measures.addresses import choose_store, store_uri, user_path
+from measures.command_line import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
     """Return 0 when the archive is written, 2 if something that goes into it is missing."""
-    parser = argparse.ArgumentParser(description="Pack report, code and saved models.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Pack report, code and saved models."
+    )
     parser.add_argument("members", nargs="*", help="names of the group's members: Name1 Name2 ...")
     parser.add_argument("--tracking-uri", type=store_uri,
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
@@ -35,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -6,6 +6,7 @@ import textwrap
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -109,31 +110,36 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
     """Draw a heat map of a metric; the colours span ``limits``."""
     values = part.pivot_table(index="optimizer", columns="learning_rate", values=metric)
     flags = part.set_index(["optimizer", "learning_rate"])["flag"]
-    axis.imshow(values, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], aspect="auto")
     points = min(8.0, 24 / len(values.columns))  # a line of _FLAG_WIDTH fits into a cell
-    for row, optimizer in enumerate(values.index):
-        for column, rate in enumerate(values.columns):
-            value, flag = values.loc[optimizer, rate], str(flags.get((optimizer, rate), ""))
-            if np.isnan(value):
-                continue  # no such trial finished
-            dark = (value - limits[0]) <= 0.6 * (limits[1] - limits[0])
-            text = "\n".join([f"{value:.3f}", *textwrap.wrap(flag, _FLAG_WIDTH)])
-            colour = "white" if dark and not flag else "black"
-            label = axis.text(
-                column, row, text, ha="center", va="center", color=colour, fontsize=points
-            )
-            if flag:
-                label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
-                _hatch(axis, column, row)
+    labels = np.array(
+        [
+            [_label(value, flags.get((optimizer, rate), "")) for rate, value in row.items()]
+            for optimizer, row in values.iterrows()
+        ]
+    )
+    sns.heatmap(
+        values, ax=axis, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], cbar=False,
+        annot=labels, fmt="", annot_kws={"fontsize": points},
+    )  # fmt: skip
+    for text in axis.texts:
+        if "\n" in text.get_text():  # a flag
+            text.set(color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+            _hatch(axis, *text.get_position())
     rates = [f"{rate:g}" for rate in values.columns]
-    axis.set_xticks(range(len(rates)), rates, fontsize=min(7.5, points))
+    axis.set_xticks(np.arange(len(rates)) + 0.5, rates, fontsize=min(7.5, points))
     names = [optimizer_name(str(name)) for name in values.index]
-    axis.set_yticks(range(len(names)), names)
+    axis.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0)
+    axis.set_ylabel("")
     axis.grid(visible=False)
 
 
-def _hatch(axis: Axes, column: int, row: int) -> None:
-    """Hatch a cell of a heat map."""
+def _label(value: float, flag: object) -> str:
+    """Return the text of a cell: its value, and below it the flags that it has."""
+    return "\n".join([f"{value:.3f}", *textwrap.wrap(str(flag), _FLAG_WIDTH)])
+
+
+def _hatch(axis: Axes, column: float, row: float) -> None:
+    """Hatch the cell of a heat map that has this centre."""
     axis.fill_between(
         [column - 0.48, column + 0.48],
         row - 0.48,

@@ -140,7 +140,9 @@ def show(compared: list[Compared]) -> Table:
 
 def main() -> int:
     """Return 0 after printing the table and saving its numbers."""
-    parser = argparse.ArgumentParser(description="Compare with Trainer and Ray Tune.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Compare with Trainer and Ray Tune."
+    )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--quick", action="store_true", help="fewer pairs and repeats")
     parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa",

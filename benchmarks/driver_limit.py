@@ -170,7 +170,9 @@ def costs(short: Taken, long: Taken) -> dict[str, float]:
 
 def main() -> None:
     """Measure trials with few and with many epochs, print both, save the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/driver_limit.py")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description=__doc__, prog="benchmarks/driver_limit.py"
+    )
     parser.add_argument(
         "--trials", type=int, default=1000, help="number of trials of each of the two runs"
     )

@@ -120,7 +120,9 @@ def show(measured: dict[str, Scores]) -> Table:
 
 def main() -> int:
     """Return 0 after printing the table and saving its numbers."""
-    parser = argparse.ArgumentParser(description="Compare encoders, seed by seed.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Compare encoders, seed by seed."
+    )
     parser.add_argument(
         "encoders",
         nargs="+",

@@ -16,7 +16,9 @@ STAGES = ("search", "confirm", "ablation")
 
 def main() -> int:
     """Return 0 when the files are written, 2 if the store has no such search."""
-    parser = argparse.ArgumentParser(description="Export a search from MLflow as CSV files.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Export a search from MLflow as CSV files."
+    )
     parser.add_argument("--experiment", default="bonus_f1", help="name of the search")
     parser.add_argument("--tracking-uri", type=store_uri,
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "

@@ -205,7 +205,9 @@ def show(cases: list[Case], title: str) -> Table:
 
 def main() -> int:
     """Return 0 after printing the table and saving its numbers."""
-    parser = argparse.ArgumentParser(description="Compare passes and epochs with their floor.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Compare passes and epochs with their floor."
+    )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     parser.add_argument("--repeats", type=int, default=3)

@@ -119,7 +119,9 @@ def rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str]]:
 
 def main() -> int:
     """Return 0 after printing the table, even if goals are missed."""
-    parser = argparse.ArgumentParser(description="Compare what was measured with the goals.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Compare what was measured with the goals."
+    )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     args = parser.parse_args()
     header = ("measure", "measured", "goal", "")

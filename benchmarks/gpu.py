@@ -94,7 +94,9 @@ def _run(bench: Bench, part: Part) -> Line:
 
 def parse() -> argparse.Namespace:
     """Return the arguments."""
-    parser = argparse.ArgumentParser(description="Measure what a GPU reaches, without Ray.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Measure what a GPU reaches, without Ray."
+    )
     parser.add_argument("--minutes", type=float, default=8.0, help="time for all parts")
     parser.add_argument("--output", type=Path, help="file to which the lines are written as well")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS),

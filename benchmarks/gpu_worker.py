@@ -37,7 +37,9 @@ def steps(bench: Bench) -> None:
 
 def main() -> int:
     """Return 0 after the task."""
-    parser = argparse.ArgumentParser(description="A process of benchmarks/gpu.py.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="A process of benchmarks/gpu.py."
+    )
     parser.add_argument("task", choices=["steps", "repeats"])
     parser.add_argument("--device", required=True, choices=["cuda", "cpu"])
     parser.add_argument("--data", required=True)

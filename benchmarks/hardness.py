@@ -56,7 +56,9 @@ def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def main() -> int:
     """Return 0 after printing a line for each split."""
-    parser = argparse.ArgumentParser(description="Measure how hard a data set's pairs are.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Measure how hard a data set's pairs are."
+    )
     parser.add_argument("data", help="as for run_grid.py")
     args = parser.parse_args()
     folder = find_encoder("minilm").folder

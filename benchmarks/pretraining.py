@@ -196,7 +196,9 @@ def show(ours: Side, theirs: Side) -> Table:
 
 def main() -> int:
     """Return 0 after printing the table and saving its numbers."""
-    parser = argparse.ArgumentParser(description="Compare pretraining with Trainer.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Compare pretraining with Trainer."
+    )
     parser.add_argument("files", type=Path, nargs="+", help="text, one paragraph per line")
     parser.add_argument("--steps", type=int, default=120, help="optimizer steps per turn")
     parser.add_argument("--turns", type=int, default=2, help="turns of each side")

@@ -201,7 +201,9 @@ def show(title: str, rows: list[dict[str, float]]) -> Table:
 
 def main() -> int:
     """Return 0 after printing the tables and saving their numbers."""
-    parser = argparse.ArgumentParser(description="Measure how costs grow with the work.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Measure how costs grow with the work."
+    )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()
     console = Console()

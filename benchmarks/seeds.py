@@ -31,7 +31,9 @@ SEEDS = (1, 2, 3, 5)
 
 def main() -> int:
     """Return 0 after printing the table."""
-    parser = argparse.ArgumentParser(description="Measure what more seeds of a trial cost.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Measure what more seeds of a trial cost."
+    )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--head", default="cross_attention", help="head to train")
     parser.add_argument("--repeats", type=int, default=3, help="repeats of each measurement")

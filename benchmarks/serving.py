@@ -24,7 +24,9 @@ _TOKENS = 4096  # per batch, as in the predictor on a CPU
 
 def main() -> None:
     """Measure both alternately, print pairs per second and their ratio, save the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks/serving.py")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description=__doc__, prog="benchmarks/serving.py"
+    )
     parser.add_argument("--model", type=Path, required=True, help="folder served/ of a champion")
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--repeats", type=int, default=5, help="repeats of each measurement")

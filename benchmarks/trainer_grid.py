@@ -178,7 +178,9 @@ def train(config: dict[str, Any], splits: dict[str, Rows], args: argparse.Namesp
 
 def parse() -> argparse.Namespace:
     """Return the arguments of the script."""
-    parser = argparse.ArgumentParser(description="Run the grid with Trainer and Ray Tune.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Run the grid with Trainer and Ray Tune."
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with Parquet files")
     parser.add_argument("--encoder", required=True, help="folder of a DistilBERT")
     parser.add_argument("--frozen", type=int, required=True, help="frozen layers")

@@ -107,7 +107,9 @@ def show(events: list[tuple[str, int, float]], title: str) -> Table:
 
 def main() -> int:
     """Return 0 after printing the tables of the driver and of two trials."""
-    parser = argparse.ArgumentParser(description="Profile a launch and a trial.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Profile a launch and a trial."
+    )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()

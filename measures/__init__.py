@@ -1,1 +1,1 @@
-"""Computations that tuner and analysis share: overlap, baselines, intervals, the objective."""
+"""What tuner and analysis share: overlap, baselines, intervals, the frame of a command."""

@@ -23,6 +23,7 @@ from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
 from models.heads import FeatureBranch, build_head
 from models.number_formats import read_precision
+from models.weight_files import find_pointer
 
 WEIGHTS, EXPORT, CARD = "classifier.safetensors", "classifier.pt", "classifier.json"
 _FORMAT = 1
@@ -100,9 +101,12 @@ def read_card(folder: Path) -> dict[str, Any]:
     for name, expected in sums.items():
         if name == EXPORT and not (folder / name).exists():
             continue
-        found = _sha256(folder / name) if (folder / name).is_file() else "no file"
+        is_file = (folder / name).is_file()
+        found = _sha256(folder / name) if is_file else "no file"
         if found != expected:
-            raise CheckpointError(f"{folder / name}: sha256 must be {expected}, got {found}")
+            pointer = find_pointer([folder / name]) if is_file else None
+            rule = f"{folder / name}: sha256 must be {expected}, got {found}"
+            raise CheckpointError(pointer or rule)
     return card
 
 

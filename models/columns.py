@@ -81,7 +81,7 @@ def read_columns(folder: Path) -> Columns:
     try:
         columns = Columns.model_validate({} if content is None else content)
     except ValidationError as error:
-        problems += describe(error, list(Columns.model_fields))
+        problems += describe(error, content, list(Columns.model_fields))
     else:
         if not problems:
             return columns

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.families import FAMILIES
+from models.weight_files import find_mismatch, find_pointer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 INDEX, PICKLE = "model.safetensors.index.json", "pytorch_model.bin"
@@ -18,6 +19,8 @@ VOCABULARY, TOKENIZER_CONFIG = "vocab.txt", "tokenizer_config.json"
 INNER = "0_Transformer"  # folder of the encoder in one of sentence-transformers
 # names of one tokenizer in other forms, which are not read
 _OTHER_TOKENIZERS = ("spm.model", "sentencepiece.bpe.model", "vocab.json")
+_MOST_LAYERS, _LARGEST = 1000, 2**31 - 1
+_ADAPTER = "adapter_config.json"  # of PEFT
 # what the library would read otherwise, or not heed
 _NEEDED = {
     "is_decoder": False,
@@ -79,10 +82,14 @@ def read_encoder_info(folder: Path) -> EncoderInfo:
     A folder of sentence-transformers may have it in ``0_Transformer``.
 
     Raises:
-        EncoderError: If a file is missing or broken, or the architecture is not supported.
+        EncoderError: If a file is missing or broken, the architecture is not supported, or the
+            weights have other sizes than the config says.
     """
     folder = inner_folder(folder)
     files = find_files(folder)
+    pointer = find_pointer(folder / name for name in files)
+    if pointer is not None:
+        raise EncoderError(pointer)
     config = read_json(folder / CONFIG)
     architecture = config.get("model_type")
     if not isinstance(architecture, str) or architecture not in FAMILIES:
@@ -97,12 +104,16 @@ def read_encoder_info(folder: Path) -> EncoderInfo:
             )
     if VOCABULARY in files and not FAMILIES[architecture].vocabulary_file:
         raise EncoderError(f"{folder}: no encoder here, {TOKENIZER} missing; {_way_out(folder)}")
+    sizes = _sizes(config, folder / CONFIG)
+    mismatch = find_mismatch(folder, files, config, FAMILIES[architecture])
+    if mismatch is not None:
+        raise EncoderError(f"{folder}: {mismatch}")
     return EncoderInfo(
         folder=folder,
         files=files,
         architecture=architecture,
         fingerprint=_fingerprint(folder, files),
-        **_sizes(config, folder / CONFIG),
+        **sizes,
     )
 
 
@@ -163,6 +174,11 @@ def _way_out(folder: Path) -> str:
             f".save_pretrained(FOLDER) of transformers makes {TOKENIZER} of it (a SentencePiece "
             "model needs the package sentencepiece)"
         )
+    if (folder / _ADAPTER).is_file():
+        return (
+            "it holds an adapter of PEFT: merge_and_unload() of a PeftModel gives the encoder "
+            "that save_pretrained() writes"
+        )
     return (
         f"an encoder folder has {CONFIG}, {WEIGHTS} (or {INDEX} with its files, or {PICKLE}) and "
         f"{TOKENIZER} (or {VOCABULARY}), as written by save_pretrained() of a model and of its "
@@ -185,9 +201,10 @@ def _sizes(config: dict[str, Any], path: Path) -> dict[str, int]:
     family = FAMILIES[config["model_type"]]
     sizes = {}
     for field, key in family.sizes.items():
-        value = config.get(key)
-        if not isinstance(value, int) or value < 1:
-            raise EncoderError(f"{path}: {key}: must be a whole number above 0, got {value!r}")
+        value, largest = config.get(key), _MOST_LAYERS if field == "layers" else _LARGEST
+        if type(value) is not int or not 1 <= value <= largest:
+            rule = f"must be a whole number from 1 to {largest}"
+            raise EncoderError(f"{path}: {key}: {rule}, got {value!r}")
         sizes[field] = value
     if family.offset_by_padding:
         padding = config.get("pad_token_id", 1)

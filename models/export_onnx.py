@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from measures.addresses import user_path
+from measures.command_line import run_command
 from measures.overlap import FEATURES
 from models.checkpoint import CheckpointError
 from models.classifier import Classifier
@@ -99,7 +100,9 @@ def export(predictor: Predictor, path: Path) -> None:
 def main() -> int:
     """Write the file of the command line; return 0 if it was written, 2 if not."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.export_onnx", description="Write a saved model as ONNX."
+        allow_abbrev=False,
+        prog="python -m models.export_onnx",
+        description="Write a saved model as ONNX.",
     )
     parser.add_argument("--model", type=user_path, required=True, help="folder of a saved model")
     parser.add_argument("--output", type=user_path, required=True, help="ONNX file to write")
@@ -118,4 +121,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from measures.addresses import ROOT, AddressError, choose_store, store_uri, user_path
+from measures.command_line import run_command
 from measures.passwords import hide_passwords
 from models.pair_checks import PairError, list_problems
 from models.pair_files import (
@@ -54,7 +55,9 @@ def main() -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m models.predict", description="Predict whether two texts say the same."
+        allow_abbrev=False,
+        prog="python -m models.predict",
+        description="Predict whether two texts say the same.",
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="the two texts to compare")
     text = "folder of a saved model, a trial or a launch, or a name in MLflow: models:/bonus_f1@"
@@ -179,4 +182,4 @@ def _answer_file(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -13,6 +13,7 @@ from torch import nn
 
 from measures.passwords import first_line
 from models.encoder_files import EncoderError, EncoderInfo
+from models.weight_files import describe_mismatch
 
 
 def load_pretrained(
@@ -71,10 +72,8 @@ def _check_weights(info: EncoderInfo, model: nn.Module, mismatched: Iterable[Any
         mismatched: Names of weights with the sizes in the file and in the model.
     """
     for name, found, expected in sorted(mismatched):
-        raise EncoderError(
-            f"{info.folder}: the encoder cannot be loaded: {name} has the shape "
-            f"{_shape(found)} in the file, and config.json makes it {_shape(expected)}"
-        )
+        told = describe_mismatch(name, found, expected)
+        raise EncoderError(f"{info.folder}: the encoder cannot be loaded: {told}")
     for name, weight in model.named_parameters():
         if not weight.isfinite().all():
             raise EncoderError(
@@ -90,7 +89,3 @@ def require_weights(info: EncoderInfo, absent: list[str]) -> None:
             f"{info.folder / info.weights}: {len(absent)} weights missing, the first is "
             f"{absent[0]}"
         )
-
-
-def _shape(sizes: Any) -> str:  # noqa: ANN401 - a torch.Size or a list
-    return " x ".join(str(size) for size in sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ _RULES = {
     "value_error": "{error}",
 }
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+# Decimal, hexadecimal and binary numbers; YAML also reads 010 as 8 and 1:30 as 90.
+_PLAIN = re.compile(r"[+-]?(0|[1-9][\d_]*|0x[\da-fA-F_]+|0b[01_]+)")
+_KEY = re.compile(r"[\w -]+")
 
 
 class StrictModel(BaseModel):
@@ -42,21 +46,36 @@ class StrictModel(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also collects the keys that are repeated in a mapping."""
+    """The safe loader, which also collects repeated keys and numbers that read otherwise."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self.repeated: list[str] = []
+        self.problems: list[str] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping; add each repeated key to ``repeated``."""
+        """Return the mapping; add a problem for each repeated key."""
         seen = set()
         for key_node, _ in node.value:
             if str(key_node.value) in seen:
                 line = key_node.start_mark.line + 1
-                self.repeated.append(f"{key_node.value}: is repeated in line {line}")
+                self.problems.append(f"{key_node.value}: is repeated in line {line}")
             seen.add(str(key_node.value))
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Return the number; add a problem if its digits say another one."""
+        is_whole = node.tag.endswith(":int")
+        value = self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
+        if ":" in node.value or (is_whole and not _PLAIN.fullmatch(node.value)):
+            self.problems.append(
+                f"{node.value} in line {node.start_mark.line + 1}: YAML reads it as {value}; "
+                "write a number without a leading 0 or colons, or put it in quotes as text"
+            )
+        return value
+
+
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
 
 
 def read_yaml(path: Path) -> tuple[Any, list[str]]:
@@ -75,10 +94,10 @@ def read_yaml(path: Path) -> tuple[Any, list[str]]:
 
 
 def parse_yaml(text: str) -> tuple[Any, list[str]]:
-    """Return the content of a YAML text and its problems (syntax, repeated keys)."""
+    """Return the content of a YAML text and its problems (syntax, repeated keys, odd numbers)."""
     try:
         loader = _Loader(text)
-        return loader.get_single_data(), loader.repeated
+        return loader.get_single_data(), loader.problems
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
@@ -86,18 +105,19 @@ def parse_yaml(text: str) -> tuple[Any, list[str]]:
         return None, [f"is not YAML: {problem}{where}"]
 
 
-def describe(error: ValidationError, known: list[str]) -> list[str]:
+def describe(error: ValidationError, content: object, known: list[str]) -> list[str]:
     """Return a sentence for each problem: key, rule and value, or the nearest known key.
 
     A value that fails every choice of a union is one problem, its rules joined by "or".
 
     Args:
         error: Error that pydantic raised for the content of a file.
+        content: The content.
         known: Keys to suggest for an unknown one.
     """
     sentences: dict[str, tuple[list[str], str]] = {}
     for problem in error.errors():
-        key_path = _key_path(problem["loc"])
+        key_path = _key_path(problem, content)
         rule, value = _rule(problem, known), _value(problem)
         rules, _ = sentences.setdefault(key_path, ([], value))
         if rule not in rules:
@@ -108,11 +128,19 @@ def describe(error: ValidationError, known: list[str]) -> list[str]:
     ]
 
 
-def _key_path(location: tuple[int | str, ...]) -> str:
+def _key_path(problem: ErrorDetails, content: object) -> str:
     """Return keys and positions as ``grid.epochs[0]``, without pydantic's names of union types."""
-    keys = [part for part in location if isinstance(part, int) or part.replace("_", "").isalnum()]
-    keys = [part for part in keys if part not in ("float", "int", "str")]
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys)
+    *_, last = location = problem["loc"] or ("",)
+    text = ""
+    for part in location:
+        if isinstance(content, list) and isinstance(part, int):
+            text, content = f"{text}[{part}]", content[part] if part < len(content) else None
+        elif isinstance(content, dict) and part in content:
+            name = str(part)
+            text = f"{text}.{name if _KEY.fullmatch(name) else repr(name)}"
+            content = content[part]
+        elif part == last and problem["type"] == "missing":
+            text += f".{part}"
     return text.lstrip(".") or "the file"
 
 
@@ -131,10 +159,10 @@ def _value(problem: ErrorDetails) -> str:
     if problem["type"] in ("extra_forbidden", "missing", "value_error"):
         return ""
     value = problem["input"]
-    if problem["type"] == "string_type" and isinstance(value, bool):
+    if problem["type"] in ("string_type", "literal_error") and isinstance(value, bool):
         return f", got {value!r} (YAML reads yes, no, on, off as true and false: put it in quotes)"
-    if problem["type"] == "string_type" and isinstance(value, int | float):
-        return f", got {value!r} (put it in quotes)"
+    if problem["type"] == "string_type" and isinstance(value, int | float | date):
+        return f", got {value} (put it in quotes)"
     if not isinstance(value, str):
         return f", got {value!r}"
     return f", got the text {value!r}{_yaml_number(value)}"

@@ -49,6 +49,14 @@ def test_a_command_to_copy_quotes_its_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_has_its_frame_and_takes_whole_options(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("ArgumentParser(") == text.count("allow_abbrev=False")
+    if path.parts[len(ROOT.parts)] != "benchmarks" and "def main() -> int:" in text:
+        assert "    sys.exit(run_command(main))\n" in text or path.name == "hub_process.py"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_address_is_made_and_read_by_measures_addresses(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if path.name != "addresses.py":

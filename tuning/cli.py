@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.request import url2pathname
 
 from measures.addresses import choose_store, sqlite_url, store_uri, user_path
@@ -13,6 +14,7 @@ from models.table_files import DataError
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
+from tuning.config.settings_file import require_file
 from tuning.data.sources import SourceError, read_locations
 from tuning.download.download_causes import DownloadError
 from tuning.pretraining.plan import SCRATCH, PretrainingOptions
@@ -20,7 +22,9 @@ from tuning.system.project import ROOT
 from tuning.system.storage_path import StoragePath, is_uri
 from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts
 
+EXPERIMENTS = ROOT / "experiments"
 _VERBOSE = "add to notices and errors what the libraries reported"
+_SET: dict[str, Any] = {"action": "append", "metavar": "KEY=VALUE", "dest": "overrides"}
 _STORE = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
 # Errors that the commands report as one sentence, with exit code 2.
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
@@ -33,9 +37,9 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
         description: Sentence for ``--help``.
         default: Name of the file in ``experiments`` that runs if none is given.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=description)
     add = parser.add_argument
-    add("config", type=user_path, nargs="?", default=ROOT / "experiments" / default,
+    add("config", type=user_path, nargs="?", default=EXPERIMENTS / default,
         help="YAML file of the experiment")  # fmt: skip
     text = "auto, parade, embedded, or a folder with the files train, validation and test"
     add("--data", help=text)
@@ -46,8 +50,8 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     add("--local", type=user_path, default=ROOT / "results", help=text)
     add("--tracking-uri", type=store_uri, help=_STORE)
     add("--address", help="HOST:PORT of the Ray cluster to run on; auto: that of this machine")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="change a value of the YAML file; a list makes it an axis")  # fmt: skip
+    text = "change a value of the YAML file; a list makes it an axis"
+    add("--set", type=_override, help=text, **_SET)
     add("--no-cache-activations", action="store_true", help="run the frozen layers in every epoch")
     text = "stop with an error where something else would stand in for encoder or data"
     add("--strict", action="store_true", help=text)
@@ -70,7 +74,10 @@ def report_error(program: str, error: BaseException, *, verbose: bool) -> int:
         error: Error of the user's or of the world around, one of ``USER_ERRORS`` for instance.
         verbose: Whether to print the detail, if the error has one.
     """
-    lines = [f"{program}: error: {error}"]
+    sentence = str(error)
+    if isinstance(error, OSError) and error.filename and sentence.startswith("[Errno"):
+        sentence = f"{error.filename}: {error.strerror}"
+    lines = [f"{program}: error: {sentence}"]
     detail = getattr(error, "detail", None)
     if detail:
         lines.append(f"Detail: {detail}" if verbose else "(--verbose says more)")
@@ -92,6 +99,15 @@ def folder_or_uri(text: str) -> Path | StoragePath:
     return StoragePath(text.rstrip("/")) if is_uri(text) else user_path(text)
 
 
+def _override(text: str) -> str:
+    """Return the value of ``--set``; a shell cuts a list at its blanks if it is not in quotes."""
+    if any(text.count(start) > text.count(end) for start, end in ("[]", "{}")):
+        key = text.partition("=")[0]
+        rule = f"is not closed; in quotes the shell does not cut it: --set '{key}=[1, 2]'"
+        raise argparse.ArgumentTypeError(f"{text}: {rule}")
+    return text
+
+
 def read_experiment(args: argparse.Namespace) -> Experiment:
     """Return the experiment of the YAML file, changed by ``--set`` and the other options.
 
@@ -99,7 +115,7 @@ def read_experiment(args: argparse.Namespace) -> Experiment:
         ConfigError: If anything is wrong; the message has all problems of file and overrides.
         OSError: If the file cannot be read.
     """
-    experiment = load_experiment(args.config, args.overrides)
+    experiment = load_experiment(require_file(args.config, EXPERIMENTS), args.overrides)
     chosen = {"data": args.data, "encoder": args.encoder}
     if args.no_cache_activations:
         chosen["cache_activations"] = False
@@ -168,7 +184,8 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
 def build_pretraining_parser() -> argparse.ArgumentParser:
     """Return the parser of ``pretrain.py``."""
     parser = argparse.ArgumentParser(
-        description="Train an encoder to predict masked word pieces, from scratch or further."
+        allow_abbrev=False,
+        description="Train an encoder to predict masked word pieces, from scratch or further.",
     )
     add = parser.add_argument
     text = "text files to train on, one paragraph in each line, plain or .gz"
@@ -183,8 +200,8 @@ def build_pretraining_parser() -> argparse.ArgumentParser:
     add("--config", type=user_path, help=text)
     add("--output", type=user_path, required=True, help="folder for the encoder; made if absent")
     add("--tracking-uri", type=store_uri, help=_STORE)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="change a value of the recipe, for example corpus.minutes=10")  # fmt: skip
+    text = "change a value of the recipe, for example corpus.minutes=10"
+    add("--set", type=_override, help=text, **_SET)
     add("--dry-run", action="store_true", help="print the plan and stop")
     add("--verbose", action="store_true", help=_VERBOSE)
     choice = parser.add_mutually_exclusive_group()
@@ -203,8 +220,8 @@ def pretraining_options(args: argparse.Namespace) -> PretrainingOptions:
         heldout=args.heldout,
         init=args.init,
         adapt=args.adapt,
-        config=args.config,
-        overrides=args.overrides,
+        config=args.config and require_file(args.config, EXPERIMENTS),
+        overrides=args.overrides or [],
         output=output,
         tracking_uri=store,
         artifacts=choose_artifacts(store, output.parent),

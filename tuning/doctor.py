@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from measures.addresses import choose_store, store_uri, user_path
+from measures.command_line import run_command
 from measures.passwords import first_line
 from models.table_files import DataError
 from tuning.config.experiment import Cleaning
@@ -38,7 +39,13 @@ from tuning.system.findings import (
     project_folder,
 )
 from tuning.system.gpus import check_gpus
-from tuning.system.machine import RATES_FILE, describe_rates, forget_rates, load_or_measure
+from tuning.system.machine import (
+    RATES_FILE,
+    describe_rates,
+    forget_rates,
+    load_or_measure,
+    recall_rates,
+)
 from tuning.system.project import ROOT
 from tuning.system.signals import INTERRUPTED
 from tuning.tracking.store_check import check_store
@@ -49,6 +56,7 @@ _BROKEN = "mend the environment variables and the files that this names, or repo
 def main() -> int:
     """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m tuning.doctor",
         description="Say what a grid would find on this machine.",
     )
@@ -129,7 +137,8 @@ def check_speed(cache: Path, *, anew: bool) -> Finding:
         reason = str(error).strip().split("\n")[0]
         way_out = "trials compute in float32; precision: bfloat16 in the YAML file would not"
         return Finding(name="speed", text=f"cannot be measured: {reason}", way_out=way_out)
-    return Finding(name="speed", text=f"{found}; remembered in {cache / RATES_FILE}")
+    kept = f"; remembered in {cache / RATES_FILE}" if recall_rates(cache) is not None else ""
+    return Finding(name="speed", text=f"{found}{kept}")
 
 
 def tried(name: str, check: Callable[[], Finding]) -> Finding:
@@ -185,4 +194,4 @@ def _is_whole(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

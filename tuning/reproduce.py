@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from measures.addresses import choose_store, store_uri, user_path
+from measures.command_line import run_command
 from tuning.cli import USER_ERRORS
 from tuning.data.sources import read_locations
 
@@ -44,7 +45,9 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Recompute a saved classifier's scores.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Recompute a saved classifier's scores."
+    )
     parser.add_argument("saved", nargs="?", help="MLflow run id, or folder of saved models")
     parser.add_argument(
         "--all", metavar="NAME", help="compare every finished trial of this experiment"
@@ -97,4 +100,4 @@ def comparison_table(name: str, comparison: Comparison) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -3,6 +3,7 @@
 import sys
 
 from measures.addresses import store_rows
+from measures.command_line import run_command
 from tuning.cli import (
     USER_ERRORS,
     build_parser,
@@ -60,4 +61,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -137,7 +137,9 @@ def show(rows: list[dict[str, object]]) -> Table:
 
 def main() -> int:
     """Return 0 if nothing was harmed, else 1, after keeping and printing the table."""
-    parser = argparse.ArgumentParser(description="Inject every fault, many times.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Inject every fault, many times."
+    )
     parser.add_argument("--seed", type=int, default=0, help="of moments and bytes")
     parser.add_argument("--only", default="", help="faults whose names match; keeps the others")
     args = parser.parse_args()

@@ -112,6 +112,20 @@ def test_an_electra_without_a_projection_is_cut_too(tmp_path: Path) -> None:
     torch.testing.assert_close(found, whole(folder, "sdpa", tokens, segments)[real])
 
 
+@torch.no_grad()
+def test_a_bert_with_one_kind_of_token_takes_pairs(tmp_path: Path) -> None:
+    from transformers import AutoModel
+
+    folder = draw_encoder(tmp_path, "bert", type_vocab_size=1)
+    tokens, segments = batch_of(folder)
+    real = segments != PADDING
+    model = AutoModel.from_pretrained(folder, attn_implementation="sdpa").eval()
+    expected = model(input_ids=tokens, attention_mask=real.long()).last_hidden_state
+    lower, upper = load_encoder(folder, 1)
+    found = upper(lower(tokens, segments), segments)
+    torch.testing.assert_close(found[real], expected[real], atol=2e-6, rtol=2e-5)
+
+
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(("name", "attention"), CASES)
 @torch.no_grad()

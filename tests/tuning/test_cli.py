@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,7 +103,8 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     [
         (["--set", "trial.epochs=0"], "trial.epochs: must be at least 1, got 0"),
         (["--set", "epoch=3"], "epoch: unknown key; did you mean epochs?"),
-        (["absent.yaml"], "No such file or directory: 'absent.yaml'"),
+        (["absent.yaml"], "absent.yaml:\n  - no such file; see the folder experiments"),
+        (["--encoder", "minlm"], "encoder: minlm: no such folder; did you mean minilm?"),
         (["--data", "nowhere"], "data: nowhere: no such folder"),
         (["--data", ""], "data: must not be empty"),
         (["--output", ""], "argument --output: must not be empty"),
@@ -170,6 +173,48 @@ def test_an_output_folder_that_links_to_itself_is_refused(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert "--output" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["experiments/grd.yaml"], "grd.yaml:\n  - no such file; did you mean .*grid.yaml?"),
+        (["grid"], "grid:\n  - no such file; did you mean .*grid.yaml?"),
+        (["zzz.yaml"], "zzz.yaml:\n  - no such file; see the folder experiments"),
+        (["experiments"], "experiments:\n  - is a folder; give a YAML file"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_those_near(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    args = build_parser("x", "grid.yaml").parse_args(words)
+    with pytest.raises(ConfigError, match=message):
+        read_experiment(args)
+    words = ["--output", "out", "--config", *words]
+    with pytest.raises(ConfigError, match=message):
+        pretraining_options(build_pretraining_parser().parse_args(words))
+
+
+@pytest.mark.parametrize(
+    "words", [["--set", "epochs=[1,", "2]"], ["--set", "epochs=[1,", "2,", "3]"]]
+)
+def test_a_list_that_the_shell_has_cut_is_named(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build_parser("x", "grid.yaml").parse_args(words)
+    rule = "epochs=[1,: is not closed; in quotes the shell does not cut it: --set 'epochs=[1, 2]'"
+    assert f"argument --set: {rule}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("build", [lambda: build_parser("x", "y"), build_pretraining_parser])
+def test_an_option_is_written_out(
+    build: Callable[[], ArgumentParser], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build().parse_args(["--output", "x", "--verb"])
+    assert "unrecognized arguments: --verb" in capsys.readouterr().err
 
 
 @pytest.mark.slow

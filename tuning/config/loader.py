@@ -13,6 +13,7 @@ from tuning.config.search_space import Axis, SearchSettings, condition_problems,
 from tuning.config.settings_file import find_section, parse_override, read_model
 
 NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
+_AXES = ("grid", "space")  # sections whose values go before those of trial
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
@@ -31,8 +32,8 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         return problems + _space_problems(content.get("space", {}))
 
     parts = (TrialConfig, Cleaning, SearchSettings, Axis)
-    experiment = read_model(path, Experiment, parts, prepare)
-    problems = condition_problems(experiment.space, TrialConfig.model_fields)
+    experiment = read_model(path, Experiment, parts, prepare, overrides or ())
+    problems = condition_problems(experiment.space, experiment.trial.model_dump())
     if experiment.search is not None:
         problems += first_problems(experiment.space, experiment.search.try_first)
     if problems:
@@ -61,6 +62,7 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
                 return [*problems, f"--set {override}: {name} holds a value and has no {key}"]
         if not isinstance(value, list):
             content["grid"].pop(key, None)
+    problems += _without_effect(content, override, key_path)
     section, field = key_path[0], ".".join(key_path[1:])
     if len(key_path) == 1:
         content[section] = value
@@ -70,6 +72,22 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
         return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
     target[field] = value
     return problems
+
+
+def _without_effect(content: dict[str, Any], override: str, key_path: list[str]) -> list[str]:
+    """Return a sentence if other values of the file would go before that of the override."""
+    section, field = key_path[0], key_path[-1]
+    grid, space = (part if isinstance(part, dict) else {} for part in map(content.get, _AXES))
+    _, _, value = override.partition("=")
+    if section == "trial" and field in grid:
+        return [f"--set {override}: grid.{field} goes before it; write --set {field}={value}"]
+    axis = space.get(field)
+    if section not in ("trial", "grid") or axis is None:
+        return []
+    if section == "trial" and isinstance(axis, dict) and "when" in axis:
+        return []  # it is the value where the axis is not drawn
+    listed = value if section == "grid" else f"[{value}]"
+    return [f"--set {override}: space.{field} goes before it; write --set space.{field}={listed}"]
 
 
 def _grid_problems(grid: object) -> list[str]:
@@ -159,6 +177,6 @@ def _point_problems(key: str, value: object, key_path: str) -> list[str]:
     try:
         TrialConfig.model_validate({key: value})
     except ValidationError as error:
-        problems = describe(error, list(TrialConfig.model_fields))
+        problems = describe(error, {key: value}, list(TrialConfig.model_fields))
         return [problem.replace(key, key_path, 1) for problem in problems]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -140,10 +140,11 @@ Space = dict[str, Axis]
 
 def is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
     """Return whether the axis is drawn, given the values of the other fields."""
-    return all(
-        any(repr(values.get(name)) == repr(wanted) for wanted in allowed)
-        for name, allowed in axis.when.items()
-    )
+    return all(_holds(allowed, values.get(name)) for name, allowed in axis.when.items())
+
+
+def _holds(allowed: list[Any], value: object) -> bool:
+    return any(repr(value) == repr(wanted) for wanted in allowed)  # true is not 1
 
 
 def describe(axis: Axis) -> str:
@@ -166,19 +167,23 @@ def first_problems(space: Space, first: list[dict[str, Any]]) -> list[str]:
     return problems
 
 
-def condition_problems(space: Space, fields: Iterable[str]) -> list[str]:
+def condition_problems(space: Space, fixed: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each condition that cannot be decided or can never hold.
 
     Args:
         space: Axes in the order of the file, in which they are drawn.
-        fields: Names of all fields of a trial.
+        fixed: Values of all fields of a trial, for those that are not drawn.
     """
     problems, above = [], []
     for name, axis in space.items():
         for other, allowed in axis.when.items():
             key_path = f"space.{name}.when.{other}"
-            if other not in space and other not in fields:
+            if other not in space and other not in fixed:
                 problems.append(f"{key_path}: unknown field")
+            elif other not in space and not _holds(allowed, fixed[other]):
+                problems.append(
+                    f"{key_path}: never holds, because {other} is {fixed[other]!r} in all trials"
+                )
             elif other in space and other not in above:
                 problems.append(f"{key_path}: {other} must be above {name} in the space")
             elif other in space:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +17,34 @@ from tuning.config.experiment import ConfigError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def require_file(path: Path, shipped: Path) -> Path:
+    """Return the path of a settings file.
+
+    Args:
+        path: Path as the user gave it.
+        shipped: Folder with the files of this project, which may have been meant.
+
+    Raises:
+        ConfigError: If it is no file; the message has the files whose names are near.
+    """
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ConfigError(str(path), ["is a folder; give a YAML file"])
+    files = {
+        file.stem: file for folder in (path.parent, shipped) for file in folder.glob("*.yaml")
+    }
+    near = [os.path.relpath(files[name]) for name in get_close_matches(path.stem, files)]
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; see the folder {shipped.name}"
+    raise ConfigError(str(path), [f"no such file{hint}"])
+
+
 def read_model(
     path: Path,
     model: type[Model],
     parts: Iterable[type[BaseModel]],
     prepare: Callable[[dict[str, Any]], list[str]],
+    overrides: Iterable[str] = (),
 ) -> Model:
     """Return the content of a YAML file as a model.
 
@@ -28,11 +54,13 @@ def read_model(
         parts: Classes of the models within it; their fields are suggested for unknown keys.
         prepare: Function that changes the file's content in place before it is checked, and
             returns the problems that it finds.
+        overrides: Changes of the content that ``prepare`` makes, as texts after ``--set``.
 
     Raises:
         ConfigError: If anything is wrong with the file; the message has all problems.
         OSError: If the file cannot be read.
     """
+    source = " ".join([str(path), *(f"--set {shlex.quote(override)}" for override in overrides)])
     content, problems = read_yaml(path)
     if not isinstance(content, dict):
         raise ConfigError(str(path), problems or ["must be a mapping of keys to values"])
@@ -41,9 +69,9 @@ def read_model(
         found = model.model_validate(content)
     except ValidationError as error:
         known = [name for part in (model, *parts) for name in part.model_fields]
-        raise ConfigError(str(path), problems + describe(error, known)) from error
+        raise ConfigError(source, problems + describe(error, content, known)) from error
     if problems:
-        raise ConfigError(str(path), problems)
+        raise ConfigError(source, problems)
     return found
 
 
@@ -58,7 +86,7 @@ def parse_override(override: str) -> tuple[list[str], Any, list[str]]:
     if not all(key.split(".")):
         return [], None, [f"--set {override}: must not have an empty key"]
     value, problems = parse_yaml(text)
-    return key.split("."), value, problems
+    return key.split("."), value, [f"--set {override}: {problem}" for problem in problems]
 
 
 def find_section(content: dict[str, Any], sections: list[str]) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,8 @@ from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
 from tuning.system.project import EMBEDDED
 
 DEFAULT_ENCODER = "distilbert-base-uncased"
+# No encoder on the hub has a name that is nearly one of these.
+_SHIPPED = ("auto", "embedded", packaged_encoder.NAME)
 _AUTO_SECONDS = 10.0  # wait without a byte of what auto prefers, before the next in line is used
 _NAMED_SECONDS = 60.0  # wait without a byte of what was asked for by name
 
@@ -198,11 +201,12 @@ def find_encoder(
     folder = _user_folder("encoder", requested)
     if requested != "auto" and folder.is_dir():
         return Source(name=folder.resolve().name, folder=folder.resolve())
-    if requested.count("/") > 1 or requested.startswith((".", "/", "~")):
-        raise SourceError(
-            f"encoder: {requested}: no such folder; give a folder, minilm, embedded, auto or a "
-            "hub name"
-        )
+    known = () if requested == "auto" else _SHIPPED
+    near = get_close_matches(requested, known, n=1, cutoff=0.75)
+    if near or requested.count("/") > 1 or requested.startswith((".", "/", "~")):
+        listed = "give a folder, minilm, embedded, auto or a hub name"
+        hint = f"did you mean {near[0]}?" if near else listed
+        raise SourceError(f"encoder: {requested}: no such folder; {hint}")
     name = DEFAULT_ENCODER if requested == "auto" else requested
     seconds = _AUTO_SECONDS if requested == "auto" else _NAMED_SECONDS
     try:

@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 
 from measures.addresses import user_path
+from measures.command_line import run_command
 from models.columns import Columns, read_columns
 from models.strict_yaml import describe
 from models.table_files import DataError, read_rows
@@ -50,6 +51,7 @@ def main() -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m tuning.data.split",
         description="Make the splits train, validation and test from one file of pairs.",
     )
@@ -84,10 +86,11 @@ def read_options(args: argparse.Namespace) -> SplitOptions:
         raise DataError(f"{args.file}: must be one file of pairs, got {found}")
     named = {name: getattr(args, name) for name in ("first", "second", "label", "group")}
     given = {name: column for name, column in named.items() if column is not None}
+    content = read_columns(args.file.parent).model_dump() | given
     try:
-        columns = Columns.model_validate(read_columns(args.file.parent).model_dump() | given)
+        columns = Columns.model_validate(content)
     except ValidationError as error:
-        raise DataError("; ".join(describe(error, list(Columns.model_fields)))) from error
+        raise DataError("; ".join(describe(error, content, list(Columns.model_fields)))) from error
     return SplitOptions(
         file=args.file,
         output=args.output,
@@ -186,4 +189,4 @@ def _write_yaml(path: Path, content: Mapping[str, Any], title: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean
 
 from rich.console import Console
 from rich.text import Text
@@ -131,12 +132,16 @@ def _trial_lines(trials: list[TrialConfig]) -> Text:
     return Text("\n".join(lines))
 
 
-def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
+def estimate_seconds(
+    prepared: Prepared, rates: Rates | None, trainings: int | None = None
+) -> float:
     """Return a rough estimate of the launch's seconds on this machine's cores, without a GPU.
 
     Args:
         prepared: Experiment with its trials, data and encoder.
         rates: Measured rates of this machine; None if it was not measured yet.
+        trainings: Number of trainings that take as long as the trials on average; None: the trials
+            themselves.
     """
     cores = count_cores()
     wanted = prepared.experiment.precision
@@ -148,5 +153,6 @@ def estimate_seconds(prepared: Prepared, rates: Rates | None) -> float:
         END_SECONDS + trial.epochs * epoch_seconds(prepared, trial, speed)
         for trial in prepared.trials
     ]
-    training = max(sum(trials) / cores, max(trials))
+    total = sum(trials) if trainings is None else trainings * mean(trials)
+    training = max(total / cores, max(trials))
     return _SECONDS_PER_LAUNCH + frozen_seconds(prepared, speed) + training

@@ -60,6 +60,8 @@ class Progress:
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
             self._live.start()
+        else:
+            self._console.print(Text(f"Training {self._left.count} trials{self._of_what}"))
         return self
 
     def __exit__(
@@ -78,8 +80,11 @@ class Progress:
             self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
     def advance(self, name: str, result: Mapping[str, Any]) -> None:
-        """Show a finished epoch from its report: number, seconds, best validation F1 so far."""
-        score = f"val F1 {result[OBJECTIVE]:.3f}"
+        """Show a finished epoch from its report: number, seconds, best validation F1 so far.
+
+        F1* is F1 at the threshold that is best on validation.
+        """
+        score = f"val F1* {result[OBJECTIVE]:.3f}"
         self._left.step(name, result["epoch"], result["seconds"])
         self._bars.update(self._tasks[name], completed=result["epoch"], score=score)
         if self._console.is_terminal and time.monotonic() - self._shown > _PAUSE:
@@ -100,7 +105,7 @@ class Progress:
         """Replace the bar of a finished trial by a line with its scores."""
         scores = " ".join(
             f"{label} {metrics[key]:.3f}"
-            for label, key in (("val F1", VALIDATION_F1), ("val AUC", "val_auc"))
+            for label, key in (("val F1*", VALIDATION_F1), ("val AUC", "val_auc"))
             if key in metrics
         )
         self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
@@ -138,7 +143,7 @@ def encoding_progress(
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that advances a bar over the rows that the frozen layers encode.
 
-    Without a terminal nothing is drawn.
+    Without a terminal a line says what begins.
 
     Args:
         console: Console to draw on.
@@ -155,6 +160,8 @@ def encoding_progress(
         disable=not console.is_terminal,
     )
     total = sum(table.rows for table in prepared.tokens.splits.values())
+    if not console.is_terminal:
+        console.print(Text(f"Preparing {total} rows for trials with {depth} frozen layers"))
     with bars:
         task = bars.add_task(f"{depth} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -30,6 +31,10 @@ logger = logging.getLogger(__name__)
 _PACKAGES = ("measures", "models", "tuning")  # packages of this project that a trial imports
 _REASONS = re.compile(" Possible reasons| This can happen")  # a long list follows these words
 _PATIENCE = 30.0  # seconds for a cluster to answer
+# Below a folder for temporary files, the longest name of a socket that Ray makes.
+_SOCKET = "/ray/session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store.9"
+_SOCKET_BYTES = 107  # longest name of a socket that the system takes
+_SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # where the environment names a longer folder
 _JOIN = """\
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)
@@ -60,6 +65,9 @@ def set_ray_defaults(address: str | None) -> None:
 
     Args:
         address: Address of the cluster to join; None for a session that only this machine reaches.
+
+    Raises:
+        ClusterError: If no folder for temporary files has a name that is short enough.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # new output: a box even at verbose=0
@@ -72,6 +80,31 @@ def set_ray_defaults(address: str | None) -> None:
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
     if address is None:  # "0" makes Ray listen on the loopback interface only, on Linux too
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        folder = _choose_folder()
+        if folder != os.environ.get("TMPDIR", _SHORT[0]):
+            os.environ["RAY_TMPDIR"] = folder
+        if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+            # Ray would write one into the home folder, which may be absent or not writable
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex()
+
+
+def _choose_folder() -> str:
+    """Return the folder for Ray's temporary files: that of the environment, else a short one.
+
+    Raises:
+        ClusterError: If the names of the sockets in it would be too long.
+    """
+    room = _SOCKET_BYTES - len(_SOCKET)
+    name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    asked = os.environ.get(name, _SHORT[0])
+    usable = [folder for folder in (asked, *_SHORT) if os.access(folder, os.W_OK)]
+    for folder in [asked] if name == "RAY_TMPDIR" else usable:
+        if len(os.fsencode(folder)) <= room:
+            return folder
+    raise ClusterError(
+        f"{name}: {asked}: must have at most {room} bytes, because Ray puts sockets there and the "
+        "system takes no longer names; set RAY_TMPDIR to a short folder"
+    )
 
 
 def check_address(address: str | None) -> None:

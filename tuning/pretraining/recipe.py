@@ -121,7 +121,7 @@ def load_recipe(path: Path, overrides: list[str]) -> Recipe:
     def prepare(content: dict[str, Any]) -> list[str]:
         return [problem for override in overrides for problem in _apply(content, override)]
 
-    return read_model(path, Recipe, (Phase, Shape), prepare)
+    return read_model(path, Recipe, (Phase, Shape), prepare, overrides)
 
 
 def _apply(content: dict[str, Any], override: str) -> list[str]:

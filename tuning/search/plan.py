@@ -9,7 +9,13 @@ from rich.console import Console
 from models.number_formats import Rates
 from tuning.config.search_space import Axis, SearchSettings, describe
 from tuning.data.prepared import Prepared
-from tuning.execution.plan import describe_precision, print_notices, source_rows
+from tuning.execution.plan import (
+    describe_cost,
+    describe_precision,
+    estimate_seconds,
+    print_notices,
+    source_rows,
+)
 from tuning.system.console import print_rows
 
 
@@ -31,6 +37,8 @@ def print_search_plan(
     """
     print_notices(prepared, console)
     confirmed = search.confirm * search.fresh_seeds
+    trainings = search.num_samples * search.seeds + confirmed
+    cost = describe_cost(estimate_seconds(prepared, rates, trainings), rates)
     limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
     stopping = search.scheduler
     if stopping != "none":
@@ -41,13 +49,28 @@ def print_search_plan(
         **source_rows(prepared),
         "precision": describe_precision(prepared.experiment.precision, rates),
         "each trial": f"{seeds}; early stopping: {stopping}",
+        **_more_epochs(prepared),
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
         **log,
+        "cost": f"{cost}; less by early stopping"
+        + (", more by ablations" if search.ablations else ""),
     }
     print_rows(console, rows)
     for name, axis in prepared.experiment.space.items():
         console.print(f"    {name:<22} {describe_axis(axis)}", soft_wrap=True, highlight=False)
+
+
+def _more_epochs(prepared: Prepared) -> dict[str, str]:
+    """Return the row on epochs that ``min_steps`` adds to those drawn; none if it adds none."""
+    fixed, fitted = prepared.experiment.trial, prepared.trials[0]
+    if fitted.epochs == fixed.epochs:
+        return {}
+    pairs = len(prepared.pairs.splits["train"].labels)
+    return {
+        "epochs": f"at least {fitted.epochs} in batches of {fixed.batch_size}: {pairs} pairs give "
+        f"few steps for min_steps {fixed.min_steps}; --set min_steps=0 keeps what is drawn"
+    }
 
 
 def describe_axis(axis: Axis) -> str:

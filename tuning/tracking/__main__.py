@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from measures.addresses import choose_store, sqlite_path, store_uri, user_path
+from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
 from tuning.tracking.mlflow_pages import view_address
@@ -25,7 +26,7 @@ def main() -> int:
 
     What imports MLflow, which takes seconds, is imported by the commands, not for their help.
     """
-    parser = argparse.ArgumentParser(prog="python -m tuning.tracking")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m tuning.tracking")
     text = "ui: serve MLflow's pages; deliver: write to MLflow the journal entries that it lacks"
     parser.add_argument("command", choices=["ui", "deliver"], help=text)
     text = "deliver: folder of the launches; default: results of the project"
@@ -163,4 +164,4 @@ def _deliver_one(folder: Path, uri: str, known: Mapping[str, bool], *, named: bo
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -1,5 +1,6 @@
 """Guards the loading of experiments: all problems at once, in words, with the way out."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_experiment(path, list(overrides))
-    assert str(caught.value).startswith(f"{path}:\n  - ")
+    changed = "".join(f" --set {shlex.quote(override)}" for override in overrides)
+    assert str(caught.value).startswith(f"{path}{changed}:\n  - ")
     return caught.value.problems
 
 
@@ -56,6 +58,23 @@ def problems(folder: Path, text: str, *overrides: str) -> list[str]:
          "data: must be text, got False (YAML reads yes, no, on, off as true and false: put it "
          "in quotes)"),
         ("data: ''", "data: must not be empty, got the text ''"),
+        ("learning-rate: 1.0", "learning-rate: unknown key; did you mean learning_rate?"),
+        ("trial: {learning rate: 1.0}",
+         "trial.learning rate: unknown key; did you mean learning_rate?"),
+        ("grid: {batch-size: [1]}", "grid.batch-size[0]: unknown key; did you mean batch_size?"),
+        ("trial: {epochs: 010}",
+         "010 in line 2: YAML reads it as 8; write a number without a leading 0 or colons, or put "
+         "it in quotes as text"),
+        ("grid: {epochs: [3, 1:30]}",
+         "1:30 in line 2: YAML reads it as 90; write a number without a leading 0 or colons, or "
+         "put it in quotes as text"),
+        ("trial: {dropout: 1:30.5}",
+         "1:30.5 in line 2: YAML reads it as 90.5; write a number without a leading 0 or colons, "
+         "or put it in quotes as text"),
+        ("data: 2026-01-31", "data: must be text, got 2026-01-31 (put it in quotes)"),
+        ("trial: {optimizer: off}",
+         "trial.optimizer: must be 'adamw' or 'sgd', got False (YAML reads yes, no, on, off as "
+         "true and false: put it in quotes)"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_reported_in_words(tmp_path: Path, line: str, problem: str) -> None:
@@ -94,13 +113,43 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         ("epochs=0", "trial.epochs: must be at least 1, got 0"),
         ("name.x=1", "--set name.x=1: name holds a value and has no x"),
         ("epoch=1", "epoch: unknown key; did you mean epochs?"),
-        ("epochs=[1", "is not YAML: expected ',' or ']', but got '<stream end>' in line 1"),
+        (
+            "epochs=[1",
+            "--set epochs=[1: is not YAML: expected ',' or ']', but got '<stream end>' in line 1",
+        ),
     ],
 )
 def test_an_override_goes_through_the_same_checks(
     tmp_path: Path, override: str, problem: str
 ) -> None:
     assert problem in problems(tmp_path, "name: mine\n", override)
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("trial.epochs=3", "grid.epochs goes before it; write --set epochs=3"),
+        ("trial.dropout=0.1", "space.dropout goes before it; write --set space.dropout=[0.1]"),
+        ("dropout=0.1", "space.dropout goes before it; write --set space.dropout=[0.1]"),
+        ("dropout=[0.1]", "space.dropout goes before it; write --set space.dropout=[0.1]"),
+    ],
+)
+def test_an_override_without_effect_is_refused_with_the_one_that_has_it(
+    tmp_path: Path, override: str, problem: str
+) -> None:
+    text = "name: mine\ngrid: {epochs: [1, 2]}\nspace: {dropout: {low: 0.1, high: 0.5}}\n"
+    assert f"--set {override}: {problem}" in problems(tmp_path, text, override)
+
+
+def test_the_fixed_value_of_a_conditional_axis_can_be_set(tmp_path: Path) -> None:
+    axes = "optimizer: [adamw, sgd], momentum: {low: 0.1, high: 0.5, when: {optimizer: sgd}}"
+    experiment = load(tmp_path, f"name: mine\nspace: {{{axes}}}\n", "momentum=0.3")
+    assert experiment.trial.momentum == 0.3
+
+
+@pytest.mark.parametrize("number", ["0x10", "1_000", "0", "-0", "+7"])
+def test_a_number_that_reads_as_it_is_written_is_taken(number: str) -> None:
+    assert parse_yaml(number) == (int(number, 0), [])
 
 
 @pytest.mark.parametrize("section", ["trial", "grid"])

@@ -55,6 +55,9 @@ def test_a_wrong_axis_is_refused(content: object, message: str) -> None:
             "space.momentum.when.freezing: freezing must be above momentum in the space",
         ),
         ({"optimizer": "adam"}, "'adam' is never drawn; optimizer is one of adamw, sgd"),
+        ({"targets": "votes"}, "never holds, because targets is 'auto' in all trials"),
+        ({"both_orders": 1}, "never holds, because both_orders is True in all trials"),
+        ({"head": []}, "never holds, because head is 'cross_attention' in all trials"),
     ],
 )
 def test_a_condition_that_cannot_hold_is_refused(when: dict[str, Any], problem: str) -> None:

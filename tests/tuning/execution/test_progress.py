@@ -27,10 +27,13 @@ def shown(*, terminal: bool) -> str:
     return file.getvalue()
 
 
-def test_without_a_terminal_only_lines_of_ended_trials_are_printed() -> None:
-    lines = [line.split(maxsplit=1)[1] for line in shown(terminal=False).strip().split("\n")]
+def test_without_a_terminal_lines_say_what_begins_and_what_ended() -> None:
+    first, *rest = shown(terminal=False).strip().split("\n")
+    assert first == "Training 3 trials of this stage"
+    lines = [line.split(maxsplit=1)[1] for line in rest]
     assert lines == [
-        "1/3  01-all  val F1 0.700 val AUC 0.750 collapsed  (about 40 seconds left of this stage)",
+        "1/3  01-all  val F1* 0.700 val AUC 0.750 collapsed  "
+        "(about 40 seconds left of this stage)",
         "2/3  02-some  failed: the worker died  (about 20 seconds left of this stage)",
     ]
 
@@ -46,7 +49,9 @@ def test_on_a_terminal_the_time_left_stands_beside_the_bar_and_not_in_the_lines(
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_encoded_rows_are_shown_on_a_terminal_alone(tmp_path: Path, terminal: bool) -> None:
+def test_a_terminal_shows_the_encoded_rows_and_a_file_a_line(
+    tmp_path: Path, terminal: bool
+) -> None:
     prepared = prepare(experiment(), DataLocations(cache=tmp_path))
     rows = sum(table.rows for table in prepared.tokens.splits.values())
     file = io.StringIO()
@@ -55,3 +60,5 @@ def test_the_encoded_rows_are_shown_on_a_terminal_alone(tmp_path: Path, terminal
         advance(rows - 1)  # the speed is not known before
         advance(1)
     assert (f"{rows}/{rows} rows" in file.getvalue()) == terminal
+    begun = f"Preparing {rows} rows for trials with 4 frozen layers\n"
+    assert (file.getvalue() == begun) != terminal

@@ -1,9 +1,15 @@
 """Guards the plan of a search: axes and budgets are printed in words and fitting units."""
 
-import pytest
+import io
+from pathlib import Path
 
-from tuning.config.search_space import Axis
-from tuning.search.plan import _duration, describe_axis
+import pytest
+from rich.console import Console
+
+from tests.tuning.execution.experiment import prepared
+from tuning.config.search_space import Axis, SearchSettings
+from tuning.execution.plan import estimate_seconds
+from tuning.search.plan import _duration, describe_axis, print_search_plan
 
 
 @pytest.mark.parametrize(
@@ -17,3 +23,24 @@ def test_an_axis_is_described_with_scale_and_condition() -> None:
     content = {"low": 1e-4, "high": 0.1, "log": True, "when": {"freezing": ["some", "none"]}}
     words = "0.0001 to 0.1, on a logarithmic scale; for freezing some or none"
     assert describe_axis(Axis.model_validate(content)) == words
+
+
+@pytest.mark.parametrize(("min_steps", "more"), [(0, False), (500, True)])
+def test_the_plan_says_what_a_search_costs_and_which_epochs_are_added(
+    tmp_path: Path, min_steps: int, more: bool
+) -> None:
+    plan = prepared(tmp_path, min_steps=min_steps)
+    console = Console(file=io.StringIO(), width=200)
+    settings = SearchSettings.model_validate({"num_samples": 3, "ablations": False})
+    print_search_plan(plan, settings, console, None, {"log": "here"})
+    assert isinstance(console.file, io.StringIO)
+    rows = [line.split("  ", 1) for line in console.file.getvalue().split("\n") if "  " in line]
+    found = {name: text.strip() for name, text in rows}
+    assert found["cost"].endswith("measured at the first launch; less by early stopping")
+    words = "1400 pairs give few steps for min_steps 500; --set min_steps=0 keeps what is drawn"
+    assert found.get("epochs", "").endswith(words) == more
+
+
+def test_more_trainings_cost_more(tmp_path: Path) -> None:
+    plan = prepared(tmp_path)
+    assert estimate_seconds(plan, None, 90) > estimate_seconds(plan, None, 30)
