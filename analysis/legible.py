@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
@@ -49,10 +50,12 @@ def families(text: str) -> list[str]:
     return [DEFAULT, *sorted(name for name in needed if name not in (None, DEFAULT))]
 
 
-def needed_files(text: str) -> list[Path]:
-    """Return the files of the fonts that a legible text needs."""
+def copy_fonts(text: str, folder: Path) -> None:
+    """Copy the fonts that a legible text needs into a folder; typst takes folders, not files."""
     needed = families(text)
-    return [Path(path) for path, family in font_files().items() if family in needed]
+    for number, (path, family) in enumerate(font_files().items()):
+        if family in needed:
+            shutil.copyfile(path, folder / f"{number}{Path(path).suffix}")
 
 
 def set_fonts(figure: Figure) -> None:

@@ -20,7 +20,7 @@ from analysis import (
     run_tables,
 )
 from analysis.book import Book
-from analysis.legible import needed_files
+from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
 
 PAGE = Path(__file__).with_name("report.typ")
@@ -116,7 +116,9 @@ def typeset(book: Book) -> Path:
     page = book.folder / PAGE.name
     shutil.copyfile(PAGE, page)
     path = book.folder / "Report.pdf"
-    typst.compile(page, output=path, root=book.folder, font_paths=needed_files(contents))
+    with TemporaryDirectory() as fonts:
+        copy_fonts(contents, Path(fonts))
+        typst.compile(page, output=path, root=book.folder, font_paths=[Path(fonts)])
     return path
 
 
