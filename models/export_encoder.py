@@ -15,6 +15,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from measures.addresses import user_path
+from measures.command_line import run_command
 from models.checkpoint import (
     CheckpointError,
     encoding_of,
@@ -114,8 +116,8 @@ def main() -> int:
         allow_abbrev=False,
     )
     text = "folder of a saved model that trained some layers"
-    parser.add_argument("--model", type=Path, required=True, help=text)
-    parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--model", type=user_path, required=True, help=text)
+    parser.add_argument("--output", type=user_path, required=True, help="folder to write")
     args = parser.parse_args()
     try:
         layers = export_encoder(args.model, args.output)
@@ -132,4 +134,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -69,7 +69,7 @@ def test_every_key_says_what_it_is() -> None:
         "space: {batch_size: {low: 16, high: 64, log: true}}",
         "space: {encoder_learning_rate: [same, 1.0e-4], r_drop: {low: 0.0, high: 5}}",
         "space: {epochs: [2, 3], r_drop: {low: 0.0, high: 1.0, when: {epochs: [2, 3], seed: 0}}}",
-        "search: {try_first: [{epochs: 3, freezing: all}]}\n"
+        "search: {scheduler: none, try_first: [{epochs: 3, freezing: all}]}\n"
         "space: {epochs: {low: 2, high: 3}, freezing: [all, some]}",
     ],
 )
