@@ -96,7 +96,7 @@ class EncoderPart(nn.Module):
         if family.masked_embeddings:
             options["mask"] = (segments != PADDING).int()
         if self.separate and family.positions:
-            offset = embeddings.padding_idx + 1 if family.offset_by_padding else 0
+            offset = int(embeddings.padding_idx) + 1 if family.offset_by_padding else 0  # pyright: ignore[reportArgumentType] - a number
             options["position_ids"] = _positions_in_text(segments) + offset
         states = embeddings(tokens, **options)
         projection = getattr(embeddings, "projection", None)

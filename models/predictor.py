@@ -24,6 +24,7 @@ from models.ensemble import find_saved
 from models.pair_checks import PairError, check_lengths, check_texts
 from models.precision import choose_device
 from models.tokens import (
+    Encoding,
     TokenTable,
     build_table,
     check_ids,
@@ -58,7 +59,7 @@ class Predictor:
     def __init__(self, folder: Path, encoders: Iterable[Path] = ()) -> None:
         saved = find_saved(folder, encoders)
         cards = [read_card(member) for member in saved.members]
-        self.encoding = encoding_of(cards[0])
+        self.encoding: Encoding = encoding_of(cards[0])
         if any(
             encoding_of(card) != self.encoding or any(card[key] != cards[0][key] for key in _SAME)
             for card in cards

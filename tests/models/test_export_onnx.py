@@ -108,4 +108,4 @@ def test_a_model_that_encodes_separately_is_exported_too(distilbert: Path, tmp_p
             expected = Probability(predictor)(tokens, segments, features)
         given = {"tokens": tokens, "segments": segments, "features": features}
         (found,) = session.run(None, {name: value.numpy() for name, value in given.items()})
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(np.asarray(found) - expected.numpy()).max() < 1e-5

@@ -106,7 +106,8 @@ def prepare(
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)
     trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
-    encoded = {
+    encodings: dict[Encoding, None] = dict.fromkeys(trial.encoding for trial in trials)
+    encoded: dict[Encoding, TokenData] = {
         encoding: tokenise(
             pairs,
             encoder,
@@ -114,7 +115,7 @@ def prepare(
             both_orders=any(trial.both_orders for trial in trials),
             encoding=encoding,
         )
-        for encoding in dict.fromkeys(trial.encoding for trial in trials)
+        for encoding in encodings
     }
     return Prepared(
         experiment=experiment,

@@ -129,4 +129,4 @@ def test_epochs_are_fixed_where_trials_are_compared_by_epochs(
         assert problem.startswith(
             f"space.epochs: must be fixed where search.scheduler is {scheduler}"
         )
-    assert not comparison_problems({"dropout": Axis(low=0.1, high=0.2)}, search)
+    assert not comparison_problems({"freezing": SPACE["freezing"]}, search)

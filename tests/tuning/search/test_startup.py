@@ -12,12 +12,15 @@ from tuning.config.search_space import Axis, SearchSettings
 from tuning.search.startup import enqueue_startup, spread, value_at
 
 SPACE = {
-    "head": Axis(choices=["a", "b", "c"]),
-    "encoding": Axis(choices=["pair", "separate"]),
-    "optimizer": Axis(choices=["adamw", "sgd"]),
-    "momentum": Axis(low=0.8, high=0.95, when={"optimizer": ["sgd"]}),
-    "learning_rate": Axis(low=1e-4, high=1e-1, log=True),
-    "epochs": Axis(low=2, high=5),
+    name: Axis.model_validate(content)
+    for name, content in {
+        "head": ["a", "b", "c"],
+        "encoding": ["pair", "separate"],
+        "optimizer": ["adamw", "sgd"],
+        "momentum": {"low": 0.8, "high": 0.95, "when": {"optimizer": "sgd"}},
+        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+        "epochs": {"low": 2, "high": 5},
+    }.items()
 }
 
 
@@ -38,15 +41,19 @@ def test_every_head_encoding_and_range_gets_its_share(seed: int) -> None:
     assert spread(SPACE, {}, 12, seed + 1) != found
 
 
+def axis_of(low: int, high: int, *, log: bool = False) -> Axis:
+    return Axis.model_validate({"low": low, "high": high, "log": log})
+
+
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_value_lies_on_its_axis(share: float) -> None:
-    axes = [*SPACE.values(), Axis(low=1, high=64, log=True), Axis(low=-2, high=3)]
+    axes = [*SPACE.values(), axis_of(1, 64, log=True), axis_of(-2, 3)]
     for axis in axes:
         assert axis.holds(value_at(axis, share))
 
 
 def test_the_ends_of_whole_numbers_are_as_likely_as_the_others() -> None:
-    counts = Counter(value_at(Axis(low=2, high=5), n / 4000) for n in range(4000))
+    counts = Counter(value_at(axis_of(2, 5), n / 4000) for n in range(4000))
     assert set(counts) == {2, 3, 4, 5}
     assert max(counts.values()) - min(counts.values()) <= 2
 
