@@ -14,6 +14,7 @@ from measures.passwords import first_line, hide_passwords
 
 ROOT = Path(__file__).resolve().parents[1]
 _TRACKING, _REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"  # read by MLflow too
+_SQLITE = ("sqlite:", "sqlite+")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # SQLAlchemy is imported by the functions that need it: help would take half as long again
 
@@ -43,10 +44,20 @@ def store_uri(text: str) -> str:
     """Return the value of ``--tracking-uri``, with an absolute path if it is a SQLite file.
 
     Raises:
-        AddressError: If it is empty.
+        AddressError: If it is empty, no address, or a database in memory, which ends with the
+            command.
     """
     if not text.strip():
         raise AddressError("must not be empty; leave the option out for the default store")
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise AddressError(f"{hide_passwords(text)}: is no address: {error}") from error
+    if text.startswith(_SQLITE) and sqlite_path(text) is None:
+        raise AddressError(
+            f"{hide_passwords(text)}: names no file, and nothing would be kept; write "
+            "sqlite:////FOLDER/FILE.db"
+        )
     return absolute_store(text)
 
 
@@ -78,7 +89,7 @@ def sqlite_path(url: str) -> Path | None:
     Raises:
         AddressError: If the path begins with a home folder that does not exist.
     """
-    if not url.startswith(("sqlite:", "sqlite+")):
+    if not url.startswith(_SQLITE):
         return None
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -98,8 +109,12 @@ def project_store() -> str:
 
 
 def choose_store(given: str | None = None) -> str:
-    """Return the URI of the MLflow store: the given one, else the environment's, else our own."""
-    return absolute_store(given or os.environ.get(_TRACKING) or project_store())
+    """Return the URI of the MLflow store: the given one, else the environment's, else our own.
+
+    Raises:
+        AddressError: If it cannot be one.
+    """
+    return absolute_store(given or _store_of_environment() or project_store())
 
 
 def choose_registry(store: str) -> str:
@@ -113,8 +128,10 @@ def choose_registry(store: str) -> str:
 
 
 def _store_of_environment() -> str | None:
-    named = os.environ.get(_TRACKING)
-    return absolute_store(named) if named else None
+    try:
+        return store_uri(os.environ[_TRACKING]) if os.environ.get(_TRACKING) else None
+    except AddressError as error:
+        raise AddressError(f"{_TRACKING}: {error}") from error
 
 
 def store_rows(store: str) -> dict[str, str]:

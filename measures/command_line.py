@@ -15,14 +15,14 @@ _NUMBERS = ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output that ends the command quietly where its reader, as ``head``, has left."""
+    """Standard output that ends the command where nobody takes it: quietly if ``head`` left."""
 
     def write(self, text: str, /) -> int:
-        with _quiet_end():
+        with _end_if_refused():
             return super().write(text)
 
     def flush(self) -> None:
-        with _quiet_end():
+        with _end_if_refused():
             super().flush()
 
 
@@ -35,16 +35,35 @@ def run_command(main: Callable[[], int]) -> int:
     Args:
         main: Function that reads ``sys.argv`` and returns the exit code.
     """
+    _replace_closed()
     _compute_in_utf8()
     _open_output()
-    for fault in (*_argument_faults(), *_number_faults()):
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {fault}\n")
+    for fault in (*_argument_faults(), *_number_faults(), *_folder_faults()):
+        _write_error(fault)
         return 2
     _provide_home()
     try:
         return main()
     finally:
         sys.stdout.flush()
+
+
+def _write_error(sentence: str) -> None:
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {sentence}\n")
+
+
+def _replace_closed() -> None:
+    """Open the standard streams that the shell closed, as with ``>&-``.
+
+    Other files would get their numbers else, and what other processes print.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free one: that of the stream
+            os.set_inheritable(number, True)
+            stream = os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8")
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # keeps it open, whatever replaces the other
 
 
 def _compute_in_utf8() -> None:
@@ -72,13 +91,19 @@ def _open_output() -> None:
 
 
 @contextmanager
-def _quiet_end() -> Iterator[None]:
-    """End with exit code 1, as ``rich`` does, if nobody reads what is written."""
+def _end_if_refused() -> Iterator[None]:
+    """End with exit code 1, as ``rich`` does, if nobody reads what is written; 2 if it is refused.
+
+    The latter is told: the disk of a file that takes the output is full, for instance.
+    """
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is written at the very end
-        raise SystemExit(1) from None
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from None
+        _write_error(f"standard output cannot be written: {error.strerror}")
+        raise SystemExit(2) from None
 
 
 def _argument_faults() -> Iterator[str]:
@@ -99,6 +124,13 @@ def _number_faults() -> Iterator[str]:
             int(value)
         except ValueError:
             yield f"{name}: must be a whole number of seconds, got {value!r}; change or unset it"
+
+
+def _folder_faults() -> Iterator[str]:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        yield "the current folder was removed; change to another one, as with cd"
 
 
 def _provide_home() -> None:

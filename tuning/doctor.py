@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from measures.addresses import choose_store, store_uri, user_path
+from measures.addresses import AddressError, choose_store, store_uri, user_path
 from measures.command_line import run_command
 from measures.passwords import first_line
 from models.table_files import DataError
@@ -116,7 +116,7 @@ def examine(output: Path, tracking_uri: str | None, *, anew: bool) -> Iterator[F
     if not any(finding.stops for finding in gpus):
         yield tried("speed", partial(check_speed, locations.cache, anew=anew))
     with ThreadPoolExecutor(2) as aside:
-        store = partial(check_store, choose_store(tracking_uri))
+        store = partial(check_chosen_store, tracking_uri)
         slow = [aside.submit(tried, "Ray", check_ray), aside.submit(tried, "store", store)]
         yield check_folder("results", output, "use --output FOLDER", needed=True)
         way_out = "set XDG_CACHE_HOME=FOLDER; nothing is remembered between launches else"
@@ -125,6 +125,15 @@ def examine(output: Path, tracking_uri: str | None, *, anew: bool) -> Iterator[F
         yield tried("data", partial(check_data, locations))
         yield check_environment()
         yield from (check.result() for check in slow)
+
+
+def check_chosen_store(tracking_uri: str | None) -> Finding:
+    """Return whether the store that a launch would take answers; None for no option."""
+    try:
+        return check_store(choose_store(tracking_uri))
+    except AddressError as error:
+        way_out = "name another with --tracking-uri, or unset MLFLOW_TRACKING_URI"
+        return Finding(name="store", text=str(error), way_out=way_out, stops=True)
 
 
 def check_speed(cache: Path, *, anew: bool) -> Finding:

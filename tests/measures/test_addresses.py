@@ -80,6 +80,29 @@ def test_a_path_may_begin_with_a_home_folder(tmp_path: Path) -> None:
         user_path("~nobody-here")
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("sqlite://", "names no file, and nothing would be kept"),
+        ("sqlite:///", "names no file, and nothing would be kept"),
+        ("sqlite:///:memory:", r"write sqlite:////FOLDER/FILE\.db"),
+        ("sqlite+pysqlite:///file:x?mode=memory&uri=true", "names no file"),
+        ("http://[x", "is no address: Invalid IPv6 URL"),
+        ("http://me:secret@[x", r"http://me:\*\*\*@\[x: is no address"),
+        ("  ", "must not be empty"),
+    ],
+)
+def test_a_store_that_keeps_nothing_is_refused_from_an_option_and_from_the_environment(
+    text: str, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AddressError, match=rule):
+        store_uri(text)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", text)
+    for read in (choose_store, lambda: store_rows("http://host")):
+        with pytest.raises(AddressError, match=f"MLFLOW_TRACKING_URI: .*{rule}"):
+            read()
+
+
 @pytest.mark.parametrize("text", ["", "  "])
 def test_an_empty_address_is_refused(text: str) -> None:
     for read in (store_uri, user_path):

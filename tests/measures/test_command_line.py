@@ -1,6 +1,7 @@
 """Guards what frames every command: any terminal, any home, a reader that leaves, arguments."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -79,6 +80,46 @@ def test_a_reader_that_leaves_ends_the_command_quietly(code: str) -> None:
     ended = run(f"{RUN}import sys\n{code}\nsys.exit(run_command(main))", out=writer)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ['print("x")', 'print("x" * 99999)', 'sys.exit(print("help"))', "print(1, flush=True)"],
+)
+def test_output_that_is_refused_ends_the_command_with_a_sentence(code: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = run(
+            f"{RUN}import sys\ndef main(): {code}\nsys.exit(run_command(main))", out=full.fileno()
+        )
+    told = b"-c: error: standard output cannot be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (2, told)
+
+
+def test_closed_streams_are_replaced_before_a_file_gets_their_numbers(tmp_path: Path) -> None:
+    code = f"""{RUN}
+import sys
+def main():
+    with open({str(tmp_path / "kept")!r}, "w") as file:
+        print("lost", file=sys.stderr)
+        print("lost", flush=True)
+        file.write(f"{{file.fileno() > 2}} {{sys.stdin.read()!r}}")
+    return 3
+sys.exit(run_command(main))
+"""
+    closed = f"{shlex.join([sys.executable, '-c', code])} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", closed], check=False).returncode == 3
+    assert (tmp_path / "kept").read_text() == "True ''"
+
+
+def test_a_current_folder_that_was_removed_is_named() -> None:
+    with TemporaryDirectory() as outer:
+        gone = Path(outer) / "gone"
+        gone.mkdir()
+        left = f"os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); sys.exit("
+        code = SHOW.replace("sys.exit(", left)
+        ended = run(code, "x")
+    assert ended.returncode == 2
+    assert b"error: the current folder was removed; change to another one" in ended.stderr
 
 
 def test_a_broken_pipe_elsewhere_stays_an_error() -> None:

@@ -11,7 +11,14 @@ import pytest
 from tuning import doctor
 from tuning.data import parade
 from tuning.data.sources import DEFAULT_ENCODER, DataLocations
-from tuning.doctor import check_data, check_encoder, check_speed, main, tried
+from tuning.doctor import (
+    check_chosen_store,
+    check_data,
+    check_encoder,
+    check_speed,
+    main,
+    tried,
+)
 from tuning.download.packaged_encoder import PackageError
 from tuning.system.findings import Finding
 from tuning.system.machine import RATES_FILE, recall_rates
@@ -85,6 +92,15 @@ def test_a_user_without_a_home_folder_gets_a_fault_with_the_way_out(
     *_, found = doctor.examine(tmp_path, None, anew=False)
     assert found.stops
     assert "no home folder; set XDG_CACHE_HOME" in found.way_out
+
+
+def test_a_store_of_the_environment_that_keeps_nothing_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite://")
+    found = check_chosen_store(None)
+    assert found.stops
+    assert found.text.startswith("MLFLOW_TRACKING_URI: sqlite://: names no file")
 
 
 def test_the_speed_is_remembered_and_measured_anew_on_request(tmp_path: Path) -> None:

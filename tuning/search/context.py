@@ -122,14 +122,16 @@ def reconcile(search: Search) -> list[Outcome]:
     Raises:
         StudyError: If the log has trials of this launch and the study has none.
     """
-    outcomes, values = [], {}
+    outcomes: list[Outcome] = []
+    values: dict[int, float | None] = {}
     own = trials_of(search.study, search.sampler.launch)
     known = {trial.number: trial.value for trial in own}
     for run in search.launch.log.children(STAGE):
+        number = int(run.tags["optuna_trial"])
         if run.status == "FAILED":
             outcomes.append(failed(run))
+            values[number] = None
             continue
-        number = int(run.tags["optuna_trial"])
         metrics = run.metrics
         if SEED_MEAN not in metrics and known.get(number) is not None:
             metrics = {**run.epochs, SEED_MEAN: known[number]}

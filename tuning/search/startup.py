@@ -20,7 +20,8 @@ def enqueue_startup(
     """Queue what a search tries before TPE models its trials, beyond what it was given.
 
     Trials that a warm start or ``try_first`` gave do not count, since they lie where somebody
-    looked already. A study that has trials of an earlier search needs fewer, or none.
+    looked already. A study that has trials of an earlier search needs fewer, or none; the
+    sequence goes on where that search left it, so that none is tried twice.
 
     Args:
         study: Study of the search.
@@ -32,7 +33,8 @@ def enqueue_startup(
     drawn = sum(not _was_given(trial) for trial in trials)
     queued = sum(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
     count = max(0, min(search.startup_trials - drawn, search.num_samples - queued))
-    for values in spread(space, fixed, count, search.seed):
+    begun = sum(_ATTRIBUTE in trial.user_attrs for trial in trials)
+    for values in spread(space, fixed, begun + count, search.seed)[begun:]:
         study.enqueue_trial(values, user_attrs={_ATTRIBUTE: True})
 
 

@@ -85,18 +85,18 @@ def waiting(study: optuna.Study) -> list[int]:
 
 
 def close_stale(
-    study: optuna.Study, launch: str, values: Mapping[int, float], *, requeue: bool = True
+    study: optuna.Study, launch: str, values: Mapping[int, float | None], *, requeue: bool = True
 ) -> list[int]:
     """Close the trials that a launch left running; return the numbers of those without a value.
 
-    A trial with a value becomes complete. One without is queued, to run as the same trial with
-    the same parameters, or fails. A running trial that bears no launch was being drawn when its
-    driver was killed: it counts as this launch's.
+    A trial with a value becomes complete, a failed one fails. One without is queued, to run as
+    the same trial with the same parameters, or fails. A running trial that bears no launch was
+    being drawn when its driver was killed: it counts as this launch's.
 
     Args:
         study: The study.
         launch: Id of the launch.
-        values: Final values of finished trials, by number, from the log.
+        values: Final values of finished trials, by number, from the log; None for a failed one.
         requeue: Whether trials without a value are queued; if not, they fail.
     """
     unfinished = []
@@ -105,7 +105,8 @@ def close_stale(
         if trial.user_attrs.get("launch", launch) != launch:
             continue
         if trial.number in values:
-            study.tell(trial.number, values[trial.number])
+            value = values[trial.number]
+            study.tell(trial.number, value, TrialState.FAIL if value is None else None)
             continue
         # Optuna's public interface can finish a running trial, but not queue it again
         study._storage.set_trial_state_values(trial._trial_id, state)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from measures.addresses import choose_store, sqlite_path, store_uri, user_path
+from measures.addresses import AddressError, choose_store, sqlite_path, store_uri, user_path
 from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
@@ -39,7 +39,10 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help=text)
     parser.add_argument("--port", type=int, default=5000, help="ui: port to listen on")
     args = parser.parse_args()
-    uri = choose_store(args.tracking_uri)
+    try:
+        uri = choose_store(args.tracking_uri)
+    except AddressError as error:
+        parser.error(str(error))
     if args.command == "ui":
         return show_newest(uri, args.host, args.port)
     return deliver_all(args.output.resolve(), uri, args.launch)

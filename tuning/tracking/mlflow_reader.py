@@ -206,11 +206,13 @@ def find_launches(uri: str) -> dict[str, bool]:
     """Return the identifiers of all launches in the store, and whether each is out of its trash.
 
     Raises:
+        AddressError: If the store is none, or a database that does not answer.
         MlflowException, SQLAlchemyError, OSError: If the store cannot be read.
     """
     file = sqlite_path(uri)
-    if file is not None and not file.exists():
+    if file is not None and not (file.exists() and file.stat().st_size):
         return {}
+    check_readable(uri)  # else MLflow tries a database that is away for minutes
     client, found = MlflowClient(tracking_uri=uri), {}
     for experiment in client.search_experiments(ViewType.ALL):
         query = "tags.key = 'launch'"

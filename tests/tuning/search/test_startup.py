@@ -87,6 +87,8 @@ def test_a_study_that_has_begun_gets_only_what_is_missing() -> None:
     enqueue_startup(study, SPACE, {}, settings(startup_trials=4))
     enqueue_startup(study, SPACE, {}, settings(startup_trials=6))
     assert queued(study) == 6
+    given = [each.system_attrs["fixed_params"] for each in study.get_trials()]
+    assert given == spread(SPACE, {}, 6, 0)  # none of them twice
     study = optuna.create_study()
     for _ in range(7):
         study.tell(study.ask(), 0.5)

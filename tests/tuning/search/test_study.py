@@ -137,6 +137,12 @@ def test_interrupted_trials_resume_as_the_same_trials(study: optuna.Study) -> No
     assert len(study.trials) == 4
 
 
+def test_a_trial_that_failed_as_its_driver_died_is_not_tried_again(study: optuna.Study) -> None:
+    sampler()(study.ask())
+    assert close_stale(study, "one", {0: None}) == waiting(study) == []
+    assert study.trials[0].state == TrialState.FAIL
+
+
 def test_interrupted_trials_that_are_not_queued_fail(study: optuna.Study) -> None:
     sampler()(study.ask())
     assert close_stale(study, "one", {}, requeue=False) == [0]

@@ -156,6 +156,37 @@ def test_deliver_to_a_store_that_is_away_is_a_sentence(
     assert capsys.readouterr().err.startswith("the store does not answer: ")
 
 
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("sqlite:///FOLDER", "no such MLflow store"),
+        ("postgresql://me:secret@127.0.0.1:1/x", r"me:***@127.0.0.1:1/x: cannot be opened: "),
+    ],
+)
+def test_deliver_asks_a_database_that_does_not_answer_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    uri: str,
+    reason: str,
+) -> None:
+    uri = uri.replace("FOLDER", str(tmp_path))
+    open_log(tmp_path / "a", uri, "x")
+    assert delivered(monkeypatch, tmp_path, uri) == 2  # MLflow alone tries for minutes
+    errors = capsys.readouterr().err
+    assert reason in errors
+    assert errors.count("\n") == 1
+
+
+def test_an_address_in_the_environment_that_is_none_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://[x")
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "deliver")
+    assert "error: MLFLOW_TRACKING_URI: http://[x: is no address" in capsys.readouterr().err
+
+
 def test_the_environment_names_the_store_and_an_empty_option_none(
     tmp_path: Path,
     served: list[list[str]],
