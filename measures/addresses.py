@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from measures.passwords import first_line, hide_passwords
+from measures.sqlite_tables import read_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 _TRACKING, _REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"  # read by MLflow too
@@ -186,18 +186,12 @@ def check_tables(path: Path, *, empty_passes: bool) -> None:
     """
     other = "--tracking-uri names another"
     try:
-        database = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=0, uri=True)
-        try:
-            found = {name for (name,) in database.execute("select name from sqlite_master")}
-        finally:
-            database.close()
-    except sqlite3.OperationalError as error:
-        if "unable to open" in str(error):
-            raise AddressError(f"{path}: cannot be opened: {error}; {other}") from error
+        found = read_tables(path)
+    except OSError as error:
+        raise AddressError(f"{path}: cannot be opened: {error}; {other}") from error
+    if found is None or "experiments" in found:
         return
-    except sqlite3.DatabaseError:
-        return
-    if "experiments" not in found and (found or not empty_passes):
+    if found or not empty_passes:
         raise AddressError(f"{path}: is a database without an MLflow store; {other}")
 
 

@@ -36,6 +36,7 @@ _RULES = {
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 # Decimal, hexadecimal and binary numbers; YAML also reads 010 as 8 and 1:30 as 90.
 _PLAIN = re.compile(r"[+-]?(0|[1-9][\d_]*|0x[\da-fA-F_]+|0b[01_]+)")
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")  # ends a file's name; half a character
 _KEY = re.compile(r"[\w -]+")
 
 
@@ -46,7 +47,7 @@ class StrictModel(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also collects repeated keys and numbers that read otherwise."""
+    """The safe loader, which also collects repeated keys, odd texts and numbers."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -62,6 +63,14 @@ class _Loader(yaml.SafeLoader):
             seen.add(str(key_node.value))
         return super().construct_mapping(node, deep)
 
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        """Return the text; add a problem for a character that no name and no log can hold."""
+        text = self.construct_yaml_str(node)
+        for odd in _UNUSABLE.findall(text)[:1]:
+            line = node.start_mark.line + 1
+            self.problems.append(f"a text in line {line} must not hold U+{ord(odd):04X}")
+        return text
+
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         """Return the number; add a problem if its digits say another one."""
         is_whole = node.tag.endswith(":int")
@@ -76,6 +85,7 @@ class _Loader(yaml.SafeLoader):
 
 for _kind in ("int", "float"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_text)
 
 
 def read_yaml(path: Path) -> tuple[Any, list[str]]:

@@ -101,10 +101,13 @@ class TrialConfig(StrictModel):
         0.0, ge=0, description="weight of R-Drop: two passes with other dropout should agree"
     )
     seed: int = Field(
-        0, ge=0, description="random seed of initial weights, dropout and batch order"
+        0, ge=0, lt=2**63, description="random seed of initial weights, dropout and batch order"
     )
     order_seed: int | None = Field(
-        None, ge=0, description="random seed of dropout and batch order; null: that of seed"
+        None,
+        ge=0,
+        lt=2**63,
+        description="random seed of dropout and batch order; null: that of seed",
     )
 
     def fit_to_data(self, *, pairs: int, votes: bool) -> TrialConfig:

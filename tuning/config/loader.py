@@ -70,12 +70,10 @@ def apply_override(content: dict[str, Any], override: str) -> list[str]:
         if not isinstance(value, list):
             content["grid"].pop(key, None)
     problems += _without_effect(content, override, key_path)
-    section, field = key_path[0], ".".join(key_path[1:])
-    if len(key_path) == 1:
-        content[section] = value
-        return problems
-    target = find_section(content, [section])
+    *sections, field = key_path
+    target = find_section(content, sections)
     if target is None:
+        section = ".".join(sections)
         return [*problems, f"--set {override}: {section} holds a value and has no {field}"]
     target[field] = value
     return problems

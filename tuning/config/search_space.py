@@ -167,6 +167,12 @@ def first_problems(space: Space, first: list[dict[str, Any]]) -> list[str]:
                 problems.append(f"{key_path}: is not in the space")
             elif not space[name].holds(value):
                 problems.append(f"{key_path}: {value!r} is outside of {describe(space[name])}")
+            else:
+                problems += [
+                    f"{key_path}: is not drawn where {other} is {values[other]!r}"
+                    for other, allowed in space[name].when.items()
+                    if other in values and not _holds(allowed, values[other])
+                ]
     return problems
 
 

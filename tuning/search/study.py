@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from measures.addresses import sqlite_path
 from measures.passwords import first_line, hide_passwords
+from measures.sqlite_tables import read_tables
 from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.resume import differences, plain
 
@@ -36,6 +37,7 @@ def open_storage(url: str) -> RDBStorage:
     engine_options = {"connect_args": {"timeout": 60}} if sqlite_path(url) is not None else None
     try:
         with lock_sqlite(url):
+            _check_owner(url)
             # Optuna takes braces for its own, as in {SCHEMA_VERSION}
             plain = url.replace("{", "{{").replace("}", "}}")
             return RDBStorage(plain, engine_kwargs=engine_options)
@@ -45,6 +47,19 @@ def open_storage(url: str) -> RDBStorage:
             f"storage: {hide_passwords(url)} cannot be used: {reason}; --storage names another, "
             "for example sqlite:////absolute/path.db"
         ) from error
+
+
+def _check_owner(url: str) -> None:
+    """Check that a SQLite file is Optuna's: Optuna would add its tables to any other database.
+
+    Raises:
+        ValueError: If it has the tables of another program, as MLflow's store.
+        OSError: If it cannot be opened.
+    """
+    path = sqlite_path(url)
+    found = read_tables(path) if path is not None and path.exists() else None
+    if found and ("studies" not in found or "experiments" in found):
+        raise ValueError("it is the database of another program, not of studies")
 
 
 def load_study(storage: RDBStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study:

@@ -112,6 +112,11 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         ("epochs", "--set epochs: must be key=value"),
         ("epochs=0", "trial.epochs: must be at least 1, got 0"),
         ("name.x=1", "--set name.x=1: name holds a value and has no x"),
+        ("space.dropout.low=-1.0", "space.dropout[low]: must be at least 0, got -1.0"),
+        ("space.head.low=1", "--set space.head.low=1: space.head holds a value and has no low"),
+        ("seed=99999999999999999999", "trial.seed: must be below 9.22337e+18, got 9999999999999"),
+        ('data="a\\0b"', '--set data="a\\0b": a text in line 1 must not hold U+0000'),
+        ('encoder="\\ud800"', '--set encoder="\\ud800": a text in line 1 must not hold U+D800'),
         ("epoch=1", "epoch: unknown key; did you mean epochs?"),
         (
             "epochs=[1",
@@ -122,7 +127,8 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 def test_an_override_goes_through_the_same_checks(
     tmp_path: Path, override: str, problem: str
 ) -> None:
-    assert problem in problems(tmp_path, "name: mine\n", override)
+    text = "name: mine\nspace: {head: [mean_pooling], dropout: {low: 0.1, high: 0.5}}\n"
+    assert any(found.startswith(problem) for found in problems(tmp_path, text, override))
 
 
 @pytest.mark.parametrize(

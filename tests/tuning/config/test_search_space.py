@@ -104,10 +104,12 @@ def test_a_wrong_space_in_a_file_is_reported_in_words(
 
 
 def test_a_value_to_try_first_must_be_in_the_space() -> None:
-    first = [{"epochs": 3}, {"epochs": 9, "head": "mean_pooling"}]
+    unused = {"optimizer": "adamw", "momentum": 0.9}
+    first = [{"epochs": 3, "momentum": 0.9}, {"epochs": 9, "head": "mean_pooling"}, unused]
     assert first_problems(SPACE, first) == [
         "search.try_first[1].epochs: 9 is outside of 2 to 5",
         "search.try_first[1].head: is not in the space",
+        "search.try_first[2].momentum: is not drawn where optimizer is 'adamw'",
     ]
 
 

@@ -1,6 +1,8 @@
 """Guards the Optuna study: one search each, no trial counted twice, errors with the way out."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,19 @@ def test_an_unreachable_storage_is_reported_without_its_password(url: str) -> No
     with pytest.raises(StudyError, match="--storage names another") as caught:
         open_storage(url)
     assert "secret" not in str(caught.value)
+
+
+def test_studies_are_not_added_to_the_database_of_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table experiments (name)")
+        database.commit()
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match=r"log\.db cannot be used: it is the database of another"):
+        open_storage(sqlite_url(path))
+    assert path.read_bytes() == before
+    (tmp_path / "empty.db").touch()
+    open_storage(sqlite_url(tmp_path / "empty.db"))
 
 
 def test_a_drawn_trial_has_its_configuration_seeds_and_tags(study: optuna.Study) -> None:
