@@ -40,6 +40,11 @@ def user_path(text: str) -> Path:
         ) from error
 
 
+def script(name: str) -> str:
+    """Return the path of this project's script from the current folder, for printed commands."""
+    return os.path.relpath(ROOT / name)
+
+
 def store_uri(text: str) -> str:
     """Return the value of ``--tracking-uri``, with an absolute path if it is a SQLite file.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from measures.addresses import user_path
+from measures.addresses import script, user_path
 from measures.command_line import run_command
 from models.checkpoint import (
     CheckpointError,
@@ -125,9 +125,10 @@ def main() -> int:
     except (CheckpointError, EncoderError, OSError) as error:
         print(f"export_encoder.py: error: {error}", file=sys.stderr)
         return 2
+    run_grid = shlex.quote(script("tuning/run_grid.py"))
     print(f"{args.output}: {layers} layers were trained, with encoding: {encoding}")
     print(
-        f"Next: python tuning/run_grid.py --encoder {shlex.quote(str(args.output))} "
+        f"Next: python {run_grid} --encoder {shlex.quote(str(args.output))} "
         f"--set encoding={encoding}"
     )
     return 0

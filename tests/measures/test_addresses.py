@@ -18,6 +18,7 @@ from measures.addresses import (
     is_database,
     is_default_store,
     project_store,
+    script,
     sqlite_path,
     sqlite_url,
     store_rows,
@@ -33,6 +34,15 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_a_printed_command_has_its_script_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert script("tuning/reproduce.py") == "tuning/reproduce.py"
+    monkeypatch.chdir(tmp_path)
+    assert Path(script("tuning/reproduce.py")).samefile(ROOT / "tuning/reproduce.py")
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from measures.addresses import user_path
+from measures.addresses import script, user_path
 from measures.command_line import run_command
 from models.columns import Columns, read_columns
 from models.strict_yaml import describe
@@ -44,7 +44,8 @@ def main() -> int:
         sys.stderr.write(f"{parser.prog}: error: {error}\n")
         return 2
     print(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=99), end="")
-    print(f"Next: {shlex.join(['python', 'tuning/run_grid.py', '--data', str(options.output)])}")
+    command = ["python", script("tuning/run_grid.py"), "--data", str(options.output)]
+    print(f"Next: {shlex.join(command)}")
     return 0
 
 

@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from measures.addresses import script
 from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
 from tuning.config.experiment import TrialConfig
@@ -183,7 +184,7 @@ def _print_next(outcomes: list[Outcome], launch: Launch, options: LaunchOptions)
     ]
     best = model_folder(outcomes[0]) if outcomes else None
     if best is not None:
-        lines.append(f"  {shlex.join(['python', 'tuning/reproduce.py', str(best)])}")
+        lines.append(f"  {shlex.join(['python', script('tuning/reproduce.py'), str(best)])}")
     lines += how_to_look(launch.settings.tracking_uri, launch.delivery.page)
     launch.console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 

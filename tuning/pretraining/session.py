@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from measures.addresses import script
 from models.encoder_files import CONFIG
 from models.masked_language_model import MaskedLanguageModel, build_model, load_model
 from tuning.pretraining.phase_texts import make_texts, make_tokenizer
@@ -72,7 +73,7 @@ def run(plan: Plan, options: PretrainingOptions, console: Console) -> int:
             publish(plan, runner, settings, output, console)
     if count_delivered(log.journal, settings.tracking_uri) == len(log.journal.entries):
         shutil.rmtree(settings.folder)
-    command = shlex.join(["python", "tuning/run_grid.py", "--encoder", str(output)])
+    command = shlex.join(["python", script("tuning/run_grid.py"), "--encoder", str(output)])
     lines = f"Encoder: {output}\nNext:\n  {command}"
     console.print(lines, highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from measures.addresses import script
 from measures.objective import SEED_MEAN
 from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
@@ -191,7 +192,7 @@ def _print_result(tables: list[Table], summary: str, console: Console) -> None:
 
 def _print_next(launch: Launch, options: LaunchOptions) -> None:
     settings, study = launch.settings, hide_passwords(options.study_storage)
-    store = hide_passwords(settings.tracking_uri)
+    store, champion = hide_passwords(settings.tracking_uri), str(settings.folder / "champion")
     lines = [
         describe_time(options, settings),
         f"Results: {settings.folder}",
@@ -199,7 +200,7 @@ def _print_next(launch: Launch, options: LaunchOptions) -> None:
         f"Study:   {study}",
         "Next:",
         *activation(),
-        f"  {shlex.join(['python', 'tuning/reproduce.py', str(settings.folder / 'champion')])}",
+        f"  {shlex.join(['python', script('tuning/reproduce.py'), champion])}",
         f"  {shlex.join(['optuna-dashboard', study])}",
         *how_to_look(settings.tracking_uri, launch.delivery.page),
     ]
