@@ -24,6 +24,7 @@ from tuning.cli import add_search_options, build_parser, build_pretraining_parse
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
+from tuning.data.split import build_parser as build_split_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -64,7 +65,7 @@ TABLES = [
     ("search.md", "option", SEARCH - RUN),
     ("encoders.md", "`model_type`", set(FAMILIES)),
     ("encoders.md", "option", KNOWN["tuning/pretrain.py"]),
-    ("data.md", "option of tuning.data.split", options_in("tuning/data/split.py")),
+    ("data.md", "option of tuning.data.split", options_of(build_split_parser())),
     ("data.md", "key", set(Columns.model_fields)),
     ("champion.md", "option", options_of(build_predict_parser())),
     ("champion.md", "option of export_onnx", options_in("models/export_onnx.py")),
