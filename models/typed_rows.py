@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.delimited_rows import Rows
-from models.text_lines import DataError, read_lines, shown, unreadable
+from models.text_lines import DataError, read_lines, refuse_pointers, shown, unreadable
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -90,7 +91,7 @@ def read_parquet(path: Path, texts: Collection[str]) -> Rows:
     Raises:
         DataError: If it is no Parquet file, or a shard is missing.
     """
-    return _read_batches(path, _parquet_batches(_shards(path)), texts)
+    return _read_batches(path, _shards(path), _parquet_batches, texts)
 
 
 def _shards(path: Path) -> list[Path]:
@@ -134,7 +135,7 @@ def read_saved(path: Path, texts: Collection[str]) -> Rows:
     if indices:
         rule = "rows are chosen by a second file, which is not read; save it with a newer datasets"
         raise DataError(f"{path / STATE}: {rule}")
-    return _read_batches(path, _arrow_batches(files), texts)
+    return _read_batches(path, files, _arrow_batches, texts)
 
 
 def _arrow_batches(files: list[Path]) -> Batches:
@@ -149,13 +150,19 @@ def _arrow_batches(files: list[Path]) -> Batches:
                 yield from ((names, part) for part in parts)
 
 
-def _read_batches(path: Path, batches: Batches, texts: Collection[str]) -> Rows:
+def _read_batches(
+    path: Path,
+    files: list[Path],
+    batches_of: Callable[[list[Path]], Batches],
+    texts: Collection[str],
+) -> Rows:
     import pyarrow
 
     header: list[str] | None = None
     number = 0
     try:
-        for names, batch in batches:
+        refuse_pointers(files)
+        for names, batch in batches_of(files):
             if header is None:
                 header = names
                 yield 0, header
@@ -172,8 +179,12 @@ def _read_batches(path: Path, batches: Batches, texts: Collection[str]) -> Rows:
     except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
-        kind = "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
-        raise DataError(f"{path}: is not a {kind} file: {error}") from error
+        rule = f"a value from row {number + 1} on cannot be read" if header else _no_file(path)
+        raise DataError(f"{path}: {rule}: {error}") from error
+
+
+def _no_file(path: Path) -> str:
+    return f"is not {'a Parquet' if path.suffix.lower() == '.parquet' else 'an Arrow'} file"
 
 
 def _columns(batch: RecordBatch | None) -> list[list[Any]]:
@@ -198,8 +209,8 @@ def _as_text(value: object, where: str, name: str, plain: bool) -> str:
         if not _is_whole(value):
             raise DataError(f"{where}: {name}: half of a character, as \\ud800, stands alone")
         return value
-    if value is None or isinstance(value, bool):
-        return "" if value is None else str(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
     if isinstance(value, bytes | list | dict | tuple):
         if plain:
             raise DataError(f"{where}: {name}: must be text or a number, got {shown(str(value))}")

@@ -17,7 +17,7 @@ _FILE = re.compile(
     rf"({'|'.join(_NAMES)})(\.(?:tsv|csv|jsonl)(?:\.gz)?|\.parquet|-\d{{5}}-of-\d{{5}}\.parquet)",
     re.IGNORECASE,
 )
-_SHARD = re.compile(r"-\d{5}-of-")
+_SHARD = re.compile(r"-\d{5}-of-", re.IGNORECASE)
 _KINDS = ".tsv, .csv or .jsonl (or one of these and .gz), .parquet"
 _SHOWN = 8  # names in a message
 
