@@ -91,10 +91,15 @@ def read_parquet(path: Path, texts: Collection[str]) -> Rows:
     Raises:
         DataError: If it is no Parquet file, or a shard is missing.
     """
-    return _read_batches(path, _shards(path), _parquet_batches, texts)
+    return _read_batches(path, find_shards(path), _parquet_batches, texts)
 
 
-def _shards(path: Path) -> list[Path]:
+def find_shards(path: Path) -> list[Path]:
+    """Return the files of a table: the file, or all of ``NAME-*-of-00002.parquet``.
+
+    Raises:
+        DataError: If one of them is missing.
+    """
     found = _SHARDS.fullmatch(path.name)
     if found is None:
         return [path]
