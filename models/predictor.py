@@ -161,7 +161,7 @@ class Predictor:
         cut = sum(len(a) + len(b) < len(first) + len(second) for (a, b), first, second in whole)
         if cut:
             unit = "" if self.encoding == "pair" else " a text"
-        _LOG.warning("%d of %d pairs are cut to %d word pieces%s", cut, len(rows), limit, unit)
+            _LOG.warning("%d of %d pairs are cut to %d word pieces%s", cut, len(rows), limit, unit)
         return rows
 
     @torch.no_grad()
