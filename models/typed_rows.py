@@ -21,7 +21,7 @@ Batches = Iterator[tuple[list[str], "RecordBatch | None"]]
 
 STATE = "state.json"  # is in each folder that datasets saves a split to
 _BATCH = 4096  # rows
-_SHARDS = re.compile(r"(.*)-\*-of-(\d{5})(\..*)")
+_SHARDS = re.compile(r"(.*)-\*(-of-)(\d{5})(\..*)", re.IGNORECASE)
 
 
 def read_json_lines(path: Path, texts: Collection[str]) -> Rows:
@@ -103,8 +103,8 @@ def find_shards(path: Path) -> list[Path]:
     found = _SHARDS.fullmatch(path.name)
     if found is None:
         return [path]
-    stem, count, ending = found.groups()
-    shards = [path.with_name(f"{stem}-{n:05}-of-{count}{ending}") for n in range(int(count))]
+    stem, of, count, ending = found.groups()
+    shards = [path.with_name(f"{stem}-{n:05}{of}{count}{ending}") for n in range(int(count))]
     absent = [shard.name for shard in shards if not shard.is_file()]
     if absent:
         raise DataError(f"{path}: must be {int(count)} files, without {', '.join(absent[:3])}")

@@ -8,6 +8,7 @@ from pyarrow import parquet
 
 from models.pair_files import check_form, check_output, read_pairs, write_answers
 from models.table_files import DataError
+from tuning.data.data_files import find_files
 
 
 def write_shards(folder: Path, *cells: object) -> Path:
@@ -41,3 +42,15 @@ def test_no_shard_of_the_input_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="is the input file; name another"):
         check_output(tmp_path / "in[1]-00001-of-00002.parquet", whole)
     check_output(tmp_path / "in[1]-00001-of-00002.parquet", tmp_path / "in[1]-00000-of-00002.csv")
+
+
+def test_shards_in_capital_letters_are_all_read(tmp_path: Path) -> None:
+    write_shards(tmp_path, 1, 2)
+    for number, path in enumerate(sorted(tmp_path.glob("in*"))):
+        path.rename(tmp_path / f"TEST-{number:05}-OF-00002.PARQUET")
+    found = find_files(tmp_path, ("test",))["test"]
+    assert found.name == "TEST-*-OF-00002.PARQUET"
+    assert [row[2] for row in read_pairs(found).rows] == ["1", "2"]
+    (tmp_path / "TEST-00001-OF-00002.PARQUET").unlink()
+    with pytest.raises(DataError, match=r"2 files, without TEST-00001-OF-00002\.PARQUET"):
+        read_pairs(found)
