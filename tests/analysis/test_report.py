@@ -1,6 +1,7 @@
 """Guards the report of a small store with hard names: five voters, one seed, flagged cells."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,16 @@ def test_hard_names_stand_on_the_page_as_they_are(pages: list[str]) -> None:
     assert "$x^{ or $y" in whole or "$5 to $10”" in whole
     assert "\x07" not in whole
     assert "\u202e" not in whole
+
+
+def test_settings_stand_apart(pages: list[str]) -> None:
+    text = " ".join("".join(pages).split())
+    assert re.search(
+        r"of the head: [^;]+; of the trained encoder layers: [^;]+; optimizer: ", text
+    )
+    assert re.search(
+        r"a pair is then split into word pieces( as [^,]+)?, at most \d+ of them", text
+    )
 
 
 def test_the_logged_command_is_the_one_to_reproduce(pages: list[str]) -> None:
