@@ -173,3 +173,12 @@ def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> No
 
 def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
     assert min(len(text) for text in pages[:-1]) > 200
+
+
+def test_the_approach_tells_optimizers_and_rates_in_one_sentence(pages: list[str]) -> None:
+    text = " ".join(pages)
+    sentence = text[text.index("Optimizer:") : text.index("The best epoch and the best trial")]
+    assert sentence.startswith(
+        "Optimizer: adamw or sgd, with a peak learning rate of 0.001 or 0.01"
+    )
+    assert sentence.endswith("for trained encoder layers. ")
