@@ -11,8 +11,8 @@ DASH = "–"
 FIGURES = {
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
-    "lengths": "Words (left) and word pieces (right) per pair; the encoder takes at most {limit} "
-    "word pieces.",
+    "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
+    "{limit} word pieces.",
     "overlap": "Word overlap (Jaccard index) of the two texts by label (left) and by votes "
     "(right).",
     "overlap_without_votes": "Word overlap (Jaccard index) of the two texts by label.",
@@ -56,7 +56,7 @@ _INTERVAL = (
 )
 TABLES = {
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
-    "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces per pair.",
+    "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces {unit}.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
     "paraphrases above other pairs.",
     "leaks": "Duplicates, and leaks between splits, which would inflate test scores; ideally "

@@ -22,13 +22,14 @@ from measures.objective import SEED_MEAN
 _MOST_VOTERS = 5  # whose votes have a column each on the page
 
 
-def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
+def data_chapter(book: Book, pairs: pd.DataFrame, limit: int, *, separate: bool = False) -> None:
     """Add what is known about the data set.
 
     Args:
         book: Contents of the report, which receives the chapter.
         pairs: ``Store.pairs``.
-        limit: Largest number of word pieces per pair that the encoder takes.
+        limit: Largest number of word pieces that the encoder takes at once.
+        separate: Whether it takes each text alone.
     """
     balance = data_tables.class_balance(pairs)
     overlap = data_tables.overlap(pairs)
@@ -36,13 +37,12 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
     sizes = data_tables.entity_sizes(pairs)
     leaks = data_tables.leaks(pairs)
     telling = data_tables.telling_words(pairs)
-    lengths = data_tables.lengths(pairs)
     voters, votes = count_voters(pairs), data_tables.vote_columns(balance)
     hidden = votes if voters > _MOST_VOTERS else []
     shown = [name for name in balance.columns if name not in hidden]
     ending = f", with the votes of {voters} annotators for it" if votes and not hidden else ""
     book.add_table("class_balance", balance, shown, votes=ending)
-    book.add_table("lengths", data_tables.length_summary(pairs, limit), limit=limit)
+    _add_lengths(book, pairs, limit, separate)
     book.add_table("overlap_auc", auc)
     book.add_table("leaks", leaks)
     book.add_table("cleaning", data_tables.cleaning(pairs))
@@ -51,13 +51,21 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int) -> None:
     ending = "" if voters else "_without_votes"
     balance_figure = data_figures.plot_class_balance(balance)
     book.add_figure("class_balance", balance_figure, f"class_balance{ending}", voters=voters)
-    book.add_figure("lengths", data_figures.plot_lengths(lengths, limit), limit=limit)
     book.add_figure("overlap", data_figures.plot_overlap(overlap, auc), f"overlap{ending}")
     if len(sizes):
         book.add_figure("entities", data_figures.plot_entities(sizes))
     book.add_figure("telling_words", data_figures.plot_telling_words(telling))
     sentences = findings.about_data(balance, auc, sizes, leaks)
     book.add_text("data", findings.about_labels(pairs) + sentences)
+
+
+def _add_lengths(book: Book, pairs: pd.DataFrame, limit: int, separate: bool) -> None:
+    pieces, unit = data_tables.pieces_of(separate), "per text" if separate else "per pair"
+    table = data_tables.length_summary(pairs, limit, separate=separate)
+    book.add_table("lengths", table, limit=limit, unit=unit)
+    lengths = data_tables.lengths(pairs, separate=separate)
+    figure = data_figures.plot_lengths(lengths, limit, pieces)
+    book.add_figure("lengths", figure, limit=limit, pieces=pieces)
 
 
 def grid_chapter(book: Book, launch: Launch) -> None:

@@ -57,8 +57,14 @@ def _votes_of(voters: int) -> str:
     return f"annotators who said paraphrase, of {voters}"
 
 
-def plot_lengths(lengths: pd.DataFrame, limit: int) -> Figure:
-    """Draw ``lengths``: words and word pieces of a pair, with the encoder's limit marked."""
+def plot_lengths(lengths: pd.DataFrame, limit: int, pieces: str = "per pair") -> Figure:
+    """Draw ``lengths``: words and word pieces, with the encoder's limit marked.
+
+    Args:
+        lengths: ``data_tables.lengths``.
+        limit: Largest number of word pieces.
+        pieces: What the word pieces are counted of, ``data_tables.pieces_of``.
+    """
     figure, axes = panels(1, 2, height=2.1)
     for split, colour in zip(SPLITS, map(colour_of, range(len(SPLITS))), strict=True):
         part = lengths[lengths["split"] == split]
@@ -74,7 +80,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int) -> Figure:
             )
     axes[0].set(xlabel="words per pair", ylabel="density")
     axes[0].legend()
-    axes[1].set(xlabel="word pieces per pair, special tokens included", ylabel="density")
+    axes[1].set(xlabel=f"word pieces {pieces}, special tokens included", ylabel="density")
     longest = int(lengths["pieces"].max())
     if limit < 1.5 * longest:
         axes[1].axvline(limit, color=RED, linestyle="--", linewidth=1)

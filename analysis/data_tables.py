@@ -48,22 +48,35 @@ def vote_columns(balance: pd.DataFrame) -> list[str]:
     return [name for name in balance.columns if name.startswith("votes_")]
 
 
-def lengths(pairs: pd.DataFrame) -> pd.DataFrame:
+def lengths(pairs: pd.DataFrame, *, separate: bool = False) -> pd.DataFrame:
     """Return one row per pair: ``split``, ``label``, ``words`` and ``pieces`` of both texts
     together, and ``longest_words`` of the longer one; pieces include the special tokens, which
     are three in a log that does not count them.
+
+    Args:
+        pairs: ``Store.pairs``.
+        separate: Whether each text is encoded alone; ``pieces`` are then those of the longer one.
     """
     counts = {side: word_counts(pairs[side]) for side in ("first", "second")}
-    pieces = [word_counts(pairs[f"{side}_pieces"]) for side in ("first", "second")]
+    first, second = (word_counts(pairs[f"{side}_pieces"]) for side in ("first", "second"))
+    if separate:
+        pieces = np.maximum(first, second) + pairs.get("special_tokens_of_text", 2)
+    else:
+        pieces = first + second + pairs.get("special_tokens", 3)
     return pd.DataFrame(
         {
             "split": pairs["split"],
             "label": pairs["label"],
             "words": counts["first"] + counts["second"],
             "longest_words": pd.DataFrame(counts).max(axis=1),
-            "pieces": pieces[0] + pieces[1] + pairs.get("special_tokens", 3),
+            "pieces": pieces,
         }
     )
+
+
+def pieces_of(separate: bool) -> str:
+    """Return what the word pieces in ``lengths`` are counted of."""
+    return "of the longer text" if separate else "per pair"
 
 
 def word_counts(texts: pd.Series) -> pd.Series:
@@ -71,18 +84,18 @@ def word_counts(texts: pd.Series) -> pd.Series:
     return pd.Series([len(str(text).split()) for text in texts], index=texts.index)
 
 
-def length_summary(pairs: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Return a row each for words per text, words per pair and word pieces per pair.
+def length_summary(pairs: pd.DataFrame, limit: int, *, separate: bool = False) -> pd.DataFrame:
+    """Return a row each for words per text, words per pair and word pieces as in ``lengths``.
 
     The columns are mean, median, 95th percentile, maximum, and the share of pairs above the
     encoder's ``limit`` of word pieces (NaN for words).
     """
-    found = lengths(pairs)
+    found = lengths(pairs, separate=separate)
     both = word_counts(pd.concat([pairs["first"], pairs["second"]]))
     measured = {
         "words per text": both,
         "words per pair": found["words"],
-        "word pieces per pair": found["pieces"],
+        f"word pieces {pieces_of(separate)}": found["pieces"],
     }
     return pd.DataFrame(
         [

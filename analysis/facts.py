@@ -36,6 +36,13 @@ def title(tags: Mapping[str, str]) -> str:
     )
 
 
+def encodes_separately(trials: pd.DataFrame) -> bool:
+    """Return whether every trial encodes each text of a pair alone."""
+    return (
+        len(trials) > 0 and "encoding" in trials and bool((trials["encoding"] == "separate").all())
+    )
+
+
 def settings(trials: pd.DataFrame) -> dict[str, str]:
     """Return the values of each setting over the trials, as in ``0.001, 0.01 or 0.1``."""
     return {name: _values(trials[name]) for name in _SETTINGS if name in trials}

@@ -82,7 +82,8 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     launch = next((found for found in launches if len(found.trials)), launches[0])
     book = Book(folder)
     pairs = store.pairs(launch)
-    chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]))
+    separate = facts.encodes_separately(launch.trials)
+    chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]), separate=separate)
     compared = _compare(store, launch, launch is grid, pairs) if len(launch.trials) else None
     if compared is not None and len(compared.trials):
         compared_chapters.training_chapter(book, compared)
@@ -195,6 +196,7 @@ def _facts(
         "title": facts.title(launch.tags),
         "tags": launch.tags,
         "trial": facts.settings(launch.trials),
+        "separate": facts.encodes_separately(launch.trials),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from models.delimited_rows import Quoting
+from models.delimited_rows import SEPARATORS, Quoting, advise_separator
 from models.strict_yaml import StrictModel, describe, read_yaml
 from models.table_files import DataError
 from models.text_lines import shown, unreadable
 
 NAME = "columns.yaml"
-SEPARATORS = {"\t": '"\\t"', ",": '","', ";": '";"', "|": '"|"'}  # and how YAML writes them
+_OTHER_NAME = re.compile(r"columns?\.ya?ml(\.txt)?", re.IGNORECASE)
 _ROLES = ("first", "second", "label", "group", "votes")
 
 
@@ -38,6 +39,13 @@ class Columns(StrictModel):
     separator: Literal["\t", ",", ";", "|"] | None = Field(
         None, description="character between the cells of a text file"
     )
+
+    @field_validator("separator", mode="before")
+    @classmethod
+    def _known_separator(cls, separator: object) -> object:
+        if separator is None or (isinstance(separator, str) and separator in SEPARATORS):
+            return separator
+        raise ValueError(f"must be one of {', '.join(SEPARATORS.values())}, got {separator!r}")
 
     @field_validator("labels")
     @classmethod
@@ -71,7 +79,7 @@ def read_columns(folder: Path) -> Columns:
         DataError: If it is wrong or has another name; the message has all problems.
     """
     path = folder / NAME
-    if not path.is_file():
+    if not (path.is_symlink() or path.exists()):
         _refuse_other_names(folder)
         return Columns.model_validate({})
     try:
@@ -89,9 +97,9 @@ def read_columns(folder: Path) -> Columns:
 
 
 def _refuse_other_names(folder: Path) -> None:
-    for name in ("columns.yml", "Columns.yaml", "column.yaml"):
-        if (folder / name).is_file():
-            raise DataError(f"{folder / name}: must be named {NAME}")
+    for path in folder.glob("*"):
+        if _OTHER_NAME.fullmatch(path.name):
+            raise DataError(f"{path}: must be named {NAME}")
 
 
 def find_columns(path: Path, header: list[str], roles: dict[str, str]) -> dict[str, int]:
@@ -108,15 +116,16 @@ def find_columns(path: Path, header: list[str], roles: dict[str, str]) -> dict[s
     absent = [name for name in roles.values() if name not in header]
     if not absent:
         return {role: header.index(name) for role, name in roles.items()}
+    if not any(header):
+        raise DataError(f"{path}: is empty or begins blank; line 1 must name the columns")
     way_out = f"{path.parent / NAME} can name others"
-    if len(header) == 1:
-        for separator, written in SEPARATORS.items():
+    if header[0].lower().startswith("sep="):
+        way_out = "remove this line, which only Excel reads"
+    elif len(header) == 1:
+        for separator in SEPARATORS:
             if separator in header[0]:
-                way_out = (
-                    f"if {written} stands between its cells, write into {path.parent / NAME} the "
-                    f"line separator: {written}"
-                )
-    names = ", ".join(map(shown, header)) or "no column at all"
+                way_out = advise_separator(path, separator)
+    names = ", ".join(map(shown, header))
     raise DataError(
         f"{path}: line 1: no column {', '.join(map(repr, absent))}, got {names}; {way_out}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ _RULES = {
     "new-line character": _RETURN,
     "field limit": "a cell is longer than 131,072 characters; is its quotation mark not closed?",
 }
+SEPARATORS = {"\t": '"\\t"', ",": '","', ";": '";"', "|": '"|"'}  # and how YAML writes them
 _NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 
 
@@ -101,7 +103,26 @@ def _quoted_rows(path: Path, separator: str) -> Rows:
             number = reader.line_num + 1
     except csv.Error as error:
         rule = next((rule for part, rule in _RULES.items() if part in str(error)), str(error))
+        other = _quoted_separator(path) if number == 1 else None
+        if other not in (None, separator):
+            rule = advise_separator(path, other)
         raise DataError(f"{path}: line {number}: {rule}") from error
+
+
+def _quoted_separator(path: Path) -> str | None:
+    """Return the separator behind the first cell, if that is in quotation marks, or None."""
+    _, line = next(read_lines(path))
+    found = re.match(rf'"(?:[^"]|"")*"([{"".join(SEPARATORS)}])', line)
+    return found[1] if found else None
+
+
+def advise_separator(path: Path, separator: str) -> str:
+    """Return the line of ``columns.yaml`` by which a file is read that has this separator."""
+    written = SEPARATORS[separator]
+    file = path.parent / "columns.yaml"
+    return (
+        f"if {written} stands between its cells, write into {file} the line separator: {written}"
+    )
 
 
 def _equally_wide(path: Path, rows: Rows, separator: str) -> Rows:

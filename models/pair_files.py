@@ -12,12 +12,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from models.columns import find_columns, read_columns
 from models.delimited_rows import Quoting, read_delimited
 from models.table_files import DataError, ending_of, place_of, read_rows
 from models.text_lines import read_lines
+from models.typed_rows import find_shards
 
 ADDED = ("probability", "paraphrase")
 Answers = list[tuple[float, bool]]  # probability and decision of each pair
@@ -92,7 +94,8 @@ def check_output(output: Path, path: Path) -> None:
         raise OSError(f"--output: {output}: is a folder; name a file")
     if not output.parent.is_dir():
         raise OSError(f"--output: {output}: there is no folder {output.parent}")
-    if output.exists() and path.exists() and output.samefile(path):
+    files = path.parent.glob(escape(path.name).replace("[*]", "*"))  # all shards of a table
+    if output.exists() and any(output.samefile(file) for file in files):
         raise OSError(f"--output: {output}: is the input file; name another")
 
 
@@ -103,7 +106,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If no file can be written there; that is known before the block begins.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # resolve() raises a RuntimeError for a loop of links
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         beside.touch()
@@ -129,6 +132,8 @@ def check_form(path: Path, pairs: PairFile) -> None:
     if path.suffix.lower() not in _SEPARATORS:
         if len(set(pairs.header)) < len(pairs.header):
             raise DataError(f"{pairs.path}: more than one column has no name; write .csv or .tsv")
+        if path.suffix.lower() == pairs.form == ".parquet":
+            _check_types(pairs.path)
         return
     write_answers(path, pairs, [(0.0, False)] * len(pairs.rows))
     separator, quoting = _text_form(path)
@@ -141,6 +146,17 @@ def check_form(path: Path, pairs: PairFile) -> None:
         raise DataError(
             f"{pairs.path}: cannot be written as {path.suffix}: {reason}\nwrite .jsonl or .parquet"
         )
+
+
+def _check_types(path: Path) -> None:
+    """Raise a DataError if the shards of a Parquet table differ in the type of a column."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        pyarrow.unify_schemas([parquet.read_schema(shard) for shard in find_shards(path)])
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path}: cannot be written as .parquet: {error}; write .jsonl") from error
 
 
 def write_answers(path: Path, pairs: PairFile, answers: Answers) -> None:
@@ -196,9 +212,8 @@ def _write_parquet(path: Path, pairs: PairFile, answers: Answers) -> None:
     from pyarrow import parquet
 
     if pairs.form == ".parquet":
-        shards = sorted(pairs.path.parent.glob(pairs.path.name))  # NAME-*-of-00002.parquet
-        files = [pairs.path] if pairs.path.is_file() else shards
-        table = pyarrow.concat_tables(parquet.ParquetFile(file).read() for file in files)
+        tables = [parquet.ParquetFile(file).read() for file in find_shards(pairs.path)]
+        table = pyarrow.concat_tables(tables, promote_options="default")
     else:
         cells = [[row[n] for row in pairs.rows] for n in range(len(pairs.header))]
         table = pyarrow.table([pyarrow.array(c, pyarrow.string()) for c in cells], pairs.header)

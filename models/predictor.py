@@ -160,7 +160,8 @@ class Predictor:
         whole = zip(rows, *ids, strict=True)
         cut = sum(len(a) + len(b) < len(first) + len(second) for (a, b), first, second in whole)
         if cut:
-            _LOG.warning("%d of %d pairs are cut to %d word pieces", cut, len(rows), limit)
+            unit = "" if self.encoding == "pair" else " a text"
+            _LOG.warning("%d of %d pairs are cut to %d word pieces%s", cut, len(rows), limit, unit)
         return rows
 
     @torch.no_grad()

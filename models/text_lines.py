@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
+from models.weight_files import find_pointer
+
 PACKED = ".gz"
-_UTF16 = "is UTF-16, must be UTF-8; iconv -f UTF-16 -t UTF-8 OLD > NEW converts it"
+_GZIP = b"\x1f\x8b"
+_UTF16, _UTF32 = (
+    f"is {name}, must be UTF-8; iconv -f {name} -t UTF-8 OLD > NEW converts it"
+    for name in ("UTF-16", "UTF-32")
+)
 # How files begin that are not what their name says, and the way out.
 _OTHERS = {
+    b"\xff\xfe\0\0": _UTF32,  # before UTF-16, whose mark it begins with
     b"\xff\xfe": _UTF16,
     b"\xfe\xff": _UTF16,
-    b"\x1f\x8b": f"is packed by gzip; its name must end in {PACKED}",
+    _GZIP: f"is packed by gzip; its name must end in {PACKED}",
     b"PK\x03\x04": "is an Excel workbook or a zip archive; save it as CSV in UTF-8, or unpack it",
     b"PAR1": "is a Parquet file; its name must end in .parquet",
-    b"version https://git-lfs": "is a pointer of Git LFS; git lfs pull fetches the file itself",
 }
 
 
@@ -35,11 +41,19 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         DataError: If the file cannot be read, or is not UTF-8.
     """
     try:
+        refuse_pointers([path])
         with _open(path) as file:
             for number, line in enumerate(_split(file), start=1):
                 yield number, _decode(path, number, line)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: {unreadable(error)}") from error
+
+
+def refuse_pointers(paths: Iterable[Path]) -> None:
+    """Raise a DataError if one of these files is a pointer of Git LFS, an OSError if absent."""
+    pointer = find_pointer(paths)
+    if pointer:
+        raise DataError(pointer)
 
 
 def unreadable(error: Exception) -> str:
@@ -68,6 +82,8 @@ def _split(file: BufferedIOBase) -> Iterator[bytes]:
 def _decode(path: Path, number: int, line: bytes) -> str:
     other = next((words for mark, words in _OTHERS.items() if line.startswith(mark)), None)
     if number == 1 and other:
+        if line.startswith(_GZIP) and path.name.lower().endswith(PACKED):
+            other = "is packed by gzip twice; unpack it once"
         raise DataError(f"{path}: {other}")
     if number == 1 and b"\0" in line:
         raise DataError(f"{path}: must be text, got a zero byte; is it UTF-16 or binary?")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.delimited_rows import Rows
-from models.text_lines import DataError, read_lines, shown, unreadable
+from models.text_lines import DataError, read_lines, refuse_pointers, shown, unreadable
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -20,7 +21,7 @@ Batches = Iterator[tuple[list[str], "RecordBatch | None"]]
 
 STATE = "state.json"  # is in each folder that datasets saves a split to
 _BATCH = 4096  # rows
-_SHARDS = re.compile(r"(.*)-\*-of-(\d{5})(\..*)")
+_SHARDS = re.compile(r"(.*)-\*(-of-)(\d{5})(\..*)", re.IGNORECASE)
 
 
 def read_json_lines(path: Path, texts: Collection[str]) -> Rows:
@@ -90,15 +91,20 @@ def read_parquet(path: Path, texts: Collection[str]) -> Rows:
     Raises:
         DataError: If it is no Parquet file, or a shard is missing.
     """
-    return _read_batches(path, _parquet_batches(_shards(path)), texts)
+    return _read_batches(path, find_shards(path), _parquet_batches, texts)
 
 
-def _shards(path: Path) -> list[Path]:
+def find_shards(path: Path) -> list[Path]:
+    """Return the files of a table: the file, or all of ``NAME-*-of-00002.parquet``.
+
+    Raises:
+        DataError: If one of them is missing.
+    """
     found = _SHARDS.fullmatch(path.name)
     if found is None:
         return [path]
-    stem, count, ending = found.groups()
-    shards = [path.with_name(f"{stem}-{n:05}-of-{count}{ending}") for n in range(int(count))]
+    stem, of, count, ending = found.groups()
+    shards = [path.with_name(f"{stem}-{n:05}{of}{count}{ending}") for n in range(int(count))]
     absent = [shard.name for shard in shards if not shard.is_file()]
     if absent:
         raise DataError(f"{path}: must be {int(count)} files, without {', '.join(absent[:3])}")
@@ -134,7 +140,7 @@ def read_saved(path: Path, texts: Collection[str]) -> Rows:
     if indices:
         rule = "rows are chosen by a second file, which is not read; save it with a newer datasets"
         raise DataError(f"{path / STATE}: {rule}")
-    return _read_batches(path, _arrow_batches(files), texts)
+    return _read_batches(path, files, _arrow_batches, texts)
 
 
 def _arrow_batches(files: list[Path]) -> Batches:
@@ -149,13 +155,19 @@ def _arrow_batches(files: list[Path]) -> Batches:
                 yield from ((names, part) for part in parts)
 
 
-def _read_batches(path: Path, batches: Batches, texts: Collection[str]) -> Rows:
+def _read_batches(
+    path: Path,
+    files: list[Path],
+    batches_of: Callable[[list[Path]], Batches],
+    texts: Collection[str],
+) -> Rows:
     import pyarrow
 
     header: list[str] | None = None
     number = 0
     try:
-        for names, batch in batches:
+        refuse_pointers(files)
+        for names, batch in batches_of(files):
             if header is None:
                 header = names
                 yield 0, header
@@ -172,8 +184,12 @@ def _read_batches(path: Path, batches: Batches, texts: Collection[str]) -> Rows:
     except (pyarrow.ArrowException, ValueError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
-        kind = "Parquet" if path.suffix.lower() == ".parquet" else "Arrow"
-        raise DataError(f"{path}: is not a {kind} file: {error}") from error
+        rule = f"a value from row {number + 1} on cannot be read" if header else _no_file(path)
+        raise DataError(f"{path}: {rule}: {error}") from error
+
+
+def _no_file(path: Path) -> str:
+    return f"is not {'a Parquet' if path.suffix.lower() == '.parquet' else 'an Arrow'} file"
 
 
 def _columns(batch: RecordBatch | None) -> list[list[Any]]:
@@ -198,8 +214,8 @@ def _as_text(value: object, where: str, name: str, plain: bool) -> str:
         if not _is_whole(value):
             raise DataError(f"{where}: {name}: half of a character, as \\ud800, stands alone")
         return value
-    if value is None or isinstance(value, bool):
-        return "" if value is None else str(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
     if isinstance(value, bytes | list | dict | tuple):
         if plain:
             raise DataError(f"{where}: {name}: must be text or a number, got {shown(str(value))}")

@@ -29,6 +29,18 @@ def test_lengths_count_words_and_pieces_with_special_tokens(pairs: pd.DataFrame)
     assert summary.loc["word pieces per pair", "share_over_limit"] == pytest.approx(1 / 9)
 
 
+def test_pieces_of_texts_encoded_alone_are_those_of_the_longer_one(pairs: pd.DataFrame) -> None:
+    both = data_tables.lengths(pairs)["pieces"] - 3
+    longer = data_tables.lengths(pairs, separate=True)["pieces"] - 2
+    assert (longer < both).all()
+    assert (2 * longer >= both).all()
+    counted = data_tables.lengths(pairs.assign(special_tokens_of_text=4), separate=True)
+    assert (counted["pieces"] == longer + 4).all()
+    summary = data_tables.length_summary(pairs, 6, separate=True).set_index("measure")
+    over = summary.loc["word pieces of the longer text", "share_over_limit"]
+    assert over == pytest.approx((longer + 2 > 6).mean())
+
+
 def test_overlap_is_the_share_of_common_words(pairs: pd.DataFrame) -> None:
     assert data_tables.overlap(pairs)["overlap"].iloc[7] == pytest.approx(3 / 4)
     auc = data_tables.overlap_auc(data_tables.overlap(pairs))

@@ -63,3 +63,17 @@ def test_launches_on_other_data_are_told() -> None:
     assert facts.unlike([launch(), launch()]) == []
     (note,) = facts.unlike([launch(), launch(data="shop", data_fingerprint="b")])
     assert "ran on other data or with another encoder (shop, minilm)" in note
+
+
+@pytest.mark.parametrize(
+    ("encodings", "alone"),
+    [
+        (["separate", "separate"], True),
+        (["pair", "separate"], False),
+        (["pair"], False),
+        ([], False),
+    ],
+)
+def test_texts_are_encoded_alone_if_every_trial_does_so(encodings: list[str], alone: bool) -> None:
+    assert facts.encodes_separately(pd.DataFrame({"encoding": encodings})) is alone
+    assert not facts.encodes_separately(GRID)  # of a log without encodings

@@ -1,5 +1,6 @@
 """Guards ``columns.yaml``: its problems in words, and the way out of an absent column."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ def test_a_file_can_say_how_a_table_is_written(tmp_path: Path) -> None:
         ("labels: {1: [1.0], 0: ['0']}", "labels.1[0]: must be text, got 1.0 (put it in quotes)"),
         ("labels: yes", "labels: must be a mapping of keys to values, got True"),
         ("quoting: all", "quoting: must be 'none' or 'minimal', got the text 'all'"),
-        ("separator: ' '", "separator: must be '\\t', ',', ';' or '|', got the text ' '"),
+        ("separator: ' '", 'separator: must be one of "\\t", ",", ";", "|", got \' \''),
+        ("separator: '\\t'", 'separator: must be one of "\\t", ",", ";", "|", got \'\\\\t\''),
+        ("separator: [';']", "separator: must be one of"),
         ("first: label", "must name a column of its own for each key, got ['label', 'second'"),
         ("group: ''", "group: must not be empty"),
         ("[a]", "the file: must be a mapping of keys to values"),
@@ -59,9 +62,23 @@ def test_a_wrong_file_is_reported_in_words(tmp_path: Path, text: str, message: s
     assert message in str(caught.value)
 
 
-def test_a_file_with_nearly_the_right_name_is_not_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "columns.yml").write_text("first: a\n")
-    with pytest.raises(DataError, match=r"columns\.yml: must be named columns\.yaml"):
+@pytest.mark.parametrize(
+    "name", ["columns.yml", "COLUMNS.YAML", "Column.Yml", "columns.yaml.txt", "column.yaml"]
+)
+def test_a_file_with_nearly_the_right_name_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("first: a\n")
+    with pytest.raises(DataError, match=f"{re.escape(name)}: must be named columns\\.yaml"):
+        read_columns(tmp_path)
+
+
+def test_a_link_to_nowhere_and_a_folder_are_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "columns.yaml"
+    path.symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"columns\.yaml: cannot be read: No such file"):
+        read_columns(tmp_path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"columns\.yaml: cannot be read: Is a directory"):
         read_columns(tmp_path)
 
 
@@ -104,3 +121,40 @@ def test_an_absent_column_is_named_with_those_that_exist(tmp_path: Path) -> None
     message = r"line 1: no column 'second', got 'first', 'label', '1'; .*columns\.yaml can name"
     with pytest.raises(DataError, match=message):
         find_columns(tmp_path / "x.tsv", ["first", "label", "1"], USUAL.roles())
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_behind_a_quoted_name_is_recognised(
+    tmp_path: Path, separator: str
+) -> None:
+    names = [f'"{name}"' for name in ("first", 'the ""2nd""', "label")]
+    cells = [['"a, b"', '"c"', "1"], ['"d"', '"e"', "0"]]
+    text = "".join(separator.join(row) + "\r\n" for row in [names, *cells])
+    path = write_text(tmp_path / "x.csv", text)
+    with pytest.raises(
+        DataError, match=r"line 1: if .* stands between its cells, write"
+    ) as caught:
+        read_rows(path)
+    columns = columns_of(tmp_path, str(caught.value).partition(" the line ")[2])
+    assert columns.separator == separator
+    _, rows = read_rows(path, separator=separator)
+    assert [row for _, row in rows] == [["a, b", "c", "1"], ["d", "e", "0"]]
+
+
+@pytest.mark.parametrize("separator", [None, ";", ","])
+def test_the_line_that_excel_alone_reads_is_named(tmp_path: Path, separator: str | None) -> None:
+    path = write_text(tmp_path / "x.csv", "sep=;\r\nfirst;second;label\r\na;b;1\r\n")
+    header, _ = read_rows(path, separator=separator)
+    with pytest.raises(DataError, match=r"'sep=.*remove this line, which only Excel reads"):
+        find_columns(path, header, USUAL.roles())
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.csv", "x.jsonl", "x.tsv.gz"])
+@pytest.mark.parametrize("text", ["", "\n", "\ufeff", "\nfirst,second,label\n"])
+def test_a_file_without_a_header_is_named(tmp_path: Path, name: str, text: str) -> None:
+    if name == "x.jsonl":
+        text = text.partition("f")[0]
+    path = write_text(tmp_path / name, text)
+    header, _ = read_rows(path)
+    with pytest.raises(DataError, match=r": is empty or begins blank; line 1 must name the col"):
+        find_columns(path, header, USUAL.roles())

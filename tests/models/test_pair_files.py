@@ -146,6 +146,14 @@ def test_the_shards_of_a_parquet_file_come_back_as_one(tmp_path: Path) -> None:
     assert found.column("id").to_pylist() == [0, 1]
 
 
+def test_a_loop_of_links_is_replaced_as_any_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.symlink_to("out.csv")
+    with replacing(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+
+
 def test_lines_of_json_stay_as_they_are(tmp_path: Path) -> None:
     lines = [
         '{"id": 1.10, "first": "\\u00e9", "second": "b", "more": [1,2]}',

@@ -186,6 +186,17 @@ def test_texts_encoded_separately_are_scored_alone_and_in_either_order(
     assert len(pieces) == 7
 
 
+def test_texts_encoded_separately_are_cut_each_to_the_limit(
+    distilbert: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = save(tmp_path / "a", distilbert, max_tokens=9, separate=True)
+    predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
+    found = predictor.predict(["w1 " * 40, "w1 " * 40], ["w2 " * 40, "w2"])
+    assert caplog.messages == ["2 of 2 pairs are cut to 9 word pieces a text"]
+    alone = predictor.predict(["w1 " * 7, "w1 " * 7], ["w2 " * 7, "w2"])
+    assert found == pytest.approx(alone, abs=1e-6)
+
+
 def test_members_that_encode_differently_are_refused(distilbert: Path, tmp_path: Path) -> None:
     members = [
         save(tmp_path / "a", distilbert, branch=True),

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from models.columns import NAME, Columns
 from models.text_lines import shown
 
-_MOST_WORDS = 8  # kinds of labels that a message lists
+_MOST_WORDS, _LONGEST_WORD = 8, 60  # kinds of labels that a message lists, and letters of each
 _TRUE, _FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
 
@@ -40,7 +40,7 @@ def label_advice(words: Collection[str]) -> str | None:
     if "-1" in words:
         return "labels of -1 are hidden, as in test splits of GLUE; use a split that has labels"
     words = set(words) - {""}
-    if not 2 <= len(words) <= _MOST_WORDS:
+    if not 2 <= len(words) <= _MOST_WORDS or max(map(len, words)) > _LONGEST_WORD:
         return None
     sides = {1: _words_of(words, _TRUE), 0: _words_of(words, _FALSE)}
     if len(sides[1]) + len(sides[0]) == len(words):

@@ -165,7 +165,7 @@ def _advise(path: Path, columns: Columns, words: dict[str, int]) -> list[str]:
     found: set[str] = set()
     with suppress(DataError):  # of a later row
         found.update(raw["label"] for _, raw in _read_roles(path, columns))
-    advice = None if columns.labels or found <= words.keys() else label_advice(found)
+    advice = None if columns.labels or found - {""} <= words.keys() else label_advice(found)
     return [f"{path}: {columns.label}: {advice}"] if advice else []
 
 

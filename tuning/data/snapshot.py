@@ -24,7 +24,8 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
     """Write the pairs of all splits to a Parquet file, a row for each pair.
 
     Its columns are ``split``, ``line``, ``group``, ``label``, ``votes``, ``voters`` (0 if
-    votes are unknown), ``special_tokens`` (their number in a pair), and for each text of a pair
+    votes are unknown), ``special_tokens`` and ``special_tokens_of_text`` (their
+    number in a pair and in a text alone), and for each text of a pair
     (``first`` and ``second``):
 
     - ``first``: the text after cleaning;
@@ -46,8 +47,9 @@ def write_pairs(path: Path, prepared: Prepared) -> None:
         _split_table(prepared, split, table, tokenizer) for split, table in raw.splits.items()
     ]
     table = pyarrow.concat_tables(tables)
-    counts = pyarrow.array([special.of_pair] * len(table), type=pyarrow.int8())
-    table = table.append_column("special_tokens", counts)
+    special_tokens = {"special_tokens": special.of_pair, "special_tokens_of_text": special.of_text}
+    for name, count in special_tokens.items():
+        table = table.append_column(name, pyarrow.array([count] * len(table), pyarrow.int8()))
     voters = pyarrow.array([raw.voters] * len(table), type=pyarrow.int32())
     table = table.append_column("voters", voters)
     with atomic_write(path, table.nbytes) as beside:

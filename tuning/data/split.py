@@ -166,6 +166,9 @@ def write_splits(options: SplitOptions, chosen: np.ndarray, folder: Path) -> Non
         options: Options of the command.
         chosen: Split of each row, int (N,).
         folder: Folder to write to.
+
+    Raises:
+        DataError: If a file would not read as the same cells.
     """
     columns = options.columns
     header, numbered = read_rows(
@@ -181,6 +184,19 @@ def write_splits(options: SplitOptions, chosen: np.ndarray, folder: Path) -> Non
                 target.writelines("\t".join(row) + "\n" for row in own)
             else:
                 csv.writer(target).writerows(own)
+        _check_written(path, own, options.file)
+
+
+def _check_written(path: Path, rows: list[list[str]], source: Path) -> None:
+    """Raise a DataError if a file does not read as these rows."""
+    try:
+        header, found = read_rows(path)
+        same = [header, *(row for _, row in found)] == rows
+        reason = "" if same else "its cells would read as others"
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+    if reason:
+        raise DataError(f"{source}: cannot be written as {path.name}: {reason}; change the cell")
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any], title: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from models.encoder_files import EncoderInfo
-from models.table_files import DataError
+from models.table_files import DataError, place_of
 from models.tokens import (
     Encoding,
     TokenTable,
@@ -94,7 +94,7 @@ def _check(data: PairData, sides: Mapping[str, Sides], longest: int, *, cut: boo
         return
     rule = f"must have from 1 to {longest} word pieces, which is what the encoder takes"
     lines = [
-        f"{data.files[split]}: line {line}: the {side} definition {rule}, got {size}"
+        f"{place_of(data.files[split], line)}: the {side} definition {rule}, got {size}"
         for split, line, side, size in found[:_PROBLEMS_SHOWN]
     ]
     most = max(size for *_, size in found)

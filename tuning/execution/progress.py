@@ -131,11 +131,11 @@ class Progress:
 
 
 class _Speed(ProgressColumn):
-    """Rows per second; empty until the first batch has ended."""
+    """Items per second; empty until the first batch has ended."""
 
     def render(self, task: Task) -> Text:
         """Return the speed of a task as text."""
-        return Text("" if task.speed is None else f"{task.speed:.0f} rows/s")
+        return Text("" if task.speed is None else f"{task.speed:.0f} a second")
 
 
 @contextmanager
@@ -151,10 +151,11 @@ def encoding_progress(
         prepared: Experiment with its tokenized splits.
         trial: Trial whose number of frozen layers and encoding the inputs have.
     """
+    what = "rows" if trial.encoding == "pair" else "texts"
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total} rows"),
+        TextColumn(f"{{task.completed}}/{{task.total}} {what}"),
         _Speed(),
         TimeRemainingColumn(),
         console=console,
@@ -163,7 +164,7 @@ def encoding_progress(
     splits, depth = prepared.encoded[trial.encoding].splits, prepared.depth_of(trial)
     total = sum(table.sequences.rows for table in splits.values())
     if not console.is_terminal:
-        console.print(Text(f"Preparing {total} rows for trials with {depth} frozen layers"))
+        console.print(Text(f"Preparing {total} {what} for trials with {depth} frozen layers"))
     with bars:
         task = bars.add_task(f"{depth} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

@@ -123,7 +123,7 @@ def test_a_file_cut_off_in_a_line_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (write(tmp_path) / "train.tsv").write_text("")
-    with pytest.raises(DataError, match=r"train.tsv: line 1: no column 'first'"):
+    with pytest.raises(DataError, match=r"train.tsv: is empty or begins blank"):
         read_pairs(tmp_path, Cleaning())
 
 
@@ -231,6 +231,14 @@ def test_words_whose_meaning_is_unknown_are_left_to_the_user(tmp_path: Path) -> 
     message = "must be one of 'entailment', 'contradiction', as columns.yaml says, got 'neutral'"
     with pytest.raises(DataError, match=message):
         read_pairs(tmp_path, Cleaning())
+
+
+@pytest.mark.parametrize("word", ["", "9" * 100_000])
+def test_there_is_no_advice_for_an_absent_or_an_endless_label(tmp_path: Path, word: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_pairs(spoil(tmp_path, "\t0\tqueue", f"\t{word}\tqueue"), Cleaning())
+    assert "write into columns.yaml" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_hidden_labels_are_named(tmp_path: Path) -> None:

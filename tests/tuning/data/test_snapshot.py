@@ -26,6 +26,7 @@ def test_a_snapshot_has_raw_texts_cleaned_texts_and_word_pieces(
     lengths = prepared.tokens.splits["test"].lengths[: len(test)]
     assert [count + 3 for count in pieces] == lengths.tolist()
     assert set(record["special_tokens"]) == {3}
+    assert set(record["special_tokens_of_text"]) == {2}
     assert set(record["voters"]) == {0}
 
 

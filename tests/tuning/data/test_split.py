@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -174,6 +175,32 @@ def test_what_cannot_be_split_is_refused_and_nothing_is_written(
     assert message in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "pairs.csv"]
     assert Path("full/train.tsv").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("more", '"' + "w " * 70_000, "a cell is longer than 131,072 characters"),
+        ("mo\0re", "", "must be text, got a zero byte"),
+        ("\ufeffmore", "", "its cells would read as others"),
+    ],
+)
+def test_what_a_text_file_cannot_hold_is_refused_by_the_name_of_the_source(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    text: str,
+    reason: str,
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{name: text, "first": f"a{n}", "second": f"b{n}", "label": n % 2} for n in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(monkeypatch, path, "--output", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert f"error: {path}: cannot be written as train." in said
+    assert reason in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_that_is_not_there_is_named(

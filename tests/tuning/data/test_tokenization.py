@@ -1,6 +1,7 @@
 """Guards tokenization: word pieces in their order, long pairs cut from the longer text."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,12 @@ def test_a_definition_longer_than_the_encoder_takes_is_refused(distilbert: Path)
     data = data_of(("w1", "w2"), ("w1", "w2 " * 29))
     rule = "train.tsv: line 3: the second definition must have from 1 to 28 word pieces"
     with pytest.raises(DataError, match=rf"{rule}, which is what the encoder takes, got 29"):
+        tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+
+
+def test_a_long_definition_of_a_file_without_lines_is_named_by_its_row(distilbert: Path) -> None:
+    data = replace(data_of(("w1", "w2 " * 29)), files={"train": Path("train.parquet")})
+    with pytest.raises(DataError, match=r"train\.parquet: row 2: the second definition must"):
         tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
 
 
