@@ -77,7 +77,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         raise StoreError(
             f"{store.uri}: must have a launch of experiment '{sources.grid}' or "
             f"'{sources.freezing}', got experiments {', '.join(store.names()) or 'none'}; "
-            "python tuning/run_grid.py runs the grid"
+            "python tuning/run_grid.py runs the grid, --grid NAME reports on another experiment"
         )
     launch = next((found for found in launches if len(found.trials)), launches[0])
     book = Book(folder)

@@ -32,6 +32,7 @@ from models.encoder_files import (
     EncoderError,
     read_encoder_info,
 )
+from models.ensemble import find_saved
 from models.families import FAMILIES, Family
 
 _OF_THE_TOKENIZER = (TOKENIZER, TOKENIZER_CONFIG, VOCABULARY)
@@ -108,6 +109,21 @@ def trained_weights(upper: EncoderPart, family: Family, depth: int) -> dict[str,
     return found
 
 
+def _find_classifier(folder: Path) -> Path:
+    """Return the folder of the classifier in a folder, or of the best one below it.
+
+    Raises:
+        CheckpointError: If there is none, or an ensemble.
+    """
+    members = find_saved(folder).members
+    if len(members) > 1:
+        raise CheckpointError(
+            f"{folder}: must hold one classifier, got an ensemble of {len(members)}; name one of "
+            f"them, as {members[0]}"
+        )
+    return members[0]
+
+
 def main() -> int:
     """Write the folder of the command line; return 0 if it was written, 2 if not."""
     parser = argparse.ArgumentParser(
@@ -115,18 +131,22 @@ def main() -> int:
         description="Write the encoder of a trained classifier as a folder that --encoder takes.",
         allow_abbrev=False,
     )
-    text = "folder of a saved model that trained some layers"
+    text = "folder of a saved model that trained some layers, of its trial, or of a grid's launch"
     parser.add_argument("--model", type=user_path, required=True, help=text)
     parser.add_argument("--output", type=user_path, required=True, help="folder to write")
     args = parser.parse_args()
     try:
-        layers = export_encoder(args.model, args.output)
-        encoding = encoding_of(read_card(args.model))
+        saved = _find_classifier(args.model)
+        layers = export_encoder(saved, args.output)
+        encoding = encoding_of(read_card(saved))
     except (CheckpointError, EncoderError, OSError) as error:
         print(f"export_encoder.py: error: {error}", file=sys.stderr)
         return 2
     run_grid = shlex.quote(script("tuning/run_grid.py"))
-    print(f"{args.output}: {layers} layers were trained, with encoding: {encoding}")
+    if saved != args.model:
+        print(f"Model: {saved}, the best in {args.model} by validation F1")
+    were = "layer was" if layers == 1 else "layers were"
+    print(f"{args.output}: {layers} {were} trained, with encoding: {encoding}")
     print(
         f"Next: python {run_grid} --encoder {shlex.quote(str(args.output))} "
         f"--set encoding={encoding}"

@@ -37,7 +37,7 @@ def main() -> int:
     if (args.file is None) != (len(args.texts) == 2) or len(args.texts) not in (0, 2):
         parser.error(f"give two texts, or --file PAIRS; got {len(args.texts)} texts")
     if (args.file is None) != (args.output is None):
-        parser.error("--file and --output belong together")
+        parser.error(f"--file and --output need each other; --output ends in {', '.join(ENDINGS)}")
     from models.checkpoint import CheckpointError  # imports torch, which takes seconds
     from models.encoder_files import EncoderError
 

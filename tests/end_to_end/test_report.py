@@ -165,6 +165,7 @@ def test_an_empty_store_is_an_error_in_words(call: Call, tmp_path: Path) -> None
     ended = call(make_report.main, words_for("make_report.py", "--tracking-uri", store))
     assert ended.returncode == 2
     assert "must have a launch of experiment 'grid' or 'freezing'" in ended.stderr
+    assert "--grid NAME reports on another experiment" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

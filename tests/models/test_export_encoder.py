@@ -13,6 +13,7 @@ from models.checkpoint import load_classifier, read_card, save_classifier
 from models.classifier import run_frozen
 from models.encoder import load_encoder
 from models.encoder_files import read_encoder_info
+from models.ensemble import write_ensemble
 from models.families import FAMILIES
 from models.segments import PADDING
 from models.tokens import build_table, encode_texts, load_tokenizer
@@ -78,6 +79,27 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(
     assert [path.name for path in output.parent.iterdir()] == ["made"]
 
 
+def test_the_folder_of_a_launch_stands_for_its_best_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, output = trained(tmp_path, "bert", LAYERS - 1), tmp_path / "made"
+    assert run(monkeypatch, tmp_path, output) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"Model: {saved}, the best in {tmp_path} by validation F1\n")
+    assert f"{output}: 1 layer was trained" in told
+
+
+def test_of_an_ensemble_one_classifier_must_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = trained(tmp_path, "bert", 1)
+    write_ensemble(tmp_path / "served", [saved, saved], tmp_path / "encoder", 0.5)
+    assert run(monkeypatch, tmp_path / "served", tmp_path / "made") == 2
+    told = capsys.readouterr().err
+    assert "got an ensemble of 2; name one of them, as " in told
+    assert run(monkeypatch, tmp_path / "served/member-1", tmp_path / "made") == 0
+
+
 def test_what_cannot_be_exported_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +107,7 @@ def test_what_cannot_be_exported_is_said(
     assert run(monkeypatch, frozen, tmp_path / "made") == 2
     assert "all 3 layers were frozen" in capsys.readouterr().err
     assert run(monkeypatch, tmp_path / "none", tmp_path / "made") == 2
-    assert "none" in capsys.readouterr().err
+    assert "none: must hold a saved classifier" in capsys.readouterr().err
     saved = trained(tmp_path / "other", "bert", 1)
     assert run(monkeypatch, saved, tmp_path / "trial") == 2
     assert "exists already; give a folder that does not" in capsys.readouterr().err

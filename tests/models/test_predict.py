@@ -39,6 +39,15 @@ def test_an_empty_name_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) 
     assert "--model: must not be empty; leave the option out" in capsys.readouterr().err
 
 
+def test_a_file_of_pairs_without_an_output_is_refused_with_the_endings(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run("--file", "pairs.tsv")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--file and --output need each other; --output ends in .csv, " in told
+
+
 def test_classifiers_of_several_data_sets_are_not_compared(
     distilbert: Path, run: Run, tmp_path: Path
 ) -> None:
