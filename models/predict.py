@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from measures.addresses import ROOT, AddressError, choose_store, store_uri, user_path
 from measures.command_line import run_command
+from measures.objective import flags_of
 from measures.passwords import hide_passwords
 from models.pair_checks import PairError, list_problems
 from models.pair_files import (
@@ -123,12 +124,13 @@ def _find_model(model: str | None, store: str, scratch: Path) -> tuple[str | Non
 def _describe(name: str | None, predictor: Predictor) -> str:
     """Return the line that says which model answers."""
     saved, encoder = predictor.saved, predictor.card["encoder"]
-    count = len(saved.members)
+    count, flags = len(saved.members), flags_of(predictor.card.get("metrics", {}))
     parts = [
         f"Model: {name or saved.folder}",
         f"the best of {saved.among} by validation F1" if saved.among > 1 else "",
         f"the mean of {count} classifiers" if count > 1 else "",
         f"encoder {encoder.get('name') or 'unnamed'} ({encoder['fingerprint']})",
+        f"flagged as {' and '.join(flags)}: do not trust it" if flags else "",
     ]
     return ", ".join(part for part in parts if part)
 

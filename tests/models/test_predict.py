@@ -24,6 +24,14 @@ def test_a_trials_folder_is_a_model(launch: Path, run: Run) -> None:
     assert f"Model: {launch / 'a/checkpoint_000000/model'}, encoder" in output
 
 
+def test_an_answer_of_a_flagged_model_says_so(distilbert: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "encoder").symlink_to(distilbert)
+    saved = save(tmp_path / "model", distilbert, metrics={"collapsed": 1.0, "no_positive": 1.0})
+    _, output, _ = run("w1", "w2", "--model", saved)
+    told = "flagged as collapsed and no positive at 0.5: do not trust it"
+    assert told in " ".join(output.split("\n")[0].split())
+
+
 @pytest.mark.parametrize("model", ["absent", "champion"])
 def test_a_name_that_is_no_model_is_refused(launch: Path, run: Run, model: str) -> None:
     code, _, errors = run(

@@ -47,6 +47,7 @@ def print_plan(
         ),
         "epochs": _describe_epochs(prepared),
         "targets": ", ".join(sorted({trial.targets for trial in prepared.trials})),
+        **other_values(prepared),
         "devices": f"every GPU that Ray finds, else {cores} CPU cores, one trial each",
         "precision": describe_precision(prepared.experiment.precision, rates),
         "cost": describe_cost(estimate_seconds(prepared, rates), rates),
@@ -54,6 +55,19 @@ def print_plan(
     }
     print_rows(console, rows)
     console.print(_trial_lines(prepared.trials), soft_wrap=True)
+
+
+def other_values(prepared: Prepared) -> dict[str, str]:
+    """Return the row on what is the same in all trials and not the default; none if nothing is."""
+    experiment = prepared.experiment
+    told = {"freezing", "epochs", "min_steps", "targets", *experiment.grid, *experiment.space}
+    usual = TrialConfig.model_validate({}).model_dump()
+    values = [
+        f"{name} {value}"
+        for name, value in experiment.trial.model_dump().items()
+        if name not in told and value != usual[name]
+    ]
+    return {"always": ", ".join(values)} if values else {}
 
 
 def _describe_epochs(prepared: Prepared) -> str:

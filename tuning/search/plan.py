@@ -13,6 +13,7 @@ from tuning.execution.plan import (
     describe_cost,
     describe_precision,
     estimate_seconds,
+    other_values,
     print_notices,
     source_rows,
 )
@@ -48,6 +49,7 @@ def print_search_plan(
         "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
         **source_rows(prepared),
         "precision": describe_precision(prepared.experiment.precision, rates),
+        **other_values(prepared),
         "each trial": f"{seeds}; early stopping: {stopping}",
         **_more_epochs(prepared),
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "

@@ -1,6 +1,7 @@
 """Guards the plan before a launch: notices come first, the cost is by this machine's rates."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,12 @@ from rich.console import Console
 
 from models.number_formats import Rates
 from tests.tuning.execution.experiment import prepared
-from tuning.execution.plan import describe_precision, estimate_seconds, print_plan
+from tuning.execution.plan import (
+    describe_precision,
+    estimate_seconds,
+    other_values,
+    print_plan,
+)
 from tuning.system.machine import count_cores
 from tuning.training.cost import usual_rates
 
@@ -45,6 +51,14 @@ def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
     assert isinstance(console.file, io.StringIO)
     lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
     assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
+
+
+def test_the_plan_says_what_all_trials_have_that_is_not_the_default(tmp_path: Path) -> None:
+    plan = prepared(tmp_path)
+    assert other_values(plan) == {}
+    trial = plan.experiment.trial.model_copy(update={"head_width": 32, "learning_rate": 0.5})
+    changed = replace(plan, experiment=plan.experiment.model_copy(update={"trial": trial}))
+    assert other_values(changed) == {"always": "head_width 32"}  # the grid sets the rate
 
 
 def test_more_epochs_cost_more(tmp_path: Path) -> None:
