@@ -1,5 +1,6 @@
 """Guards the Makefile: it runs in folders of any name, and clean removes what it made alone."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +19,12 @@ PROGRAMS = (
 
 
 def make(folder: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs these tests
+    env = {name: value for name, value in os.environ.items() if name not in outer}
     command = ["make", *arguments]
-    return subprocess.run(command, cwd=folder, input=answer, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=folder, input=answer, capture_output=True, text=True, env=env
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

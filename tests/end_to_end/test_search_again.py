@@ -71,7 +71,9 @@ def test_when_the_time_is_up_every_record_is_closed_and_they_agree(tmp_path: Pat
     words = ["search.time_budget=14.0", "search.scheduler=none", "search.confirm=1", "epochs=12",
              "search.num_samples=40"]  # fmt: skip
     search(tmp_path, *(word for value in words for word in ("--set", value)), quick=True)
-    trials = study_of(tmp_path).trials
+    trials = [t for t in study_of(tmp_path).trials if t.state != TrialState.WAITING]
+    queued = study_of(tmp_path).get_trials(states=[TrialState.WAITING])
+    assert not [t for t in queued if "launch" in t.user_attrs]  # none of them was begun
     complete = {t.number for t in trials if t.state == TrialState.COMPLETE}
     assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
     runs = runs_of(f"sqlite:///{tmp_path / 'log.db'}", "tags.stage = 'search'")
