@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,6 +69,9 @@ def few_pairs(folder: Path, counts: Mapping[str, int] = FEW) -> Path:
     return few
 
 
+_DRAWING = threading.Lock()  # torch has one generator, and the long form of faults two threads
+
+
 def small_encoder(folder: Path) -> Path:
     """Return an encoder inside ``folder``: the embedded word pieces, few weights, at random.
 
@@ -78,13 +82,15 @@ def small_encoder(folder: Path) -> Path:
 
     encoder, embedded = folder / "encoder", ROOT / "embedded/encoder"
     if not encoder.is_dir():
-        torch.manual_seed(0)
         pieces = Tokenizer.from_file(str(embedded / "tokenizer.json")).get_vocab_size()
         config = DistilBertConfig(
             vocab_size=pieces, dim=12, n_layers=4, n_heads=2, hidden_dim=20,
             max_position_embeddings=256,
         )  # fmt: skip
-        DistilBertModel(config).save_pretrained(encoder)
+        with _DRAWING:
+            torch.manual_seed(0)
+            model = DistilBertModel(config)
+        model.save_pretrained(encoder)
         shutil.copy(embedded / "tokenizer.json", encoder)
     return encoder
 

@@ -122,6 +122,12 @@ class Launch:
         paths = self.output.glob(f"{self.name}-*/{JOURNAL}")
         return sum(path.read_bytes().count(b'"prefix":"while_training/"') for path in paths) // 2
 
+    @property
+    def is_done(self) -> bool:
+        """Return whether there is nothing to go on with: what comes next would be another one."""
+        begun = [*self.output.glob(f"{self.name}-*/{JOURNAL}")]
+        return bool(begun) and not find_interrupted(self.output, self.name)
+
     def runs(self) -> list[Run]:
         """Return the runs in the store, but for the parents'."""
         client = MlflowClient(tracking_uri=self.store)

@@ -83,12 +83,14 @@ def killed(
     while left:
         driver = launches[-1].start()
         wait(launches[-1], driver)
-        if driver.poll() is None:
+        ended = driver.poll() is not None
+        if ended:
+            launches[-1].end(driver)
+        else:
             launches[-1].kill(driver)
             after(launches[-1])
             left -= 1
-        else:
-            launches[-1].end(driver)
+        if ended or launches[-1].is_done:  # it was killed in its last moment, or not at all
             launches.append(kind(folder / str(len(launches))))
     launches[-1].finish()
     return added([launch.harm(expected) for launch in launches])
