@@ -106,17 +106,7 @@ def prepare(
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)
     trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
-    encodings: dict[Encoding, None] = dict.fromkeys(trial.encoding for trial in trials)
-    encoded: dict[Encoding, TokenData] = {
-        encoding: tokenise(
-            pairs,
-            encoder,
-            max_tokens=cut_length(experiment, encoder),
-            both_orders=any(trial.both_orders for trial in trials),
-            encoding=encoding,
-        )
-        for encoding in encodings
-    }
+    encoded = _tokenise_for(trials, experiment, encoder, pairs)
     return Prepared(
         experiment=experiment,
         trials=trials,
@@ -127,6 +117,23 @@ def prepare(
         encoded=encoded,
         findings=list(_findings(experiment, encoder, pairs, encoded)),
     )
+
+
+def _tokenise_for(
+    trials: list[TrialConfig], experiment: Experiment, encoder: EncoderInfo, pairs: PairData
+) -> dict[Encoding, TokenData]:
+    """Return the data set as token arrays, for each encoding that a trial uses."""
+    encodings: dict[Encoding, None] = dict.fromkeys(trial.encoding for trial in trials)
+    return {
+        encoding: tokenise(
+            pairs,
+            encoder,
+            max_tokens=cut_length(experiment, encoder),
+            both_orders=any(trial.both_orders for trial in trials),
+            encoding=encoding,
+        )
+        for encoding in encodings
+    }
 
 
 def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig]:
