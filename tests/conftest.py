@@ -18,6 +18,15 @@ settings.load_profile("steady")
 # when torch is imported, here and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes in a test's name by their argument: packed ones hold the time of their packing.
+
+    The processes that share the tests each collect them, and stop when their names differ.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(45))]
 WIDTH, LAYERS = 12, 3
 
