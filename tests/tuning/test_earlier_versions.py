@@ -34,6 +34,7 @@ STATES = {  # of the two trials of the smoke experiment with 40 epochs
     ("01-0.001", 0.001): "c5bb53aafea6de98.state",
     ("02-0.1", 0.1): "2888410aa165e6c3.state",
 }
+BEFORE = {"encoding": "pair", "cosine_feature": False}  # what was done before they were fields
 SEARCHED = {  # the identity of the study of the smoke search with 20 epochs
     "space": {
         "overlap_features": {"choices": [True, False]},
@@ -74,7 +75,8 @@ def launch(tmp_path: Path) -> Path:
 
 
 def identity_now(epochs: int) -> dict[str, object]:
-    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}"])
+    changes = [f"epochs={epochs}", *(f"trial.{name}={value}" for name, value in BEFORE.items())]
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", changes)
     dump = experiment.model_dump(exclude={"data", "encoder", "precision"})
     return plain({"experiment": known_before(dump)})
 
@@ -124,6 +126,17 @@ def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launc
     assert "start another with --overwrite" in str(error.value)
 
 
+def test_a_launch_begun_before_other_defaults_names_the_values_that_it_had(launch: Path) -> None:
+    log = LaunchLog(Journal(launch))
+    begun_with = log.journal.entries[0]["identity"]
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", ["epochs=40"])
+    now = plain({"experiment": known_before(experiment.model_dump())})
+    with pytest.raises(LaunchError) as error:
+        refuse_changes(log, {**begun_with, **now}, "start another")
+    assert "trial.encoding was pair, is now separate" in str(error.value)
+    assert "trial.cosine_feature was False, is now auto" in str(error.value)
+
+
 def test_a_state_written_before_is_read(tmp_path: Path) -> None:
     found = load_state(StoragePath(str(EARLIER / "trial.state")))
     assert found is not None
@@ -138,13 +151,17 @@ def test_a_trials_state_has_the_name_that_it_had(
     tmp_path: Path, trial: tuple[str, float], expected: str
 ) -> None:
     name, rate = trial
-    config = TrialConfig.model_validate({"learning_rate": rate, "epochs": 40, "targets": "labels"})
+    trained = {"learning_rate": rate, "epochs": 40, "targets": "labels"}
+    config = TrialConfig.model_validate({**BEFORE, **trained})
     spec = TrialSpec(name=name, trial=config)
     assert state_file(StoragePath(str(tmp_path)), spec).uri.endswith(f"/states/{expected}")
 
 
 def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:
-    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20"])
+    experiment = load_experiment(
+        ROOT / "experiments/smoke_search.yaml",
+        ["epochs=20", *(f"trial.{name}={value}" for name, value in BEFORE.items())],
+    )
     assert experiment.search is not None
     prepared = prepare(experiment, DataLocations(cache=tmp_path))
     now = plain(identity(prepared, experiment.search, fixed_fields(prepared)))

@@ -33,6 +33,17 @@ def known_before(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def value_before(field: str) -> Any:  # noqa: ANN401 - values of any field
+    """Return what was done before a field was added; None for one that was always there."""
+    return _ADDED.get(field)
+
+
+def with_added(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's values of any version, with those that an earlier one lacks."""
+    fields = TrialConfig.model_fields
+    return {**{name: value for name, value in _ADDED.items() if name in fields}, **values}
+
+
 def config_from_params(params: Mapping[str, str]) -> TrialConfig:
     """Return the configuration of a run, read from its logged parameters.
 
@@ -43,7 +54,9 @@ def config_from_params(params: Mapping[str, str]) -> TrialConfig:
         ValidationError: If this version has no such configuration.
     """
     return TrialConfig.model_validate(
-        {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
+        with_added(
+            {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
+        )
     )
 
 

@@ -125,7 +125,9 @@ def build_inputs(
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
         states = load_or_compute(frozen, tables, output / "activations", advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
-    if trial.encoding == "separate" and any(each.cosine_feature for each in prepared.trials):
+    if trial.encoding == "separate" and any(
+        each.cosine_feature is True for each in prepared.trials
+    ):
         frozen_type = getattr(torch, precision.frozen)
         splits = add_cosines(splits, frozen_states(load, frozen_type, device), device)
     return SharedInputs(

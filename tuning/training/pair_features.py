@@ -28,7 +28,7 @@ def features_of(arrays: SplitArrays, config: TrialConfig) -> np.ndarray | None:
     wanted = []
     if config.overlap_features:
         wanted.append(("overlap features", arrays.overlap))
-    if config.cosine_feature:
+    if config.cosine_feature is True:  # not auto, which is fitted to the data before
         wanted.append(("cosines", arrays.cosine))
     for name, found in wanted:
         if found is None:

@@ -40,7 +40,7 @@ def test_the_targets_are_not_ablated_without_votes() -> None:
 
 
 def test_a_factor_that_has_no_inputs_is_left_out() -> None:
-    pair = plan_ablations(config(), votes=True, layers=4, encodings=BOTH)
+    pair = plan_ablations(config(encoding="pair"), votes=True, layers=4, encodings=BOTH)
     assert "cosine_feature" not in [ablation.factor.field for ablation in pair]
     separate = config(encoding="separate")
     alone = plan_ablations(separate, votes=True, layers=4, encodings=["separate"])
