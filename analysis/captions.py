@@ -21,9 +21,10 @@ FIGURES = {
     "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
     "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
     "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
-    "mean over seeds, with a band of one standard deviation (none for a single seed). Train loss "
-    "is measured with dropout and against the training targets (soft ones if votes are used), "
-    "validation loss without dropout and against hard labels: their levels are not comparable.",
+    "mean over seeds, with a band of one standard deviation (none for a single seed). Both "
+    "losses are against the training targets (soft ones if votes are used), the train loss with "
+    "dropout and class weights, the validation loss without; in launches of earlier versions the "
+    "validation loss is against the labels, and the levels of both are not comparable.",
     "scores_at_half": "Test scores at the threshold 0.5 with 95 % intervals over seeds and "
     "entities; baselines in grey.",
     "scores_at_threshold": "Test scores at the threshold with the best validation F1, with 95 % "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.captions import p_value, percent, points, score
-from analysis.run_tables import claimed
+from analysis.run_tables import claimed, validation_loss
 from analysis.theme import mode_name
 from analysis.votes import count_voters, label_rule
 
@@ -82,7 +82,7 @@ def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
     sentences = []
     for mode in names:
         part = curves[curves["freezing"].astype(str) == mode]
-        loss = part[part["metric"] == "val_loss"].sort_values("epoch")
+        loss = part[part["metric"] == validation_loss(curves)].sort_values("epoch")
         train = part[part["metric"] == "train_loss"].sort_values("epoch")
         lowest = loss.sort_values("mean").iloc[0]
         last = loss.iloc[-1]

@@ -13,6 +13,7 @@ from measures.intervals import Predictions
 from measures.objective import FLAGS, VALIDATION_F1
 
 LEVEL = 0.05  # of significance, after correction
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
 
@@ -30,13 +31,24 @@ def curves(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         trials: Trials to use.
     """
     joined = epochs.merge(trials[["run_id", "freezing"]], on="run_id")
-    metrics = [name for name in ("train_loss", "val_loss", "val_f1", "val_auc") if name in joined]
+    metrics = [name for name in _CURVES if name in joined]
     long = joined.melt(["freezing", "epoch"], metrics, var_name="metric", value_name="value")
     table = long.groupby(["freezing", "epoch", "metric"], as_index=False).agg(
         mean=("value", "mean"), std=("value", "std"), seeds=("value", "count")
     )
     spread = table.pop("std").fillna(0.0)
     return table.assign(low=table["mean"] - spread, high=table["mean"] + spread)
+
+
+def validation_loss(curves: pd.DataFrame) -> str:
+    """Return the metric that the train loss is compared with: the loss against the same targets.
+
+    Launches of earlier versions logged that against the labels alone.
+
+    Args:
+        curves: Table ``curves``.
+    """
+    return "val_target_loss" if "val_target_loss" in set(curves["metric"]) else "val_loss"
 
 
 def model_predictions(

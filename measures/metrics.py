@@ -70,9 +70,15 @@ def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[fl
     return float(middle[chosen]), float(f1[chosen])
 
 
-def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Return the mean cross-entropy in nats of logits, float (N, 2), against 0/1 labels (N,)."""
+def log_loss(targets: np.ndarray, logits: np.ndarray) -> float:
+    """Return the mean cross-entropy in nats of logits against targets.
+
+    Args:
+        targets: Labels, or probabilities of class 1, in [0, 1], (N,).
+        logits: Finite numbers, float (N, 2).
+    """
     logits = logits.astype(np.float64)
     highest = logits.max(axis=1)
     total = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-    return float((total - logits[np.arange(len(labels)), labels]).mean())
+    expected = (1 - targets) * logits[:, 0] + targets * logits[:, 1]
+    return float((total - expected).mean())

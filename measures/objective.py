@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+EPOCH_LOSS = "target_loss"  # in an epoch's validation scores: what its best epoch is chosen by
 EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the best threshold
 VALIDATION_F1 = "val_f1_at_threshold"  # in a trial's final metrics: that of its best epoch
-OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: the best of all epochs so far
+OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: that of the best epoch so far
 SEED_MEAN = "objective"  # in the final metrics of a search trial: the mean over its seeds
 # a metric of 0 or 1, and the words for it
 FLAGS = {

@@ -30,10 +30,10 @@ from tuning.tracking.mlflow_writer import MlflowWriter
 from tuning.tracking.resume import find_interrupted, plain, refuse_changes
 
 EARLIER = ROOT / "tests/earlier"
-STATES = {  # of the two trials of the smoke experiment with 40 epochs
-    ("01-0.001", 0.001): "c5bb53aafea6de98.state",
-    ("02-0.1", 0.1): "2888410aa165e6c3.state",
-}
+STATES = [  # of the two trials of the smoke experiment with 40 epochs: earlier, and now
+    (("01-0.001", 0.001), "c5bb53aafea6de98.state", "e36d368cd35382e8.state"),
+    (("02-0.1", 0.1), "2888410aa165e6c3.state", "90c5b2ead7e46f8e.state"),
+]
 SEARCHED = {  # the identity of the study of the smoke search with 20 epochs
     "space": {
         "overlap_features": {"choices": [True, False]},
@@ -133,14 +133,20 @@ def test_a_state_written_before_is_read(tmp_path: Path) -> None:
     assert [epoch["val_f1"] for epoch in epochs] == [0.5, 0.25]
 
 
-@pytest.mark.parametrize(("trial", "expected"), STATES.items())
-def test_a_trials_state_has_the_name_that_it_had(
-    tmp_path: Path, trial: tuple[str, float], expected: str
+@pytest.mark.parametrize(("trial", "earlier", "now"), STATES)
+def test_a_trials_state_has_its_name_and_none_of_epochs_that_were_chosen_otherwise(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trial: tuple[str, float],
+    earlier: str,
+    now: str,
 ) -> None:
     name, rate = trial
     config = TrialConfig.model_validate({"learning_rate": rate, "epochs": 40, "targets": "labels"})
-    spec = TrialSpec(name=name, trial=config)
-    assert state_file(StoragePath(str(tmp_path)), spec).uri.endswith(f"/states/{expected}")
+    spec, folder = TrialSpec(name=name, trial=config), StoragePath(str(tmp_path))
+    assert state_file(folder, spec).uri.endswith(f"/states/{now}")
+    monkeypatch.setattr("tuning.execution.trial_checkpoint.FORMAT", 1)
+    assert state_file(folder, spec).uri.endswith(f"/states/{earlier}")
 
 
 def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class TrialCheckpoint:
         """Write checksums of the files in a folder, and report it to Ray as the trial's result.
 
         Args:
-            objective: Best validation F1 of all epochs, in [0, 1].
+            objective: Validation F1 of the best epoch, in [0, 1].
             folder: Folder with everything that the trial saved; Ray copies it to its storage.
 
         Raises:

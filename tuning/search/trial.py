@@ -26,9 +26,10 @@ from tuning.training.trainer import EpochResult
 class SeedScores:
     """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
 
-    The value of an epoch is its validation F1 at its best threshold, and at least ``floor``. An
-    epoch with a flag (it ranks by chance, predicts one class at 0.5, or diverged) has the value
-    ``floor``, so that a collapse cannot win.
+    The best epoch has the lowest validation loss against the trained targets; an epoch with a flag
+    (it ranks by chance, predicts one class at 0.5, or diverged) is worse than any other. The value
+    of an epoch is its validation F1 at its best threshold, and at least ``floor``; that of a
+    flagged one is ``floor``, so that a collapse cannot win.
 
     Args:
         floor: F1 of calling every validation pair a paraphrase.
@@ -47,15 +48,12 @@ class SeedScores:
         for seed, result in enumerate(results):
             self.diverged[seed] = result.diverged
             before = self.best[seed]
-            if before is None or self._rank(result) > self._rank(before):
+            if before is None or result.rank > before.rank:
                 self.best[seed] = result
 
     def value(self, result: EpochResult) -> float:
         """Return the value of an epoch."""
-        return floored_value(result.objective, self.floor, sound=result.sound)
-
-    def _rank(self, result: EpochResult) -> tuple[float, float]:
-        return self.value(result), result.objective
+        return floored_value(result.f1, self.floor, sound=result.sound)
 
     def metrics(self) -> dict[str, float]:
         """Return the means over seeds at each seed's best epoch, and the flags (0 or 1).
@@ -90,8 +88,7 @@ class SeedScores:
 
 
 def _mean_scores(results: Sequence[EpochResult]) -> dict[str, float]:
-    """Return the mean of each score; one that a state of an earlier version lacks is left out."""
-    names = [name for name in results[0].scores if all(name in r.scores for r in results)]
+    names = results[0].scores
     return {f"val_{name}": float(np.mean([r.scores[name] for r in results])) for name in names}
 
 

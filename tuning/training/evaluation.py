@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
-from measures.objective import EPOCH_ERROR, EPOCH_F1, score_flags
+from measures.objective import EPOCH_ERROR, EPOCH_F1, EPOCH_LOSS, score_flags
 from measures.ranking import auc_standard_error
 from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
@@ -34,7 +34,8 @@ class Evaluation:
     """The scores and predictions of a classifier.
 
     ``metrics`` are named ``split_metric`` at threshold 0.5, and ``split_metric_at_threshold`` at
-    the one with the best validation F1, which is ``threshold``. ``labels`` and ``probabilities``
+    the one with the best validation F1, which is ``threshold``. Losses are against the labels;
+    ``val_target_loss`` is against the targets that were trained. ``labels`` and ``probabilities``
     of class 1 are arrays (N,) by split.
     """
 
@@ -61,6 +62,7 @@ def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation
         for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
             for metric, value in score(labels[split], probabilities[split], cut).items():
                 metrics[f"{name}_{metric}{suffix}"] = value
+    metrics[f"val_{EPOCH_LOSS}"] = log_loss(splits["validation"].shares, logits["validation"])
     metrics[f"val_{EPOCH_ERROR}"] = _auc_error(
         splits["validation"], probabilities["validation"], metrics["val_auc"]
     )
@@ -121,6 +123,7 @@ def score_logits(split: LoadedSplit, logits: np.ndarray) -> tuple[float, dict[st
         EPOCH_ERROR: _auc_error(split, probabilities, area),
         "threshold": threshold,
         EPOCH_F1: f1,
+        EPOCH_LOSS: log_loss(split.shares, logits),
     }
 
 

@@ -60,6 +60,10 @@ class LoadedSplit:
         arrays: Tokens or states, labels and votes.
         config: Configuration of the trial: targets, class weight, orders and features of a pair.
         device: Device on which batches are made.
+
+    Attributes:
+        shares: Probability of a paraphrase that is learned for each pair, before any class
+            weight: float32 (N,).
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
@@ -68,7 +72,8 @@ class LoadedSplit:
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
-        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
+        self.shares = np.asarray(paraphrase, dtype=np.float32)
+        shares = torch.tensor(self.shares, device=device)
         targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
         balanced = config.class_weight == "balanced"
         self.targets = targets * balanced_weights(targets) if balanced else targets
