@@ -10,7 +10,7 @@ import pandas as pd
 
 from measures.comparison import entity_codes
 from measures.intervals import Predictions
-from measures.objective import FLAGS, VALIDATION_F1
+from measures.objective import FLAGS, VALIDATION_F1, ThresholdRule
 
 LEVEL = 0.05  # of significance, after correction
 _CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
@@ -38,6 +38,15 @@ def curves(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     )
     spread = table.pop("std").fillna(0.0)
     return table.assign(low=table["mean"] - spread, high=table["mean"] + spread)
+
+
+def threshold_rule(trials: pd.DataFrame) -> ThresholdRule:
+    """Return the rule by which the trials chose their thresholds; if they differ, ``steady``.
+
+    Launches of earlier versions knew the highest F1 alone.
+    """
+    known = "threshold_rule" in trials and (trials["threshold_rule"] == "steady").any()
+    return "steady" if known else "maximum"
 
 
 def validation_loss(curves: pd.DataFrame) -> str:
@@ -85,7 +94,7 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each freezing mode, optimizer and learning rate: means over seeds.
 
     ``test_accuracy`` and ``test_f1`` are at 0.5, ``test_f1_at_threshold`` and ``val_f1`` at the
-    threshold with the best validation F1. ``flag`` is the gravest flag of any seed in words, else
+    threshold chosen on validation. ``flag`` is the gravest flag of any seed in words, else
     "".
     """
     keys = ["freezing", "optimizer", "learning_rate"]
@@ -154,7 +163,7 @@ def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
     """Return for each freezing mode the sound trial with the best validation F1, and its test F1.
 
     The columns are ``freezing``, the numbers of ``trials`` chosen from and of ``flagged`` ones,
-    which are left out, the chosen trial's ``name``, its ``val_f1`` at its best threshold, its
+    which are left out, the chosen trial's ``name``, its ``val_f1`` at its threshold, its
     ``test_f1`` at the same threshold, and ``gap``, the first minus the second.
     """
     chosen, rows = sound_trials(trials), []

@@ -7,9 +7,11 @@ of states on disk, so they stay as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
+ThresholdRule = Literal["steady", "maximum"]  # of metrics.choose_threshold
 EPOCH_LOSS = "target_loss"  # in an epoch's validation scores: what its best epoch is chosen by
-EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the best threshold
+EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the chosen threshold
 VALIDATION_F1 = "val_f1_at_threshold"  # in a trial's final metrics: that of its best epoch
 OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: that of the best epoch so far
 SEED_MEAN = "objective"  # in the final metrics of a search trial: the mean over its seeds
@@ -80,7 +82,7 @@ def floored_value(score: float, floor: float, *, sound: bool) -> float:
     """Return the score, but at least the floor; the floor alone if the score is not sound.
 
     Args:
-        score: Validation F1 at the best threshold.
+        score: Validation F1 at the chosen threshold.
         floor: Validation F1 of calling every pair a paraphrase.
         sound: Whether no flag is set.
     """

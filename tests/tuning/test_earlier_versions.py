@@ -30,6 +30,7 @@ from tuning.tracking.mlflow_writer import MlflowWriter
 from tuning.tracking.resume import find_interrupted, plain, refuse_changes
 
 EARLIER = ROOT / "tests/earlier"
+BEFORE = ("threshold_rule=maximum",)  # what --set restores: it was always so
 STATES = [  # of the two trials of the smoke experiment with 40 epochs: earlier, and now
     (("01-0.001", 0.001), "c5bb53aafea6de98.state", "e36d368cd35382e8.state"),
     (("02-0.1", 0.1), "2888410aa165e6c3.state", "90c5b2ead7e46f8e.state"),
@@ -73,8 +74,8 @@ def launch(tmp_path: Path) -> Path:
     return folder
 
 
-def identity_now(epochs: int) -> dict[str, object]:
-    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}"])
+def identity_now(epochs: int, *overrides: str) -> dict[str, object]:
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}", *overrides])
     dump = experiment.model_dump(exclude={"data", "encoder", "precision"})
     return plain({"experiment": known_before(dump)})
 
@@ -85,7 +86,7 @@ def test_a_launch_begun_before_is_found_and_can_be_resumed(launch: Path) -> None
     assert sorted(log.runs) == ["grid/01-0.001", "grid/02-0.1", "launch"]
     begun_with = log.journal.entries[0]["identity"]
     same = {name: begun_with[name] for name in ("data", "encoder", "precision")}
-    refuse_changes(log, {**identity_now(40), **same}, "start another")
+    refuse_changes(log, {**identity_now(40, *BEFORE), **same}, "start another")
 
 
 def test_a_launch_begun_before_goes_on_with_the_names_it_began_with(
@@ -120,8 +121,19 @@ def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launc
     with pytest.raises(
         LaunchError, match=r"was started with other values: .*epochs.* 40"
     ) as error:
-        refuse_changes(log, {**begun_with, **identity_now(41)}, "start another with --overwrite")
+        refuse_changes(
+            log, {**begun_with, **identity_now(41, *BEFORE)}, "start another with --overwrite"
+        )
     assert "start another with --overwrite" in str(error.value)
+
+
+def test_a_launch_begun_before_a_field_is_refused_with_the_value_that_it_had(
+    launch: Path,
+) -> None:
+    log = LaunchLog(Journal(launch))
+    begun_with = log.journal.entries[0]["identity"]
+    with pytest.raises(LaunchError, match="threshold_rule was maximum, is now steady;"):
+        refuse_changes(log, {**begun_with, **identity_now(40)}, "start another")
 
 
 def test_a_state_written_before_is_read(tmp_path: Path) -> None:
@@ -142,7 +154,8 @@ def test_a_trials_state_has_its_name_and_none_of_epochs_that_were_chosen_otherwi
     now: str,
 ) -> None:
     name, rate = trial
-    config = TrialConfig.model_validate({"learning_rate": rate, "epochs": 40, "targets": "labels"})
+    values = {"learning_rate": rate, "epochs": 40, "targets": "labels"}
+    config = TrialConfig.model_validate({**values, "threshold_rule": "maximum"})
     spec, folder = TrialSpec(name=name, trial=config), StoragePath(str(tmp_path))
     assert state_file(folder, spec).uri.endswith(f"/states/{now}")
     monkeypatch.setattr("tuning.execution.trial_checkpoint.FORMAT", 1)
@@ -150,7 +163,7 @@ def test_a_trials_state_has_its_name_and_none_of_epochs_that_were_chosen_otherwi
 
 
 def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:
-    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20"])
+    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20", *BEFORE])
     assert experiment.search is not None
     prepared = prepare(experiment, DataLocations(cache=tmp_path))
     now = plain(identity(prepared, experiment.search, fixed_fields(prepared)))

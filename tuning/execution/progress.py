@@ -83,7 +83,7 @@ class Progress:
     def advance(self, name: str, result: Mapping[str, Any]) -> None:
         """Show a finished epoch from its report: number, seconds, best validation F1 so far.
 
-        F1* is F1 at the threshold that is best on validation.
+        F1* is F1 at the threshold chosen on validation.
         """
         score = f"val F1* {result[OBJECTIVE]:.3f}"
         self._left.step(name, result["epoch"], result["seconds"])

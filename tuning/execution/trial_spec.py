@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuning.config.experiment import TrialConfig
-from tuning.config.trial_values import known_before
+from tuning.config.trial_values import known_before, trial_of
 
 GRID = "grid"  # stage whose trials are in the launch's own folder
 
@@ -56,7 +56,7 @@ class TrialSpec:
         """Return the trial from the values of ``to_point``."""
         rest = {key: value for key, value in point.items() if key != "trial"}
         seeds = tuple(rest.pop("seeds", ()))
-        return cls(trial=TrialConfig(**point["trial"]), seeds=seeds, **rest)
+        return cls(trial=trial_of(point["trial"]), seeds=seeds, **rest)
 
 
 def trial_key(stage: str, name: str) -> str:

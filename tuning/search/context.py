@@ -88,7 +88,7 @@ def fixed_fields(prepared: Prepared) -> dict[str, Any]:
 
 def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which a trial must agree with a search that is to learn from it."""
-    ignored = ("seed", "order_seed", "min_steps")
+    ignored = ("seed", "order_seed", "min_steps", "threshold_rule")
     return {name: value for name, value in fixed.items() if name not in ignored}
 
 

@@ -81,10 +81,10 @@ def result_tables(result: SearchResult, floor: float) -> list[Table]:
 def confirmed_table(result: SearchResult, floor: float) -> Table:
     """Return the table of the confirmation: one row per retrained configuration, validation F1.
 
-    F1 is that at the best threshold on validation; a seed that failed counts as ``floor``.
+    F1 is that at the threshold chosen on validation; a seed that failed counts as ``floor``.
     """
     table = _table(
-        "Confirmed on fresh seeds: validation F1 at its best threshold",
+        "Confirmed on fresh seeds: validation F1 at its threshold",
         ["configuration", "in the search", "mean", "std", "by seed", ""],
     )
     for name, retrained in result.confirmed.items():
@@ -107,7 +107,7 @@ def ablation_table(result: SearchResult) -> Table:
     """Return the table of the ablations: validation F1 with and without each option."""
     seeds = int(result.ablations["seeds"].iloc[0])
     table = _table(
-        f"Ablations: validation F1 at its best threshold over {seeds} fresh seeds",
+        f"Ablations: validation F1 at its threshold over {seeds} fresh seeds",
         ["option", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
     )
     for row in result.ablations.to_dict("records"):
@@ -169,7 +169,7 @@ def summarize(result: SearchResult, floor: float) -> str:
     test = metrics["test_f1_at_threshold"]
     low, high = metrics["over_baseline_f1_low"], metrics["over_baseline_f1_high"]
     return (
-        f"F1 at the best threshold on validation: {_score(searched)} in the search, "
+        f"F1 at the chosen threshold on validation: {_score(searched)} in the search, "
         f"{_score(confirmed)} confirmed ({100 * (confirmed - searched):+.1f} points), "
         f"{_score(test)} on test ({100 * (test - confirmed):+.1f}). Compared with {BASELINE}: "
         f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "

@@ -28,7 +28,7 @@ class SeedScores:
 
     The best epoch has the lowest validation loss against the trained targets; an epoch with a flag
     (it ranks by chance, predicts one class at 0.5, or diverged) is worse than any other. The value
-    of an epoch is its validation F1 at its best threshold, and at least ``floor``; that of a
+    of an epoch is its validation F1 at its threshold, and at least ``floor``; that of a
     flagged one is ``floor``, so that a collapse cannot win.
 
     Args:

@@ -58,12 +58,11 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, class weight, orders and features of a pair.
+        config: Configuration of the trial.
         device: Device on which batches are made.
 
     Attributes:
-        shares: Probability of a paraphrase that is learned for each pair, before any class
-            weight: float32 (N,).
+        shares: Learned probability of a paraphrase, without class weights, float32 (N,).
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
@@ -71,6 +70,7 @@ class LoadedSplit:
         self.reader = RowReader(arrays.table, arrays.states, device, features)
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
+        self.threshold_rule = config.threshold_rule
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
         self.shares = np.asarray(paraphrase, dtype=np.float32)
         shares = torch.tensor(self.shares, device=device)
