@@ -44,11 +44,10 @@ FIGURES = {
     "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
     "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
     "the texts, each cell is the mean of the weights in both directions.",
-    "search_history": "Validation F1 of each trial of the search at its threshold, and the "
-    "best so far.",
+    "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
-    "most, coloured by validation F1.",
-    "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",
+    "most, coloured by {measure}.",
+    "search_importance": "Importance of the searched parameters for {measure}, {evaluator}.",
 }
 
 _INTERVAL = (
@@ -75,13 +74,13 @@ TABLES = {
     "the threshold chosen on validation, others at 0.5.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
-    "ablations": "Ablations: the champion with and without each option, all else equal. "
-    "Validation F1 at its threshold, mean ± standard deviation over fresh seeds; the gain in "
+    "ablations": "Ablations: the champion with and without each option, all else equal: "
+    "{measure}, mean ± standard deviation over fresh seeds; the gain in "
     "percentage points with the 95 % interval of the paired difference over seeds (Student's t), "
     "not corrected for the number of ablations, nor for the champion having been chosen on these "
     "seeds.",
     "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
-    "with the best validation F1, on validation and on test.",
+    "chosen on validation, on validation and on test.",
 }
 
 

@@ -133,12 +133,13 @@ def _comparison(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
+def about_search(history: pd.DataFrame, importance: pd.DataFrame, measure: str) -> list[str]:
     """Return which trial was best and which parameter mattered most.
 
     Args:
         history: Table ``search_history``, at least one row.
         importance: Table ``parameter_importance``.
+        measure: Words for what the trials are ranked by.
     """
     if history["best"].isna().all():
         sentences = [f"All {len(history)} finished trials are flagged: none is called best."]
@@ -146,7 +147,7 @@ def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
         best = history.iloc[int(history["best"].argmax())]
         sentences = [
             f"Of {len(history)} finished trials, number {best['number']:.0f} had the best "
-            f"validation F1, {score(best['best'])}."
+            f"{measure}, {score(best['best'])}."
         ]
     if len(importance):
         first = importance.iloc[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from measures.objective import ThresholdRule
+from measures.objective import Objective, ObjectiveName, ThresholdRule
 from measures.ranking import share_below
 
 _SMOOTHED_SHARE = 0.04  # of all candidate thresholds
@@ -48,6 +48,11 @@ def all_positive_f1(labels: np.ndarray) -> float:
     """Return the F1 of calling every pair positive: 2p / (1 + p) for a share p of positives."""
     share = float(labels.mean())
     return 2 * share / (1 + share)
+
+
+def make_objective(name: ObjectiveName, labels: np.ndarray) -> Objective:
+    """Return the objective of a search on these validation labels, 0 or 1, int (N,)."""
+    return Objective(name=name, floor=0.5 if name == "auc" else all_positive_f1(labels))
 
 
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -163,7 +163,9 @@ def test_a_trials_state_has_its_name_and_none_of_epochs_that_were_chosen_otherwi
 
 
 def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:
-    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20", *BEFORE])
+    experiment = load_experiment(
+        ROOT / "experiments/smoke_search.yaml", ["epochs=20", *BEFORE, "search.objective=f1"]
+    )
     assert experiment.search is not None
     prepared = prepare(experiment, DataLocations(cache=tmp_path))
     now = plain(identity(prepared, experiment.search, fixed_fields(prepared)))

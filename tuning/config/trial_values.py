@@ -13,6 +13,7 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "objective": "f1",
     "threshold_rule": "maximum",
     "truncate": False,
 }

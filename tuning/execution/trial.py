@@ -131,7 +131,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
-        checkpoint.finish(best.f1, Path(folder))
+        checkpoint.finish({OBJECTIVE: best.f1}, Path(folder))
 
 
 def input_key(trial: TrialConfig) -> str:

@@ -22,7 +22,7 @@ class TrialSpec:
         seeds: Seeds that are trained together; empty for the configuration's own seed alone.
         params: Parameters of the run beside those of the configuration.
         tags: Tags of the run: ``stage`` outside a grid, ``of`` for the trial that is retrained,
-            ``optuna_trial`` for the number in the study.
+            ``optuna_trial`` for the number in the study, ``objective`` for what ranks its trials.
     """
 
     trial: TrialConfig
