@@ -54,7 +54,9 @@ def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation
     labels = {split: splits[split].labels for split in scored}
     probabilities = {split: to_probabilities(logits[split]) for split in scored}
     threshold, _ = choose_threshold(
-        labels["validation"], probabilities["validation"], splits["validation"].threshold_rule
+        labels["validation"],
+        probabilities["validation"],
+        splits["validation"].config.threshold_rule,
     )
     metrics = {"threshold": threshold}
     for split in scored:
@@ -117,7 +119,7 @@ def score_logits(split: LoadedSplit, logits: np.ndarray) -> tuple[float, dict[st
         logits: Finite numbers, float (N, 2).
     """
     labels, probabilities = split.labels, to_probabilities(logits)
-    threshold, f1 = choose_threshold(labels, probabilities, split.threshold_rule)
+    threshold, f1 = choose_threshold(labels, probabilities, split.config.threshold_rule)
     area = area_under_curve(labels, probabilities)
     return log_loss(labels, logits), {
         **score(labels, probabilities, 0.5),

@@ -70,7 +70,7 @@ class LoadedSplit:
         self.reader = RowReader(arrays.table, arrays.states, device, features)
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
-        self.threshold_rule = config.threshold_rule
+        self.config = config
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
         self.shares = np.asarray(paraphrase, dtype=np.float32)
         shares = torch.tensor(self.shares, device=device)
