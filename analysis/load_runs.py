@@ -20,6 +20,7 @@ from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
 _KINDS = ("experiment", "trial", "champion")
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_f1_at_threshold", "val_auc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,7 @@ class Store:
         """Return one row per trial and epoch: ``run_id``, ``epoch``, losses, validation scores."""
         rows = []
         for run_id in launch.trials["run_id"]:
-            for name in ("train_loss", "val_loss", "val_f1", "val_f1_at_threshold", "val_auc"):
+            for name in _CURVES:
                 rows += [
                     {"run_id": run_id, "epoch": point.step, "metric": name, "value": point.value}
                     for point in self._curve(run_id, name)

@@ -14,19 +14,24 @@ from analysis.theme import SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
 
 
-def plot_history(history: pd.DataFrame) -> Figure:
-    """Draw ``search_history``: a point per trial, a line for the best so far."""
+def plot_history(history: pd.DataFrame, measure: str) -> Figure:
+    """Draw ``search_history``: a point per trial, a line for the best so far.
+
+    Args:
+        history: Table ``search_history``.
+        measure: Words for what the trials are ranked by.
+    """
     figure, (axis,) = panels(1, 1, height=2.2)
     axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
     axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
-    axis.set(xlabel="trial", ylabel="validation F1")
+    axis.set(xlabel="trial", ylabel=measure)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return figure
 
 
 def plot_parallel(values: pd.DataFrame) -> Figure:
-    """Draw each trial as a line over its parameters, coloured by its validation F1.
+    """Draw each trial as a line over its parameters, coloured by its value.
 
     Args:
         values: One row per trial: its parameters, and its value (``SEED_MEAN``).

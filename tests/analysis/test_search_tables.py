@@ -42,12 +42,17 @@ def test_no_flagged_trial_of_a_search_is_called_best(trials: pd.DataFrame) -> No
     best = trials["objective"].idxmax()
     flagged = search_tables.search_history(trials.assign(collapsed=trials.index == best))
     second = trials["objective"].nlargest(2).index[-1]
-    assert f"number {second + 1} had the best" in about_search(flagged, nothing)[0]
+    assert (
+        f"number {second + 1} had the best validation AUC"
+        in about_search(flagged, nothing, "validation AUC")[0]
+    )
     every = search_tables.search_history(trials.assign(no_positive=1.0))
-    assert about_search(every, nothing) == [
+    assert about_search(every, nothing, "validation AUC") == [
         "All 20 finished trials are flagged: none is called best."
     ]
-    assert np.shape(plot_history(every).axes[0].collections[0].get_offsets()) == (20, 2)
+    assert np.shape(
+        plot_history(every, "validation AUC").axes[0].collections[0].get_offsets()
+    ) == (20, 2)
 
 
 def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:
@@ -70,7 +75,7 @@ def test_equal_values_have_no_importance(trials: pd.DataFrame) -> None:
 
 
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
-    history = plot_history(search_tables.search_history(trials))
+    history = plot_history(search_tables.search_history(trials), "validation AUC")
     assert np.shape(history.axes[0].collections[0].get_offsets()) == (20, 2)
     columns = ["learning_rate", "optimizer", "objective"]
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from measures.objective import ThresholdRule
 from models.strict_yaml import StrictModel
 from tuning.config.field_types import EncoderRate, Freezing, HeadName
 from tuning.config.search_space import Axis, SearchSettings
@@ -78,6 +79,11 @@ class TrialConfig(StrictModel):
         "none",
         description="weight of a class in the loss; balanced: both classes count alike, however "
         "rare one of them is",
+    )
+    threshold_rule: ThresholdRule = Field(
+        "steady",
+        description="threshold that is chosen on validation: maximum (the highest F1), or steady "
+        "(the highest accuracy of all with nearly that F1, on smoothed curves)",
     )
     both_orders: bool = Field(
         True, description="whether to train on either order of a pair and average both scores"

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from measures.objective import ObjectiveName
+
 
 def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
@@ -86,6 +88,10 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     num_samples: int = Field(40, ge=1, description="number of configurations to try")
+    objective: ObjectiveName = Field(
+        "auc",
+        description="what trials are ranked by, on validation: auc, or f1 at the chosen threshold",
+    )
     seeds: int = Field(
         2, ge=1, description="number of seeds of each configuration, trained together in one trial"
     )

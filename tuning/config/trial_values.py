@@ -13,6 +13,8 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "objective": "f1",
+    "threshold_rule": "maximum",
     "truncate": False,
 }
 
@@ -33,15 +35,26 @@ def known_before(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def value_before(field: str) -> Any:  # noqa: ANN401 - values of any field
-    """Return what was done before a field was added; None for one that was always there."""
-    return _ADDED.get(field)
+def trial_of(values: Mapping[str, Any]) -> TrialConfig:
+    """Return a trial as it was saved, by this version or before: ``known_before`` undone.
+
+    Args:
+        values: Values by field; a field that is lacking has the value that means what was done
+            before it was added, or else its default.
+
+    Raises:
+        ValidationError: If this version has no such configuration.
+    """
+    added = {name: value for name, value in _ADDED.items() if name in TrialConfig.model_fields}
+    return TrialConfig.model_validate({**added, **values})
 
 
-def with_added(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trial's values of any version, with those that an earlier one lacks."""
-    fields = TrialConfig.model_fields
-    return {**{name: value for name, value in _ADDED.items() if name in fields}, **values}
+def was_before(name: str) -> Any:  # noqa: ANN401 - values of any field
+    """Return the value of a field that means what was done before the field was added.
+
+    None for a field that was always there.
+    """
+    return _ADDED.get(name)
 
 
 def config_from_params(params: Mapping[str, str]) -> TrialConfig:
@@ -53,10 +66,8 @@ def config_from_params(params: Mapping[str, str]) -> TrialConfig:
     Raises:
         ValidationError: If this version has no such configuration.
     """
-    return TrialConfig.model_validate(
-        with_added(
-            {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
-        )
+    return trial_of(
+        {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from measures.objective import search_value
+from measures.objective import Objective
 from tuning.config.experiment import TrialConfig
 from tuning.search.confirmation import Retrained
 
@@ -112,9 +112,9 @@ def ablation_rows(
     ablations: list[Ablation],
     champion: Retrained,
     ablated: Mapping[str, Retrained],
-    floor: float,
+    objective: Objective,
 ) -> pd.DataFrame:
-    """Return one row per ablation: validation F1 with and without the factor, and the gain.
+    """Return one row per ablation: the value with and without the factor, and the gain.
 
     Only seeds that finished on both sides count. ``verdict`` is ``helps`` or ``hurts`` where the
     95 % interval of the paired difference (Student's t over seeds) excludes 0; it is corrected
@@ -124,7 +124,7 @@ def ablation_rows(
         ablations: Planned ablations.
         champion: The champion; it is the side that ``ablation_configs`` left out.
         ablated: Retrained configurations by the names of ``ablation_configs``.
-        floor: Validation F1 of calling every pair a paraphrase.
+        objective: What they are compared by, on validation.
 
     Returns:
         Columns ``lever`` (name of the factor), ``on`` (its value), ``with``, ``with_std``,
@@ -136,7 +136,7 @@ def ablation_rows(
             ablation,
             ablated.get(f"with-{ablation.factor.field}", champion),
             ablated.get(f"without-{ablation.factor.field}", champion),
-            floor,
+            objective,
         )
         for ablation in ablations
     ]
@@ -144,10 +144,10 @@ def ablation_rows(
 
 
 def _row(
-    ablation: Ablation, with_it: Retrained, without: Retrained, floor: float
+    ablation: Ablation, with_it: Retrained, without: Retrained, objective: Objective
 ) -> dict[str, Any]:
     pairs = [
-        (search_value(one.metrics, floor), search_value(other.metrics, floor))
+        (objective.value(one.metrics), objective.value(other.metrics))
         for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
         if one.cause is None and other.cause is None
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from measures.objective import SEED_MEAN, flags_of, is_sound, search_value
+from measures.objective import SEED_MEAN, Objective, flags_of, is_sound
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.context import ExecutionContext
@@ -91,13 +91,12 @@ def retrain(
     }
 
 
-def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
-    """Return the name of the configuration with the best mean validation F1 over its seeds.
+def choose_champion(confirmed: Mapping[str, Retrained], objective: Objective) -> str:
+    """Return the name of the configuration with the best mean value over its seeds.
 
     Args:
         confirmed: Retrained configurations by name.
-        floor: Validation F1 of calling every pair a paraphrase; a seed that failed, collapsed or
-            diverged counts as this.
+        objective: What they are ranked by, on validation.
 
     Raises:
         SearchError: If every seed of every configuration failed or is flagged.
@@ -109,12 +108,12 @@ def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
             "no champion: of the best configurations every fresh seed failed or is flagged "
             f"({', '.join(sorted(reasons))}); other learning rates or more epochs may learn"
         )
-    return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], floor))))
+    return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], objective))))
 
 
-def seed_values(retrained: Retrained, floor: float) -> list[float]:
-    """Return the validation F1 of each seed; ``floor`` for one that failed or is not sound."""
+def seed_values(retrained: Retrained, objective: Objective) -> list[float]:
+    """Return the value of each seed; the floor for one that failed or is not sound."""
     return [
-        floor if outcome.cause is not None else search_value(outcome.metrics, floor)
+        objective.floor if outcome.cause is not None else objective.value(outcome.metrics)
         for outcome in retrained.outcomes
     ]

@@ -127,7 +127,7 @@ def _winner_or_fail(search: Search, confirmed: dict[str, Retrained]) -> str:
         SearchError: If there is none; the parent run is closed as failed.
     """
     try:
-        return choose_champion(confirmed, search.floor)
+        return choose_champion(confirmed, search.objective)
     except SearchError:
         search.launch.log.end_parent(failed=len(confirmed), summary={})
         raise
@@ -193,7 +193,7 @@ def ablate(
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")
     ablated = retrain(context, configs, fresh_seeds(search.settings), "ablation", done)
-    return ablated, ablation_rows(ablations, champion, ablated, search.floor)
+    return ablated, ablation_rows(ablations, champion, ablated, search.objective)
 
 
 def _score(search: Search, champion: Retrained) -> ChampionScores:
@@ -221,12 +221,12 @@ def _log(search: Search, result: SearchResult) -> None:
 
 
 def _gaps(search: Search, result: SearchResult) -> dict[str, float]:
-    """Return the champion's validation F1 in each stage, and the differences up to test."""
+    """Return the champion's value in each stage, and the differences up to test."""
     searched = result.best.metrics[SEED_MEAN]
-    confirmed = float(np.mean(seed_values(result.champion, search.floor)))
+    confirmed = float(np.mean(seed_values(result.champion, search.objective)))
     return {
         "search_value": searched,
         "confirmed_value": confirmed,
         "gap_search_to_confirmed": searched - confirmed,
-        "gap_confirmed_to_test": confirmed - result.scored.metrics["test_f1_at_threshold"],
+        "gap_confirmed_to_test": confirmed - result.scored.metrics[search.objective.on_test],
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
+from measures.objective import RANKED_WORDS
 from models.number_formats import Rates
 from tuning.config.search_space import Axis, SearchSettings, describe
 from tuning.data.prepared import Prepared
@@ -51,6 +52,7 @@ def print_search_plan(
         "precision": describe_precision(prepared.experiment.precision, rates),
         **other_values(prepared),
         "each trial": f"{seeds}; early stopping: {stopping}",
+        "ranked by": RANKED_WORDS[search.objective],
         **_more_epochs(prepared),
         "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
         "trainings), the winner once on test" + (", ablations" if search.ablations else ""),

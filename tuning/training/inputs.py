@@ -58,8 +58,11 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, class weight, orders and features of a pair.
+        config: Configuration of the trial.
         device: Device on which batches are made.
+
+    Attributes:
+        shares: Learned probability of a paraphrase, without class weights, float32 (N,).
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
@@ -67,8 +70,10 @@ class LoadedSplit:
         self.reader = RowReader(arrays.table, arrays.states, device, features)
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
+        self.config = config
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
-        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
+        self.shares = np.asarray(paraphrase, dtype=np.float32)
+        shares = torch.tensor(self.shares, device=device)
         targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
         balanced = config.class_weight == "balanced"
         self.targets = targets * balanced_weights(targets) if balanced else targets

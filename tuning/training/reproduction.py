@@ -23,8 +23,8 @@ from models.ensemble import ENSEMBLE
 from models.precision import choose_device, single_thread
 from models.table_files import DataError
 from models.tokens import TokenTable
-from tuning.config.experiment import Cleaning, TrialConfig
-from tuning.config.trial_values import with_added
+from tuning.config.experiment import Cleaning
+from tuning.config.trial_values import trial_of
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
@@ -96,7 +96,7 @@ class Reproducer:
             pairs = self._read_data(data)
             tables = _read_tokens(pairs, encoder, card)
             self._splits[key] = _build_splits(pairs, tables, model, card)
-        trial = TrialConfig(**with_added(card["trial"]))
+        trial = trial_of(card["trial"])
         device = choose_device()
         if card["cached"]:
             model.lower = None

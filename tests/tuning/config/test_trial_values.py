@@ -1,7 +1,7 @@
 """Guards values of trials as others keep them: added fields change nothing that was begun."""
 
 from tuning.config.experiment import TrialConfig
-from tuning.config.trial_values import config_from_params, known_before, varied_fields
+from tuning.config.trial_values import config_from_params, known_before, trial_of, varied_fields
 
 
 def config(**values: object) -> TrialConfig:
@@ -26,6 +26,12 @@ def test_a_configuration_comes_back_from_logged_text_with_and_without_added_fiel
     assert config_from_params(params) == weighted
     del params["class_weight"]
     assert config_from_params(params) == config()
+
+
+def test_a_saved_trial_that_lacks_a_field_has_what_was_done_before() -> None:
+    assert trial_of({}) == config(threshold_rule="maximum")
+    for each in (config(), config(threshold_rule="maximum", class_weight="balanced")):
+        assert trial_of(known_before(each.model_dump())) == each
 
 
 def test_the_weight_of_classes_is_a_field_that_can_vary() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.tuning.search.test_confirmation import FLOOR, config, retrained
+from tests.tuning.search.test_confirmation import F1, config, retrained
 from tuning.config.experiment import TrialConfig
 from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, plan_ablations
 from tuning.search.confirmation import Retrained
@@ -59,7 +59,7 @@ def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
 
     def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
         ablated = {"without-overlap_features": without}
-        return ablation_rows([ablation], champion, ablated, FLOOR).iloc[0].to_dict()
+        return ablation_rows([ablation], champion, ablated, F1).iloc[0].to_dict()
 
     row = row_of(champion, without)
     assert (row["seeds"], row["used"]) == (2, True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from measures.objective import search_value
+from measures.objective import Objective
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.outcomes import Outcome
@@ -16,6 +16,7 @@ from tuning.search.confirmation import (
 )
 
 FLOOR = 0.65
+F1 = Objective(name="f1", floor=FLOOR)
 
 
 def config(**changes: object) -> TrialConfig:
@@ -33,24 +34,34 @@ def retrained(*values: float, **changes: object) -> Retrained:
 
 def test_the_champion_has_the_best_mean_on_validation() -> None:
     candidates = {"a": retrained(0.70, 0.78), "b": retrained(0.75, 0.75), "c": retrained(0.7, 0.7)}
-    assert choose_champion(candidates, FLOOR) == "b"
+    assert choose_champion(candidates, F1) == "b"
+
+
+def test_by_auc_another_configuration_is_the_champion() -> None:
+    areas = {"a": (0.80, 0.84), "b": (0.81, 0.81)}
+    candidates = {
+        name: Retrained(config=config(), outcomes=[outcome(1 - v, val_auc=v) for v in values])
+        for name, values in areas.items()
+    }
+    assert choose_champion(candidates, Objective(name="auc", floor=0.5)) == "a"
+    assert choose_champion(candidates, Objective(name="f1", floor=0.0)) == "b"
 
 
 def test_a_collapsed_or_failed_seed_counts_as_all_positive() -> None:
     flagged = outcome(0.9, collapsed=1.0)
     failed = Outcome(name="x", config=config(), cause="killed")
     pair = Retrained(config=config(), outcomes=[flagged, failed])
-    assert seed_values(pair, FLOOR) == [FLOOR, FLOOR]
-    assert search_value({"val_f1_at_threshold": 0.9, "diverged": 1.0}, FLOOR) == FLOOR
+    assert seed_values(pair, F1) == [FLOOR, FLOOR]
+    assert F1.value({"val_f1_at_threshold": 0.9, "diverged": 1.0}) == FLOOR
     mixed = {"val_f1_at_threshold": 0.8, "collapsed": 1.0, "objective": 0.7}  # one seed of two
-    assert search_value(mixed, FLOOR) == 0.7
+    assert F1.value(mixed) == 0.7
 
 
 def test_no_champion_is_chosen_if_every_fresh_seed_failed_or_is_flagged() -> None:
     failed = Outcome(name="x", config=config(), cause="killed")
     flagged = outcome(0.9, collapsed=1.0)
     with pytest.raises(SearchError, match=r"failed or is flagged \(collapsed, failed\)"):
-        choose_champion({"a": Retrained(config=config(), outcomes=[failed, flagged])}, FLOOR)
+        choose_champion({"a": Retrained(config=config(), outcomes=[failed, flagged])}, F1)
 
 
 def test_the_best_configurations_are_sound_different_and_in_order() -> None:

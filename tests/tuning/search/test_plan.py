@@ -37,6 +37,7 @@ def test_the_plan_says_what_a_search_costs_and_which_epochs_are_added(
     rows = [line.split("  ", 1) for line in console.file.getvalue().split("\n") if "  " in line]
     found = {name: text.strip() for name, text in rows}
     assert found["cost"].endswith("measured at the first launch; less by early stopping")
+    assert found["ranked by"] == "validation AUC"
     words = "1400 pairs give few steps for min_steps 500; --set min_steps=0 keeps what is drawn"
     assert found.get("epochs", "").endswith(words) == more
 
