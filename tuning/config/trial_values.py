@@ -13,6 +13,8 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "finalists": None,
+    "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,
 }
 

@@ -18,12 +18,17 @@ from tuning.execution.trial_checkpoint import STATES
 from tuning.search.ablation import ablation_configs, ablation_rows, plan_ablations
 from tuning.search.champion import ChampionScores, score_champion
 from tuning.search.confirmation import (
+    FINAL,
+    RACE,
     Retrained,
     SearchError,
     best_configurations,
     choose_champion,
+    choose_finalists,
     fresh_seeds,
+    racing_seeds,
     retrain,
+    round_table,
     seed_values,
 )
 from tuning.search.context import Search, reconcile
@@ -41,18 +46,16 @@ class SearchResult:
 
     Args:
         best: The trial of the search whose configuration became champion.
-        searched: Trials of the search whose configurations were retrained, by name.
         champion: The champion, retrained on fresh seeds.
-        confirmed: All retrained configurations, by name.
+        rounds: Race and final of the confirmation, from ``round_table``.
         scored: Scores of the champion on test.
         ablations: One row per ablation, from ``ablation_rows``; empty if none was run.
         tried: Outcomes of all trials of every stage.
     """
 
     best: Outcome
-    searched: dict[str, Outcome]
     champion: Retrained
-    confirmed: dict[str, Retrained]
+    rounds: pd.DataFrame
     scored: ChampionScores
     ablations: pd.DataFrame
     tried: list[Outcome]
@@ -72,20 +75,18 @@ def find_champion(search: Search) -> SearchResult:
         keep_inputs(search.launch)
         context = open_context(search.launch, with_test=False)
         outcomes = finished + _draw(search, context, len(finished))
-        best = _best_or_fail(search, outcomes)
-        confirmed = confirm(search, context, best)
-        winner = _winner_or_fail(search, confirmed)
-        champion = confirmed[winner]
+        searched = _best_or_fail(search, outcomes)
+        rounds, chosen = confirm(search, context, searched)
+        (winner,) = chosen[FINAL]
+        champion = rounds[FINAL][winner]
         record_champion(search, champion)
         ablated, ablations = ablate(search, context, champion)
-    searched = dict(zip(confirmed, best, strict=True))
-    retrained = [*confirmed.values(), *ablated.values()]
+    retrained = [each for group in (*rounds.values(), ablated) for each in group.values()]
     tried = [*outcomes, *(outcome for group in retrained for outcome in group.outcomes)]
     result = SearchResult(
         best=searched[winner],
-        searched=searched,
         champion=champion,
-        confirmed=confirmed,
+        rounds=round_table(rounds, chosen, searched, search.floor),
         scored=_score(search, champion),
         ablations=ablations,
         tried=list({outcome.key: outcome for outcome in tried}.values()),
@@ -107,8 +108,8 @@ def _draw(search: Search, context: ExecutionContext, finished: int) -> list[Outc
     return outcomes
 
 
-def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
-    """Return the trials whose configurations are to be retrained, best first.
+def _best_or_fail(search: Search, outcomes: list[Outcome]) -> dict[str, Outcome]:
+    """Return the trials whose configurations are to be retrained, best first, by name.
 
     Raises:
         SearchError: If there is none; the parent run is closed as failed.
@@ -117,7 +118,7 @@ def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
     if not best:
         search.launch.log.end_parent(failed=len(outcomes), summary={})
         raise SearchError(_all_failed(outcomes, search.launch.settings))
-    return best
+    return {f"best-{number}": outcome for number, outcome in enumerate(best, 1)}
 
 
 def _winner_or_fail(search: Search, confirmed: dict[str, Retrained]) -> str:
@@ -142,12 +143,28 @@ def _all_failed(outcomes: list[Outcome], settings: LaunchSettings) -> str:
 
 
 def confirm(
-    search: Search, context: ExecutionContext, best: list[Outcome]
-) -> dict[str, Retrained]:
-    """Retrain the best configurations on fresh seeds; return them by name, in the same order."""
-    configs = {f"best-{number}": outcome.config for number, outcome in enumerate(best, 1)}
-    done = _done(search, "confirm")
-    return retrain(context, configs, fresh_seeds(search.settings), "confirm", done)
+    search: Search, context: ExecutionContext, searched: dict[str, Outcome]
+) -> tuple[dict[str, dict[str, Retrained]], dict[str, list[str]]]:
+    """Retrain the best configurations: all of them in a race, then the finalists on fresh seeds.
+
+    Where all of them reach the final, there is no race.
+
+    Returns:
+        By stage, the retrained configurations by name, and the names of those that it chose.
+
+    Raises:
+        SearchError: If there is no champion; the parent run is closed as failed.
+    """
+    settings, rounds, chosen = search.settings, {}, {}
+    configs = {name: outcome.config for name, outcome in searched.items()}
+    if settings.finalists is not None and len(configs) > settings.finalists:
+        seeds = racing_seeds(settings)
+        rounds[RACE] = retrain(context, configs, seeds, RACE, _done(search, RACE))
+        chosen[RACE] = choose_finalists(rounds[RACE], settings.finalists, search.floor)
+        configs = {name: configs[name] for name in chosen[RACE]}
+    rounds[FINAL] = retrain(context, configs, fresh_seeds(settings), FINAL, _done(search, FINAL))
+    chosen[FINAL] = [_winner_or_fail(search, rounds[FINAL])]
+    return rounds, chosen
 
 
 def _done(search: Search, stage: str) -> dict[str, Outcome]:
@@ -211,6 +228,7 @@ def _log(search: Search, result: SearchResult) -> None:
     folder = search.launch.settings.folder / "champion"
     scored.scores.to_csv(folder / "scores.csv", index=False)
     scored.difference.to_csv(folder / "difference.csv", index=False)
+    result.rounds.to_csv(folder / "rounds.csv", index=False)
     result.ablations.to_csv(folder / "ablations.csv", index=False)
     params = result.champion.config.model_dump(exclude={"seed", "order_seed"})
     params["seeds"] = len(scored.by_seed)

@@ -18,7 +18,7 @@ from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import describe_time, print_failed
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
-from tuning.search.confirmation import SearchError, seed_values
+from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
 from tuning.search.pipeline import SearchResult, find_champion
 from tuning.search.study import StudyError
@@ -60,7 +60,7 @@ def run(
         with recording(prepared, settings, console) as launch:
             begun = open_search(launch, search, study)
             result = find_champion(begun)
-            tables = result_tables(result, begun.floor)
+            tables = result_tables(result)
             _keep_picture(tables, launch)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
@@ -72,34 +72,35 @@ def run(
     return print_failed(result.tried, settings.storage, console)
 
 
-def result_tables(result: SearchResult, floor: float) -> list[Table]:
+def result_tables(result: SearchResult) -> list[Table]:
     """Return the tables of the confirmation, of the ablations if there are any, and of test."""
     ablations = [ablation_table(result)] if len(result.ablations) else []
-    return [confirmed_table(result, floor), *ablations, champion_table(result.scored)]
+    return [rounds_table(result), *ablations, champion_table(result.scored)]
 
 
-def confirmed_table(result: SearchResult, floor: float) -> Table:
-    """Return the table of the confirmation: one row per retrained configuration, validation F1.
+def rounds_table(result: SearchResult) -> Table:
+    """Return the table of race and final: one row per round and configuration, best first.
 
-    F1 is that at the best threshold on validation; a seed that failed counts as ``floor``.
+    Values are F1 at the best threshold on validation.
     """
     table = _table(
         "Confirmed on fresh seeds: validation F1 at its best threshold",
-        ["configuration", "in the search", "mean", "std", "by seed", ""],
+        ["round", "configuration", "in the search", "mean", "std", "by seed", ""],
     )
-    for name, retrained in result.confirmed.items():
-        values = seed_values(retrained, floor)
-        mean = sum(values) / len(values)
-        spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-        searched = result.searched[name]
-        table.add_row(
-            f"{name} (trial {searched.name})",
-            _score(searched.metrics[SEED_MEAN]),
-            _score(mean),
-            _score(spread),
-            " ".join(_score(value) for value in values),
-            "champion" if retrained is result.champion else "",
-        )
+    marks = {RACE: "finalist", FINAL: "champion"}
+    for stage, rows in result.rounds.groupby("round", sort=False):
+        groups = [group for _, group in rows.groupby("configuration", sort=False)]
+        for group in sorted(groups, key=lambda group: -group["value"].mean()):
+            first = group.iloc[0]
+            table.add_row(
+                str(stage),
+                f"{first['configuration']} (trial {first['trial']})",
+                _score(first["searched"]),
+                _score(group["value"].mean()),
+                _score(group["value"].std()) if len(group) > 1 else "",
+                " ".join(map(_score, group["value"])),
+                marks[str(stage)] if first["chosen"] else "",
+            )
     return table
 
 
