@@ -73,6 +73,10 @@ TABLES = {
     "others at 0.5.",
     "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
     "the threshold with the best validation F1, others at 0.5.",
+    "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
+    "and its best in the final on fresh seeds, which took part in no earlier choice. Validation "
+    "F1 at its best threshold, in the search and as mean ± standard deviation over the seeds of "
+    "the round; a seed that failed or is flagged counts as calling every pair a paraphrase.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold with the best validation F1: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal. "
@@ -155,6 +159,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "gap": ("gap, points", points),
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "searched": ("in the search", score),
+    "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),
     "with_it": ("with", str),
     "without_it": ("without", str),

@@ -110,6 +110,8 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.add_text("search", findings.about_search(history, importance))
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
+    if "rounds" in champion:
+        book.add_table("rounds", search_tables.confirmation_rounds(champion["rounds"]))
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:

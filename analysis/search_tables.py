@@ -53,6 +53,34 @@ def search_history(trials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"number": range(1, len(values) + 1), "value": values, "best": best})
 
 
+def confirmation_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per round and configuration as text, the best of each round first.
+
+    Args:
+        rounds: Table that the search logged: one row per round, configuration and seed.
+    """
+    rows = []
+    for (name, configuration), part in rounds.groupby(["round", "configuration"], sort=False):
+        first, values = part.iloc[0], part["value"]
+        spread = f" ± {score(values.std())}" if len(part) > 1 else ""
+        rows.append(
+            {
+                "round": "final" if name == "confirm" else name,
+                "configuration": f"{configuration}, trial {first['trial']:03d}",
+                "head": first["head"].replace("_", " "),
+                "encoding": first["encoding"],
+                "seeds": len(part),
+                "searched": first["searched"],
+                "confirmed": f"{score(values.mean())}{spread}",
+                "chosen": {"race": "finalist"}.get(name, "champion") if first["chosen"] else "",
+                "mean": values.mean(),
+            }
+        )
+    table = pd.DataFrame(rows)
+    best_first = table.sort_values("mean", ascending=False, kind="stable").drop(columns="mean")
+    return best_first.sort_values("round", ascending=False, kind="stable", ignore_index=True)
+
+
 def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each model and threshold, with a text cell for each metric.
 

@@ -78,6 +78,25 @@ def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
     assert len(bars) == 2
 
 
+def test_race_and_final_are_shown_best_first_with_what_they_chose() -> None:
+    rows = [
+        ("race", "best-1", 5, 0.70, 0.66, False),
+        ("race", "best-2", 17, 0.69, 0.68, True),
+        ("confirm", "best-2", 17, 0.69, 0.66, True),
+        ("confirm", "best-2", 17, 0.69, 0.68, True),
+    ]
+    names = ["round", "configuration", "trial", "searched", "value", "chosen"]
+    rounds = pd.DataFrame(rows, columns=names).assign(head="mean_pooling", encoding="pair")
+    table = search_tables.confirmation_rounds(rounds)
+    assert table[
+        ["round", "configuration", "seeds", "confirmed", "chosen"]
+    ].to_numpy().tolist() == [
+        ["race", "best-2, trial 017", 1, ".680", "finalist"],
+        ["race", "best-1, trial 005", 1, ".660", ""],
+        ["final", "best-2, trial 017", 2, ".670 ± .014", "champion"],
+    ]
+
+
 def test_the_champions_scores_are_a_row_for_each_model_and_threshold() -> None:
     cell = {"mean": 0.7124, "std": 0.01, "low": 0.65, "high": 0.77, "seeds": 5}
     long = pd.DataFrame(
