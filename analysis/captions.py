@@ -45,6 +45,9 @@ FIGURES = {
     "the texts, each cell is the mean of the weights in both directions.",
     "search_history": "Validation F1 of each trial of the search at its best threshold, and the "
     "best so far.",
+    "search_tried": "The trials of each encoding and head of the space, and their number: "
+    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
+    "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by validation F1.",
     "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",

@@ -100,6 +100,9 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.keep_numbers("search_history", history)
     book.keep_numbers("search_importance", importance)
     book.add_figure("search_history", search_figures.plot_history(history))
+    tried = search_tables.tried_places(launch.trials, launch.params)
+    book.keep_numbers("search_tried", tried)
+    book.add_figure("search_tried", search_figures.plot_tried(tried))
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]

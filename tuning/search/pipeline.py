@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from measures.objective import SEED_MEAN, is_sound
+from measures.objective import SEED_MEAN
 from tuning.config.trial_values import known_before
 from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
@@ -29,36 +27,15 @@ from tuning.search.confirmation import (
     racing_seeds,
     retrain,
     round_table,
-    seed_values,
 )
-from tuning.search.context import Search, reconcile
+from tuning.search.context import Search, reconcile, tag_origins
+from tuning.search.result import SearchResult, log_result
 from tuning.search.sampling import STAGE, run_search
 from tuning.search.study import close_stale
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import keep_inputs
 from tuning.training.inputs import build_inputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchResult:
-    """The result of a search.
-
-    Args:
-        best: The trial of the search whose configuration became champion.
-        champion: The champion, retrained on fresh seeds.
-        rounds: Race and final of the confirmation, from ``round_table``.
-        scored: Scores of the champion on test.
-        ablations: One row per ablation, from ``ablation_rows``; empty if none was run.
-        tried: Outcomes of all trials of every stage.
-    """
-
-    best: Outcome
-    champion: Retrained
-    rounds: pd.DataFrame
-    scored: ChampionScores
-    ablations: pd.DataFrame
-    tried: list[Outcome]
 
 
 def find_champion(search: Search) -> SearchResult:
@@ -75,6 +52,7 @@ def find_champion(search: Search) -> SearchResult:
         keep_inputs(search.launch)
         context = open_context(search.launch, with_test=False)
         outcomes = finished + _draw(search, context, len(finished))
+        tag_origins(search)
         searched = _best_or_fail(search, outcomes)
         rounds, chosen = confirm(search, context, searched)
         (winner,) = chosen[FINAL]
@@ -91,7 +69,7 @@ def find_champion(search: Search) -> SearchResult:
         ablations=ablations,
         tried=list({outcome.key: outcome for outcome in tried}.values()),
     )
-    _log(search, result)
+    log_result(search, result)
     (search.launch.settings.storage / STATES).remove()
     return result
 
@@ -220,31 +198,3 @@ def _score(search: Search, champion: Retrained) -> ChampionScores:
         inputs = build_inputs(prepared, trial, launch.precision, output, advance)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
     return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
-
-
-def _log(search: Search, result: SearchResult) -> None:
-    """Write the tables, log the champion as a run of its own, and close the parent run."""
-    log, scored = search.launch.log, result.scored
-    folder = search.launch.settings.folder / "champion"
-    scored.scores.to_csv(folder / "scores.csv", index=False)
-    scored.difference.to_csv(folder / "difference.csv", index=False)
-    result.rounds.to_csv(folder / "rounds.csv", index=False)
-    result.ablations.to_csv(folder / "ablations.csv", index=False)
-    params = result.champion.config.model_dump(exclude={"seed", "order_seed"})
-    params["seeds"] = len(scored.by_seed)
-    log.log_champion(params, {**scored.metrics, **_gaps(search, result)}, folder)
-    failed = sum(outcome.cause is not None for outcome in result.tried)
-    best = result.best.metrics
-    log.end_parent(failed=failed, summary=best if is_sound(best) else {})
-
-
-def _gaps(search: Search, result: SearchResult) -> dict[str, float]:
-    """Return the champion's validation F1 in each stage, and the differences up to test."""
-    searched = result.best.metrics[SEED_MEAN]
-    confirmed = float(np.mean(seed_values(result.champion, search.floor)))
-    return {
-        "search_value": searched,
-        "confirmed_value": confirmed,
-        "gap_search_to_confirmed": searched - confirmed,
-        "gap_confirmed_to_test": confirmed - result.scored.metrics["test_f1_at_threshold"],
-    }

@@ -20,7 +20,8 @@ from tuning.execution.grid import describe_time, print_failed
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
-from tuning.search.pipeline import SearchResult, find_champion
+from tuning.search.pipeline import find_champion
+from tuning.search.result import SearchResult
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture

@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 from models.heads import HEADS
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import Axis, SearchSettings
-from tuning.search.startup import enqueue_startup, spread, value_at
+from tuning.search.startup import enqueue_startup, origin, spread, value_at
 from tuning.search.study import enqueue_first
 from tuning.system.project import ROOT
 
@@ -97,6 +97,17 @@ def test_what_was_given_does_not_count() -> None:
     study.enqueue_trial({"head": "a"})
     enqueue_startup(study, SPACE, {}, settings())
     assert queued(study) == 1 + 6
+
+
+def test_it_is_known_who_chose_a_trial() -> None:
+    study = optuna.create_study()
+    study.add_trial(create_trial(value=0.5, user_attrs={"run_id": "7"}))
+    study.enqueue_trial({"head": "a"})
+    enqueue_startup(study, SPACE, {}, settings(startup_trials=1))
+    for _ in range(3):
+        study.ask()
+    found = [origin(trial) for trial in study.get_trials()]
+    assert found == ["warm start", "given", "start-up", "TPE"]
 
 
 def test_no_more_are_queued_than_the_search_has_trials() -> None:
