@@ -45,6 +45,9 @@ FIGURES = {
     "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
     "the texts, each cell is the mean of the weights in both directions.",
     "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
+    "search_tried": "The trials of each encoding and head of the space, and their number: "
+    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
+    "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by {measure}.",
     "search_importance": "Importance of the searched parameters for {measure}, {evaluator}.",
@@ -72,6 +75,10 @@ TABLES = {
     "others at 0.5.",
     "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
     "the threshold chosen on validation, others at 0.5.",
+    "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
+    "and its best in the final on fresh seeds, which took part in no earlier choice. The "
+    "value of a seed is its {measure}, in the search and as mean ± standard deviation over the "
+    "seeds of the round; a seed that failed or is flagged counts as calling every pair a paraphrase.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal: "
@@ -154,6 +161,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "gap": ("gap, points", points),
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "searched": ("in the search", score),
+    "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),
     "with_it": ("with", str),
     "without_it": ("without", str),

@@ -103,6 +103,9 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.add_figure(
         "search_history", search_figures.plot_history(history, measure), measure=measure
     )
+    tried = search_tables.tried_places(launch.trials, launch.params)
+    book.keep_numbers("search_tried", tried)
+    book.add_figure("search_tried", search_figures.plot_tried(tried))
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]
@@ -115,6 +118,10 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.add_text("search", findings.about_search(history, importance, measure))
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
+    if "rounds" in champion:
+        book.add_table(
+            "rounds", search_tables.confirmation_rounds(champion["rounds"]), measure=measure
+        )
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,8 @@ from analysis.stores import StoreError, describe_absent, fetch_artifact, open_st
 from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
+_TABLES = ("scores", "difference", "ablations")  # of a champion
+_ADDED_TABLES = ("rounds",)  # earlier versions do not log them
 _KINDS = ("experiment", "trial", "champion")
 _CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_f1_at_threshold", "val_auc")
 
@@ -104,9 +106,10 @@ class Store:
         return None
 
     def champion(self, launch: Launch) -> dict[str, pd.DataFrame]:
-        """Return the tables of a search's champion: ``scores``, ``difference``, ``ablations``.
+        """Return the tables of a search's champion: those of ``_TABLES`` and ``_ADDED_TABLES``.
 
-        A table without rows is left out; without a champion there are none, and a note.
+        A table without rows, or that an earlier version did not log, is left out; without a
+        champion there are none, and a note.
         """
         experiment = self._experiments[launch.experiment]
         query = f"tags.kind = 'champion' and tags.`{PARENT_TAG}` = '{launch.run_id}'"
@@ -115,8 +118,9 @@ class Store:
             self.notes.append(f"The search '{launch.experiment}' has no champion yet.")
             return {}
         tables = {}
-        for name in ("scores", "difference", "ablations"):
-            with self._artifact(runs[0].info.run_id, f"{name}.csv") as path:
+        for name in (*_TABLES, *_ADDED_TABLES):
+            absent = [StoreError] if name in _ADDED_TABLES else []
+            with suppress(*absent), self._artifact(runs[0].info.run_id, f"{name}.csv") as path:
                 if path.stat().st_size > 1:
                     tables[name] = pd.read_csv(path)
         return tables

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis.legible import label
 from analysis.search_tables import is_wide
 from analysis.theme import SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
+
+# origin, shape and colour of a mark; logs of earlier versions tell no origin
+_ORIGIN_MARKS = (
+    ("given", "s", colour_of(5)),
+    ("start-up", "^", colour_of(1)),
+    ("TPE", "o", colour_of(0)),
+    ("", "o", colour_of(0)),
+)
 
 
 def plot_history(history: pd.DataFrame, measure: str) -> Figure:
@@ -27,6 +38,41 @@ def plot_history(history: pd.DataFrame, measure: str) -> Figure:
     axis.set(xlabel="trial", ylabel=measure)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
+    return figure
+
+
+def plot_tried(tried: pd.DataFrame) -> Figure:
+    """Draw ``tried_places``: a panel per encoding and head, a mark per trial, hollow if stopped.
+
+    Marks of each origin have a shape of their own.
+    """
+    encodings, heads = tried["encoding"].cat.categories, tried["head"].cat.categories
+    height = 0.8 + 1.3 * len(encodings)
+    figure, axes = panels(len(encodings), len(heads), height=height, share_y=True)
+    for axis, (encoding, head) in zip(axes, product(encodings, heads), strict=True):
+        part = tried[(tried["encoding"] == encoding) & (tried["head"] == head)]
+        for name, marker, colour in _ORIGIN_MARKS:
+            for stopped, rows in part[part["origin"].fillna("") == name].groupby("stopped"):
+                axis.plot(
+                    rows["number"], rows["value"], marker, color=colour, markersize=4,
+                    markerfacecolor="white" if stopped else colour,
+                )  # fmt: skip
+        axis.set_title(f"{encoding}, {label(head.replace('_', ' '), 24)}: {len(part)}")
+        axis.set_xlim(0, len(tried) + 1)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for number, axis in enumerate(axes):
+        axis.set_ylabel("" if number % len(heads) else "validation F1")
+        axis.set_xlabel("trial" if number >= len(axes) - len(heads) else "")
+    found = set(tried["origin"].fillna(""))
+    marks = [
+        Line2D([], [], marker=marker, linestyle="", color=colour, markersize=4,
+               label=name or "trial")
+        for name, marker, colour in _ORIGIN_MARKS if name in found
+    ]  # fmt: skip
+    if tried["stopped"].any():
+        marks.append(Line2D([], [], marker="D", linestyle="", color="black", markersize=4,
+                            markerfacecolor="white", label="hollow: stopped early"))  # fmt: skip
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
     return figure
 
 

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from measures.addresses import check_readable, choose_store, store_uri, user_path
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("search", "confirm", "ablation")
+STAGES = ("search", "race", "confirm", "ablation")
 
 
 def main() -> int:

@@ -182,14 +182,13 @@ class Launch:
 
 
 class SearchLaunch(Launch):
-    """A whole search, whose draws depend on nothing but their numbers."""
+    """A whole search, whose draws depend on nothing but their numbers, with race and final."""
 
     name, script = "smoke_search", "run_search.py"
     changes = (
         "search.num_samples=4",
         "search.startup_trials=9",
         "search.scheduler=none",
-        "search.confirm=1",
         "epochs=5",
         "batch_size=16",
     )

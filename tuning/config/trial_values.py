@@ -13,8 +13,10 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "finalists": None,
     "objective": "f1",
     "threshold_rule": "maximum",
+    "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,
 }
 

@@ -33,7 +33,7 @@ class TrialSpec:
 
     @property
     def stage(self) -> str:
-        """Return the part of the launch it belongs to: grid, search, confirm or ablation."""
+        """Return the part of the launch it belongs to: grid, search, race, confirm or ablation."""
         return self.tags.get("stage", GRID)
 
     def to_point(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tuning.config.trial_values import known_before
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
 from tuning.search.sampling import STAGE, ConfigSampler
+from tuning.search.startup import origin
 from tuning.search.study import (
     StudyError,
     close_stale,
@@ -152,3 +153,12 @@ def reconcile(search: Search) -> list[Outcome]:
     if interrupted:
         search.launch.console.print(f"{len(interrupted)} interrupted trials are resumed")
     return outcomes
+
+
+def tag_origins(search: Search) -> None:
+    """Note in the log who chose each trial: the tag ``origin``, from ``startup.origin``."""
+    log = search.launch.log
+    origins = {trial.number: origin(trial) for trial in search.study.get_trials(deepcopy=False)}
+    for run in log.children(STAGE):
+        if "origin" not in run.tags:
+            log.tag(run.key, {"origin": origins[int(run.tags["optuna_trial"])]})

@@ -18,9 +18,10 @@ from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import describe_time, print_failed
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
-from tuning.search.confirmation import SearchError, seed_values
+from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
-from tuning.search.pipeline import SearchResult, find_champion
+from tuning.search.pipeline import find_champion
+from tuning.search.result import SearchResult
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
@@ -75,31 +76,32 @@ def run(
 def result_tables(result: SearchResult, objective: Objective) -> list[Table]:
     """Return the tables of the confirmation, of the ablations if there are any, and of test."""
     ablations = [ablation_table(result, objective)] if len(result.ablations) else []
-    return [confirmed_table(result, objective), *ablations, champion_table(result.scored)]
+    return [rounds_table(result, objective), *ablations, champion_table(result.scored)]
 
 
-def confirmed_table(result: SearchResult, objective: Objective) -> Table:
-    """Return the table of the confirmation: one row per retrained configuration.
+def rounds_table(result: SearchResult, objective: Objective) -> Table:
+    """Return the table of race and final: one row per round and configuration, best first.
 
     A seed that failed counts as the floor of the objective.
     """
     table = _table(
         f"Confirmed on fresh seeds: {objective.words}",
-        ["configuration", "in the search", "mean", "std", "by seed", ""],
+        ["round", "configuration", "in the search", "mean", "std", "by seed", ""],
     )
-    for name, retrained in result.confirmed.items():
-        values = seed_values(retrained, objective)
-        mean = sum(values) / len(values)
-        spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-        searched = result.searched[name]
-        table.add_row(
-            f"{name} (trial {searched.name})",
-            _score(searched.metrics[SEED_MEAN]),
-            _score(mean),
-            _score(spread),
-            " ".join(_score(value) for value in values),
-            "champion" if retrained is result.champion else "",
-        )
+    marks = {RACE: "finalist", FINAL: "champion"}
+    for stage, rows in result.rounds.groupby("round", sort=False):
+        groups = [group for _, group in rows.groupby("configuration", sort=False)]
+        for group in sorted(groups, key=lambda group: -group["value"].mean()):
+            first = group.iloc[0]
+            table.add_row(
+                str(stage),
+                f"{first['configuration']} (trial {first['trial']})",
+                _score(first["searched"]),
+                _score(group["value"].mean()),
+                _score(group["value"].std()) if len(group) > 1 else "",
+                " ".join(map(_score, group["value"])),
+                marks[str(stage)] if first["chosen"] else "",
+            )
     return table
 
 

@@ -11,6 +11,9 @@ def config(**values: object) -> TrialConfig:
 def test_added_fields_are_left_out_where_they_change_nothing() -> None:
     values = {"class_weight": "none", "epochs": 3}
     assert known_before({"truncate": False, "trial": values}) == {"trial": {"epochs": 3}}
+    old = {"search": {"confirm": 3, "fresh_seeds": 5}}  # before there was a race
+    now = {"search": {"confirm": 3, "finalists": None, "racing_seeds": 2, "fresh_seeds": 5}}
+    assert known_before(now) == old
 
 
 def test_added_fields_are_kept_where_they_change_something() -> None:
