@@ -91,6 +91,9 @@ class TrialConfig(StrictModel):
         description="whether to classify from the cosine of both texts' mean frozen states as "
         "well; needs encoding: separate and a frozen layer",
     )
+    layer_mean: bool = Field(
+        False, description="whether the head reads the mean of all layers, if all are frozen"
+    )
     layer_decay: float = Field(
         1.0,
         gt=0,
@@ -214,13 +217,13 @@ class Experiment(StrictModel):
     def input_variants(self, ablated_depth: int) -> list[TrialConfig]:
         """Return a trial for each combination of the fields that decide a search's inputs.
 
-        These fields are ``freezing``, ``encoding``, ``both_orders``, ``overlap_features`` and
-        ``cosine_feature``. Values that only the ablations need are among them.
+        Values that only the ablations need are among them.
 
         Args:
             ablated_depth: Number of frozen layers for ablations that need trained layers.
         """
         ablated = {"freezing": ablated_depth, "both_orders": True, "overlap_features": True}
+        ablated |= {"layer_mean": False}
         ablates = self.search is not None and self.search.ablations
         values: list[list[Any]] = []
         for name, needed in ablated.items():
@@ -234,10 +237,13 @@ class Experiment(StrictModel):
 
     def _can_be_drawn(self, values: Mapping[str, Any]) -> bool:
         """Return whether the space draws these values together: its conditions allow them."""
-        conditions = self.space["cosine_feature"].when if "cosine_feature" in self.space else {}
         known = {**self.trial.model_dump(), **values}
-        held = all(known[name] in wanted for name, wanted in conditions.items())
-        return held or values["cosine_feature"] == self.trial.cosine_feature
+        return all(
+            values[name] in (False, getattr(self.trial, name))
+            or all(known[field] in wanted for field, wanted in self.space[name].when.items())
+            for name in ("cosine_feature", "layer_mean")
+            if name in self.space
+        )
 
     def _values_of(self, field: str) -> list[Any]:
         """Return the ends or choices of a field in the space, or else its fixed value."""

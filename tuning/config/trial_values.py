@@ -13,6 +13,7 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "layer_mean": False,
     "truncate": False,
 }
 

@@ -119,15 +119,19 @@ def build_inputs(
     device, depth = choose_device(), prepared.depth_of(trial)
     overlap = any(each.overlap_features for each in prepared.trials)
     encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
-    load = encoder_loader(encoder.folder, depth, device, trial.encoding)
+    *_, mean = prepared.variant_of(trial)
+    load = encoder_loader(encoder.folder, depth, device, trial.encoding, layer_mean=mean)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
+        frozen = replace(frozen, layer_mean=mean)
         states = load_or_compute(frozen, tables, output / "activations", advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     if trial.encoding == "separate" and any(each.cosine_feature for each in prepared.trials):
         frozen_type = getattr(torch, precision.frozen)
-        splits = add_cosines(splits, frozen_states(load, frozen_type, device), device)
+        run = frozen_states(load, frozen_type, device)
+        splits = add_cosines(splits, run, device, encoder.width)
+    none = no_layers(encoder.architecture, layer_mean=mean)
     return SharedInputs(
         splits=splits,
         index={
@@ -137,7 +141,7 @@ def build_inputs(
         texts=(prepared.pairs.splits["test"].first, prepared.pairs.splits["test"].second),
         tokenizer=load_tokenizer(encoder.folder)[0].to_str(),
         lower=load()[0].cpu() if depth and not states else None,
-        upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
+        upper=none if depth == encoder.layers else load()[1],
         width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth, tables), "cached": bool(states)},

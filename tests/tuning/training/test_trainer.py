@@ -58,7 +58,7 @@ def arrays_of(trial: TrialConfig, seed: int) -> SplitArrays:
     arrays = toy(seed, trial.encoding)
     if not trial.cosine_feature:
         return arrays
-    return add_cosines({"toy": arrays}, lambda batch: batch.inputs, CPU)["toy"]
+    return add_cosines({"toy": arrays}, lambda batch: batch.inputs, CPU, 12)["toy"]
 
 
 def build(trial: TrialConfig, folder: Path) -> Classifier:
