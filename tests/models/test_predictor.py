@@ -209,9 +209,10 @@ def test_texts_encoded_separately_are_cut_each_to_the_limit(
 def test_members_that_encode_differently_are_refused(
     distilbert: Path, tmp_path: Path, option: str
 ) -> None:
+    changes: list[dict[str, Any]] = [{}, {option: True}]
     members = [
-        save(tmp_path / name, distilbert, branch=True, depth=3, **{option: value})
-        for name, value in (("a", False), ("b", True))
+        save(tmp_path / str(number), distilbert, branch=True, depth=3, **change)
+        for number, change in enumerate(changes)
     ]
     with pytest.raises(CheckpointError, match="members were not trained on the same encoder"):
         ensemble_of(tmp_path / "e", distilbert, members)
