@@ -36,7 +36,7 @@ class Harm:
 
 
 class Launch:
-    """Two trials of the smoke experiment in a folder of its own, started as often as it takes.
+    """A trial of each encoding in a folder of its own, started as often as it takes.
 
     Args:
         folder: Gets results, store and data.
@@ -46,7 +46,13 @@ class Launch:
     """
 
     name, script = "smoke", "run_grid.py"
-    changes = ("freezing=[all, some]", "learning_rate=0.01", "epochs=8", "batch_size=16")
+    changes = (
+        "encoding=[pair, separate]",
+        "freezing=some",
+        "learning_rate=0.01",
+        "epochs=8",
+        "batch_size=16",
+    )
 
     def __init__(
         self,

@@ -96,6 +96,9 @@ class TrialConfig(StrictModel):
         description="whether to classify from the cosine of both texts' mean frozen states as "
         "well; needs encoding: separate and a frozen layer; auto: where it has both",
     )
+    layer_mean: bool = Field(
+        False, description="whether the head reads the mean of all layers, if all are frozen"
+    )
     layer_decay: float = Field(
         1.0,
         gt=0,

@@ -9,18 +9,20 @@ from typing import Any
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.config.search_space import is_active
 
+_CONDITIONAL = ("cosine_feature", "layer_mean")  # not every trial can have them
+
 
 def input_variants(experiment: Experiment, ablated_depth: int) -> list[TrialConfig]:
     """Return a trial for each combination of the fields that decide a search's inputs.
 
-    These fields are ``freezing``, ``encoding``, ``both_orders``, ``overlap_features`` and
-    ``cosine_feature``. Values that only the ablations need are among them.
+    Values that only the ablations need are among them.
 
     Args:
         experiment: Experiment with a search.
         ablated_depth: Number of frozen layers for ablations that need trained layers.
     """
     ablated = {"freezing": ablated_depth, "both_orders": True, "overlap_features": True}
+    ablated |= {"layer_mean": False}
     ablates = experiment.search is not None and experiment.search.ablations
     values: dict[str, list[Any]] = {}
     for name, needed in ablated.items():
@@ -37,13 +39,15 @@ def input_variants(experiment: Experiment, ablated_depth: int) -> list[TrialConf
 
 
 def _can_be_drawn(experiment: Experiment, values: Mapping[str, Any]) -> bool:
-    """Return whether the space draws these values together: its conditions allow them."""
-    axis, cosine = experiment.space.get("cosine_feature"), values["cosine_feature"]
-    if axis is None:
-        return True
-    if is_active(axis, {**experiment.trial.model_dump(), **values}):
-        return axis.holds(cosine)
-    return cosine == experiment.trial.cosine_feature
+    """Return whether the space draws these values together, or an ablation switches one off."""
+    known = {**experiment.trial.model_dump(), **values}
+    return all(
+        axis.holds(values[name])
+        if is_active(axis, known)
+        else values[name] in (False, getattr(experiment.trial, name))
+        for name, axis in experiment.space.items()
+        if name in _CONDITIONAL
+    )
 
 
 def _values_of(experiment: Experiment, field: str) -> list[Any]:

@@ -14,6 +14,7 @@ _ADDED = {
     "cosine_feature": False,
     "encoding": "pair",
     "finalists": None,
+    "layer_mean": False,
     "objective": "f1",
     "threshold_rule": "maximum",
     "racing_seeds": 2,  # without finalists it has no effect

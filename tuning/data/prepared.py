@@ -55,10 +55,15 @@ class Prepared:
         """Return the distinct numbers of frozen layers among the trials, in rising order."""
         return sorted({self.depth_of(trial) for trial in self.trials})
 
+    def variant_of(self, trial: TrialConfig) -> tuple[int, Encoding, bool]:
+        """Return what decides a trial's inputs: depth, encoding, whether layers are averaged."""
+        depth = self.depth_of(trial)
+        return depth, trial.encoding, trial.layer_mean and depth == self.encoder.layers
+
     @property
     def input_variants(self) -> list[TrialConfig]:
-        """Return a trial for each encoding and depth, those with most trained layers first."""
-        found = {(self.depth_of(trial), trial.encoding): trial for trial in self.trials}
+        """Return a trial for each ``variant_of``, those with most trained layers first."""
+        found = {self.variant_of(trial): trial for trial in self.trials}
         return [found[key] for key in sorted(found)]
 
     @property

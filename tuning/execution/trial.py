@@ -136,7 +136,8 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
 
 def input_key(trial: TrialConfig) -> str:
     """Return the key of the shared inputs that a trial needs."""
-    return f"{trial.encoding}, {trial.freezing} frozen"
+    mean = ", layer mean" if trial.layer_mean else ""
+    return f"{trial.encoding}, {trial.freezing} frozen{mean}"
 
 
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:

@@ -37,6 +37,7 @@ class AblationFactor:
 FACTORS = (
     AblationFactor(name="texts encoded separately", field="encoding", on="separate", off="pair"),
     AblationFactor(name="cosine of the texts", field="cosine_feature", on=True, off=False),
+    AblationFactor(name="mean of all layers", field="layer_mean", on=True, off=False),
     AblationFactor(name="votes as soft targets", field="targets", on="votes", off="labels"),
     AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
     AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
@@ -58,7 +59,7 @@ class Ablation:
 
 
 def plan_ablations(
-    champion: TrialConfig, *, votes: bool, layers: int, encodings: Collection[str]
+    champion: TrialConfig, *, votes: bool, layers: int, variants: Collection[TrialConfig]
 ) -> list[Ablation]:
     """Return each factor with and without, everything else as in the champion.
 
@@ -70,11 +71,13 @@ def plan_ablations(
         champion: The champion's configuration.
         votes: Whether every pair has votes; without them, there is no ablation of the targets.
         layers: Number of layers of the encoder.
-        encodings: Encodings that the search has inputs for.
+        variants: Trials with each of the inputs that the search has.
     """
+    means = {trial.layer_mean for trial in variants if trial.encoding == champion.encoding}
     possible = {
         "targets": votes,
-        "encoding": len(encodings) > 1,
+        "encoding": len({trial.encoding for trial in variants}) > 1,
+        "layer_mean": len(means) > 1 and champion.freezing in ("all", layers),
         "cosine_feature": champion.encoding == "separate" and champion.freezing not in ("none", 0),
     }
     return [
@@ -86,9 +89,9 @@ def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablatio
     own = getattr(champion, factor.field)
     base = champion
     if factor.trained_layers:
-        base = champion.model_copy(update={"freezing": layers // 2})
+        base = champion.model_copy(update={"freezing": layers // 2, "layer_mean": False})
     if factor.field == "encoding":  # a pair encoded together has no cosine
-        base = champion.model_copy(update={"cosine_feature": False})
+        base = champion.model_copy(update={"cosine_feature": False, "layer_mean": False})
     on = own if own != factor.off else factor.on
     return Ablation(
         factor=factor,

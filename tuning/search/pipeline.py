@@ -183,7 +183,7 @@ def ablate(
         champion.config,
         votes=prepared.pairs.has_votes,
         layers=prepared.encoder.layers,
-        encodings=prepared.encoded,
+        variants=prepared.input_variants,
     )
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from measures.overlap import overlap_features
-from models.batches import Batch, RowReader, SplitArrays
-from models.classifier import run_frozen
+from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, encoder_loader, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
@@ -23,7 +22,7 @@ from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared, cut_length
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
-from tuning.training.pair_features import add_cosines, features_of
+from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,17 +123,21 @@ def build_inputs(
     device, depth = choose_device(), prepared.depth_of(trial)
     overlap = any(each.overlap_features for each in prepared.trials)
     encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
-    load = encoder_loader(encoder.folder, depth, device, trial.encoding)
+    *_, mean = prepared.variant_of(trial)
+    load = encoder_loader(encoder.folder, depth, device, trial.encoding, layer_mean=mean)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
+        frozen = replace(frozen, layer_mean=mean)
         states = load_or_compute(frozen, tables, output / "activations", advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     if trial.encoding == "separate" and any(
         each.cosine_feature is True for each in prepared.trials
     ):
         frozen_type = getattr(torch, precision.frozen)
-        splits = add_cosines(splits, frozen_states(load, frozen_type, device), device)
+        run = frozen_states(load, frozen_type, device)
+        splits = add_cosines(splits, run, device, encoder.width)
+    none = no_layers(encoder.architecture, layer_mean=mean)
     return SharedInputs(
         splits=splits,
         index={
@@ -144,25 +147,11 @@ def build_inputs(
         texts=(prepared.pairs.splits["test"].first, prepared.pairs.splits["test"].second),
         tokenizer=load_tokenizer(encoder.folder)[0].to_str(),
         lower=load()[0].cpu() if depth and not states else None,
-        upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
+        upper=none if depth == encoder.layers else load()[1],
         width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth, tables), "cached": bool(states)},
     )
-
-
-def frozen_states(
-    load: Callable[[], tuple[EncoderPart, EncoderPart]],
-    precision: torch.dtype,
-    device: torch.device,
-) -> Callable[[Batch], Tensor]:
-    """Return a function from a batch of token ids to the states of the loaded lower part."""
-
-    def run(batch: Batch) -> Tensor:
-        lower = load()[0].to(device).eval()
-        return run_frozen(lower, batch.inputs, batch.segments, precision)
-
-    return run
 
 
 def frozen_part(

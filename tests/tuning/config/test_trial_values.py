@@ -32,7 +32,8 @@ def test_a_configuration_comes_back_from_logged_text_with_and_without_added_fiel
 
 
 def test_a_saved_trial_that_lacks_a_field_has_what_was_done_before() -> None:
-    assert trial_of({}) == config(threshold_rule="maximum")
+    before = {"encoding": "pair", "cosine_feature": False, "threshold_rule": "maximum"}
+    assert trial_of({}) == config(**before)
     for each in (config(), config(threshold_rule="maximum", class_weight="balanced")):
         assert trial_of(known_before(each.model_dump())) == each
 

@@ -87,6 +87,10 @@ def test_each_encoding_and_depth_has_inputs_of_its_own(tmp_path: Path) -> None:
     prepared = prepare(experiment(grid=grid), DataLocations(cache=tmp_path))
     keys = [(trial.freezing, trial.encoding) for trial in prepared.input_variants]
     assert keys == [(2, "pair"), (2, "separate"), ("all", "pair"), ("all", "separate")]
+    means = {"freezing": ["all", 2], "layer_mean": [True, False]}
+    variants = prepare(experiment(grid=means), DataLocations(cache=tmp_path)).input_variants
+    assert [trial.layer_mean for trial in variants if trial.freezing == "all"] == [False, True]
+    assert len(variants) == 3  # it has no effect where layers are trained
     tables = {name: tokens.splits["train"] for name, tokens in prepared.encoded.items()}
     assert tables["separate"].pairs == tables["pair"].pairs
     assert len(tables["separate"].tokens) < len(tables["pair"].tokens) / 2
