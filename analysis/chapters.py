@@ -111,6 +111,11 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         figure = search_figures.plot_importance(importance)
         book.add_figure("search_importance", figure, evaluator=search_tables.IMPORTANCE)
     book.add_text("search", findings.about_search(history, importance))
+    _add_champion(book, champion)
+
+
+def _add_champion(book: Book, champion: dict[str, pd.DataFrame]) -> None:
+    """Add how the champion was confirmed, its test scores, its ablations, and an ensemble."""
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
     if "rounds" in champion:
@@ -119,5 +124,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:
         book.add_table("ablations", search_tables.ablation_scores(champion["ablations"]))
+    if "ensemble" in champion:
+        book.add_text("ensemble", findings.about_ensemble(champion["ensemble"]))
     if "difference" in champion:
         book.add_text("champion", findings.about_champion(champion["difference"]))
