@@ -67,7 +67,8 @@ def export(client: MlflowClient, parent: Run) -> dict[str, Any]:
     numbers = {
         **{name: tags[name] for name in SOURCES if name in tags},
         "launch": parent.info.run_name,
-        "seconds": (parent.info.end_time - began) / 1000,
+        "seconds": ((parent.info.end_time or began) - began) / 1000,
+        "ranked_by": trials[0].data.tags.get("objective", "f1") if trials else "f1",
         "fixed": fixed,
         "stages": _stages(trials, began),
         "trials": rows,

@@ -134,7 +134,7 @@ def race(record: Record) -> str:
         means = [_mean(found, metric) for found in rounds.values() for metric in _VALUES]
         value = searched.get(str(_config(example)), "-")
         rows.append([_words({**numbers["fixed"], **example}), value, *means])
-    header = ("configuration", "value in the search", "race: AUC", "race: F1\\*", "final: AUC",
+    header = ("configuration", f"search: {_ranked_by(record)}", "race: AUC", "race: F1\\*", "final: AUC",
               "final: F1\\*")  # fmt: skip
     return table(header, rows)
 
@@ -211,7 +211,12 @@ def tried(record: Record) -> str:
          _best([row["objective"] for row in found if "objective" in row])]
         for (head, encoding), found in sorted(groups.items())
     ]  # fmt: skip
-    return table(("head", "encoding", "trials", "best value"), rows)
+    return table(("head", "encoding", "trials", f"best {_ranked_by(record)}"), rows)
+
+
+def _ranked_by(record: Record) -> str:
+    """Return what the search ranked its trials by, on validation."""
+    return "AUC" if record["numbers"]["ranked_by"] == "auc" else "F1\\*"
 
 
 def _best(values: list[float]) -> str:

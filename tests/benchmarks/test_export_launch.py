@@ -45,7 +45,7 @@ class Log:
     def trial(self, name: str, stage: str, rate: str, value: float, end: int) -> None:
         """Log a trial of a stage."""
         seed = name.partition("-seed-")[2] or "0"
-        tags = {"kind": "trial", "trial": name, "stage": stage, "flags": "none",
+        tags = {"kind": "trial", "trial": name, "stage": stage, "flags": "none", "objective": "auc",
                 "mlflow.parentRunId": self.parent}  # fmt: skip
         metrics = {"val_auc": value, "val_f1_at_threshold": value - 0.1, "not_kept": 1.0}
         metrics |= {"objective": value} if stage == "search" else {}
@@ -86,7 +86,10 @@ def test_the_race_has_a_row_for_each_configuration_and_the_time_leaves_ablations
 ) -> None:
     record = export(log.client, find_launch(log.client, "bonus_f1", None))
     assert search_blocks.until(record) == 900
-    first, second = search_blocks.race(record).splitlines()[2:]
+    head, _, first, second = search_blocks.race(record).splitlines()
+    assert head.startswith(
+        "| configuration | search: AUC | race: AUC | race: F1\\* | final: AUC |"
+    )
     assert first.endswith(
         "learning rate 0.01 | .830 | .820 ± .014 | .720 ± .014 | .830 ± .014 | .730 ± .014 |"
     )

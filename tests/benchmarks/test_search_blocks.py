@@ -27,7 +27,8 @@ def made(f1: float, low: float, minutes: float) -> dict[str, Any]:
     stages = {"search": {"trials": 40, "until": 60.0},
               "confirm": {"trials": 15, "until": 60 * minutes},
               "ablation": {"trials": 30, "until": 9999.0}}  # fmt: skip
-    numbers = {"champion": champion, "stages": stages, "trials": [], "fixed": {}}
+    numbers = {"champion": champion, "stages": stages, "trials": [], "fixed": {},
+               "ranked_by": "f1"}  # fmt: skip
     return {"commit": "c" * 40, "command": "make search", "machine": MACHINE, "numbers": numbers}
 
 
