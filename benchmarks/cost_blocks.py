@@ -148,7 +148,7 @@ def frozen_pass(record: Record) -> str:
         for name, row in found.items()
     ]  # fmt: skip
     ratio = [found["pair"][name] / found["separate"][name] for name in ("seconds", "bytes")]
-    rows.append(["`pair` over `separate`", "", "", *(f"{value:.1f}x" for value in ratio)])
+    rows.append(["`pair` over `separate`", "", "", *(f"{value:.2f}x" for value in ratio)])
     header = ("`encoding`", "rows encoded", "word pieces", "frozen pass, of one core",
               "states on disk")  # fmt: skip
     return f"{table(header, rows)}\n\n{origin(record)}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cost_blocks, score_blocks, search_blocks
+from benchmarks import cost_blocks, gpu_blocks, score_blocks, search_blocks
 from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
@@ -34,7 +34,11 @@ class Block:
     optional: tuple[str, ...] = ()
 
 
+_ON_GPU = ("rates", "copies", "probabilities", "steps", "assigned_grid", "memory", "processes",
+           "repeats", "profile")  # fmt: skip
 BLOCKS = {
+    **{f"gpu_{name}": Block(getattr(gpu_blocks, name), ("gpu_h200",)) for name in _ON_GPU},
+    "gpu_after": Block(gpu_blocks.after, ("gpu_h200", "gpu_h200_after")),
     "grid_embedded": Block(score_blocks.grid, ("grid_embedded",)),
     "grid_parade": Block(score_blocks.grid, ("grid_parade",)),
     "freezing_parade": Block(score_blocks.freezing, ("freezing_parade",)),

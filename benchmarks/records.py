@@ -49,9 +49,18 @@ def write_record(name: str, content: Mapping[str, Any], folder: Path = RESULTS) 
 
 
 def read_record(name: str, folder: Path = RESULTS) -> dict[str, Any] | None:
-    """Return what ``write_record`` wrote, or None without a record of that name."""
+    """Return what ``write_record`` wrote, or None without a record of that name.
+
+    The lines of ``gpu.py`` in ``NAME.jsonl`` become ``numbers``, by the names of their parts.
+    """
     path = folder / f"{name}.json"
-    return json.loads(path.read_bytes()) if path.is_file() else None
+    if path.is_file():
+        return json.loads(path.read_bytes())
+    lines = path.with_suffix(".jsonl")
+    if not lines.is_file():
+        return None
+    parts = [json.loads(line) for line in lines.read_bytes().splitlines()]
+    return {"numbers": {part["part"]: part["numbers"] for part in parts}}
 
 
 def without_places(command: str) -> str:

@@ -81,7 +81,7 @@ def goals(record: Record, frozen_pass: Record | None) -> str:
         found = frozen_pass["numbers"]["encodings"]
         ratios = [found["pair"][name] / found["separate"][name] for name in ("seconds", "bytes")]
         rows.append(["frozen pass of `separate` against `pair`: time, disk", "4x, 4x",
-                     ", ".join(f"{ratio:.1f}x" for ratio in ratios),
+                     ", ".join(f"{ratio:.2f}x" for ratio in ratios),
                      _verdict(min(ratios) >= 4)])  # fmt: skip
     return f"{table(('measure', 'goal', 'reached', ''), rows)}\n\n{origin(record)}"
 
@@ -134,8 +134,8 @@ def race(record: Record) -> str:
         means = [_mean(found, metric) for found in rounds.values() for metric in _VALUES]
         value = searched.get(str(_config(example)), "-")
         rows.append([_words({**numbers["fixed"], **example}), value, *means])
-    header = ("configuration", f"search: {_ranked_by(record)}", "race: AUC", "race: F1\\*", "final: AUC",
-              "final: F1\\*")  # fmt: skip
+    header = ["configuration", f"search: {_ranked_by(record)}"]
+    header += [f"{stage}: {name}" for stage in ("race", "final") for name in ("AUC", "F1\\*")]
     return table(header, rows)
 
 

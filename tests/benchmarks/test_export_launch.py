@@ -45,8 +45,8 @@ class Log:
     def trial(self, name: str, stage: str, rate: str, value: float, end: int) -> None:
         """Log a trial of a stage."""
         seed = name.partition("-seed-")[2] or "0"
-        tags = {"kind": "trial", "trial": name, "stage": stage, "flags": "none", "objective": "auc",
-                "mlflow.parentRunId": self.parent}  # fmt: skip
+        tags = {"kind": "trial", "trial": name, "stage": stage, "flags": "none",
+                "objective": "auc", "mlflow.parentRunId": self.parent}  # fmt: skip
         metrics = {"val_auc": value, "val_f1_at_threshold": value - 0.1, "not_kept": 1.0}
         metrics |= {"objective": value} if stage == "search" else {}
         self.run(tags, {**PARAMS, "learning_rate": rate, "seed": seed}, metrics, end - 1, end)

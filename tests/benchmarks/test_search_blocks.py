@@ -49,7 +49,7 @@ def test_goals_are_judged_by_their_bound(
 def test_the_frozen_pass_is_judged_by_the_smaller_ratio() -> None:
     encodings = {"pair": {"seconds": 50, "bytes": 390}, "separate": {"seconds": 10, "bytes": 100}}
     text = goals(made(0.74, 0.01, 9.0), {"numbers": {"encodings": encodings}})
-    assert "| 5.0x, 3.9x | not reached |" in text
+    assert "| 5.00x, 3.90x | not reached |" in text
 
 
 def test_a_search_without_ablations_has_no_table_of_them() -> None:
