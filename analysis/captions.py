@@ -21,12 +21,13 @@ FIGURES = {
     "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
     "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
     "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
-    "mean over seeds, with a band of one standard deviation (none for a single seed). Train loss "
-    "is measured with dropout and against the training targets (soft ones if votes are used), "
-    "validation loss without dropout and against hard labels: their levels are not comparable.",
+    "mean over seeds, with a band of one standard deviation (none for a single seed). Both "
+    "losses are against the training targets (soft ones if votes are used), the train loss with "
+    "dropout and class weights, the validation loss without; in launches of earlier versions the "
+    "validation loss is against the labels, and the levels of both are not comparable.",
     "scores_at_half": "Test scores at the threshold 0.5 with 95 % intervals over seeds and "
     "entities; baselines in grey.",
-    "scores_at_threshold": "Test scores at the threshold with the best validation F1, with 95 % "
+    "scores_at_threshold": "Test scores at the threshold chosen on validation, with 95 % "
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
     "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
@@ -43,11 +44,13 @@ FIGURES = {
     "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
     "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
     "the texts, each cell is the mean of the weights in both directions.",
-    "search_history": "Validation F1 of each trial of the search at its best threshold, and the "
-    "best so far.",
+    "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
+    "search_tried": "The trials of each encoding and head of the space, and their number: "
+    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
+    "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
-    "most, coloured by validation F1.",
-    "search_importance": "Importance of the searched parameters for validation F1, {evaluator}.",
+    "most, coloured by {measure}.",
+    "search_importance": "Importance of the searched parameters for {measure}, {evaluator}.",
 }
 
 _INTERVAL = (
@@ -63,25 +66,28 @@ TABLES = {
     "every count is 0.",
     "cleaning": "What cleaning changed, over all splits, with the shortest example of each step.",
     "scores_at_half": f"Test scores at 0.5: {_INTERVAL}",
-    "scores_at_threshold": "Test scores at the threshold with the best validation F1: "
-    f"{_INTERVAL}",
+    "scores_at_threshold": f"Test scores at the threshold chosen on validation: {_INTERVAL}",
     "differences": "Differences in test scores at 0.5, in percentage points. p of F1: paired "
     "permutation test of whole entities, of the seeds that were run; p of accuracy: McNemar's "
     "exact test on seed-averaged predictions, which treats pairs as independent. Holm: corrected "
     "over all p-values of this table; the 95 % interval is not corrected.",
-    "grid": "Every cell of the grid, {runs}; * at the threshold with the best validation F1, "
+    "grid": "Every cell of the grid, {runs}; * at the threshold chosen on validation, "
     "others at 0.5.",
     "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
-    "the threshold with the best validation F1, others at 0.5.",
+    "the threshold chosen on validation, others at 0.5.",
+    "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
+    "and its best in the final on fresh seeds, which took part in no earlier choice. The "
+    "value of a seed is its {measure}, in the search and as mean ± standard deviation over the "
+    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
-    f"and at the threshold with the best validation F1: {_INTERVAL}",
-    "ablations": "Ablations: the champion with and without each option, all else equal. "
-    "Validation F1 at its best threshold, mean ± standard deviation over fresh seeds; the gain in "
+    f"and at the threshold chosen on validation: {_INTERVAL}",
+    "ablations": "Ablations: the champion with and without each option, all else equal: "
+    "{measure}, mean ± standard deviation over fresh seeds; the gain in "
     "percentage points with the 95 % interval of the paired difference over seeds (Student's t), "
     "not corrected for the number of ablations, nor for the champion having been chosen on these "
     "seeds.",
     "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
-    "with the best validation F1, on validation and on test.",
+    "chosen on validation, on validation and on test.",
 }
 
 
@@ -155,6 +161,8 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "gap": ("gap, points", points),
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "searched": ("in the search", score),
+    "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),
     "with_it": ("with", str),
     "without_it": ("without", str),

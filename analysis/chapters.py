@@ -17,7 +17,7 @@ from analysis import run_tables as tables
 from analysis.book import Book
 from analysis.load_runs import Launch
 from analysis.votes import count_voters
-from measures.objective import SEED_MEAN
+from measures.objective import RANKED_WORDS, SEED_MEAN
 
 _MOST_VOTERS = 5  # whose votes have a column each on the page
 
@@ -95,24 +95,38 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         launch: Search with at least one finished trial.
         champion: ``Store.champion``.
     """
+    measure = RANKED_WORDS["auc" if launch.params.get("search.objective") == "auc" else "f1"]
     history = search_tables.search_history(launch.trials)
     importance = search_tables.parameter_importance(launch.trials)
     book.keep_numbers("search_history", history)
     book.keep_numbers("search_importance", importance)
-    book.add_figure("search_history", search_figures.plot_history(history))
+    book.add_figure(
+        "search_history", search_figures.plot_history(history, measure), measure=measure
+    )
+    tried = search_tables.tried_places(launch.trials, launch.params)
+    book.keep_numbers("search_tried", tried)
+    book.add_figure("search_tried", search_figures.plot_tried(tried))
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]
-        book.add_figure("search_parallel", search_figures.plot_parallel(values))
+        book.add_figure("search_parallel", search_figures.plot_parallel(values), measure=measure)
     if len(importance):
         figure = search_figures.plot_importance(importance)
-        book.add_figure("search_importance", figure, evaluator=search_tables.IMPORTANCE)
-    book.add_text("search", findings.about_search(history, importance))
+        book.add_figure(
+            "search_importance", figure, evaluator=search_tables.IMPORTANCE, measure=measure
+        )
+    book.add_text("search", findings.about_search(history, importance, measure))
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
+    if "rounds" in champion:
+        book.add_table(
+            "rounds", search_tables.confirmation_rounds(champion["rounds"]), measure=measure
+        )
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:
-        book.add_table("ablations", search_tables.ablation_scores(champion["ablations"]))
+        book.add_table(
+            "ablations", search_tables.ablation_scores(champion["ablations"]), measure=measure
+        )
     if "difference" in champion:
         book.add_text("champion", findings.about_champion(champion["difference"]))

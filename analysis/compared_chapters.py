@@ -54,7 +54,9 @@ def training_chapter(book: Book, compared: Compared) -> None:
 def comparison_chapter(book: Book, compared: Compared) -> None:
     """Add the test scores of freezing modes and baselines, and their differences."""
     entities = entity_codes(compared.test["group"])
-    baselines = baseline_predictions(compared.pairs, entities)
+    baselines = baseline_predictions(
+        compared.pairs, entities, tables.threshold_rule(compared.trials)
+    )
     learned = {name: baselines[name].at(0.5) for name in _LEARNED}
     at_half = {**_models(compared, 0.5), **learned}
     _add_scores(book, "scores_at_half", at_half)

@@ -43,6 +43,16 @@ def encodes_separately(trials: pd.DataFrame) -> bool:
     )
 
 
+def encodings(launches: list[Launch]) -> list[str]:
+    """Return how the trials of any launch read a pair: ``pair``, ``separate``, or both."""
+    found = [
+        text
+        for launch in launches
+        for text in launch.trials.get("encoding", pd.Series("pair", launch.trials.index))
+    ]
+    return sorted(set(found))
+
+
 def settings(trials: pd.DataFrame) -> dict[str, str]:
     """Return the values of each setting over the trials, as in ``0.001, 0.01 or 0.1``."""
     return {name: _values(trials[name]) for name in _SETTINGS if name in trials}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.captions import p_value, percent, points, score
-from analysis.run_tables import claimed
+from analysis.run_tables import claimed, validation_loss
 from analysis.theme import mode_name
 from analysis.votes import count_voters, label_rule
 
@@ -82,7 +82,7 @@ def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
     sentences = []
     for mode in names:
         part = curves[curves["freezing"].astype(str) == mode]
-        loss = part[part["metric"] == "val_loss"].sort_values("epoch")
+        loss = part[part["metric"] == validation_loss(curves)].sort_values("epoch")
         train = part[part["metric"] == "train_loss"].sort_values("epoch")
         lowest = loss.sort_values("mean").iloc[0]
         last = loss.iloc[-1]
@@ -133,12 +133,13 @@ def _comparison(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
+def about_search(history: pd.DataFrame, importance: pd.DataFrame, measure: str) -> list[str]:
     """Return which trial was best and which parameter mattered most.
 
     Args:
         history: Table ``search_history``, at least one row.
         importance: Table ``parameter_importance``.
+        measure: Words for what the trials are ranked by.
     """
     if history["best"].isna().all():
         sentences = [f"All {len(history)} finished trials are flagged: none is called best."]
@@ -146,7 +147,7 @@ def about_search(history: pd.DataFrame, importance: pd.DataFrame) -> list[str]:
         best = history.iloc[int(history["best"].argmax())]
         sentences = [
             f"Of {len(history)} finished trials, number {best['number']:.0f} had the best "
-            f"validation F1, {score(best['best'])}."
+            f"{measure}, {score(best['best'])}."
         ]
     if len(importance):
         first = importance.iloc[0]

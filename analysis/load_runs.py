@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,10 @@ from analysis.stores import StoreError, describe_absent, fetch_artifact, open_st
 from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
+_TABLES = ("scores", "difference", "ablations")  # of a champion
+_ADDED_TABLES = ("rounds",)  # earlier versions do not log them
 _KINDS = ("experiment", "trial", "champion")
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_f1_at_threshold", "val_auc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +106,10 @@ class Store:
         return None
 
     def champion(self, launch: Launch) -> dict[str, pd.DataFrame]:
-        """Return the tables of a search's champion: ``scores``, ``difference``, ``ablations``.
+        """Return the tables of a search's champion: those of ``_TABLES`` and ``_ADDED_TABLES``.
 
-        A table without rows is left out; without a champion there are none, and a note.
+        A table without rows, or that an earlier version did not log, is left out; without a
+        champion there are none, and a note.
         """
         experiment = self._experiments[launch.experiment]
         query = f"tags.kind = 'champion' and tags.`{PARENT_TAG}` = '{launch.run_id}'"
@@ -114,8 +118,9 @@ class Store:
             self.notes.append(f"The search '{launch.experiment}' has no champion yet.")
             return {}
         tables = {}
-        for name in ("scores", "difference", "ablations"):
-            with self._artifact(runs[0].info.run_id, f"{name}.csv") as path:
+        for name in (*_TABLES, *_ADDED_TABLES):
+            absent = [StoreError] if name in _ADDED_TABLES else []
+            with suppress(*absent), self._artifact(runs[0].info.run_id, f"{name}.csv") as path:
                 if path.stat().st_size > 1:
                     tables[name] = pd.read_csv(path)
         return tables
@@ -124,7 +129,7 @@ class Store:
         """Return one row per trial and epoch: ``run_id``, ``epoch``, losses, validation scores."""
         rows = []
         for run_id in launch.trials["run_id"]:
-            for name in ("train_loss", "val_loss", "val_f1", "val_f1_at_threshold", "val_auc"):
+            for name in _CURVES:
                 rows += [
                     {"run_id": run_id, "epoch": point.step, "metric": name, "value": point.value}
                     for point in self._curve(run_id, name)

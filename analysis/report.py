@@ -197,6 +197,7 @@ def _facts(
         "tags": launch.tags,
         "trial": facts.settings(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
+        "encodings": facts.encodings(launches),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],

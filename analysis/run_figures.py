@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.run_tables import claimed, freezing_order
+from analysis.run_tables import claimed, freezing_order, validation_loss
 from analysis.theme import (
     GREY,
     RED,
@@ -28,12 +28,11 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
     """Draw ``curves``: losses and validation F1 by epoch, bands one standard deviation."""
     modes = freezing_order(curves["freezing"])
     figure, axes = panels(1, len(modes) + 1, height=2.2)
-    losses = curves[curves["metric"].isin(["train_loss", "val_loss"])]
+    names = {"train_loss": "train", validation_loss(curves): "validation"}
+    losses = curves[curves["metric"].isin(names)]
     for axis, mode in zip(axes, modes, strict=False):
         part = losses[losses["freezing"].astype(str) == mode]
-        for number, (metric, name) in enumerate(
-            {"train_loss": "train", "val_loss": "validation"}.items()
-        ):
+        for number, (metric, name) in enumerate(names.items()):
             _line(axis, part[part["metric"] == metric], number, name)
         axis.set(title=mode_name(mode), xlabel="epoch", ylabel="loss (nats per pair)")
         axis.set_ylim(losses["low"].min() - 0.02, losses["high"].max() + 0.02)

@@ -19,15 +19,21 @@ METRICS = (
     *(f"test_{score}" for score in SCORES),
     *(f"test_{score}_at_threshold" for score in SCORES if score != "auc"),
 )
+SEARCH_TAGS = ("origin", "stopped")  # who chose a trial of a search, and when it was ended early
 SEARCHED = ("threshold", *FLAGS, VALIDATION_F1, SEED_MEAN)  # a search does not score test
 
 
 def trial_row(run: Run) -> dict[str, Any]:
-    """Return a run as a row: id, name, parameters, final metrics (without those by epoch)."""
+    """Return a run as a row: id, name, parameters, final metrics (without those by epoch), tags.
+
+    The tags are those of ``SEARCH_TAGS`` that it has.
+    """
     metrics = {name: value for name, value in run.data.metrics.items() if "/" not in name}
     params = {name: to_number(value) for name, value in run.data.params.items()}
     flags = {} if "no_positive" in metrics else _flags_since(metrics)
-    return {"run_id": run.info.run_id, "name": run.info.run_name, **params, **metrics, **flags}
+    tags = {name: run.data.tags[name] for name in SEARCH_TAGS if name in run.data.tags}
+    name = run.info.run_name
+    return {"run_id": run.info.run_id, "name": name, **params, **metrics, **flags, **tags}
 
 
 def _flags_since(metrics: dict[str, float]) -> dict[str, float]:

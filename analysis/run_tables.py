@@ -10,9 +10,10 @@ import pandas as pd
 
 from measures.comparison import entity_codes
 from measures.intervals import Predictions
-from measures.objective import FLAGS, VALIDATION_F1
+from measures.objective import FLAGS, VALIDATION_F1, ThresholdRule
 
 LEVEL = 0.05  # of significance, after correction
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
 
@@ -30,13 +31,33 @@ def curves(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         trials: Trials to use.
     """
     joined = epochs.merge(trials[["run_id", "freezing"]], on="run_id")
-    metrics = [name for name in ("train_loss", "val_loss", "val_f1", "val_auc") if name in joined]
+    metrics = [name for name in _CURVES if name in joined]
     long = joined.melt(["freezing", "epoch"], metrics, var_name="metric", value_name="value")
     table = long.groupby(["freezing", "epoch", "metric"], as_index=False).agg(
         mean=("value", "mean"), std=("value", "std"), seeds=("value", "count")
     )
     spread = table.pop("std").fillna(0.0)
     return table.assign(low=table["mean"] - spread, high=table["mean"] + spread)
+
+
+def threshold_rule(trials: pd.DataFrame) -> ThresholdRule:
+    """Return the rule by which the trials chose their thresholds; if they differ, ``steady``.
+
+    Launches of earlier versions knew the highest F1 alone.
+    """
+    known = "threshold_rule" in trials and (trials["threshold_rule"] == "steady").any()
+    return "steady" if known else "maximum"
+
+
+def validation_loss(curves: pd.DataFrame) -> str:
+    """Return the metric that the train loss is compared with: the loss against the same targets.
+
+    Launches of earlier versions logged that against the labels alone.
+
+    Args:
+        curves: Table ``curves``.
+    """
+    return "val_target_loss" if "val_target_loss" in set(curves["metric"]) else "val_loss"
 
 
 def model_predictions(
@@ -73,7 +94,7 @@ def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each freezing mode, optimizer and learning rate: means over seeds.
 
     ``test_accuracy`` and ``test_f1`` are at 0.5, ``test_f1_at_threshold`` and ``val_f1`` at the
-    threshold with the best validation F1. ``flag`` is the gravest flag of any seed in words, else
+    threshold chosen on validation. ``flag`` is the gravest flag of any seed in words, else
     "".
     """
     keys = ["freezing", "optimizer", "learning_rate"]
@@ -142,7 +163,7 @@ def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
     """Return for each freezing mode the sound trial with the best validation F1, and its test F1.
 
     The columns are ``freezing``, the numbers of ``trials`` chosen from and of ``flagged`` ones,
-    which are left out, the chosen trial's ``name``, its ``val_f1`` at its best threshold, its
+    which are left out, the chosen trial's ``name``, its ``val_f1`` at its threshold, its
     ``test_f1`` at the same threshold, and ``gap``, the first minus the second.
     """
     chosen, rows = sound_trials(trials), []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis.legible import label
@@ -13,20 +16,68 @@ from analysis.search_tables import is_wide
 from analysis.theme import SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
 
+# origin, shape and colour of a mark; logs of earlier versions tell no origin
+_ORIGIN_MARKS = (
+    ("given", "s", colour_of(5)),
+    ("start-up", "^", colour_of(1)),
+    ("TPE", "o", colour_of(0)),
+    ("", "o", colour_of(0)),
+)
 
-def plot_history(history: pd.DataFrame) -> Figure:
-    """Draw ``search_history``: a point per trial, a line for the best so far."""
+
+def plot_history(history: pd.DataFrame, measure: str) -> Figure:
+    """Draw ``search_history``: a point per trial, a line for the best so far.
+
+    Args:
+        history: Table ``search_history``.
+        measure: Words for what the trials are ranked by.
+    """
     figure, (axis,) = panels(1, 1, height=2.2)
     axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
     axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
-    axis.set(xlabel="trial", ylabel="validation F1")
+    axis.set(xlabel="trial", ylabel=measure)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return figure
 
 
+def plot_tried(tried: pd.DataFrame) -> Figure:
+    """Draw ``tried_places``: a panel per encoding and head, a mark per trial, hollow if stopped.
+
+    Marks of each origin have a shape of their own.
+    """
+    encodings, heads = tried["encoding"].cat.categories, tried["head"].cat.categories
+    height = 0.8 + 1.3 * len(encodings)
+    figure, axes = panels(len(encodings), len(heads), height=height, share_y=True)
+    for axis, (encoding, head) in zip(axes, product(encodings, heads), strict=True):
+        part = tried[(tried["encoding"] == encoding) & (tried["head"] == head)]
+        for name, marker, colour in _ORIGIN_MARKS:
+            for stopped, rows in part[part["origin"].fillna("") == name].groupby("stopped"):
+                axis.plot(
+                    rows["number"], rows["value"], marker, color=colour, markersize=4,
+                    markerfacecolor="white" if stopped else colour,
+                )  # fmt: skip
+        axis.set_title(f"{encoding}, {label(head.replace('_', ' '), 24)}: {len(part)}")
+        axis.set_xlim(0, len(tried) + 1)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for number, axis in enumerate(axes):
+        axis.set_ylabel("" if number % len(heads) else "validation F1")
+        axis.set_xlabel("trial" if number >= len(axes) - len(heads) else "")
+    found = set(tried["origin"].fillna(""))
+    marks = [
+        Line2D([], [], marker=marker, linestyle="", color=colour, markersize=4,
+               label=name or "trial")
+        for name, marker, colour in _ORIGIN_MARKS if name in found
+    ]  # fmt: skip
+    if tried["stopped"].any():
+        marks.append(Line2D([], [], marker="D", linestyle="", color="black", markersize=4,
+                            markerfacecolor="white", label="hollow: stopped early"))  # fmt: skip
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
+    return figure
+
+
 def plot_parallel(values: pd.DataFrame) -> Figure:
-    """Draw each trial as a line over its parameters, coloured by its validation F1.
+    """Draw each trial as a line over its parameters, coloured by its value.
 
     Args:
         values: One row per trial: its parameters, and its value (``SEED_MEAN``).

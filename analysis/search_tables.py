@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from analysis.captions import points, score, score_cell
+from analysis.run_rows import SEARCH_TAGS
 from analysis.run_tables import is_sound
 from measures.objective import FLAGS, SEED_MEAN
 
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 IMPORTANCE = "fANOVA (Hutter et al., 2014)"
 PARALLEL = 8  # parameters that the figure has room for
 WIDE = 30  # a range whose ends have at least this ratio is treated as logarithmic
-_FIXED = {"run_id", "name", "seed", "order_seed", "seeds"}
+_FIXED = {"run_id", "name", "seed", "order_seed", "seeds", *SEARCH_TAGS}
+ORIGINS = ("given", "start-up", "TPE")
 _METRICS = {
     SEED_MEAN,
     "objective_std",
@@ -25,6 +29,7 @@ _METRICS = {
     *FLAGS,
     "seconds",
 }
+_CHOSEN = {"race": "finalist", "confirm": "champion"}  # by the round
 _VERDICTS = {"cannot be told": "not clear"}  # how the search logs an interval that includes 0
 
 
@@ -51,6 +56,62 @@ def search_history(trials: pd.DataFrame) -> pd.DataFrame:
     sound = values.where(is_sound(trials).reset_index(drop=True))
     best = sound.cummax().ffill()
     return pd.DataFrame({"number": range(1, len(values) + 1), "value": values, "best": best})
+
+
+def tried_places(trials: pd.DataFrame, params: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row per trial: ``number`` from 1, ``value``, and where and why it was tried.
+
+    That is its ``head`` and ``encoding``, categories of all that the search could draw; its
+    ``origin``, one of ``ORIGINS`` (missing in logs of earlier versions); and ``stopped``, whether
+    it was ended early.
+
+    Args:
+        trials: ``Launch.trials``, in the order in which they were drawn.
+        params: ``Launch.params``, which tell the space.
+    """
+    empty = pd.Series(index=trials.index, dtype=object)
+    table = pd.DataFrame(
+        {
+            "number": range(1, len(trials) + 1),
+            "value": trials[SEED_MEAN],
+            "origin": trials.get("origin", empty),
+            "stopped": trials.get("stopped", empty).notna(),
+        }
+    ).reset_index(drop=True)
+    for field in ("encoding", "head"):
+        values = trials[field].to_list() if field in trials else ["pair"] * len(trials)
+        axis = ast.literal_eval(params.get(f"space.{field}", "{}"))
+        known = list(dict.fromkeys([*axis.get("choices", []), *values]))
+        table[field] = pd.Categorical(values, known)
+    return table
+
+
+def confirmation_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per round and configuration as text, the best of each round first.
+
+    Args:
+        rounds: Table that the search logged: one row per round, configuration and seed.
+    """
+    rows = []
+    for (name, configuration), part in rounds.groupby(["round", "configuration"], sort=False):
+        first, values = part.iloc[0], part["value"]
+        spread = f" ± {score(values.std())}" if len(part) > 1 else ""
+        rows.append(
+            {
+                "round": "final" if name == "confirm" else name,
+                "configuration": f"{configuration}, trial {first['trial']:03d}",
+                "head": first["head"].replace("_", " "),
+                "encoding": first["encoding"],
+                "seeds": len(part),
+                "searched": first["searched"],
+                "confirmed": f"{score(values.mean())}{spread}",
+                "chosen": _CHOSEN[str(name)] if first["chosen"] else "",
+                "mean": values.mean(),
+            }
+        )
+    table = pd.DataFrame(rows)
+    best_first = table.sort_values("mean", ascending=False, kind="stable").drop(columns="mean")
+    return best_first.sort_values("round", ascending=False, kind="stable", ignore_index=True)
 
 
 def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:

@@ -65,6 +65,7 @@ def run_ours(compared: Compared, data: Path, encoder: Path, folder: Path) -> Non
     trial: dict[str, object] = {
         "freezing": compared.frozen,
         "epochs": compared.size.epochs,
+        "encoding": "pair",  # what Trainer does
         "both_orders": False,
         "targets": "labels",
     }

@@ -1,6 +1,7 @@
 """Score the baselines without an encoder on test: python benchmarks/baselines.py --data FOLDER.
 
-Each learns from the train split; its threshold is chosen on validation. Intervals are over whole
+Each learns from the train split; its threshold is chosen on validation
+by the rule that trials have by default. Intervals are over whole
 entities. ``make report`` shows the same rows; both come from ``measures/baselines.py``.
 """
 
@@ -17,7 +18,7 @@ from benchmarks.records import save_record
 from measures.baselines import baseline_predictions
 from measures.comparison import entity_codes, scores_with_intervals
 from measures.intervals import Predictions
-from tuning.config.experiment import Cleaning
+from tuning.config.experiment import Cleaning, TrialConfig
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import find_data, read_locations
 
@@ -32,7 +33,8 @@ def predict(data: PairData) -> dict[str, Predictions]:
         for split, t in data.splits.items()
     ]
     entities = entity_codes(pd.Series(data.splits["test"].groups))
-    return baseline_predictions(pd.concat(frames, ignore_index=True), entities)
+    pairs = pd.concat(frames, ignore_index=True)
+    return baseline_predictions(pairs, entities, TrialConfig().threshold_rule)
 
 
 def score_rows(models: dict[str, Predictions]) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
             (folder / file).write_bytes(bytes(size))
         final = ", ".join(f'"test_{number:02d}": {1 / (1 + number)}' for number in range(_FINAL))
         (folder / RESULT).write_text("{" + final + "}")
-        checkpoint.finish(0.5, folder)
+        checkpoint.finish({OBJECTIVE: 0.5}, folder)
 
 
 def measure(

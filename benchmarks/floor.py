@@ -153,7 +153,7 @@ def _case(
 
 def prepare_for(data: str, encoder: str) -> Prepared:
     """Return data and encoder for trials with all layers frozen and one order of each pair."""
-    trial = {"both_orders": False, "targets": "labels"}
+    trial = {"encoding": "pair", "both_orders": False, "targets": "labels"}
     content = {"name": "floor", "data": data, "encoder": encoder, "trial": trial}
     return prepare(Experiment.model_validate(content), read_locations())
 

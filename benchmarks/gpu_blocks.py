@@ -46,7 +46,7 @@ def copies(record: Record) -> str:
 def probabilities(record: Record) -> str:
     """Return how far probabilities lie from those of the CPU in float32."""
     found = record["numbers"]["probabilities"]
-    cases = {"CPU, sdpa, float32": ("cpu sdpa float32",),
+    cases: dict[str, tuple[str, ...]] = {"CPU, sdpa, float32": ("cpu sdpa float32",),
              "CPU, eager, bfloat16": ("cpu eager bfloat16",)}  # fmt: skip
     for kind in ("float32", "tf32", "float16", "bfloat16"):
         words = kind.replace("tf32", "TensorFloat-32")

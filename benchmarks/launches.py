@@ -42,7 +42,7 @@ class Launch:
     """Costs of a grid: those of its command, and what its trials logged.
 
     ``first_step`` are the seconds from the start to the first training step, ``training`` those of
-    each trial's epochs, ``scores`` each trial's validation F1 at its best threshold, and
+    each trial's epochs, ``scores`` each trial's validation F1 at its threshold, and
     ``disk_bytes`` the size of the files that the grid wrote.
     """
 

@@ -18,11 +18,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 
 from benchmarks.pages import write_pages
 from benchmarks.records import RESULTS, read_record, write_record
 from measures.addresses import sqlite_url, user_path
+from tuning.config.loader import load_experiment
 from tuning.data import parade
 from tuning.system.project import ROOT
 from tuning.tracking.resume import find_interrupted
@@ -58,15 +58,14 @@ class Step:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Return what a record must have been made of: the command, and its experiment's hash."""
+        """Return what a record must be made of: the command, the experiment with all defaults."""
         if self.experiment is None:
             return {"command": self.printed}
-        content = yaml.safe_load((ROOT / f"experiments/{self.config}.yaml").read_bytes())
-        text = json.dumps(content, sort_keys=True)
-        return {
-            "command": self.printed,
-            "experiment": hashlib.sha256(text.encode()).hexdigest()[:16],
-        }
+        words = shlex.split(self.command)
+        changes = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
+        experiment = load_experiment(ROOT / f"experiments/{self.config}.yaml", changes)
+        whole = hashlib.sha256(experiment.model_dump_json().encode()).hexdigest()
+        return {"command": self.printed, "experiment": whole[:16]}
 
     @property
     def printed(self) -> str:
@@ -81,7 +80,7 @@ STEPS = (
     Step(name="freezing_parade", experiment="freezing", config="freezing", minutes=60,
          command="tuning/run_grid.py experiments/freezing.yaml --data FOLDER --encoder minilm"),
     Step(name="encodings_parade", experiment="encoding", minutes=11,
-         command=f"{ENCODING} --set 'encoding=[separate, pair]'"),
+         command=f"{ENCODING} --set cosine_feature=false --set 'encoding=[separate, pair]'"),
     Step(name="cosine_parade", experiment="encoding", minutes=5,
          command=f"{ENCODING} --set encoding=separate --set cosine_feature=true"),
     Step(name="search_parade", experiment="bonus_f1", config="bonus_f1", minutes=90,

@@ -33,7 +33,7 @@ from transformers import (
 )
 
 from benchmarks.machine import machine_precision
-from measures.metrics import best_f1_threshold
+from measures.metrics import choose_threshold
 from models.heads import build_head
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
 
@@ -118,10 +118,10 @@ def collate(rows: Rows) -> dict[str, Tensor]:
 
 
 def scores(predicted: EvalPrediction) -> dict[str, float]:
-    """Return the validation F1 at its best threshold."""
+    """Return the validation F1 at its threshold."""
     logits = torch.as_tensor(np.asarray(predicted.predictions)).float()
     probabilities = logits.softmax(dim=-1)[:, 1].double().numpy()
-    return {"f1": best_f1_threshold(np.asarray(predicted.label_ids), probabilities)[1]}
+    return {"f1": choose_threshold(np.asarray(predicted.label_ids), probabilities, "steady")[1]}
 
 
 def build_optimizer(model: PairModel, config: dict[str, Any]) -> torch.optim.Optimizer:

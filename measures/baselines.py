@@ -10,11 +10,12 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import precision_recall_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from measures.intervals import Predictions
+from measures.metrics import choose_threshold
+from measures.objective import ThresholdRule
 from measures.overlap import overlap_features, word_overlap
 
 _TOPICS = 50  # dimensions of the topic space
@@ -51,15 +52,19 @@ BASELINES: dict[str, Callable[[pd.DataFrame, np.ndarray], np.ndarray]] = {
 
 
 def baseline_predictions(
-    pairs: pd.DataFrame, entities: np.ndarray, names: Iterable[str] = tuple(BASELINES)
+    pairs: pd.DataFrame,
+    entities: np.ndarray,
+    rule: ThresholdRule,
+    names: Iterable[str] = tuple(BASELINES),
 ) -> dict[str, Predictions]:
     """Return the predictions of baselines on the test split, trained on the train split.
 
-    The threshold of each is the one with the best F1 on the validation split.
+    The threshold of each is chosen on the validation split.
 
     Args:
         pairs: All pairs, with ``split``, ``label``, ``first``, ``second``; index from 0.
         entities: Codes of the test pairs' entities, int (N,), in the order of the rows.
+        rule: Rule of the threshold, the same as of the models that they are compared with.
         names: Keys in ``BASELINES``.
     """
     split = pairs["split"].to_numpy()
@@ -68,7 +73,7 @@ def baseline_predictions(
     found = {}
     for name in names:
         scores = BASELINES[name](pairs, split == "train")
-        threshold = best_threshold(labels[validation], scores[validation])
+        threshold, _ = choose_threshold(labels[validation], scores[validation], rule)
         found[name] = Predictions(
             labels=labels[test],
             entities=entities,
@@ -77,15 +82,6 @@ def baseline_predictions(
             thresholds=np.array([threshold]),
         )
     return found
-
-
-def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the threshold with the best F1; of equally good thresholds, the highest."""
-    precision, recall, thresholds = precision_recall_curve(labels, scores)
-    total = precision + recall
-    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
-    best = np.flatnonzero(f1[:-1] >= f1[:-1].max() - 1e-12)
-    return float(thresholds[best[-1]])
 
 
 def _topic_features(pairs: pd.DataFrame, train: np.ndarray) -> np.ndarray:

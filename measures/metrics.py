@@ -1,4 +1,4 @@
-"""Scores of predicted probabilities: accuracy, F1, MCC, AUC, loss and the best threshold.
+"""Scores of predicted probabilities: accuracy, F1, MCC, AUC, loss, and the choice of a threshold.
 
 They are computed here, and tested against scikit-learn, because every worker would have to import
 that.
@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from measures.objective import Objective, ObjectiveName, ThresholdRule
 from measures.ranking import share_below
+
+_SMOOTHED_SHARE = 0.04  # of all candidate thresholds
+_TOLERATED_F1 = 0.003  # how far a steady threshold may be below the highest smoothed F1
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float]:
@@ -46,33 +50,66 @@ def all_positive_f1(labels: np.ndarray) -> float:
     return 2 * share / (1 + share)
 
 
+def make_objective(name: ObjectiveName, labels: np.ndarray) -> Objective:
+    """Return the objective of a search on these validation labels, 0 or 1, int (N,)."""
+    return Objective(name=name, floor=0.5 if name == "auc" else all_positive_f1(labels))
+
+
 def area_under_curve(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the area under the ROC curve; both classes must be among the labels."""
     positive = labels == 1
     return float(share_below(probabilities[positive], probabilities[~positive]).mean())
 
 
-def best_f1_threshold(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    """Return the threshold with the highest F1, and that F1.
+def choose_threshold(
+    labels: np.ndarray, probabilities: np.ndarray, rule: ThresholdRule
+) -> tuple[float, float]:
+    """Return the threshold that a rule chooses, and its F1.
 
-    The threshold lies halfway between two neighbouring probabilities, so that rounding cannot
-    move a pair across it. Of equally good thresholds the one nearest to 0.5 is returned.
+    The candidates lie halfway between two neighbouring probabilities, so that rounding cannot move
+    a pair across the threshold. Of equally good ones that nearest to 0.5 is chosen.
+
+    Args:
+        labels: Classes, 0 or 1, int (N,), N at least 1.
+        probabilities: Probabilities of class 1, or other scores in [0, 1], float (N,).
+        rule: ``maximum`` takes the highest F1. That of a few hundred pairs is the luck of some of
+            them, so ``steady`` takes the highest accuracy of all candidates whose F1 is within
+            .003 of the highest, both smoothed: means over the neighbouring 4 % of the candidates.
     """
     cuts, places = np.unique(probabilities, return_inverse=True)
-    counts = np.bincount(places)  # pairs of each probability, then those of at least it
-    positive = counts[::-1].cumsum()[::-1]
-    true = np.bincount(places, weights=labels)[::-1].cumsum()[::-1]
-    f1 = 2 * true / np.maximum(positive + labels.sum(), 1)
-    below = np.concatenate([[0.0], cuts[:-1]])
-    middle = (cuts + below) / 2
-    best = np.flatnonzero(f1 >= f1.max() - 1e-12)
+    predicted = np.bincount(places)[::-1].cumsum()[::-1]  # pairs of at least each probability
+    true = np.bincount(places[labels == 1], minlength=len(cuts))[::-1].cumsum()[::-1]
+    positives = int(labels.sum())
+    f1 = 2 * true / np.maximum(predicted + positives, 1)
+    if rule == "maximum":
+        best = np.flatnonzero(f1 >= f1.max() - 1e-12)
+    else:
+        smooth = _smooth(f1)
+        accuracy = _smooth(2 * true - predicted)  # times N, less the number of negatives
+        within = smooth >= smooth.max() - _TOLERATED_F1
+        best = np.flatnonzero(within & (accuracy >= accuracy[within].max() - 1e-9))
+    middle = (cuts + np.concatenate([[0.0], cuts[:-1]])) / 2
     chosen = best[np.argmin(np.abs(middle[best] - 0.5))]
     return float(middle[chosen]), float(f1[chosen])
 
 
-def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Return the mean cross-entropy in nats of logits, float (N, 2), against 0/1 labels (N,)."""
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Return the mean of each value and its neighbours; beyond the ends the last one goes on."""
+    half = round(_SMOOTHED_SHARE * len(values) / 2)
+    sums = np.concatenate([[0], np.pad(values, half, mode="edge").cumsum()])
+    width = 2 * half + 1
+    return (sums[width:] - sums[:-width]) / width
+
+
+def log_loss(targets: np.ndarray, logits: np.ndarray) -> float:
+    """Return the mean cross-entropy in nats of logits against targets.
+
+    Args:
+        targets: Labels, or probabilities of class 1, in [0, 1], (N,).
+        logits: Finite numbers, float (N, 2).
+    """
     logits = logits.astype(np.float64)
     highest = logits.max(axis=1)
     total = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-    return float((total - logits[np.arange(len(labels)), labels]).mean())
+    expected = (1 - targets) * logits[:, 0] + targets * logits[:, 1]
+    return float((total - expected).mean())

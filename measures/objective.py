@@ -7,10 +7,21 @@ of states on disk, so they stay as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the best threshold
+ObjectiveName = Literal["auc", "f1"]
+ThresholdRule = Literal["steady", "maximum"]  # of metrics.choose_threshold
+EPOCH_LOSS = "target_loss"  # in an epoch's validation scores: what its best epoch is chosen by
+EPOCH_F1 = "f1_at_threshold"  # in an epoch's validation scores: F1 at the chosen threshold
 VALIDATION_F1 = "val_f1_at_threshold"  # in a trial's final metrics: that of its best epoch
-OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: the best of all epochs so far
+OBJECTIVE = "best_val_f1_at_threshold"  # reported to Ray Tune: that of the best epoch so far
+RANKED_BY: dict[ObjectiveName, str] = {"auc": "val_auc", "f1": VALIDATION_F1}  # by objective
+RANKED_WORDS: dict[ObjectiveName, str] = {
+    "auc": "validation AUC",
+    "f1": "validation F1 at its threshold",
+}
+OBJECTIVE_TAG = "objective"  # of a search trial: the name of its search's objective
 SEED_MEAN = "objective"  # in the final metrics of a search trial: the mean over its seeds
 # a metric of 0 or 1, and the words for it
 FLAGS = {
@@ -60,27 +71,48 @@ def is_sound(metrics: Mapping[str, float]) -> bool:
     return not flags_of(metrics)
 
 
-def search_value(metrics: Mapping[str, float], floor: float) -> float:
-    """Return the value of a trial in a search: its validation F1, at least the floor.
-
-    The final metrics of a search trial hold the value already: the mean over its seeds, of which
-    some may be flagged.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """What the trials of a search are ranked by, on validation; one for all trials of a search.
 
     Args:
-        metrics: Final metrics of the trial.
-        floor: Validation F1 of calling every pair a paraphrase.
+        name: ``auc``, or ``f1`` at the chosen threshold.
+        floor: Value of a trial that is not sound, and the least that a trial has: what calling
+            every pair a paraphrase scores.
     """
-    if SEED_MEAN in metrics:
-        return metrics[SEED_MEAN]
-    return floored_value(metrics[VALIDATION_F1], floor, sound=is_sound(metrics))
+
+    name: ObjectiveName
+    floor: float
+
+    @property
+    def words(self) -> str:
+        """Return what tables call it."""
+        return RANKED_WORDS[self.name]
+
+    @property
+    def on_test(self) -> str:
+        """Return the name of the same score on test."""
+        return RANKED_BY[self.name].replace("val_", "test_")
+
+    def value(self, metrics: Mapping[str, float]) -> float:
+        """Return the value of a trial from its final metrics.
+
+        Those of a search trial hold the value already: the mean over its seeds, of which some may
+        be flagged.
+        """
+        if SEED_MEAN in metrics:
+            return metrics[SEED_MEAN]
+        return self.floored(metrics[RANKED_BY[self.name]], sound=is_sound(metrics))
+
+    def epoch_value(self, scores: Mapping[str, float], *, sound: bool) -> float:
+        """Return the value of an epoch of one seed from its validation scores."""
+        return self.floored(scores[RANKED_BY[self.name].removeprefix("val_")], sound=sound)
+
+    def floored(self, score: float, *, sound: bool) -> float:
+        """Return the score, but at least the floor; the floor alone if it is not sound."""
+        return max(score, self.floor) if sound else self.floor
 
 
-def floored_value(score: float, floor: float, *, sound: bool) -> float:
-    """Return the score, but at least the floor; the floor alone if the score is not sound.
-
-    Args:
-        score: Validation F1 at the best threshold.
-        floor: Validation F1 of calling every pair a paraphrase.
-        sound: Whether no flag is set.
-    """
-    return max(score, floor) if sound else floor
+def tagged_objective(tags: Mapping[str, str]) -> ObjectiveName:
+    """Return what a trial's search ranks trials by, from its tags; F1 where they do not say."""
+    return "auc" if tags.get(OBJECTIVE_TAG) == "auc" else "f1"

@@ -156,7 +156,11 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         depth = card["encoder"]["depth"]
         attention = "sdpa" if torch.cuda.is_available() else "eager"
         lower, upper = load_encoder(
-            encoder, depth, attention=attention, encoding=encoding_of(card)
+            encoder,
+            depth,
+            attention=attention,
+            encoding=encoding_of(card),
+            layer_mean=has_layer_mean(card),
         )
         precision = read_precision(card["precision"])
         weights = _read_weights(folder, from_export)
@@ -179,6 +183,11 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
 def encoding_of(card: dict[str, Any]) -> Encoding:
     """Return how the pairs of a saved classifier are encoded; older cards know one way alone."""
     return card.get("trial", {}).get("encoding", "pair")
+
+
+def has_layer_mean(card: dict[str, Any]) -> bool:
+    """Return whether a saved classifier reads the mean of all layers, if it trained none."""
+    return card.get("trial", {}).get("layer_mean", False)
 
 
 def _build_branch(weights: dict[str, torch.Tensor], head: dict[str, Any]) -> nn.Module | None:

@@ -34,6 +34,8 @@ class EncoderPart(nn.Module):
         token_types: Whether the embeddings take the number of the definition, as in BERT.
         separate: Whether each definition of a pair is encoded as if it stood alone (Reimers and
             Gurevych, 2019); the rows are of a table with that encoding.
+        layer_mean: Whether a part with layers, which are all, returns the mean of their states and
+            the embeddings' beside the highest's, and the part above, without any, takes the mean.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class EncoderPart(nn.Module):
         shared: nn.Module | None = None,
         token_types: bool = False,
         separate: bool = False,
+        layer_mean: bool = False,
     ) -> None:
         super().__init__()
         self.embeddings = embeddings
@@ -53,6 +56,7 @@ class EncoderPart(nn.Module):
         self.architecture = architecture
         self.token_types = token_types
         self.separate = separate
+        self.layer_mean = layer_mean
         if shared is not None and embeddings is None:
             shared.requires_grad_(False)
 
@@ -64,18 +68,23 @@ class EncoderPart(nn.Module):
             segments: Kinds of position from ``models.segments``, int (B, T).
 
         Returns:
-            States, float (B, T, D); arbitrary but finite on padding.
+            States, float (B, T, D), or (B, T, 2 * D) of a part with layers and ``layer_mean``;
+            arbitrary but finite on padding.
         """
         states = inputs
         if self.embeddings is not None:
             states = self._embed(self.embeddings, inputs, segments)
         if not len(self.layers):
-            return states
+            return states.chunk(2, dim=-1)[0] if self.layer_mean else states
         hidden = hide(segments, separate=self.separate)
         call = CALLS[FAMILIES[self.architecture].call](self.shared, states, hidden)
+        total = states
         for layer in self.layers:
             states = call(layer, states)
-        return states
+            total = total + states if self.layer_mean else states
+        if not self.layer_mean:
+            return states
+        return torch.cat([total / (len(self.layers) + 1), states], dim=-1)
 
     def from_the_top(self) -> list[nn.Module]:
         """Return the layers from the last to the first, then the embeddings if there are any.
@@ -115,9 +124,9 @@ def _positions_in_text(segments: Tensor) -> Tensor:
     return (steps - of_first * second) * (segments > PADDING)
 
 
-def no_layers(architecture: str) -> EncoderPart:
+def no_layers(architecture: str, *, layer_mean: bool = False) -> EncoderPart:
     """Return an empty part, which returns its inputs: the upper part of a fully frozen encoder."""
-    return EncoderPart(None, [], architecture=architecture)
+    return EncoderPart(None, [], architecture=architecture, layer_mean=layer_mean)
 
 
 def load_encoder(
@@ -126,6 +135,7 @@ def load_encoder(
     *,
     attention: Literal["eager", "sdpa"] = "sdpa",
     encoding: Encoding = "pair",
+    layer_mean: bool = False,
 ) -> tuple[EncoderPart, EncoderPart]:
     """Return the lower ``depth`` layers with the embeddings, and the layers above, in float32.
 
@@ -137,6 +147,8 @@ def load_encoder(
         attention: Implementation of attention: ``eager`` trains short pairs faster on a CPU,
             ``sdpa`` predicts faster; a family that has one alone uses that.
         encoding: How the pairs of the rows are encoded.
+        layer_mean: Whether the head reads the mean of all layers' states; without effect if there
+            are layers in the upper part.
 
     Raises:
         EncoderError: If a file is missing or broken, the architecture is not supported, a weight
@@ -162,6 +174,7 @@ def load_encoder(
             shared=copy.deepcopy(shared) if layers else None,
             token_types=family.token_types and getattr(model.config, "type_vocab_size", 0) > 1,
             separate=separate,
+            layer_mean=layer_mean and depth == len(stack),
         )
 
     if depth == 0:
@@ -170,14 +183,20 @@ def load_encoder(
 
 
 def encoder_loader(
-    folder: Path, depth: int, device: torch.device, encoding: Encoding = "pair"
+    folder: Path,
+    depth: int,
+    device: torch.device,
+    encoding: Encoding = "pair",
+    *,
+    layer_mean: bool = False,
 ) -> Callable[[], tuple[EncoderPart, EncoderPart]]:
     """Return a function that loads the encoder once, cut above its lower ``depth`` layers.
 
     Its first call imports a library for seconds, which cached states of all layers make needless.
     """
     attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
-    return cache(partial(load_encoder, folder, depth, attention=attention, encoding=encoding))
+    load = partial(load_encoder, folder, depth, attention=attention)
+    return cache(partial(load, encoding=encoding, layer_mean=layer_mean))
 
 
 def _shared(model: nn.Module, family: Family) -> nn.Module | None:

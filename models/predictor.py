@@ -15,7 +15,13 @@ from torch import Tensor
 
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, sorted_batches, to_probabilities
-from models.checkpoint import CheckpointError, encoding_of, load_classifier, read_card
+from models.checkpoint import (
+    CheckpointError,
+    encoding_of,
+    has_layer_mean,
+    load_classifier,
+    read_card,
+)
 from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
 from models.cosine import mean_cosine
@@ -61,7 +67,9 @@ class Predictor:
         cards = [read_card(member) for member in saved.members]
         self.encoding: Encoding = encoding_of(cards[0])
         if any(
-            encoding_of(card) != self.encoding or any(card[key] != cards[0][key] for key in _SAME)
+            encoding_of(card) != self.encoding
+            or has_layer_mean(card) != has_layer_mean(cards[0])
+            or any(card[key] != cards[0][key] for key in _SAME)
             for card in cards
         ):
             raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
@@ -179,12 +187,13 @@ class Predictor:
 
         Args:
             features: Overlap features of the pairs, float (B, F), or None.
-            states: States of the frozen layers, float (B, T, D).
+            states: States of the frozen layers, float (B, T, D), or (B, T, 2 * D) with the
+                highest layer's last.
             segments: Kinds of position from ``models.segments``, int (B, T).
         """
         if not self.uses("cosine_feature"):
             return features
-        cosine = mean_cosine(states, segments)
+        cosine = mean_cosine(states[..., -self._encoder.width :], segments)
         return cosine if features is None else torch.cat([features, cosine], dim=1)
 
     def uses(self, field: str) -> bool:

@@ -77,3 +77,9 @@ def test_launches_on_other_data_are_told() -> None:
 def test_texts_are_encoded_alone_if_every_trial_does_so(encodings: list[str], alone: bool) -> None:
     assert facts.encodes_separately(pd.DataFrame({"encoding": encodings})) is alone
     assert not facts.encodes_separately(GRID)  # of a log without encodings
+
+
+def test_the_encodings_are_those_of_all_launches_and_pair_where_the_log_has_none() -> None:
+    search = launch(pd.DataFrame({"encoding": ["separate", "pair"]}))
+    assert facts.encodings([search]) == ["pair", "separate"]
+    assert facts.encodings([launch()]) == ["pair"]

@@ -62,8 +62,11 @@ def test_the_largest_entity_is_named_if_there_is_one(
     assert expected in about_sizes(*pairs)
 
 
-def test_the_epoch_with_the_lowest_validation_loss_is_named() -> None:
-    rows = [("val_loss", 1, 0.6), ("val_loss", 2, 0.5), ("val_loss", 3, 0.55)]
+@pytest.mark.parametrize("loss", ["val_loss", "val_target_loss"])
+def test_the_epoch_with_the_lowest_validation_loss_is_named(loss: str) -> None:
+    rows = [("val_loss", 1, 0.4), ("val_loss", 2, 0.45), ("val_loss", 3, 0.5)]
+    rows = [row for row in rows if row[0] != loss]  # that against the trained targets goes first
+    rows += [(loss, 1, 0.6), (loss, 2, 0.5), (loss, 3, 0.55)]
     rows += [("train_loss", 1, 0.7), ("train_loss", 3, 0.3)]
     curves = pd.DataFrame(rows, columns=["metric", "epoch", "mean"]).assign(freezing="all")
     (sentence,) = findings.about_curves(curves, ["all"])

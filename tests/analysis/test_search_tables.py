@@ -6,7 +6,7 @@ import pytest
 
 from analysis import search_tables
 from analysis.findings import about_search
-from analysis.search_figures import plot_history, plot_importance, plot_parallel
+from analysis.search_figures import plot_history, plot_importance, plot_parallel, plot_tried
 from measures.objective import FLAGS
 
 
@@ -42,12 +42,17 @@ def test_no_flagged_trial_of_a_search_is_called_best(trials: pd.DataFrame) -> No
     best = trials["objective"].idxmax()
     flagged = search_tables.search_history(trials.assign(collapsed=trials.index == best))
     second = trials["objective"].nlargest(2).index[-1]
-    assert f"number {second + 1} had the best" in about_search(flagged, nothing)[0]
+    assert (
+        f"number {second + 1} had the best validation AUC"
+        in about_search(flagged, nothing, "validation AUC")[0]
+    )
     every = search_tables.search_history(trials.assign(no_positive=1.0))
-    assert about_search(every, nothing) == [
+    assert about_search(every, nothing, "validation AUC") == [
         "All 20 finished trials are flagged: none is called best."
     ]
-    assert np.shape(plot_history(every).axes[0].collections[0].get_offsets()) == (20, 2)
+    assert np.shape(
+        plot_history(every, "validation AUC").axes[0].collections[0].get_offsets()
+    ) == (20, 2)
 
 
 def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:
@@ -70,12 +75,73 @@ def test_equal_values_have_no_importance(trials: pd.DataFrame) -> None:
 
 
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
-    history = plot_history(search_tables.search_history(trials))
+    history = plot_history(search_tables.search_history(trials), "validation AUC")
     assert np.shape(history.axes[0].collections[0].get_offsets()) == (20, 2)
     columns = ["learning_rate", "optimizer", "objective"]
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
     bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches
     assert len(bars) == 2
+
+
+def test_race_and_final_are_shown_best_first_with_what_they_chose() -> None:
+    rows = [
+        ("race", "best-1", 5, 0.70, 0.66, False),
+        ("race", "best-2", 17, 0.69, 0.68, True),
+        ("confirm", "best-2", 17, 0.69, 0.66, True),
+        ("confirm", "best-2", 17, 0.69, 0.68, True),
+    ]
+    names = ["round", "configuration", "trial", "searched", "value", "chosen"]
+    rounds = pd.DataFrame(rows, columns=names).assign(head="mean_pooling", encoding="pair")
+    table = search_tables.confirmation_rounds(rounds)
+    assert table[
+        ["round", "configuration", "seeds", "confirmed", "chosen"]
+    ].to_numpy().tolist() == [
+        ["race", "best-2, trial 017", 1, ".680", "finalist"],
+        ["race", "best-1, trial 005", 1, ".660", ""],
+        ["final", "best-2, trial 017", 2, ".670 ± .014", "champion"],
+    ]
+
+
+@pytest.fixture
+def tried(trials: pd.DataFrame) -> pd.DataFrame:
+    heads, encodings = ["cross_attention", "mean_pooling"] * 10, ["pair"] * 20
+    origins = ["given", *["start-up"] * 9, *["TPE"] * 10]
+    stopped = ["after epoch 2", np.nan] * 10
+    more = trials.assign(head=heads, encoding=encodings, origin=origins, stopped=stopped)
+    space = {"space.head": "{'choices': ['mean_pooling', 'bilstm_attention', 'cross_attention']}"}
+    return search_tables.tried_places(more, space)
+
+
+def test_every_trial_is_a_mark_in_the_panel_of_its_head_and_encoding(tried: pd.DataFrame) -> None:
+    figure = plot_tried(tried)
+    marks = {
+        axis.get_title(): sum(len(np.atleast_1d(line.get_xdata())) for line in axis.lines)
+        for axis in figure.axes
+    }
+    assert marks == {
+        "pair, mean pooling: 10": 10,
+        "pair, bilstm attention: 0": 0,  # in the space, and never drawn
+        "pair, cross attention: 10": 10,
+    }
+    hollow = {line.get_markerfacecolor() == "white" for line in figure.axes[2].lines}
+    assert hollow == {True}  # each cross attention was stopped
+    (legend,) = figure.legends
+    names = ["given", "start-up", "TPE", "hollow: stopped early"]
+    assert [text.get_text() for text in legend.get_texts()] == names
+    shapes = {str(line.get_marker()) for axis in figure.axes for line in axis.lines}
+    assert len(shapes) == 3  # told apart without colours
+
+
+def test_a_log_of_before_tells_no_origin_and_no_encoding(trials: pd.DataFrame) -> None:
+    tried = search_tables.tried_places(trials.assign(head="mean_pooling"), {})
+    (legend,) = plot_tried(tried).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["trial"]
+    assert set(tried["encoding"]) == {"pair"}
+
+
+def test_who_chose_a_trial_and_when_it_was_stopped_is_no_parameter(trials: pd.DataFrame) -> None:
+    more = trials.assign(origin=["given", "TPE"] * 10, stopped=["after epoch 2", np.nan] * 10)
+    assert search_tables.searched_parameters(more) == ["learning_rate", "optimizer"]
 
 
 def test_the_champions_scores_are_a_row_for_each_model_and_threshold() -> None:

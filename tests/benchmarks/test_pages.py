@@ -17,6 +17,7 @@ RESULTS_PAGE = TEXTS["docs/results.md"]
 # shorter: what is measured anew leaves a record, and benchmarks/pages.py makes a block of it.
 BY_HAND = {
     "What a plan is computed from",
+    "What else the head could read",
     "The embedded encoder's own training",
 }
 OPTIONAL = {"readme_search"}  # to place once the champion is the README's headline

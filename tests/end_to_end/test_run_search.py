@@ -33,6 +33,9 @@ def test_study_tune_and_log_agree_trial_by_trial(searched: Ran) -> None:
     for number, run in logged.items():
         assert run.info.status == "FINISHED"
         assert run.data.metrics["objective"] == told[number]
+    assert [run.data.tags["origin"] for _, run in sorted(logged.items())] == [
+        "given", "start-up", "start-up", "TPE"
+    ]  # fmt: skip
     kept = tune_results(searched.folder)
     assert {n: told[n] for n in kept} == kept
     early = {n for n, run in logged.items() if "stopped" in run.data.tags}
@@ -78,6 +81,17 @@ def test_every_lever_that_applies_has_a_row_with_and_without(searched: Ran) -> N
     assert (rows["gain"] - (rows["with"] - rows["without"])).abs().max() < 1e-12
     assert (rows["seeds"] == 2).all()
     assert set(rows["verdict"]) <= {"helps", "hurts", "cannot be told"}
+
+
+def test_the_finalist_of_the_race_is_the_champion(searched: Ran) -> None:
+    (path,) = searched.folder.glob("out/smoke_search-*/champion/rounds.csv")
+    rounds = pd.read_csv(path)
+    assert rounds["round"].tolist() == ["race", "race", "confirm", "confirm"]
+    assert not set(rounds["seed"][:2]) & set(rounds["seed"][2:])
+    (finalist,) = rounds[rounds["round"].eq("race") & rounds["chosen"]]["configuration"]
+    assert set(rounds["configuration"][2:]) == {finalist}
+    for stage in ("race", "confirm"):
+        assert len(runs_of(searched.store, f"tags.stage = '{stage}'")) == 2
 
 
 def test_the_saved_champion_reproduces_its_scores(searched: Ran, call: Call) -> None:

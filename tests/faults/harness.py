@@ -36,7 +36,7 @@ class Harm:
 
 
 class Launch:
-    """Two trials of the smoke experiment in a folder of its own, started as often as it takes.
+    """A trial of each encoding in a folder of its own, started as often as it takes.
 
     Args:
         folder: Gets results, store and data.
@@ -46,7 +46,13 @@ class Launch:
     """
 
     name, script = "smoke", "run_grid.py"
-    changes = ("freezing=[all, some]", "learning_rate=0.01", "epochs=8", "batch_size=16")
+    changes = (
+        "encoding=[pair, separate]",
+        "freezing=some",
+        "learning_rate=0.01",
+        "epochs=8",
+        "batch_size=16",
+    )
 
     def __init__(
         self,
@@ -182,14 +188,13 @@ class Launch:
 
 
 class SearchLaunch(Launch):
-    """A whole search, whose draws depend on nothing but their numbers."""
+    """A whole search, whose draws depend on nothing but their numbers, with race and final."""
 
     name, script = "smoke_search", "run_search.py"
     changes = (
         "search.num_samples=4",
         "search.startup_trials=9",
         "search.scheduler=none",
-        "search.confirm=1",
         "epochs=5",
         "batch_size=16",
     )

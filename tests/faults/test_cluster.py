@@ -27,14 +27,14 @@ pytestmark = [
 class EightTrials(Launch):
     """Eight trials, four at once; that of seed 0 is also run elsewhere, undisturbed."""
 
-    changes = (*Launch.changes, "freezing=all", "seed=[0, 1, 2, 3, 4, 5, 6, 7]")
+    changes = (*Launch.changes, "encoding=pair", "seed=[0, 1, 2, 3, 4, 5, 6, 7]")
 
 
 class SmallSearch(SearchLaunch):
     """Every stage of a search, as short as it gets."""
 
     changes = (
-        "search.num_samples=4", "search.startup_trials=9", "search.confirm=1", "epochs=2"
+        "search.num_samples=4", "search.startup_trials=9", "epochs=2"
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_the_trials_of_a_killed_node_move_and_nothing_is_lost(
     assert {run.info.status for run in grid.runs()} == {"FINISHED"}
     found = grid.histories()
     assert len(found) == 8
-    assert all(same(found["01-0"][k], values) for k, values in expected["01-all"].items())
+    assert all(same(found["01-0"][k], values) for k, values in expected["01-pair"].items())
 
 
 def test_no_metric_is_lost_between_eight_trials_and_postgres(grid: EightTrials) -> None:

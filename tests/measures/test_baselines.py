@@ -1,13 +1,13 @@
-"""Guards the baselines: they learn from overlap, see no test label, use the best threshold."""
+"""Guards the baselines: they learn from overlap, see no test label, use the rule of the models."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from measures import baselines
+from measures.metrics import choose_threshold
+from measures.overlap import word_overlap
 from tests.analysis.conftest import make_pairs
 
 
@@ -29,7 +29,7 @@ def many() -> pd.DataFrame:
 
 def test_learners_find_labels_that_follow_overlap(many: pd.DataFrame) -> None:
     codes = pd.factorize(many.loc[many["split"] == "test", "group"])[0]
-    found = baselines.baseline_predictions(many, codes)
+    found = baselines.baseline_predictions(many, codes, "steady")
     for name in list(found)[1:]:
         decisions = found[name].decisions[0]
         assert f1_score(found[name].labels, decisions) > 0.9, name
@@ -39,18 +39,19 @@ def test_test_labels_do_not_reach_a_baseline(many: pd.DataFrame) -> None:
     test = many["split"] == "test"
     codes = pd.factorize(many.loc[test, "group"])[0]
     flipped = many.assign(label=many["label"].where(~test, 1 - many["label"]))
-    one = baselines.baseline_predictions(many, codes)
-    other = baselines.baseline_predictions(flipped, codes)
+    one = baselines.baseline_predictions(many, codes, "steady")
+    other = baselines.baseline_predictions(flipped, codes, "steady")
     for name in one:
         np.testing.assert_array_equal(one[name].decisions, other[name].decisions)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1))
-def test_no_threshold_has_a_better_f1(rows: list[tuple[int, int]]) -> None:
-    labels, scores = map(np.array, zip(*[*rows, (1, 2)], strict=True))
-    best = baselines.best_threshold(labels, scores)
-    tried = [f1_score(labels, scores >= cut) for cut in range(6)]
-    assert f1_score(labels, scores >= best) == pytest.approx(max(tried))
+def test_the_threshold_follows_the_rule_of_the_models(many: pd.DataFrame) -> None:
+    codes = pd.factorize(many.loc[many["split"] == "test", "group"])[0]
+    name, validation = "word overlap (Jaccard)", many[many["split"] == "validation"]
+    scores = word_overlap(validation["first"], validation["second"])
+    for rule in ("steady", "maximum"):
+        (cut,) = baselines.baseline_predictions(many, codes, rule, [name])[name].thresholds
+        assert cut == choose_threshold(validation["label"].to_numpy(), scores, rule)[0]
 
 
 @pytest.mark.parametrize("words", [1, 3, 12])
@@ -62,7 +63,7 @@ def test_small_data_has_fewer_topics_or_none(words: int) -> None:
         for number in range(8)
     ]  # fmt: skip
     pairs = make_pairs(rows)
-    found = baselines.baseline_predictions(pairs, np.zeros(8, dtype=int))
+    found = baselines.baseline_predictions(pairs, np.zeros(8, dtype=int), "maximum")
     assert all(np.isfinite(model.probabilities).all() for model in found.values())
 
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
+from measures.metrics import area_under_curve, choose_threshold, log_loss, score
+from measures.objective import ThresholdRule
 
+RULES: tuple[ThresholdRule, ...] = ("steady", "maximum")
 LABELS = np.array([1, 0, 1, 1, 0, 0, 0])
 PROBABILITIES = np.array([0.9, 0.8, 0.5, 0.3, 0.2, 0.1, 0.1])
 
@@ -59,21 +61,61 @@ def test_the_best_threshold_is_as_good_as_the_best_of_all(
     data: tuple[np.ndarray, np.ndarray],
 ) -> None:
     labels, probabilities = data
-    threshold, f1 = best_f1_threshold(labels, probabilities)
+    threshold, f1 = choose_threshold(labels, probabilities, "maximum")
     tried = [f1_by_hand(labels, probabilities >= cut) for cut in np.linspace(0, 1, 81)]
     assert f1 == pytest.approx(max(tried))
     assert score(labels, probabilities, threshold)["f1"] == pytest.approx(f1)
 
 
 def test_the_threshold_lies_halfway_between_two_probabilities() -> None:
-    threshold, f1 = best_f1_threshold(LABELS, PROBABILITIES)
+    threshold, f1 = choose_threshold(LABELS, PROBABILITIES, "maximum")
     assert threshold == pytest.approx(0.25)
     assert f1 == pytest.approx(6 / 7)
 
 
 def test_of_equally_good_thresholds_the_nearest_to_one_half_is_chosen() -> None:
-    threshold, _ = best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.45, 0.6, 0.9]))
-    assert threshold == pytest.approx(0.525)
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.1, 0.45, 0.6, 0.9])
+    for rule in RULES:
+        assert choose_threshold(labels, probabilities, rule) == (pytest.approx(0.525), 1.0)
+
+
+def noisy(pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and probabilities that rank them with an AUC of about .8."""
+    generator = np.random.default_rng(seed)
+    labels = (generator.random(pairs) < 0.49).astype(int)
+    return labels, 1 / (1 + np.exp(-(generator.normal(size=pairs) + 1.2 * (labels - 0.5))))
+
+
+def test_the_steady_rule_spreads_less_and_is_more_accurate_at_nearly_the_same_f1() -> None:
+    population = noisy(50_000, 99)
+    found = {}
+    for rule in RULES:
+        cuts = [choose_threshold(*noisy(1000, seed), rule)[0] for seed in range(60)]
+        scores = [score(*population, cut) for cut in cuts]
+        found[rule] = [np.mean([each[name] for each in scores]) for name in ("f1", "accuracy")]
+        found[rule].append(np.std(cuts))
+    (f1, accuracy, spread), (highest, lower, wider) = found["steady"], found["maximum"]
+    assert f1 > highest - 0.003
+    assert accuracy > lower + 0.005
+    assert spread < wider
+
+
+@given(predictions(), st.sampled_from(RULES))
+def test_a_threshold_lies_halfway_between_neighbours_and_has_the_f1_that_is_told(
+    data: tuple[np.ndarray, np.ndarray], rule: ThresholdRule
+) -> None:
+    labels, probabilities = data
+    threshold, f1 = choose_threshold(labels, probabilities, rule)
+    cuts = np.concatenate([[0.0], np.unique(probabilities)])
+    assert np.isclose(threshold, (cuts[1:] + cuts[:-1]) / 2).any()
+    assert f1 == pytest.approx(score(labels, probabilities, threshold)["f1"])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_three_pairs_and_equal_probabilities_have_a_threshold(rule: ThresholdRule) -> None:
+    assert choose_threshold(np.array([0, 1, 1]), np.full(3, 0.4), rule) == (0.2, 0.8)
+    found = choose_threshold(np.array([0, 1, 0]), np.array([0.1, 0.9, 0.3]), rule)
+    assert found == (pytest.approx(0.6), 1.0)
 
 
 def test_log_loss_of_even_logits_is_the_log_of_two() -> None:
@@ -108,7 +150,7 @@ def test_a_worker_scores_without_importing_scikit_learn() -> None:
     code = (
         "import sys, numpy as np; from measures import metrics; "
         "metrics.score(np.array([0, 1]), np.array([.1, .9]), .5); "
-        "metrics.best_f1_threshold(np.array([0, 1]), np.array([.1, .9])); "
+        "metrics.choose_threshold(np.array([0, 1]), np.array([.1, .9]), 'steady'); "
         "sys.exit('sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,14 +9,15 @@ from measures.objective import (
     OBJECTIVE,
     SEED_MEAN,
     VALIDATION_F1,
+    Objective,
     flags_of,
-    floored_value,
     is_sound,
     score_flags,
-    search_value,
+    tagged_objective,
 )
 
 FLOOR = 0.6
+F1, AUC = Objective(name="f1", floor=FLOOR), Objective(name="auc", floor=0.5)
 
 
 def test_the_names_are_those_of_saved_results() -> None:
@@ -57,13 +58,26 @@ def test_flags_are_named_and_a_trial_without_one_is_sound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "sound", "value"), [(0.7, True, 0.7), (0.5, True, FLOOR), (0.9, False, FLOOR)]
+    ("score", "sound", "value"), [(0.7, True, 0.7), (0.4, True, 0.5), (0.9, False, 0.5)]
 )
-def test_no_value_is_below_the_floor(score: float, sound: bool, value: float) -> None:
-    assert floored_value(score, FLOOR, sound=sound) == value
-    metrics = {VALIDATION_F1: score, "collapsed": float(not sound)}
-    assert search_value(metrics, FLOOR) == value
+@pytest.mark.parametrize("name", ["auc", "f1"])
+def test_no_value_is_below_the_floor(name: str, score: float, sound: bool, value: float) -> None:
+    objective = {"auc": AUC, "f1": Objective(name="f1", floor=0.5)}[name]
+    scores = {"auc": 0.3, "f1_at_threshold": 0.3, {"auc": "auc", "f1": EPOCH_F1}[name]: score}
+    assert objective.epoch_value(scores, sound=sound) == value
+    metrics = {f"val_{score}": each for score, each in scores.items()}
+    assert objective.value({**metrics, "collapsed": float(not sound)}) == value
 
 
 def test_a_search_trial_has_the_mean_over_its_seeds_as_value() -> None:
-    assert search_value({SEED_MEAN: 0.65, VALIDATION_F1: 0.8, "collapsed": 1.0}, FLOOR) == 0.65
+    assert F1.value({SEED_MEAN: 0.65, VALIDATION_F1: 0.8, "collapsed": 1.0}) == 0.65
+
+
+def test_an_objective_has_words_and_the_name_of_its_score_on_test() -> None:
+    assert (AUC.words, AUC.on_test) == ("validation AUC", "test_auc")
+    assert (F1.words, F1.on_test) == ("validation F1 at its threshold", "test_f1_at_threshold")
+
+
+def test_trials_without_a_tag_were_ranked_by_f1() -> None:
+    tags: tuple[dict[str, str], ...] = ({}, {"objective": "auc"}, {"objective": "f1"})
+    assert [*map(tagged_objective, tags)] == ["f1", "auc", "f1"]

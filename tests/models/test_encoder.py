@@ -53,6 +53,26 @@ def test_padding_does_not_change_states(distilbert: Path) -> None:
     torch.testing.assert_close(lower(TOKENS, SEGMENTS)[1:, :5], alone)
 
 
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+@torch.no_grad()
+def test_the_mean_of_all_layers_stands_beside_the_highest_and_goes_on(
+    architecture: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(architecture)
+    embeddings = load_encoder(folder, 0)[1]
+    embeddings.layers = torch.nn.ModuleList()
+    cut = [load_encoder(folder, depth)[0] for depth in (1, 2, 3)]
+    each = [part(TOKENS, SEGMENTS) for part in (embeddings, *cut)]
+    lower, upper = load_encoder(folder, 3, layer_mean=True)
+    states = lower(TOKENS, SEGMENTS)
+    mean = torch.stack(each).mean(dim=0)
+    torch.testing.assert_close(states, torch.cat([mean, each[-1]], dim=-1))
+    torch.testing.assert_close(upper(states, SEGMENTS), mean)
+    trained = load_encoder(folder, 2, layer_mean=True)
+    torch.testing.assert_close(trained[0](TOKENS, SEGMENTS), each[2])
+    torch.testing.assert_close(trained[1](each[2], SEGMENTS), each[3])
+
+
 def test_missing_weights_are_named_and_not_drawn_at_random(
     distilbert: Path, tmp_path: Path
 ) -> None:

@@ -94,7 +94,8 @@ def test_a_head_that_onnx_does_not_support_is_refused(distilbert: Path, tmp_path
 
 
 def test_a_model_that_encodes_separately_is_exported_too(distilbert: Path, tmp_path: Path) -> None:
-    saved = save(tmp_path / "a", distilbert, branch=True, separate=True)
+    more = {"separate": True, "layer_mean": True, "depth": 3}
+    saved = save(tmp_path / "a", distilbert, branch=True, **more)
     predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
     export(predictor, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

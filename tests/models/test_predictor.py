@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,11 +170,18 @@ def test_a_word_piece_that_is_not_embedded_is_refused(distilbert: Path, tmp_path
         predictor.predict(["w1"], ["new w2"])
 
 
-@pytest.mark.parametrize("head", ["cross_attention", "attention_pooling"])
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        ("cross_attention", {}),
+        ("attention_pooling", {}),
+        ("cross_attention", {"layer_mean": True, "depth": 3}),
+    ],
+)
 def test_texts_encoded_separately_are_scored_alone_and_in_either_order(
-    distilbert: Path, tmp_path: Path, head: str
+    distilbert: Path, tmp_path: Path, head: str, more: dict[str, Any]
 ) -> None:
-    saved = save(tmp_path / "a", distilbert, head=head, branch=True, separate=True)
+    saved = save(tmp_path / "a", distilbert, head=head, branch=True, separate=True, **more)
     predictor = ensemble_of(tmp_path / "e", distilbert, [saved])
     together = predictor.predict(FIRSTS, SECONDS)
     alone = [predictor.predict([a], [b])[0] for a, b in zip(FIRSTS, SECONDS, strict=True)]
@@ -197,10 +205,14 @@ def test_texts_encoded_separately_are_cut_each_to_the_limit(
     assert found == pytest.approx(alone, abs=1e-6)
 
 
-def test_members_that_encode_differently_are_refused(distilbert: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["separate", "layer_mean"])
+def test_members_that_encode_differently_are_refused(
+    distilbert: Path, tmp_path: Path, option: str
+) -> None:
+    changes: list[dict[str, Any]] = [{}, {option: True}]
     members = [
-        save(tmp_path / "a", distilbert, branch=True),
-        save(tmp_path / "b", distilbert, branch=True, separate=True),
+        save(tmp_path / str(number), distilbert, branch=True, depth=3, **change)
+        for number, change in enumerate(changes)
     ]
     with pytest.raises(CheckpointError, match="members were not trained on the same encoder"):
         ensemble_of(tmp_path / "e", distilbert, members)

@@ -129,8 +129,8 @@ def test_states_kept_once_for_each_definition_give_the_logits_of_the_plain_pass(
 ) -> None:
     folder, table = folders(name), table_of(folders(name))
     torch.manual_seed(4)
-    for depth in (1, LAYERS):
-        lower, upper = load_encoder(folder, depth, encoding="separate")
+    for depth, mean in ((1, False), (LAYERS, False), (LAYERS, True)):
+        lower, upper = load_encoder(folder, depth, encoding="separate", layer_mean=mean)
         module = build_head(head, width=upper_width(lower), head_width=6)
         plain = Classifier(lower, upper, module).eval()
         cached = Classifier(None, upper, module).eval()

@@ -27,6 +27,7 @@ def save(
     head: str = "cross_attention",
     branch: bool = False,
     separate: bool = False,
+    layer_mean: bool = False,
     data: str = "d1",
     max_tokens: int | None = None,
     metrics: Mapping[str, float] = MappingProxyType({}),
@@ -38,7 +39,7 @@ def save(
     torch.manual_seed(seed)
     size = FEATURES + separate
     encoding = "separate" if separate else "pair"
-    lower, upper = load_encoder(encoder, depth, encoding=encoding)
+    lower, upper = load_encoder(encoder, depth, encoding=encoding, layer_mean=layer_mean)
     info = read_encoder_info(encoder)
     arguments = {"name": head, "width": info.width, "head_width": HEAD, "dropout": 0.5}
     features = FeatureBranch(torch.zeros(size), torch.ones(size), HEAD, 2, 0.5)
@@ -54,7 +55,11 @@ def save(
         "head": arguments,
         "precision": "float32",
         "data": {"fingerprint": data, "cleaning": steps, "max_tokens": max_tokens},
-        "trial": {"both_orders": both_orders, **(_SEPARATE if separate else {})},
+        "trial": {
+            "both_orders": both_orders,
+            "layer_mean": layer_mean,
+            **(_SEPARATE if separate else {}),
+        },
         "metrics": {"threshold": 0.4, **metrics},
     }
     save_classifier(folder, model, card)

@@ -30,10 +30,12 @@ from tuning.tracking.mlflow_writer import MlflowWriter
 from tuning.tracking.resume import find_interrupted, plain, refuse_changes
 
 EARLIER = ROOT / "tests/earlier"
-STATES = {  # of the two trials of the smoke experiment with 40 epochs
-    ("01-0.001", 0.001): "c5bb53aafea6de98.state",
-    ("02-0.1", 0.1): "2888410aa165e6c3.state",
-}
+BEFORE = {"encoding": "pair", "cosine_feature": False, "threshold_rule": "maximum"}
+RESTORED = tuple(f"trial.{name}={value}" for name, value in BEFORE.items())  # by --set
+STATES = [  # of the two trials of the smoke experiment with 40 epochs: earlier, and now
+    (("01-0.001", 0.001), "c5bb53aafea6de98.state", "e36d368cd35382e8.state"),
+    (("02-0.1", 0.1), "2888410aa165e6c3.state", "90c5b2ead7e46f8e.state"),
+]
 SEARCHED = {  # the identity of the study of the smoke search with 20 epochs
     "space": {
         "overlap_features": {"choices": [True, False]},
@@ -73,8 +75,8 @@ def launch(tmp_path: Path) -> Path:
     return folder
 
 
-def identity_now(epochs: int) -> dict[str, object]:
-    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}"])
+def identity_now(epochs: int, *overrides: str) -> dict[str, object]:
+    experiment = load_experiment(ROOT / "experiments/smoke.yaml", [f"epochs={epochs}", *overrides])
     dump = experiment.model_dump(exclude={"data", "encoder", "precision"})
     return plain({"experiment": known_before(dump)})
 
@@ -85,7 +87,7 @@ def test_a_launch_begun_before_is_found_and_can_be_resumed(launch: Path) -> None
     assert sorted(log.runs) == ["grid/01-0.001", "grid/02-0.1", "launch"]
     begun_with = log.journal.entries[0]["identity"]
     same = {name: begun_with[name] for name in ("data", "encoder", "precision")}
-    refuse_changes(log, {**identity_now(40), **same}, "start another")
+    refuse_changes(log, {**identity_now(40, *RESTORED), **same}, "start another")
 
 
 def test_a_launch_begun_before_goes_on_with_the_names_it_began_with(
@@ -120,8 +122,21 @@ def test_a_launch_begun_before_is_refused_in_words_with_another_experiment(launc
     with pytest.raises(
         LaunchError, match=r"was started with other values: .*epochs.* 40"
     ) as error:
-        refuse_changes(log, {**begun_with, **identity_now(41)}, "start another with --overwrite")
+        refuse_changes(
+            log, {**begun_with, **identity_now(41, *RESTORED)}, "start another with --overwrite"
+        )
     assert "start another with --overwrite" in str(error.value)
+
+
+def test_a_launch_begun_before_a_field_is_refused_with_the_value_that_it_had(
+    launch: Path,
+) -> None:
+    log = LaunchLog(Journal(launch))
+    begun_with = log.journal.entries[0]["identity"]
+    with pytest.raises(LaunchError, match="threshold_rule was maximum, is now steady;") as error:
+        refuse_changes(log, {**begun_with, **identity_now(40)}, "start another")
+    assert "trial.encoding was pair, is now separate" in str(error.value)
+    assert "trial.cosine_feature was False, is now auto" in str(error.value)
 
 
 def test_a_state_written_before_is_read(tmp_path: Path) -> None:
@@ -133,18 +148,27 @@ def test_a_state_written_before_is_read(tmp_path: Path) -> None:
     assert [epoch["val_f1"] for epoch in epochs] == [0.5, 0.25]
 
 
-@pytest.mark.parametrize(("trial", "expected"), STATES.items())
-def test_a_trials_state_has_the_name_that_it_had(
-    tmp_path: Path, trial: tuple[str, float], expected: str
+@pytest.mark.parametrize(("trial", "earlier", "now"), STATES)
+def test_a_trials_state_has_its_name_and_none_of_epochs_that_were_chosen_otherwise(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trial: tuple[str, float],
+    earlier: str,
+    now: str,
 ) -> None:
     name, rate = trial
-    config = TrialConfig.model_validate({"learning_rate": rate, "epochs": 40, "targets": "labels"})
-    spec = TrialSpec(name=name, trial=config)
-    assert state_file(StoragePath(str(tmp_path)), spec).uri.endswith(f"/states/{expected}")
+    values = {"learning_rate": rate, "epochs": 40, "targets": "labels"}
+    config = TrialConfig.model_validate({**values, **BEFORE})
+    spec, folder = TrialSpec(name=name, trial=config), StoragePath(str(tmp_path))
+    assert state_file(folder, spec).uri.endswith(f"/states/{now}")
+    monkeypatch.setattr("tuning.execution.trial_checkpoint.FORMAT", 1)
+    assert state_file(folder, spec).uri.endswith(f"/states/{earlier}")
 
 
 def test_a_study_begun_before_is_of_the_same_search(tmp_path: Path) -> None:
-    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml", ["epochs=20"])
+    experiment = load_experiment(
+        ROOT / "experiments/smoke_search.yaml", ["epochs=20", *RESTORED, "search.objective=f1"]
+    )
     assert experiment.search is not None
     prepared = prepare(experiment, DataLocations(cache=tmp_path))
     now = plain(identity(prepared, experiment.search, fixed_fields(prepared)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from measures.objective import ThresholdRule
 from models.strict_yaml import StrictModel
 from tuning.config.field_types import EncoderRate, Freezing, HeadName
 from tuning.config.search_space import Axis, SearchSettings
@@ -34,7 +34,7 @@ class TrialConfig(StrictModel):
         "all", description="frozen lower encoder layers: all, some (two thirds), none, or a number"
     )
     encoding: Literal["pair", "separate"] = Field(
-        "pair",
+        "separate",
         description="whether the encoder reads both texts of a pair together, or each alone: "
         "separate states are computed and kept once for each different text",
     )
@@ -80,16 +80,24 @@ class TrialConfig(StrictModel):
         description="weight of a class in the loss; balanced: both classes count alike, however "
         "rare one of them is",
     )
+    threshold_rule: ThresholdRule = Field(
+        "steady",
+        description="threshold that is chosen on validation: maximum (the highest F1), or steady "
+        "(the highest accuracy of all with nearly that F1, on smoothed curves)",
+    )
     both_orders: bool = Field(
         True, description="whether to train on either order of a pair and average both scores"
     )
     overlap_features: bool = Field(
         False, description="whether to classify from counts of shared words as well"
     )
-    cosine_feature: bool = Field(
-        False,
+    cosine_feature: Literal["auto"] | bool = Field(
+        "auto",
         description="whether to classify from the cosine of both texts' mean frozen states as "
-        "well; needs encoding: separate and a frozen layer",
+        "well; needs encoding: separate and a frozen layer; auto: where it has both",
+    )
+    layer_mean: bool = Field(
+        False, description="whether the head reads the mean of all layers, if all are frozen"
     )
     layer_decay: float = Field(
         1.0,
@@ -111,10 +119,11 @@ class TrialConfig(StrictModel):
     )
 
     def fit_to_data(self, *, pairs: int, votes: bool) -> TrialConfig:
-        """Return the trial with the values that depend on the data: its targets and epochs.
+        """Return the trial with the values that depend on the data and on other fields.
 
-        ``targets: auto`` becomes votes if every pair has them; epochs are added until there
-        are ``min_steps`` optimizer steps.
+        ``targets: auto`` becomes votes if every pair has them, ``cosine_feature: auto`` true if
+        texts are encoded separately by a frozen layer; epochs are added until there are
+        ``min_steps`` optimizer steps.
 
         Args:
             pairs: Number of pairs in the training split.
@@ -122,9 +131,13 @@ class TrialConfig(StrictModel):
         """
         steps = math.ceil(pairs / self.batch_size)
         found = "votes" if votes else "labels"
+        can_compare = self.encoding == "separate" and self.freezing not in ("none", 0)
         return self.model_copy(
             update={
                 "targets": found if self.targets == "auto" else self.targets,
+                "cosine_feature": can_compare
+                if self.cosine_feature == "auto"
+                else self.cosine_feature,
                 "epochs": max(self.epochs, math.ceil(self.min_steps / steps)),
             }
         )
@@ -210,35 +223,3 @@ class Experiment(StrictModel):
             TrialConfig(**fixed | dict(zip(self.grid, values, strict=True)))
             for values in combinations
         ]
-
-    def input_variants(self, ablated_depth: int) -> list[TrialConfig]:
-        """Return a trial for each combination of the fields that decide a search's inputs.
-
-        These fields are ``freezing``, ``encoding``, ``both_orders``, ``overlap_features`` and
-        ``cosine_feature``. Values that only the ablations need are among them.
-
-        Args:
-            ablated_depth: Number of frozen layers for ablations that need trained layers.
-        """
-        ablated = {"freezing": ablated_depth, "both_orders": True, "overlap_features": True}
-        ablates = self.search is not None and self.search.ablations
-        values: list[list[Any]] = []
-        for name, needed in ablated.items():
-            own = self._values_of(name)
-            values.append([*own, needed] if ablates and needed not in own else own)
-        names = (*ablated, "encoding", "cosine_feature")
-        values += [self._values_of(name) for name in names[len(ablated) :]]
-        fixed = self.trial.model_dump()
-        combinations = (dict(zip(names, each, strict=True)) for each in itertools.product(*values))
-        return [TrialConfig(**fixed | each) for each in combinations if self._can_be_drawn(each)]
-
-    def _can_be_drawn(self, values: Mapping[str, Any]) -> bool:
-        """Return whether the space draws these values together: its conditions allow them."""
-        conditions = self.space["cosine_feature"].when if "cosine_feature" in self.space else {}
-        known = {**self.trial.model_dump(), **values}
-        held = all(known[name] in wanted for name, wanted in conditions.items())
-        return held or values["cosine_feature"] == self.trial.cosine_feature
-
-    def _values_of(self, field: str) -> list[Any]:
-        """Return the ends or choices of a field in the space, or else its fixed value."""
-        return self.space[field].ends if field in self.space else [getattr(self.trial, field)]

@@ -18,7 +18,11 @@ from tuning.config.search_space import (
 )
 from tuning.config.settings_file import find_section, parse_override, read_model
 
-NOT_SEARCHED = ("seed", "order_seed")  # a search has seeds of its own
+NOT_SEARCHED = {  # and what takes its place
+    "seed": "search.seeds sets the number of seeds",
+    "order_seed": "search.seeds sets the number of seeds",
+    "threshold_rule": "no training depends on it; trial.threshold_rule sets it",
+}
 _AXES = ("grid", "space")  # sections whose values go before those of trial
 
 
@@ -130,9 +134,7 @@ def _space_problems(space: object) -> list[str]:
         elif key not in TrialConfig.model_fields:
             problems += _point_problems(key, None, f"space.{key}")
         elif key in NOT_SEARCHED:
-            problems.append(
-                f"space.{key}: cannot be searched; search.seeds sets the number of seeds"
-            )
+            problems.append(f"space.{key}: cannot be searched; {NOT_SEARCHED[key]}")
         else:
             problems += _axis_problems(key, content)
     return problems

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from measures.objective import ObjectiveName
+
 
 def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
@@ -86,6 +88,10 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     num_samples: int = Field(40, ge=1, description="number of configurations to try")
+    objective: ObjectiveName = Field(
+        "auc",
+        description="what trials are ranked by, on validation: auc, or f1 at the chosen threshold",
+    )
     seeds: int = Field(
         2, ge=1, description="number of seeds of each configuration, trained together in one trial"
     )
@@ -128,10 +134,19 @@ class SearchSettings(BaseModel):
         None, min_length=1, description="name of the Optuna study; null: that of the experiment"
     )
     confirm: int = Field(
-        3, ge=1, description="number of best configurations to train again on fresh seeds"
+        8, ge=1, description="number of best configurations to train again on racing seeds"
+    )
+    racing_seeds: int = Field(
+        2, ge=1, description="number of racing seeds, which choose the finalists"
+    )
+    finalists: int | None = Field(
+        3,
+        ge=1,
+        description="number of configurations, the best on the racing seeds, to train on fresh "
+        "seeds; null: all, without a race",
     )
     fresh_seeds: int = Field(
-        5, ge=2, description="number of fresh seeds for each of the best configurations"
+        5, ge=2, description="number of fresh seeds of each finalist, which choose the champion"
     )
     ablations: bool = Field(
         True, description="whether to switch recommended options on and off in the champion"

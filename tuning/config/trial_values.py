@@ -13,6 +13,11 @@ _ADDED = {
     "class_weight": "none",
     "cosine_feature": False,
     "encoding": "pair",
+    "finalists": None,
+    "layer_mean": False,
+    "objective": "f1",
+    "threshold_rule": "maximum",
+    "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,
 }
 
@@ -33,6 +38,28 @@ def known_before(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def trial_of(values: Mapping[str, Any]) -> TrialConfig:
+    """Return a trial as it was saved, by this version or before: ``known_before`` undone.
+
+    Args:
+        values: Values by field; a field that is lacking has the value that means what was done
+            before it was added, or else its default.
+
+    Raises:
+        ValidationError: If this version has no such configuration.
+    """
+    added = {name: value for name, value in _ADDED.items() if name in TrialConfig.model_fields}
+    return TrialConfig.model_validate({**added, **values})
+
+
+def was_before(name: str) -> Any:  # noqa: ANN401 - values of any field
+    """Return the value of a field that means what was done before the field was added.
+
+    None for a field that was always there.
+    """
+    return _ADDED.get(name)
+
+
 def config_from_params(params: Mapping[str, str]) -> TrialConfig:
     """Return the configuration of a run, read from its logged parameters.
 
@@ -42,7 +69,7 @@ def config_from_params(params: Mapping[str, str]) -> TrialConfig:
     Raises:
         ValidationError: If this version has no such configuration.
     """
-    return TrialConfig.model_validate(
+    return trial_of(
         {name: _literal(params[name]) for name in TrialConfig.model_fields if name in params}
     )
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
+from tuning.config.input_variants import input_variants
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.split_checks import describe_balance, describe_shared
@@ -54,10 +55,15 @@ class Prepared:
         """Return the distinct numbers of frozen layers among the trials, in rising order."""
         return sorted({self.depth_of(trial) for trial in self.trials})
 
+    def variant_of(self, trial: TrialConfig) -> tuple[int, Encoding, bool]:
+        """Return what decides a trial's inputs: depth, encoding, whether layers are averaged."""
+        depth = self.depth_of(trial)
+        return depth, trial.encoding, trial.layer_mean and depth == self.encoder.layers
+
     @property
     def input_variants(self) -> list[TrialConfig]:
-        """Return a trial for each encoding and depth, those with most trained layers first."""
-        found = {(self.depth_of(trial), trial.encoding): trial for trial in self.trials}
+        """Return a trial for each ``variant_of``, those with most trained layers first."""
+        found = {self.variant_of(trial): trial for trial in self.trials}
         return [found[key] for key in sorted(found)]
 
     @property
@@ -146,10 +152,10 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     if experiment.search is None:
         trials = experiment.trials()
     else:
-        trials = experiment.input_variants(encoder.layers // 2)
+        trials = input_variants(experiment, encoder.layers // 2)
     for trial in trials:
         depth = frozen_layers(trial.freezing, encoder.layers)  # raises
-        if trial.cosine_feature and (depth == 0 or trial.encoding == "pair"):
+        if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
             rule = "needs encoding: separate and a frozen layer"
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
             raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])

@@ -68,7 +68,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
         check_nodes(settings, launch.console)
-    references: dict[tuple[int, str], ray.ObjectRef] = {}
+    references: dict[tuple[int, str, bool], ray.ObjectRef] = {}
     resources: dict[str, float] = {}
     for trial in prepared.input_variants:
         depth = prepared.depth_of(trial)
@@ -76,11 +76,11 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
             inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
         # the first has the fewest frozen layers, so its trials train most and set the share
         resources = resources or trial_resources(prepared, inputs, depth)
-        references[depth, trial.encoding] = ray.put(inputs if with_test else without_test(inputs))
+        shared = inputs if with_test else without_test(inputs)
+        references[prepared.variant_of(trial)] = ray.put(shared)
     trial_context = TrialContext(
         inputs={
-            input_key(trial): references[prepared.depth_of(trial), trial.encoding]
-            for trial in prepared.trials
+            input_key(trial): references[prepared.variant_of(trial)] for trial in prepared.trials
         },
         threads=int(resources["cpu"]),
         storage=settings.storage,

@@ -112,7 +112,7 @@ def table_title(prepared: Prepared) -> str:
     ]
     return (
         f"{prepared.experiment.name}: data {names[0]}, encoder {names[1]}; test scores at 0.5 and "
-        "at (*) the threshold with the best validation F1"
+        "at (*) the threshold chosen on validation"
     )
 
 

@@ -130,7 +130,20 @@ def source_rows(prepared: Prepared) -> dict[str, str]:
         f"a pair ({prepared.data_source.folder})",
         "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
         f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
+        **_states_of_means(prepared),
     }
+
+
+def _states_of_means(prepared: Prepared) -> dict[str, str]:
+    """Return the row on what ``layer_mean`` keeps; none if no trial has it, or nothing is kept."""
+    kept = [
+        sum(len(table.tokens) for table in prepared.encoded[encoding].splits.values())
+        for _, encoding, mean in map(prepared.variant_of, prepared.input_variants)
+        if mean and prepared.experiment.cache_activations
+    ]
+    size = 2 * 2 * prepared.encoder.width * sum(kept) / 1e6  # two states, 2 bytes a number
+    text = f"{size:.0f} MB in memory and on disk, {2 * size:.0f} in float32, for layer_mean: "
+    return {"states": text + "the mean of all layers beside the highest's states"} if kept else {}
 
 
 def _joined(numbers: Mapping[str, int]) -> str:

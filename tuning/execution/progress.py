@@ -81,11 +81,11 @@ class Progress:
             self._tasks[name] = self._bars.add_task(name, total=epochs, score="")
 
     def advance(self, name: str, result: Mapping[str, Any]) -> None:
-        """Show a finished epoch from its report: number, seconds, best validation F1 so far.
+        """Show a finished epoch from its report: number, seconds, scores of the best so far.
 
-        F1* is F1 at the threshold that is best on validation.
+        F1* is F1 at the threshold chosen on validation.
         """
-        score = f"val F1* {result[OBJECTIVE]:.3f}"
+        score = _scores(result.get("best", {VALIDATION_F1: result[OBJECTIVE]}))
         self._left.step(name, result["epoch"], result["seconds"])
         self._bars.update(self._tasks[name], completed=result["epoch"], score=score)
         if self._console.is_terminal and time.monotonic() - self._shown > _PAUSE:
@@ -104,12 +104,7 @@ class Progress:
 
     def finish(self, name: str, metrics: Mapping[str, float]) -> None:
         """Replace the bar of a finished trial by a line with its scores."""
-        scores = " ".join(
-            f"{label} {metrics[key]:.3f}"
-            for label, key in (("val F1*", VALIDATION_F1), ("val AUC", "val_auc"))
-            if key in metrics
-        )
-        self._end(name, f"{scores} {' '.join(flags_of(metrics))}", "green")
+        self._end(name, f"{_scores(metrics)} {' '.join(flags_of(metrics))}", "green")
 
     def fail(self, name: str, cause: str) -> None:
         """Replace the bar of a failed trial by a line with its cause."""
@@ -128,6 +123,12 @@ class Progress:
         if name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))
         self._bars.advance(self._all)
+
+
+def _scores(metrics: Mapping[str, float]) -> str:
+    """Return those of the two validation scores that trials are ranked by that are known."""
+    shown = (("val F1*", VALIDATION_F1), ("val AUC", "val_auc"))
+    return " ".join(f"{label} {metrics[key]:.3f}" for label, key in shown if key in metrics)
 
 
 class _Speed(ProgressColumn):

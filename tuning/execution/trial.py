@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -48,28 +49,28 @@ class TrialContext:
 class BestEpoch:
     """The weights of the best epoch so far; before the first epoch, the initial weights.
 
-    A flagged epoch, which ranks by chance or predicts one class for every validation pair at 0.5,
-    is worse than any other. A diverged epoch never counts.
+    The best epoch has the lowest validation loss against the trained targets. A flagged epoch,
+    which ranks by chance or predicts one class for every validation pair at 0.5, is worse than
+    any other. A diverged epoch never counts.
 
     Args:
         model: Classifier with its initial weights.
 
     Attributes:
         epoch: Number of the best epoch; 0 if there is none.
-        objective: Validation F1 of that epoch, in [0, 1].
+        f1: Validation F1 of that epoch at its threshold, in [0, 1]; 0 if there is none.
     """
 
     def __init__(self, model: Classifier) -> None:
         self.epoch = 0
-        self.objective = 0.0
-        self._sound = False
+        self.f1 = 0.0
+        self._rank = (False, -math.inf)
         self._state = self._copy(model)
 
     def update(self, model: Classifier, result: EpochResult) -> None:
         """Copy the model's weights if this epoch is better than all before."""
-        rank = (result.sound, result.objective)
-        if not result.diverged and rank > (self._sound, self.objective):
-            self.epoch, (self._sound, self.objective) = result.epoch, rank
+        if not result.diverged and result.rank > self._rank:
+            self.epoch, self.f1, self._rank = result.epoch, result.f1, result.rank
             self._state = self._copy(model)
 
     def restore(self, model: Classifier) -> None:
@@ -78,13 +79,14 @@ class BestEpoch:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best epoch and its weights; the tensors are not copies."""
-        scores = {"epoch": self.epoch, "objective": float(self.objective), "sound": self._sound}
+        sound, loss = self._rank[0], -self._rank[1]
+        scores = {"epoch": self.epoch, "f1": float(self.f1), "sound": sound, "loss": loss}
         return {**scores, "weights": self._state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self.epoch, self.objective = state["epoch"], state["objective"]
-        self._sound, self._state = state["sound"], state["weights"]
+        self.epoch, self.f1 = state["epoch"], state["f1"]
+        self._rank, self._state = (state["sound"], -state["loss"]), state["weights"]
 
     @staticmethod
     def _copy(model: Classifier) -> dict[str, torch.Tensor]:
@@ -116,7 +118,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     while not trainer.finished:
         result = trainer.run_epoch()
         best.update(model, result)
-        checkpoint.report(epoch_metrics(result, best.objective))
+        checkpoint.report(epoch_metrics(result, best.f1))
     best.restore(model)
     evaluation = evaluate(model, splits)
     maps = map_errors(model, splits, inputs, evaluation)
@@ -129,12 +131,13 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
-        checkpoint.finish(best.objective, Path(folder))
+        checkpoint.finish({OBJECTIVE: best.f1}, Path(folder))
 
 
 def input_key(trial: TrialConfig) -> str:
     """Return the key of the shared inputs that a trial needs."""
-    return f"{trial.encoding}, {trial.freezing} frozen"
+    mean = ", layer mean" if trial.layer_mean else ""
+    return f"{trial.encoding}, {trial.freezing} frozen{mean}"
 
 
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
@@ -153,7 +156,7 @@ def device_of(assigned: Sequence[object]) -> torch.device:
 
 
 def epoch_metrics(result: EpochResult, best: float) -> dict[str, float]:
-    """Return an epoch's report: losses, validation scores, seconds, the best objective so far."""
+    """Return an epoch's report: losses, validation scores, seconds, F1 of the best so far."""
     return {
         "epoch": result.epoch,
         "train_loss": result.train_loss,

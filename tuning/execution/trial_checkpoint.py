@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from ray import tune
 
-from measures.objective import OBJECTIVE
 from tuning.execution.trial_spec import TrialSpec
 from tuning.system.atomic_files import DamagedError, DiskError, space_error, write_checksums
 from tuning.system.checkpoint_file import FORMAT, load_state, save_state
@@ -85,11 +84,11 @@ class TrialCheckpoint:
         tune.report(metrics)
 
     @staticmethod
-    def finish(objective: float, folder: Path) -> None:
+    def finish(values: Mapping[str, float], folder: Path) -> None:
         """Write checksums of the files in a folder, and report it to Ray as the trial's result.
 
         Args:
-            objective: Best validation F1 of all epochs, in [0, 1].
+            values: What Ray compares trials by, by name.
             folder: Folder with everything that the trial saved; Ray copies it to its storage.
 
         Raises:
@@ -98,7 +97,7 @@ class TrialCheckpoint:
         write_checksums(folder)
         checkpoint = tune.Checkpoint.from_directory(folder)
         try:
-            tune.report({OBJECTIVE: objective, "finished": True}, checkpoint=checkpoint)
+            tune.report({**values, "finished": True}, checkpoint=checkpoint)
         except OSError as error:
             size = sum(file.stat().st_size for file in folder.rglob("*"))
             trial_folder = Path(tune.get_context().get_trial_dir())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuning.config.experiment import TrialConfig
-from tuning.config.trial_values import known_before
+from tuning.config.trial_values import known_before, trial_of
 
 GRID = "grid"  # stage whose trials are in the launch's own folder
 
@@ -22,7 +22,7 @@ class TrialSpec:
         seeds: Seeds that are trained together; empty for the configuration's own seed alone.
         params: Parameters of the run beside those of the configuration.
         tags: Tags of the run: ``stage`` outside a grid, ``of`` for the trial that is retrained,
-            ``optuna_trial`` for the number in the study.
+            ``optuna_trial`` for the number in the study, ``objective`` for what ranks its trials.
     """
 
     trial: TrialConfig
@@ -33,7 +33,7 @@ class TrialSpec:
 
     @property
     def stage(self) -> str:
-        """Return the part of the launch it belongs to: grid, search, confirm or ablation."""
+        """Return the part of the launch it belongs to: grid, search, race, confirm or ablation."""
         return self.tags.get("stage", GRID)
 
     def to_point(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class TrialSpec:
         """Return the trial from the values of ``to_point``."""
         rest = {key: value for key, value in point.items() if key != "trial"}
         seeds = tuple(rest.pop("seeds", ()))
-        return cls(trial=TrialConfig(**point["trial"]), seeds=seeds, **rest)
+        return cls(trial=trial_of(point["trial"]), seeds=seeds, **rest)
 
 
 def trial_key(stage: str, name: str) -> str:

@@ -87,7 +87,7 @@ def fit(
         stage: Stage of the trials.
         left: Number of the trials and estimate of their time, for the display.
         param_space: Search space of Ray Tune with all trials; None if a searcher draws them.
-        choices: Other arguments of ``tune.TuneConfig``: searcher, scheduler, limits.
+        choices: Other arguments of ``tune.TuneConfig``: searcher, scheduler, limits, metric.
 
     Raises:
         DiskError, JournalError: If results or the log cannot be written.
@@ -116,12 +116,11 @@ def _trainable(function: Trainable, context: ExecutionContext) -> Any:  # noqa: 
 def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above
     """Return Tune's settings: what trials are compared by, what they are called, ``choices``."""
     return tune.TuneConfig(
-        metric=OBJECTIVE,
         mode="max",
         reuse_actors=True,
         trial_name_creator=_trial_name,
         trial_dirname_creator=_trial_name,
-        **choices,
+        **{"metric": OBJECTIVE, **choices},
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from measures.objective import search_value
+from measures.objective import Objective
 from tuning.config.experiment import TrialConfig
 from tuning.search.confirmation import Retrained
 
@@ -37,6 +37,7 @@ class AblationFactor:
 FACTORS = (
     AblationFactor(name="texts encoded separately", field="encoding", on="separate", off="pair"),
     AblationFactor(name="cosine of the texts", field="cosine_feature", on=True, off=False),
+    AblationFactor(name="mean of all layers", field="layer_mean", on=True, off=False),
     AblationFactor(name="votes as soft targets", field="targets", on="votes", off="labels"),
     AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
     AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
@@ -58,7 +59,7 @@ class Ablation:
 
 
 def plan_ablations(
-    champion: TrialConfig, *, votes: bool, layers: int, encodings: Collection[str]
+    champion: TrialConfig, *, votes: bool, layers: int, variants: Collection[TrialConfig]
 ) -> list[Ablation]:
     """Return each factor with and without, everything else as in the champion.
 
@@ -70,11 +71,13 @@ def plan_ablations(
         champion: The champion's configuration.
         votes: Whether every pair has votes; without them, there is no ablation of the targets.
         layers: Number of layers of the encoder.
-        encodings: Encodings that the search has inputs for.
+        variants: Trials with each of the inputs that the search has.
     """
+    means = {trial.layer_mean for trial in variants if trial.encoding == champion.encoding}
     possible = {
         "targets": votes,
-        "encoding": len(encodings) > 1,
+        "encoding": len({trial.encoding for trial in variants}) > 1,
+        "layer_mean": len(means) > 1 and champion.freezing in ("all", layers),
         "cosine_feature": champion.encoding == "separate" and champion.freezing not in ("none", 0),
     }
     return [
@@ -86,9 +89,9 @@ def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablatio
     own = getattr(champion, factor.field)
     base = champion
     if factor.trained_layers:
-        base = champion.model_copy(update={"freezing": layers // 2})
+        base = champion.model_copy(update={"freezing": layers // 2, "layer_mean": False})
     if factor.field == "encoding":  # a pair encoded together has no cosine
-        base = champion.model_copy(update={"cosine_feature": False})
+        base = champion.model_copy(update={"cosine_feature": False, "layer_mean": False})
     on = own if own != factor.off else factor.on
     return Ablation(
         factor=factor,
@@ -112,9 +115,9 @@ def ablation_rows(
     ablations: list[Ablation],
     champion: Retrained,
     ablated: Mapping[str, Retrained],
-    floor: float,
+    objective: Objective,
 ) -> pd.DataFrame:
-    """Return one row per ablation: validation F1 with and without the factor, and the gain.
+    """Return one row per ablation: the value with and without the factor, and the gain.
 
     Only seeds that finished on both sides count. ``verdict`` is ``helps`` or ``hurts`` where the
     95 % interval of the paired difference (Student's t over seeds) excludes 0; it is corrected
@@ -124,7 +127,7 @@ def ablation_rows(
         ablations: Planned ablations.
         champion: The champion; it is the side that ``ablation_configs`` left out.
         ablated: Retrained configurations by the names of ``ablation_configs``.
-        floor: Validation F1 of calling every pair a paraphrase.
+        objective: What they are compared by, on validation.
 
     Returns:
         Columns ``lever`` (name of the factor), ``on`` (its value), ``with``, ``with_std``,
@@ -136,7 +139,7 @@ def ablation_rows(
             ablation,
             ablated.get(f"with-{ablation.factor.field}", champion),
             ablated.get(f"without-{ablation.factor.field}", champion),
-            floor,
+            objective,
         )
         for ablation in ablations
     ]
@@ -144,10 +147,10 @@ def ablation_rows(
 
 
 def _row(
-    ablation: Ablation, with_it: Retrained, without: Retrained, floor: float
+    ablation: Ablation, with_it: Retrained, without: Retrained, objective: Objective
 ) -> dict[str, Any]:
     pairs = [
-        (search_value(one.metrics, floor), search_value(other.metrics, floor))
+        (objective.value(one.metrics), objective.value(other.metrics))
         for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
         if one.cause is None and other.cause is None
     ]

@@ -15,7 +15,8 @@ import pandas as pd
 from measures.baselines import baseline_predictions
 from measures.comparison import differences, entity_codes, scores_with_intervals
 from measures.intervals import Predictions
-from measures.metrics import best_f1_threshold
+from measures.metrics import choose_threshold
+from measures.objective import ThresholdRule
 from models.checkpoint import load_classifier
 from models.precision import choose_device, single_thread
 from tuning.config.experiment import TrialConfig
@@ -66,13 +67,13 @@ def score_champion(
     folder, encoder = launch / "champion", launch / "encoder"
     evaluations = [_evaluate(model, trial, inputs, encoder) for model in saved]
     _save_seeds(folder, saved, evaluations, inputs)
-    ensemble = _ensemble(evaluations, pairs)
+    ensemble = _ensemble(evaluations, pairs, trial.threshold_rule)
     threshold = float(ensemble.thresholds[0])
     write_served_model(folder / SERVED, saved, encoder, threshold)
     predictions = {
         MODEL: _predictions(evaluations, pairs),
         ENSEMBLE: ensemble,
-        BASELINE: _baseline(pairs),
+        BASELINE: _baseline(pairs, trial.threshold_rule),
     }
     scores = _scores(predictions)
     difference = differences(predictions, [(MODEL, BASELINE), (ENSEMBLE, BASELINE)])
@@ -119,13 +120,14 @@ def _predictions(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
     )
 
 
-def _ensemble(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
+def _ensemble(evaluations: list[Evaluation], pairs: PairData, rule: ThresholdRule) -> Predictions:
     """Return the mean of the seeds' probabilities (1, N), its threshold chosen on validation."""
     mean = {
         split: np.mean([e.probabilities[split] for e in evaluations], axis=0)
         for split in ("validation", "test")
     }
-    threshold, _ = best_f1_threshold(evaluations[0].labels["validation"], mean["validation"])
+    labels = evaluations[0].labels["validation"]
+    threshold, _ = choose_threshold(labels, mean["validation"], rule)
     return Predictions(
         labels=evaluations[0].labels["test"],
         entities=entity_codes(pd.Series(pairs.splits["test"].groups)),
@@ -135,7 +137,7 @@ def _ensemble(evaluations: list[Evaluation], pairs: PairData) -> Predictions:
     )
 
 
-def _baseline(pairs: PairData) -> Predictions:
+def _baseline(pairs: PairData, rule: ThresholdRule) -> Predictions:
     """Return the predictions on test of the baseline, trained on the train split."""
     frame = pd.concat(
         [
@@ -145,7 +147,7 @@ def _baseline(pairs: PairData) -> Predictions:
         ignore_index=True,
     )
     entities = entity_codes(pd.Series(pairs.splits["test"].groups))
-    return baseline_predictions(frame, entities, [BASELINE])[BASELINE]
+    return baseline_predictions(frame, entities, rule, [BASELINE])[BASELINE]
 
 
 def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:

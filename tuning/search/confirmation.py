@@ -1,13 +1,21 @@
-"""Confirmation: the best configurations retrained on fresh seeds, and the choice of a champion."""
+"""Confirmation: a race of the best configurations, and a final that chooses the champion.
+
+The race drops what was only lucky in the search, cheaply (Maron and Moore, 1994). Its seeds are
+not those of the final: a finalist was chosen for having done well on them, so a mean with them
+would be as optimistic as the search's own. On seeds that took part in no earlier choice the
+final's means are fair, but for the choice of one of a few finalists. That costs ``finalists``
+times ``racing_seeds`` trainings more than counting the racing seeds again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from measures.objective import SEED_MEAN, flags_of, is_sound, search_value
+from measures.objective import SEED_MEAN, Objective, flags_of, is_sound
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.context import ExecutionContext
@@ -15,6 +23,7 @@ from tuning.execution.outcomes import Outcome
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import run_specs
 
+RACE, FINAL = "race", "confirm"  # stages in the log
 SEEDS_APART = 1000  # from a search's first seed to the first fresh one, so that none is used twice
 
 
@@ -53,6 +62,12 @@ def fresh_seeds(settings: SearchSettings) -> list[int]:
     return list(range(first, first + settings.fresh_seeds))
 
 
+def racing_seeds(settings: SearchSettings) -> list[int]:
+    """Return the seeds of the race; neither the search nor the final has any of them."""
+    first = settings.seed + SEEDS_APART + settings.fresh_seeds
+    return list(range(first, first + settings.racing_seeds))
+
+
 def retrain(
     context: ExecutionContext,
     configs: Mapping[str, TrialConfig],
@@ -68,7 +83,7 @@ def retrain(
         context: Where the trials run.
         configs: Configurations by name.
         seeds: Seeds, the same for every configuration.
-        stage: Stage in the log: ``confirm`` or ``ablation``.
+        stage: Stage in the log: ``race``, ``confirm`` or ``ablation``.
         done: Outcomes that a resumed launch already has, by trial name; they are not run again.
     """
     trials = {
@@ -91,13 +106,12 @@ def retrain(
     }
 
 
-def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
-    """Return the name of the configuration with the best mean validation F1 over its seeds.
+def choose_champion(confirmed: Mapping[str, Retrained], objective: Objective) -> str:
+    """Return the name of the configuration with the best mean value over its seeds.
 
     Args:
         confirmed: Retrained configurations by name.
-        floor: Validation F1 of calling every pair a paraphrase; a seed that failed, collapsed or
-            diverged counts as this.
+        objective: What they are ranked by, on validation.
 
     Raises:
         SearchError: If every seed of every configuration failed or is flagged.
@@ -109,12 +123,69 @@ def choose_champion(confirmed: Mapping[str, Retrained], floor: float) -> str:
             "no champion: of the best configurations every fresh seed failed or is flagged "
             f"({', '.join(sorted(reasons))}); other learning rates or more epochs may learn"
         )
-    return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], floor))))
+    return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], objective))))
 
 
-def seed_values(retrained: Retrained, floor: float) -> list[float]:
-    """Return the validation F1 of each seed; ``floor`` for one that failed or is not sound."""
+def choose_finalists(
+    raced: Mapping[str, Retrained], count: int, objective: Objective
+) -> list[str]:
+    """Return the names of the ``count`` best by mean value over the racing seeds.
+
+    Args:
+        raced: Retrained configurations by name, in the order of the search, which decides ties.
+        count: Number of finalists.
+        objective: As for ``choose_champion``.
+    """
+
+    def key(name: str) -> float:
+        return -float(np.mean(seed_values(raced[name], objective)))
+
+    return sorted(raced, key=key)[:count]
+
+
+def round_table(
+    rounds: Mapping[str, Mapping[str, Retrained]],
+    chosen: Mapping[str, Collection[str]],
+    searched: Mapping[str, Outcome],
+    objective: Objective,
+) -> pd.DataFrame:
+    """Return one row per round, configuration and seed, in the order of the search.
+
+    The columns are ``round`` (its stage), ``configuration``, ``trial`` (of the search), ``head``,
+    ``encoding``, ``searched`` (value in the search), ``seed``, ``value``, and ``chosen``: whether
+    the configuration went on to the next round or became the champion.
+
+    Args:
+        rounds: Retrained configurations by name, by stage.
+        chosen: Names of those that were chosen, by stage.
+        searched: Trials of the search by the same names.
+        objective: As for ``choose_champion``.
+    """
+    rows = [
+        {
+            "round": stage,
+            "configuration": name,
+            "trial": outcome.name,
+            "head": outcome.config.head,
+            "encoding": outcome.config.encoding,
+            "searched": outcome.metrics[SEED_MEAN],
+            "seed": trained.config.seed,
+            "value": value,
+            "chosen": name in chosen[stage],
+        }
+        for stage, group in rounds.items()
+        for name, outcome in searched.items()
+        if name in group
+        for trained, value in zip(
+            group[name].outcomes, seed_values(group[name], objective), strict=True
+        )
+    ]
+    return pd.DataFrame(rows)
+
+
+def seed_values(retrained: Retrained, objective: Objective) -> list[float]:
+    """Return the value of each seed; the floor for one that failed or is not sound."""
     return [
-        floor if outcome.cause is not None else search_value(outcome.metrics, floor)
+        objective.floor if outcome.cause is not None else objective.value(outcome.metrics)
         for outcome in retrained.outcomes
     ]

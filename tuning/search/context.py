@@ -8,13 +8,14 @@ from typing import Any
 
 import optuna
 
-from measures.metrics import all_positive_f1
-from measures.objective import SEED_MEAN
+from measures.metrics import make_objective
+from measures.objective import SEED_MEAN, Objective
 from tuning.config.search_space import SearchSettings, Space
 from tuning.config.trial_values import known_before
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
 from tuning.search.sampling import STAGE, ConfigSampler
+from tuning.search.startup import origin
 from tuning.search.study import (
     StudyError,
     close_stale,
@@ -46,9 +47,10 @@ class Search:
     recorded_champion: str | None
 
     @property
-    def floor(self) -> float:
-        """Return the validation F1 of calling every pair a paraphrase."""
-        return all_positive_f1(self.launch.prepared.pairs.splits["validation"].labels)
+    def objective(self) -> Objective:
+        """Return what its trials are ranked by."""
+        labels = self.launch.prepared.pairs.splits["validation"].labels
+        return make_objective(self.settings.objective, labels)
 
 
 def open_study(prepared: Prepared, search: SearchSettings, storage: str) -> optuna.Study:
@@ -78,6 +80,7 @@ def identity(
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
         "seeds": search.seeds,
+        **known_before({"objective": search.objective}),
     }
 
 
@@ -88,7 +91,7 @@ def fixed_fields(prepared: Prepared) -> dict[str, Any]:
 
 def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which a trial must agree with a search that is to learn from it."""
-    ignored = ("seed", "order_seed", "min_steps")
+    ignored = ("seed", "order_seed", "min_steps", "threshold_rule")
     return {name: value for name, value in fixed.items() if name not in ignored}
 
 
@@ -150,3 +153,12 @@ def reconcile(search: Search) -> list[Outcome]:
     if interrupted:
         search.launch.console.print(f"{len(interrupted)} interrupted trials are resumed")
     return outcomes
+
+
+def tag_origins(search: Search) -> None:
+    """Note in the log who chose each trial: the tag ``origin``, from ``startup.origin``."""
+    log = search.launch.log
+    origins = {trial.number: origin(trial) for trial in search.study.get_trials(deepcopy=False)}
+    for run in log.children(STAGE):
+        if "origin" not in run.tags:
+            log.tag(run.key, {"origin": origins[int(run.tags["optuna_trial"])]})

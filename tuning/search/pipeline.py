@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from measures.objective import SEED_MEAN, is_sound
+from measures.objective import SEED_MEAN
 from tuning.config.trial_values import known_before
 from tuning.execution.context import ExecutionContext, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
@@ -18,44 +16,26 @@ from tuning.execution.trial_checkpoint import STATES
 from tuning.search.ablation import ablation_configs, ablation_rows, plan_ablations
 from tuning.search.champion import ChampionScores, score_champion
 from tuning.search.confirmation import (
+    FINAL,
+    RACE,
     Retrained,
     SearchError,
     best_configurations,
     choose_champion,
+    choose_finalists,
     fresh_seeds,
+    racing_seeds,
     retrain,
-    seed_values,
+    round_table,
 )
-from tuning.search.context import Search, reconcile
+from tuning.search.context import Search, reconcile, tag_origins
+from tuning.search.result import SearchResult, log_result
 from tuning.search.sampling import STAGE, run_search
 from tuning.search.study import close_stale
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import keep_inputs
 from tuning.training.inputs import build_inputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchResult:
-    """The result of a search.
-
-    Args:
-        best: The trial of the search whose configuration became champion.
-        searched: Trials of the search whose configurations were retrained, by name.
-        champion: The champion, retrained on fresh seeds.
-        confirmed: All retrained configurations, by name.
-        scored: Scores of the champion on test.
-        ablations: One row per ablation, from ``ablation_rows``; empty if none was run.
-        tried: Outcomes of all trials of every stage.
-    """
-
-    best: Outcome
-    searched: dict[str, Outcome]
-    champion: Retrained
-    confirmed: dict[str, Retrained]
-    scored: ChampionScores
-    ablations: pd.DataFrame
-    tried: list[Outcome]
 
 
 def find_champion(search: Search) -> SearchResult:
@@ -72,25 +52,24 @@ def find_champion(search: Search) -> SearchResult:
         keep_inputs(search.launch)
         context = open_context(search.launch, with_test=False)
         outcomes = finished + _draw(search, context, len(finished))
-        best = _best_or_fail(search, outcomes)
-        confirmed = confirm(search, context, best)
-        winner = _winner_or_fail(search, confirmed)
-        champion = confirmed[winner]
+        tag_origins(search)
+        searched = _best_or_fail(search, outcomes)
+        rounds, chosen = confirm(search, context, searched)
+        (winner,) = chosen[FINAL]
+        champion = rounds[FINAL][winner]
         record_champion(search, champion)
         ablated, ablations = ablate(search, context, champion)
-    searched = dict(zip(confirmed, best, strict=True))
-    retrained = [*confirmed.values(), *ablated.values()]
+    retrained = [each for group in (*rounds.values(), ablated) for each in group.values()]
     tried = [*outcomes, *(outcome for group in retrained for outcome in group.outcomes)]
     result = SearchResult(
         best=searched[winner],
-        searched=searched,
         champion=champion,
-        confirmed=confirmed,
+        rounds=round_table(rounds, chosen, searched, search.objective),
         scored=_score(search, champion),
         ablations=ablations,
         tried=list({outcome.key: outcome for outcome in tried}.values()),
     )
-    _log(search, result)
+    log_result(search, result)
     (search.launch.settings.storage / STATES).remove()
     return result
 
@@ -107,8 +86,8 @@ def _draw(search: Search, context: ExecutionContext, finished: int) -> list[Outc
     return outcomes
 
 
-def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
-    """Return the trials whose configurations are to be retrained, best first.
+def _best_or_fail(search: Search, outcomes: list[Outcome]) -> dict[str, Outcome]:
+    """Return the trials whose configurations are to be retrained, best first, by name.
 
     Raises:
         SearchError: If there is none; the parent run is closed as failed.
@@ -117,7 +96,7 @@ def _best_or_fail(search: Search, outcomes: list[Outcome]) -> list[Outcome]:
     if not best:
         search.launch.log.end_parent(failed=len(outcomes), summary={})
         raise SearchError(_all_failed(outcomes, search.launch.settings))
-    return best
+    return {f"best-{number}": outcome for number, outcome in enumerate(best, 1)}
 
 
 def _winner_or_fail(search: Search, confirmed: dict[str, Retrained]) -> str:
@@ -127,7 +106,7 @@ def _winner_or_fail(search: Search, confirmed: dict[str, Retrained]) -> str:
         SearchError: If there is none; the parent run is closed as failed.
     """
     try:
-        return choose_champion(confirmed, search.floor)
+        return choose_champion(confirmed, search.objective)
     except SearchError:
         search.launch.log.end_parent(failed=len(confirmed), summary={})
         raise
@@ -142,12 +121,28 @@ def _all_failed(outcomes: list[Outcome], settings: LaunchSettings) -> str:
 
 
 def confirm(
-    search: Search, context: ExecutionContext, best: list[Outcome]
-) -> dict[str, Retrained]:
-    """Retrain the best configurations on fresh seeds; return them by name, in the same order."""
-    configs = {f"best-{number}": outcome.config for number, outcome in enumerate(best, 1)}
-    done = _done(search, "confirm")
-    return retrain(context, configs, fresh_seeds(search.settings), "confirm", done)
+    search: Search, context: ExecutionContext, searched: dict[str, Outcome]
+) -> tuple[dict[str, dict[str, Retrained]], dict[str, list[str]]]:
+    """Retrain the best configurations: all of them in a race, then the finalists on fresh seeds.
+
+    Where all of them reach the final, there is no race.
+
+    Returns:
+        By stage, the retrained configurations by name, and the names of those that it chose.
+
+    Raises:
+        SearchError: If there is no champion; the parent run is closed as failed.
+    """
+    settings, rounds, chosen = search.settings, {}, {}
+    configs = {name: outcome.config for name, outcome in searched.items()}
+    if settings.finalists is not None and len(configs) > settings.finalists:
+        seeds = racing_seeds(settings)
+        rounds[RACE] = retrain(context, configs, seeds, RACE, _done(search, RACE))
+        chosen[RACE] = choose_finalists(rounds[RACE], settings.finalists, search.objective)
+        configs = {name: configs[name] for name in chosen[RACE]}
+    rounds[FINAL] = retrain(context, configs, fresh_seeds(settings), FINAL, _done(search, FINAL))
+    chosen[FINAL] = [_winner_or_fail(search, rounds[FINAL])]
+    return rounds, chosen
 
 
 def _done(search: Search, stage: str) -> dict[str, Outcome]:
@@ -188,12 +183,12 @@ def ablate(
         champion.config,
         votes=prepared.pairs.has_votes,
         layers=prepared.encoder.layers,
-        encodings=prepared.encoded,
+        variants=prepared.input_variants,
     )
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")
     ablated = retrain(context, configs, fresh_seeds(search.settings), "ablation", done)
-    return ablated, ablation_rows(ablations, champion, ablated, search.floor)
+    return ablated, ablation_rows(ablations, champion, ablated, search.objective)
 
 
 def _score(search: Search, champion: Retrained) -> ChampionScores:
@@ -203,30 +198,3 @@ def _score(search: Search, champion: Retrained) -> ChampionScores:
         inputs = build_inputs(prepared, trial, launch.precision, output, advance)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
     return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)
-
-
-def _log(search: Search, result: SearchResult) -> None:
-    """Write the tables, log the champion as a run of its own, and close the parent run."""
-    log, scored = search.launch.log, result.scored
-    folder = search.launch.settings.folder / "champion"
-    scored.scores.to_csv(folder / "scores.csv", index=False)
-    scored.difference.to_csv(folder / "difference.csv", index=False)
-    result.ablations.to_csv(folder / "ablations.csv", index=False)
-    params = result.champion.config.model_dump(exclude={"seed", "order_seed"})
-    params["seeds"] = len(scored.by_seed)
-    log.log_champion(params, {**scored.metrics, **_gaps(search, result)}, folder)
-    failed = sum(outcome.cause is not None for outcome in result.tried)
-    best = result.best.metrics
-    log.end_parent(failed=failed, summary=best if is_sound(best) else {})
-
-
-def _gaps(search: Search, result: SearchResult) -> dict[str, float]:
-    """Return the champion's validation F1 in each stage, and the differences up to test."""
-    searched = result.best.metrics[SEED_MEAN]
-    confirmed = float(np.mean(seed_values(result.champion, search.floor)))
-    return {
-        "search_value": searched,
-        "confirmed_value": confirmed,
-        "gap_search_to_confirmed": searched - confirmed,
-        "gap_confirmed_to_test": confirmed - result.scored.metrics["test_f1_at_threshold"],
-    }

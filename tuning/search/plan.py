@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
+from measures.objective import RANKED_WORDS
 from models.number_formats import Rates
 from tuning.config.search_space import Axis, SearchSettings, describe
 from tuning.data.prepared import Prepared
@@ -37,7 +38,7 @@ def print_search_plan(
         log: Rows on where the log is written.
     """
     print_notices(prepared, console)
-    confirmed = search.confirm * search.fresh_seeds
+    rounds, confirmed = describe_rounds(search)
     trainings = search.num_samples * search.seeds + confirmed
     cost = describe_cost(estimate_seconds(prepared, rates, trainings), rates)
     limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
@@ -51,9 +52,9 @@ def print_search_plan(
         "precision": describe_precision(prepared.experiment.precision, rates),
         **other_values(prepared),
         "each trial": f"{seeds}; early stopping: {stopping}",
+        "ranked by": RANKED_WORDS[search.objective],
         **_more_epochs(prepared),
-        "then": f"the best {search.confirm} on {search.fresh_seeds} fresh seeds ({confirmed} "
-        "trainings), the winner once on test" + (", ablations" if search.ablations else ""),
+        "then": f"{rounds}, the winner once on test" + (", ablations" if search.ablations else ""),
         **log,
         "cost": f"{cost}; less by early stopping"
         + (", more by ablations" if search.ablations else ""),
@@ -61,6 +62,24 @@ def print_search_plan(
     print_rows(console, rows)
     for name, axis in prepared.experiment.space.items():
         console.print(f"    {name:<22} {describe_axis(axis)}", soft_wrap=True, highlight=False)
+
+
+def describe_rounds(search: SearchSettings) -> tuple[str, int]:
+    """Return the rounds of the confirmation in words, and the number of their trainings."""
+    race = 0
+    words = f"the best {search.confirm}"
+    finalists = search.confirm
+    if search.finalists is not None and search.confirm > search.finalists:
+        race, finalists = search.confirm * search.racing_seeds, search.finalists
+        words += f" on {_seeds(search.racing_seeds)} ({race} trainings), of these the best "
+        words += str(finalists)
+    final = finalists * search.fresh_seeds
+    words += f" on {search.fresh_seeds} fresh seeds ({final} trainings)"
+    return words, race + final
+
+
+def _seeds(count: int) -> str:
+    return f"{count} racing seed" + ("s" if count > 1 else "")
 
 
 def _more_epochs(prepared: Prepared) -> dict[str, str]:

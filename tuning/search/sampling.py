@@ -21,7 +21,7 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.optuna import OptunaSearch
 
-from measures.objective import OBJECTIVE
+from measures.objective import OBJECTIVE_TAG, SEED_MEAN
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, is_active
 from tuning.execution.context import ExecutionContext, concurrent_trials
@@ -69,7 +69,11 @@ class ConfigSampler:
             trial=config,
             seeds=tuple(seeds),
             params={"seeds": len(seeds)},
-            tags={"stage": STAGE, "optuna_trial": str(trial.number)},
+            tags={
+                "stage": STAGE,
+                "optuna_trial": str(trial.number),
+                OBJECTIVE_TAG: self.settings.objective,
+            },
         )
         return {"point": spec.to_point()}
 
@@ -144,7 +148,7 @@ def run_search(
     settings = sampler.settings
     searcher = EpochSearch(
         sampler,
-        metric=OBJECTIVE,
+        metric=SEED_MEAN,
         mode="max",
         sampler=ResumableTPESampler(settings.seed, settings.startup_trials),
         study_name=study.study_name,
@@ -156,6 +160,7 @@ def run_search(
         run_search_trial,
         STAGE,
         expect(context, count),
+        metric=SEED_MEAN,
         search_alg=searcher,
         scheduler=make_scheduler(settings, sampler),
         num_samples=count,
@@ -170,7 +175,7 @@ def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialSch
 
     ASHA (Li et al., 2020) lets the better half of the trials pass at 1, 2, 4, ... times the grace
     period. Median stopping (Golovin et al., 2017) ends trials that are worse than the median of
-    the others. Both compare the best value that each trial has reached so far.
+    the others. Both compare the values of the best epochs so far.
     """
     if settings.scheduler == "none":
         return FIFOScheduler()

@@ -12,15 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from measures.addresses import script
-from measures.objective import SEED_MEAN
+from measures.objective import SEED_MEAN, Objective
 from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import describe_time, print_failed
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
-from tuning.search.confirmation import SearchError, seed_values
+from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
-from tuning.search.pipeline import SearchResult, find_champion
+from tuning.search.pipeline import find_champion
+from tuning.search.result import SearchResult
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
@@ -60,54 +61,55 @@ def run(
         with recording(prepared, settings, console) as launch:
             begun = open_search(launch, search, study)
             result = find_champion(begun)
-            tables = result_tables(result, begun.floor)
+            tables = result_tables(result, begun.objective)
             _keep_picture(tables, launch)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:
         console.print(Text(f"failed: {error}", style="red"), soft_wrap=True)
         return 1
-    _print_result(tables, summarize(result, begun.floor), console)
+    _print_result(tables, summarize(result, begun.objective), console)
     _print_next(launch, options)
     return print_failed(result.tried, settings.storage, console)
 
 
-def result_tables(result: SearchResult, floor: float) -> list[Table]:
+def result_tables(result: SearchResult, objective: Objective) -> list[Table]:
     """Return the tables of the confirmation, of the ablations if there are any, and of test."""
-    ablations = [ablation_table(result)] if len(result.ablations) else []
-    return [confirmed_table(result, floor), *ablations, champion_table(result.scored)]
+    ablations = [ablation_table(result, objective)] if len(result.ablations) else []
+    return [rounds_table(result, objective), *ablations, champion_table(result.scored)]
 
 
-def confirmed_table(result: SearchResult, floor: float) -> Table:
-    """Return the table of the confirmation: one row per retrained configuration, validation F1.
+def rounds_table(result: SearchResult, objective: Objective) -> Table:
+    """Return the table of race and final: one row per round and configuration, best first.
 
-    F1 is that at the best threshold on validation; a seed that failed counts as ``floor``.
+    A seed that failed counts as the floor of the objective.
     """
     table = _table(
-        "Confirmed on fresh seeds: validation F1 at its best threshold",
-        ["configuration", "in the search", "mean", "std", "by seed", ""],
+        f"Confirmed on fresh seeds: {objective.words}",
+        ["round", "configuration", "in the search", "mean", "std", "by seed", ""],
     )
-    for name, retrained in result.confirmed.items():
-        values = seed_values(retrained, floor)
-        mean = sum(values) / len(values)
-        spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-        searched = result.searched[name]
-        table.add_row(
-            f"{name} (trial {searched.name})",
-            _score(searched.metrics[SEED_MEAN]),
-            _score(mean),
-            _score(spread),
-            " ".join(_score(value) for value in values),
-            "champion" if retrained is result.champion else "",
-        )
+    marks = {RACE: "finalist", FINAL: "champion"}
+    for stage, rows in result.rounds.groupby("round", sort=False):
+        groups = [group for _, group in rows.groupby("configuration", sort=False)]
+        for group in sorted(groups, key=lambda group: -group["value"].mean()):
+            first = group.iloc[0]
+            table.add_row(
+                str(stage),
+                f"{first['configuration']} (trial {first['trial']})",
+                _score(first["searched"]),
+                _score(group["value"].mean()),
+                _score(group["value"].std()) if len(group) > 1 else "",
+                " ".join(map(_score, group["value"])),
+                marks[str(stage)] if first["chosen"] else "",
+            )
     return table
 
 
-def ablation_table(result: SearchResult) -> Table:
-    """Return the table of the ablations: validation F1 with and without each option."""
+def ablation_table(result: SearchResult, objective: Objective) -> Table:
+    """Return the table of the ablations: the value with and without each option."""
     seeds = int(result.ablations["seeds"].iloc[0])
     table = _table(
-        f"Ablations: validation F1 at its best threshold over {seeds} fresh seeds",
+        f"Ablations: {objective.words} over {seeds} fresh seeds",
         ["option", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
     )
     for row in result.ablations.to_dict("records"):
@@ -160,18 +162,19 @@ def _score(value: float) -> str:
     return f"{value:.3f}".replace("0.", ".", 1)
 
 
-def summarize(result: SearchResult, floor: float) -> str:
-    """Return a sentence: the champion's F1 in each stage and its difference to the baseline."""
+def summarize(result: SearchResult, objective: Objective) -> str:
+    """Return a sentence: the champion's value in each stage and its difference to the baseline."""
     metrics = result.scored.metrics
     searched = result.best.metrics[SEED_MEAN]
-    values = seed_values(result.champion, floor)
+    values = seed_values(result.champion, objective)
     confirmed = sum(values) / len(values)
-    test = metrics["test_f1_at_threshold"]
+    test = metrics[objective.on_test]
     low, high = metrics["over_baseline_f1_low"], metrics["over_baseline_f1_high"]
     return (
-        f"F1 at the best threshold on validation: {_score(searched)} in the search, "
+        f"{objective.words[0].upper()}{objective.words[1:]}: {_score(searched)} in the search, "
         f"{_score(confirmed)} confirmed ({100 * (confirmed - searched):+.1f} points), "
-        f"{_score(test)} on test ({100 * (test - confirmed):+.1f}). Compared with {BASELINE}: "
+        f"{_score(test)} on test ({100 * (test - confirmed):+.1f}). "
+        f"Test F1 compared with {BASELINE}: "
         f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
         f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
     )

@@ -30,7 +30,7 @@ def enqueue_startup(
         search: Settings of the search.
     """
     trials = study.get_trials(deepcopy=False)
-    drawn = sum(not _was_given(trial) for trial in trials)
+    drawn = sum(origin(trial) in ("start-up", "TPE") for trial in trials)
     queued = sum(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
     count = max(0, min(search.startup_trials - drawn, search.num_samples - queued))
     begun = sum(_ATTRIBUTE in trial.user_attrs for trial in trials)
@@ -38,11 +38,16 @@ def enqueue_startup(
         study.enqueue_trial(values, user_attrs={_ATTRIBUTE: True})
 
 
-def _was_given(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial is of a warm start, or has values of ``try_first``."""
+def origin(trial: optuna.trial.FrozenTrial) -> str:
+    """Return who chose a trial: ``warm start``, ``given`` (``try_first``), ``start-up``, ``TPE``.
+
+    What TPE draws before ``startup_trials`` have finished is drawn at random.
+    """
     if _ATTRIBUTE in trial.user_attrs:
-        return False
-    return "run_id" in trial.user_attrs or "fixed_params" in trial.system_attrs
+        return "start-up"
+    if "run_id" in trial.user_attrs:
+        return "warm start"
+    return "given" if "fixed_params" in trial.system_attrs else "TPE"
 
 
 def spread(space: Space, fixed: Mapping[str, Any], count: int, seed: int) -> list[dict[str, Any]]:

@@ -12,8 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from measures.metrics import all_positive_f1
-from measures.objective import FLAGS, OBJECTIVE, SEED_MEAN, floored_value
+from measures.metrics import make_objective
+from measures.objective import (
+    FLAGS,
+    OBJECTIVE,
+    SEED_MEAN,
+    VALIDATION_F1,
+    Objective,
+    tagged_objective,
+)
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -26,17 +33,17 @@ from tuning.training.trainer import EpochResult
 class SeedScores:
     """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
 
-    The value of an epoch is its validation F1 at its best threshold, and at least ``floor``. An
-    epoch with a flag (it ranks by chance, predicts one class at 0.5, or diverged) has the value
-    ``floor``, so that a collapse cannot win.
+    The best epoch has the lowest validation loss against the trained targets; an epoch with a flag
+    (it ranks by chance, predicts one class at 0.5, or diverged) is worse than any other, and has
+    the floor of the objective as its value, so that a collapse cannot win.
 
     Args:
-        floor: F1 of calling every validation pair a paraphrase.
+        objective: What the trials of the search are ranked by.
         seeds: Number of seeds.
     """
 
-    def __init__(self, floor: float, seeds: int) -> None:
-        self.floor = floor
+    def __init__(self, objective: Objective, seeds: int) -> None:
+        self.objective = objective
         self.best: list[EpochResult | None] = [None] * seeds
         self.diverged = [False] * seeds
         self.history: list[list[EpochResult]] = []
@@ -47,24 +54,21 @@ class SeedScores:
         for seed, result in enumerate(results):
             self.diverged[seed] = result.diverged
             before = self.best[seed]
-            if before is None or self._rank(result) > self._rank(before):
+            if before is None or result.rank > before.rank:
                 self.best[seed] = result
 
     def value(self, result: EpochResult) -> float:
         """Return the value of an epoch."""
-        return floored_value(result.objective, self.floor, sound=result.sound)
-
-    def _rank(self, result: EpochResult) -> tuple[float, float]:
-        return self.value(result), result.objective
+        return self.objective.epoch_value(result.scores, sound=result.sound)
 
     def metrics(self) -> dict[str, float]:
         """Return the means over seeds at each seed's best epoch, and the flags (0 or 1).
 
-        A seed that diverges in any epoch has the value ``floor``.
+        A seed that diverges in any epoch has the floor as its value.
         """
         best = [result for result in self.best if result is not None]
         values = [
-            self.floor if diverged else self.value(result)
+            self.objective.floor if diverged else self.value(result)
             for result, diverged in zip(best, self.diverged, strict=True)
         ]
         means = _mean_scores(best)
@@ -90,8 +94,7 @@ class SeedScores:
 
 
 def _mean_scores(results: Sequence[EpochResult]) -> dict[str, float]:
-    """Return the mean of each score; one that a state of an earlier version lacks is left out."""
-    names = [name for name in results[0].scores if all(name in r.scores for r in results)]
+    names = results[0].scores
     return {f"val_{name}": float(np.mean([r.scores[name] for r in results])) for name in names}
 
 
@@ -116,7 +119,8 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         build_classifier(trial.model_copy(update={"seed": seed}), inputs).to(device)
         for seed in spec.seeds
     ]
-    seed_scores = SeedScores(all_positive_f1(validation.labels), len(models))
+    objective = make_objective(tagged_objective(spec.tags), validation.labels)
+    seed_scores = SeedScores(objective, len(models))
     training = train_seeds(models, train, validation, trial)
     checkpoint = TrialCheckpoint(
         state_file(context.storage, spec), {"training": training, "standing": seed_scores}
@@ -131,7 +135,7 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
     metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
         write_seeds(Path(folder), metrics, spec.seeds, seed_scores.history)
-        checkpoint.finish(metrics[SEED_MEAN], Path(folder))
+        checkpoint.finish(compared(metrics), Path(folder))
 
 
 def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
@@ -143,8 +147,13 @@ def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, A
         **_mean_scores(results),
         "seconds": sum(result.seconds for result in results),
         "best": best,
-        OBJECTIVE: best[SEED_MEAN],
+        **compared(best),
     }
+
+
+def compared(best: Mapping[str, float]) -> dict[str, float]:
+    """Return what Ray and the terminal see of a trial: its value, and its validation F1."""
+    return {SEED_MEAN: best[SEED_MEAN], OBJECTIVE: best[VALIDATION_F1]}
 
 
 def write_seeds(

@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from rich.console import Console
 
-from measures.metrics import all_positive_f1
-from measures.objective import search_value
+from measures.metrics import make_objective
+from measures.objective import SEED_MEAN, Objective, tagged_objective
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import Axis, SearchSettings, Space, describe, is_active
 from tuning.config.trial_values import config_from_params
@@ -26,7 +26,7 @@ from tuning.search.context import comparable, fixed_fields
 from tuning.search.startup import enqueue_startup
 from tuning.search.study import StudyError, enqueue_first
 from tuning.system.console import notify
-from tuning.tracking.mlflow_reader import read_trials
+from tuning.tracking.mlflow_reader import LoggedRun, read_trials
 
 
 def seed_study(
@@ -86,12 +86,20 @@ def find_finished(
             f"the log has no finished trial of '{search.warm_start}' on this data and encoder: "
             "the search starts without a warm start",
         )
-    floor = all_positive_f1(prepared.pairs.splits["validation"].labels)
+    labels = prepared.pairs.splits["validation"].labels
+    objective = make_objective(search.objective, labels)
     return [
-        (run.run_id, values, search_value(run.metrics, floor))
+        (run.run_id, values, _value(run, objective))
         for run in logged
         if (values := _as_drawn(run.params, prepared)) is not None
     ]
+
+
+def _value(run: LoggedRun, objective: Objective) -> float:
+    """Return the value of a finished trial by this search's objective, whatever its own was."""
+    if tagged_objective(run.tags) == objective.name:
+        return objective.value(run.metrics)
+    return objective.value({n: value for n, value in run.metrics.items() if n != SEED_MEAN})
 
 
 def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] | None:

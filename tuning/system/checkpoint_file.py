@@ -17,7 +17,7 @@ from typing import Any
 from tuning.system.atomic_files import DamagedError
 from tuning.system.storage_path import StoragePath
 
-FORMAT = 1  # part of every file's name: raise it when the content changes
+FORMAT = 2  # part of every file's name: raise it when the content changes
 
 
 def save_state(path: StoragePath, state: Mapping[str, Any], epochs: list[dict[str, Any]]) -> None:

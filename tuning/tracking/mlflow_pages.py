@@ -30,7 +30,8 @@ what was trained: `adamw 1e-3 · frozen all`. A search has one more run, its `ch
 |---|---|
 | `test_f1` | F1 on the test split at 0.5, of the epoch that was best on validation |
 | `test_f1_at_threshold` | the same at the threshold chosen on validation |
-| `val_f1_at_threshold` | the score by which trials are ranked |
+| `val_f1_at_threshold` | the score by which the trials of a grid are ranked |
+| `val_auc` | that of a search, unless it ranks by F1; `objective` is the mean over seeds |
 | `while_training/val_f1` | F1 on validation after each epoch: a curve on a run's page |
 
 F1 alone misleads: a classifier that calls every pair a paraphrase scores well. Look at
@@ -129,9 +130,11 @@ class View:
 
     Args:
         varied: Fields in which the trials differ.
+        ranked_by: Metric that they are ranked by.
     """
 
     varied: Sequence[str]
+    ranked_by: str = VALIDATION_F1
 
     def state(self, launch: str) -> dict[str, Any]:
         """Return the state of MLflow's page, by its own names.
@@ -151,7 +154,7 @@ class View:
         widths = {_RUN_NAME: 240, **columns}
         return {
             "searchFilter": f"tags.launch = '{launch}' and tags.kind != 'experiment'",
-            "orderByKey": f"metrics.`{VALIDATION_F1}`",
+            "orderByKey": f"metrics.`{self.ranked_by}`",
             "orderByAsc": False,
             "selectedColumns": list(columns),
             "columnOrder": list(widths),

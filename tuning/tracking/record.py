@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from measures.objective import RANKED_BY
 from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
@@ -145,14 +146,14 @@ def open_log(
         note = describe_launch(tags, params["trials"])
         data_set = _data_set(prepared)
         log.start_parent(settings.run_name, params, {**tags, NOTE: note}, data_set=data_set)
-    log.keep_view(View(varied=_varied(prepared)))
+    log.keep_view(_view(prepared))
 
 
-def _varied(prepared: Prepared) -> list[str]:
-    """Return the fields in which the trials differ."""
-    if prepared.experiment.search is not None:
-        return list(prepared.experiment.space)
-    return varied_fields(prepared.trials)
+def _view(prepared: Prepared) -> View:
+    """Return how MLflow's page shows the trials: the fields that differ, best first."""
+    if (search := prepared.experiment.search) is None:
+        return View(varied=varied_fields(prepared.trials))
+    return View(varied=list(prepared.experiment.space), ranked_by=RANKED_BY[search.objective])
 
 
 def _data_set(prepared: Prepared) -> dict[str, str]:
@@ -215,8 +216,7 @@ def _experiment_params(prepared: Prepared, precision: Precision) -> dict[str, An
 
 def _search_params(prepared: Prepared) -> dict[str, Any]:
     """Return the parameters that a search adds; its ``trials`` is the number of configurations."""
-    search = prepared.experiment.search
-    if search is None:
+    if (search := prepared.experiment.search) is None:
         return {}
     settings = {f"search.{name}": value for name, value in search.model_dump().items()}
     space = {

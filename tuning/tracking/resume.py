@@ -17,6 +17,7 @@ from rich.console import Console
 
 from measures.passwords import hide_passwords
 from models.number_formats import Precision, read_precision
+from tuning.config.trial_values import was_before
 from tuning.system.console import notify
 from tuning.system.machine import choose_precision, describe_rates, recall_rates
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
@@ -193,7 +194,7 @@ def launch_precision(wanted: str, log: LaunchLog, cache: Path, console: Console)
 def differences(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
     """Yield a phrase for each value that differs; inner mappings are compared key by key."""
     for key in sorted({*known, *wanted}):
-        before, now = known.get(key), wanted.get(key)
+        before, now = (each.get(key, was_before(key)) for each in (known, wanted))
         if isinstance(before, dict) and isinstance(now, dict):
             for phrase in differences(before, now):
                 yield f"{key}.{phrase}"

@@ -36,7 +36,8 @@ class FrozenEncoder:
     """The frozen layers, and all that their states depend on besides the tokens.
 
     ``lower`` returns the layers; it is called only if states have to be computed. ``depth`` is
-    their number, ``precision`` the type they compute in.
+    their number, ``precision`` the type they compute in, ``layer_mean`` whether they return the
+    mean of their states beside the highest's.
     """
 
     lower: Callable[[], EncoderPart]
@@ -44,6 +45,7 @@ class FrozenEncoder:
     depth: int
     precision: torch.dtype
     device: torch.device
+    layer_mean: bool = False
 
 
 def load_or_compute(
@@ -95,7 +97,8 @@ def _load_or_compute(
 def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
     """Return a hash of everything that the states depend on, 16 hexadecimal digits."""
     parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
-    digest = hashlib.sha256("|".join([*parts, frozen.device.type]).encode())
+    parts += [frozen.device.type, *(["layer mean"] if frozen.layer_mean else [])]
+    digest = hashlib.sha256("|".join(parts).encode())
     for name, table in tables.items():
         digest.update(name.encode())
         digest.update(table.tokens.tobytes() + table.offsets.tobytes())

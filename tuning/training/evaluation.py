@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from measures.metrics import area_under_curve, best_f1_threshold, log_loss, score
-from measures.objective import EPOCH_ERROR, EPOCH_F1, score_flags
+from measures.metrics import area_under_curve, choose_threshold, log_loss, score
+from measures.objective import EPOCH_ERROR, EPOCH_F1, EPOCH_LOSS, score_flags
 from measures.ranking import auc_standard_error
 from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
@@ -34,7 +34,8 @@ class Evaluation:
     """The scores and predictions of a classifier.
 
     ``metrics`` are named ``split_metric`` at threshold 0.5, and ``split_metric_at_threshold`` at
-    the one with the best validation F1, which is ``threshold``. ``labels`` and ``probabilities``
+    the one that was chosen on validation, which is ``threshold``. Losses are against the labels;
+    ``val_target_loss`` is against the targets that were trained. ``labels`` and ``probabilities``
     of class 1 are arrays (N,) by split.
     """
 
@@ -46,13 +47,17 @@ class Evaluation:
 def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation:
     """Return scores and predictions of validation, and of test if it is among the splits.
 
-    The threshold is chosen on validation alone.
+    The threshold is chosen on validation alone, by the rule of its split.
     """
     scored = [split for split in SCORED if split in splits]
     logits = {split: predict(model, splits[split]) for split in scored}
     labels = {split: splits[split].labels for split in scored}
     probabilities = {split: to_probabilities(logits[split]) for split in scored}
-    threshold, _ = best_f1_threshold(labels["validation"], probabilities["validation"])
+    threshold, _ = choose_threshold(
+        labels["validation"],
+        probabilities["validation"],
+        splits["validation"].config.threshold_rule,
+    )
     metrics = {"threshold": threshold}
     for split in scored:
         name = _PREFIX[split]
@@ -61,6 +66,7 @@ def evaluate(model: Classifier, splits: Mapping[str, LoadedSplit]) -> Evaluation
         for suffix, cut in (("", 0.5), ("_at_threshold", threshold)):
             for metric, value in score(labels[split], probabilities[split], cut).items():
                 metrics[f"{name}_{metric}{suffix}"] = value
+    metrics[f"val_{EPOCH_LOSS}"] = log_loss(splits["validation"].shares, logits["validation"])
     metrics[f"val_{EPOCH_ERROR}"] = _auc_error(
         splits["validation"], probabilities["validation"], metrics["val_auc"]
     )
@@ -113,7 +119,7 @@ def score_logits(split: LoadedSplit, logits: np.ndarray) -> tuple[float, dict[st
         logits: Finite numbers, float (N, 2).
     """
     labels, probabilities = split.labels, to_probabilities(logits)
-    threshold, f1 = best_f1_threshold(labels, probabilities)
+    threshold, f1 = choose_threshold(labels, probabilities, split.config.threshold_rule)
     area = area_under_curve(labels, probabilities)
     return log_loss(labels, logits), {
         **score(labels, probabilities, 0.5),
@@ -121,6 +127,7 @@ def score_logits(split: LoadedSplit, logits: np.ndarray) -> tuple[float, dict[st
         EPOCH_ERROR: _auc_error(split, probabilities, area),
         "threshold": threshold,
         EPOCH_F1: f1,
+        EPOCH_LOSS: log_loss(split.shares, logits),
     }
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from measures.overlap import overlap_features
-from models.batches import Batch, RowReader, SplitArrays
-from models.classifier import run_frozen
+from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, encoder_loader, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
@@ -23,7 +22,7 @@ from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared, cut_length
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
-from tuning.training.pair_features import add_cosines, features_of
+from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,8 +57,11 @@ class LoadedSplit:
 
     Args:
         arrays: Tokens or states, labels and votes.
-        config: Configuration of the trial: targets, class weight, orders and features of a pair.
+        config: Configuration of the trial.
         device: Device on which batches are made.
+
+    Attributes:
+        shares: Learned probability of a paraphrase, without class weights, float32 (N,).
     """
 
     def __init__(self, arrays: SplitArrays, config: TrialConfig, device: torch.device) -> None:
@@ -67,8 +69,10 @@ class LoadedSplit:
         self.reader = RowReader(arrays.table, arrays.states, device, features)
         self.labels, self.entities = arrays.labels, arrays.entities
         self.orders = 2 if config.both_orders else 1
+        self.config = config
         paraphrase = arrays.votes if config.targets == "votes" else arrays.labels
-        shares = torch.tensor(paraphrase, dtype=torch.float32, device=device)
+        self.shares = np.asarray(paraphrase, dtype=np.float32)
+        shares = torch.tensor(self.shares, device=device)
         targets = torch.stack([1 - shares, shares], dim=1)  # (N, C)
         balanced = config.class_weight == "balanced"
         self.targets = targets * balanced_weights(targets) if balanced else targets
@@ -119,15 +123,21 @@ def build_inputs(
     device, depth = choose_device(), prepared.depth_of(trial)
     overlap = any(each.overlap_features for each in prepared.trials)
     encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
-    load = encoder_loader(encoder.folder, depth, device, trial.encoding)
+    *_, mean = prepared.variant_of(trial)
+    load = encoder_loader(encoder.folder, depth, device, trial.encoding, layer_mean=mean)
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
+        frozen = replace(frozen, layer_mean=mean)
         states = load_or_compute(frozen, tables, output / "activations", advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
-    if trial.encoding == "separate" and any(each.cosine_feature for each in prepared.trials):
+    if trial.encoding == "separate" and any(
+        each.cosine_feature is True for each in prepared.trials
+    ):
         frozen_type = getattr(torch, precision.frozen)
-        splits = add_cosines(splits, frozen_states(load, frozen_type, device), device)
+        run = frozen_states(load, frozen_type, device)
+        splits = add_cosines(splits, run, device, encoder.width)
+    none = no_layers(encoder.architecture, layer_mean=mean)
     return SharedInputs(
         splits=splits,
         index={
@@ -137,25 +147,11 @@ def build_inputs(
         texts=(prepared.pairs.splits["test"].first, prepared.pairs.splits["test"].second),
         tokenizer=load_tokenizer(encoder.folder)[0].to_str(),
         lower=load()[0].cpu() if depth and not states else None,
-        upper=no_layers(encoder.architecture) if depth == encoder.layers else load()[1],
+        upper=none if depth == encoder.layers else load()[1],
         width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth, tables), "cached": bool(states)},
     )
-
-
-def frozen_states(
-    load: Callable[[], tuple[EncoderPart, EncoderPart]],
-    precision: torch.dtype,
-    device: torch.device,
-) -> Callable[[Batch], Tensor]:
-    """Return a function from a batch of token ids to the states of the loaded lower part."""
-
-    def run(batch: Batch) -> Tensor:
-        lower = load()[0].to(device).eval()
-        return run_frozen(lower, batch.inputs, batch.segments, precision)
-
-    return run
 
 
 def frozen_part(

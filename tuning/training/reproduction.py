@@ -14,6 +14,7 @@ from models.checkpoint import (
     CheckpointError,
     encoding_of,
     find_encoder,
+    has_layer_mean,
     load_classifier,
     read_card,
 )
@@ -23,14 +24,15 @@ from models.ensemble import ENSEMBLE
 from models.precision import choose_device, single_thread
 from models.table_files import DataError
 from models.tokens import TokenTable
-from tuning.config.experiment import Cleaning, TrialConfig
+from tuning.config.experiment import Cleaning
+from tuning.config.trial_values import trial_of
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
 from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import SCORED, evaluate
-from tuning.training.inputs import LoadedSplit, frozen_states, split_arrays
-from tuning.training.pair_features import add_cosines
+from tuning.training.inputs import LoadedSplit, split_arrays
+from tuning.training.pair_features import add_cosines, frozen_states
 
 TOLERANCE = 1e-4  # largest difference between a logged and a recomputed score
 _NOT_SCORES = ("best_epoch", "diverged", "seconds")  # they describe the training
@@ -90,12 +92,12 @@ class Reproducer:
         key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
         key = (*key, data["fingerprint"], data["both_orders"], card["cached"])
         cosine = card["trial"].get("cosine_feature")
-        key = (*key, model.branch is not None, encoding_of(card), cosine)
+        key = (*key, model.branch is not None, encoding_of(card), cosine, has_layer_mean(card))
         if key not in self._splits:
             pairs = self._read_data(data)
             tables = _read_tokens(pairs, encoder, card)
             self._splits[key] = _build_splits(pairs, tables, model, card)
-        trial = TrialConfig(**card["trial"])
+        trial = trial_of(card["trial"])
         device = choose_device()
         if card["cached"]:
             model.lower = None
@@ -168,5 +170,5 @@ def _build_splits(
     splits = split_arrays(pairs, tables, states, overlap=model.branch is not None)
     if card["trial"].get("cosine_feature") and lower is not None:
         frozen = frozen_states(lambda: (lower, lower), model.frozen_precision, choose_device())
-        splits = add_cosines(splits, frozen, choose_device())
+        splits = add_cosines(splits, frozen, choose_device(), card["head"]["width"])
     return splits

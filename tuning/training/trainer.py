@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from measures.objective import EPOCH_F1, is_sound, score_flags
+from measures.objective import EPOCH_F1, EPOCH_LOSS, is_sound, score_flags
 from models.batches import Batch
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
@@ -29,9 +29,11 @@ from tuning.training.inputs import LoadedSplit
 class EpochResult:
     """The result of one pass over the training split.
 
-    Losses are in nats per pair. ``scores`` are those of the validation split at 0.5, with
-    ``auc`` and its standard error, ``threshold`` and ``f1_at_threshold``. All numbers are finite:
-    if ``diverged``, the training loss and the validation scores are the last finite ones.
+    Losses are in nats per pair, ``val_loss`` against the labels. ``scores`` are those of the
+    validation split at 0.5, with ``auc`` and its standard error, ``threshold``,
+    ``f1_at_threshold`` and ``target_loss``, the loss against the targets that are trained: votes
+    or labels, without class weights. All numbers are finite: if ``diverged``, the training loss
+    and the validation scores are the last finite ones.
     """
 
     epoch: int
@@ -42,9 +44,18 @@ class EpochResult:
     diverged: bool = False
 
     @property
-    def objective(self) -> float:
-        """Return the score that epochs are ranked by: validation F1 at its best threshold."""
+    def f1(self) -> float:
+        """Return the validation F1 at the threshold."""
         return self.scores[EPOCH_F1]
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Return what the best epoch has the highest of: sound first, then the lowest loss.
+
+        The loss is that of the validation split against the trained targets: F1 at a threshold
+        that fits the same pairs jumps from epoch to epoch.
+        """
+        return self.sound, -self.scores[EPOCH_LOSS]
 
     @property
     def flags(self) -> dict[str, float]:

@@ -90,6 +90,10 @@ def test_a_condition_that_cannot_hold_is_refused(when: dict[str, Any], problem: 
         ("batch_size: [16, 2.5]", "space.batch_size[1]: must be a whole number, got 2.5"),
         ("head: [cross]", "space.head[0]: must be 'attention_pooling'"),
         ("seed: [0, 1]", "space.seed: cannot be searched; search.seeds sets"),
+        (
+            "threshold_rule: [steady, maximum]",
+            "space.threshold_rule: cannot be searched; no train",
+        ),
         ("momentum: {low: 0.1, hihg: 0.2}", "space.momentum.hihg: unknown key"),
     ],
 )

@@ -53,6 +53,12 @@ def test_auto_targets_become_what_the_data_has(tmp_path: Path) -> None:
 def test_pairs_that_are_cut_are_reported(tmp_path: Path) -> None:
     prepared = prepare(experiment(max_tokens=30), DataLocations(cache=tmp_path))
     assert any("train: " in n and "were cut to 30 word pieces" in n for n in prepared.notices)
+    assert prepared.tokens.splits["train"].lengths.max() == 2 * 30  # of two texts
+
+
+def test_pairs_that_are_encoded_together_are_cut_as_one(tmp_path: Path) -> None:
+    together = experiment(max_tokens=30, trial={"encoding": "pair"})
+    prepared = prepare(together, DataLocations(cache=tmp_path))
     assert prepared.tokens.splits["train"].lengths.max() == 30
 
 
@@ -81,6 +87,10 @@ def test_each_encoding_and_depth_has_inputs_of_its_own(tmp_path: Path) -> None:
     prepared = prepare(experiment(grid=grid), DataLocations(cache=tmp_path))
     keys = [(trial.freezing, trial.encoding) for trial in prepared.input_variants]
     assert keys == [(2, "pair"), (2, "separate"), ("all", "pair"), ("all", "separate")]
+    means = {"freezing": ["all", 2], "layer_mean": [True, False]}
+    variants = prepare(experiment(grid=means), DataLocations(cache=tmp_path)).input_variants
+    assert [trial.layer_mean for trial in variants if trial.freezing == "all"] == [False, True]
+    assert len(variants) == 3  # it has no effect where layers are trained
     tables = {name: tokens.splits["train"] for name, tokens in prepared.encoded.items()}
     assert tables["separate"].pairs == tables["pair"].pairs
     assert len(tables["separate"].tokens) < len(tables["pair"].tokens) / 2
@@ -89,8 +99,8 @@ def test_each_encoding_and_depth_has_inputs_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trial", "got"),
     [
-        ({}, "encoding: pair and freezing: all"),
-        ({"encoding": "separate", "freezing": "none"}, "encoding: separate and freezing: none"),
+        ({"encoding": "pair"}, "encoding: pair and freezing: all"),
+        ({"freezing": "none"}, "encoding: separate and freezing: none"),
     ],
 )
 def test_a_cosine_without_texts_encoded_alone_is_refused(
@@ -145,7 +155,7 @@ def test_a_text_that_is_too_long_is_refused_or_cut_as_the_experiment_says(tmp_pa
         prepare(experiment(data=data), DataLocations(cache=tmp_path))
     prepared = prepare(experiment(data=data, truncate=True), DataLocations(cache=tmp_path))
     most = prepared.encoder.max_tokens
-    assert prepared.notices == [f"train: 1 pairs were cut to {most} word pieces"]
+    assert prepared.notices == [f"train: 1 pairs were cut to {most} word pieces a text"]
     assert cut_length(prepared.experiment, prepared.encoder) == most
 
 

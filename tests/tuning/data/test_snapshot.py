@@ -13,7 +13,8 @@ from tuning.data.sources import DataLocations
 def test_a_snapshot_has_raw_texts_cleaned_texts_and_word_pieces(
     tmp_path: Path,
 ) -> None:
-    prepared = prepare(experiment(), DataLocations(cache=tmp_path))
+    together = experiment(trial={"encoding": "pair"})
+    prepared = prepare(together, DataLocations(cache=tmp_path))
     write_pairs(tmp_path / "pairs.parquet", prepared)
     record = pd.read_parquet(tmp_path / "pairs.parquet")
     assert len(record) == 1400 + 280 + 420

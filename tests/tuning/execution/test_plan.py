@@ -14,6 +14,7 @@ from tuning.execution.plan import (
     estimate_seconds,
     other_values,
     print_plan,
+    source_rows,
 )
 from tuning.system.machine import count_cores
 from tuning.training.cost import usual_rates
@@ -51,6 +52,16 @@ def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
     assert isinstance(console.file, io.StringIO)
     lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
     assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
+
+
+def test_the_plan_says_how_much_the_mean_of_all_layers_keeps(tmp_path: Path) -> None:
+    plan = prepared(tmp_path)
+    assert "states" not in source_rows(plan)
+    trials = [trial.model_copy(update={"layer_mean": True}) for trial in plan.trials]
+    plan = replace(plan, trials=trials)
+    pieces = sum(len(table.tokens) for table in plan.tokens.splits.values())
+    expected = f"{pieces * 256 * 4 / 1e6:.0f} MB in memory and on disk"
+    assert source_rows(plan)["states"].startswith(expected)
 
 
 def test_the_plan_says_what_all_trials_have_that_is_not_the_default(tmp_path: Path) -> None:

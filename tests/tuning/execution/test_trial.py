@@ -1,4 +1,4 @@
-"""Guards the choice of a trial's best epoch: sound, then highest, and restored as it was."""
+"""Guards the choice of a trial's best epoch: sound, then least loss, and restored as it was."""
 
 from typing import cast
 
@@ -23,13 +23,14 @@ class Weights(nn.Module):
 
 
 def result(
-    epoch: int, f1: float, *, area: float = 0.8, rate: float = 0.4, diverged: bool = False
+    epoch: int, loss: float, *, area: float = 0.8, rate: float = 0.4, diverged: bool = False
 ) -> EpochResult:
+    """Return an epoch whose F1 and loss against the labels rise with its loss, and mislead."""
     return EpochResult(
         epoch=epoch,
         train_loss=0.6,
-        val_loss=0.7,
-        scores={"f1_at_threshold": f1, "positive_rate": rate, "auc": area},
+        val_loss=1 - loss,
+        scores={"f1_at_threshold": loss, "positive_rate": rate, "auc": area, "target_loss": loss},
         seconds=2.0,
         diverged=diverged,
     )
@@ -54,24 +55,26 @@ def best_of(*results: EpochResult) -> tuple[int, float]:
     ("results", "epoch"),
     [
         ([], 0),
-        ([result(1, 0.5), result(2, 0.7), result(3, 0.6)], 2),
-        ([result(1, 0.7), result(2, 0.7)], 1),
-        ([result(1, 0.9, area=0.5), result(2, 0.5)], 2),
-        ([result(1, 0.9, rate=1.0), result(2, 0.5)], 2),
-        ([result(1, 0.5), result(2, 0.9, rate=0.0)], 1),
-        ([result(1, 0.9, diverged=True)], 0),
+        ([result(1, 0.6), result(2, 0.4), result(3, 0.5)], 2),
+        ([result(1, 0.4), result(2, 0.4)], 1),
+        ([result(1, 0.3, area=0.5), result(2, 0.6)], 2),
+        ([result(1, 0.3, rate=1.0), result(2, 0.6)], 2),
+        ([result(1, 0.6), result(2, 0.3, rate=0.0)], 1),
+        ([result(1, 0.6, rate=0.0), result(2, 0.3, rate=0.0)], 2),
+        ([result(1, 0.3, diverged=True)], 0),
     ],
 )
 def test_the_best_sound_epoch_is_restored(results: list[EpochResult], epoch: int) -> None:
     assert best_of(*results) == (epoch, float(epoch))
 
 
-def test_a_report_has_losses_scores_and_the_best_objective() -> None:
-    assert epoch_metrics(result(3, 0.5), best=0.75) == {
+def test_a_report_has_losses_scores_and_f1_of_the_best_epoch() -> None:
+    assert epoch_metrics(result(3, 0.25), best=0.75) == {
         "epoch": 3,
         "train_loss": 0.6,
-        "val_loss": 0.7,
-        "val_f1_at_threshold": 0.5,
+        "val_loss": 0.75,
+        "val_target_loss": 0.25,
+        "val_f1_at_threshold": 0.25,
         "val_positive_rate": 0.4,
         "val_auc": 0.8,
         "seconds": 2.0,

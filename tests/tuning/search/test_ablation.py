@@ -5,21 +5,28 @@ from typing import Any
 
 import pytest
 
-from tests.tuning.search.test_confirmation import FLOOR, config, retrained
+from tests.tuning.search.test_confirmation import F1, config, retrained
 from tuning.config.experiment import TrialConfig
 from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, plan_ablations
 from tuning.search.confirmation import Retrained
 
-BOTH = ("pair", "separate")
-SEPARATE = {"encoding": "separate", "cosine_feature": True}
+BOTH = [
+    config(encoding=encoding, layer_mean=mean)
+    for encoding in ("pair", "separate")
+    for mean in (False, True)
+]
+SEPARATE = {"encoding": "separate", "cosine_feature": True, "layer_mean": True}
 
 
 @pytest.mark.parametrize(
     "champion",
-    [config(encoding="separate"), config(overlap_features=True, r_drop=1.0, **SEPARATE)],
+    [
+        config(encoding="separate"),
+        config(overlap_features=True, r_drop=1.0, **SEPARATE),
+    ],
 )
 def test_an_ablation_changes_its_factor_alone(champion: TrialConfig) -> None:
-    ablations = plan_ablations(champion, votes=True, layers=6, encodings=BOTH)
+    ablations = plan_ablations(champion, votes=True, layers=6, variants=BOTH)
     assert [ablation.factor for ablation in ablations] == list(FACTORS)
     for ablation in ablations:
         one, other = ablation.with_it.model_dump(), ablation.without.model_dump()
@@ -28,30 +35,33 @@ def test_an_ablation_changes_its_factor_alone(champion: TrialConfig) -> None:
             assert ablation.with_it.freezing == 3
         elif ablation.factor.field == "encoding":
             assert not ablation.with_it.cosine_feature
+            assert not ablation.with_it.layer_mean
         else:
             assert champion in (ablation.with_it, ablation.without)
 
 
 def test_the_targets_are_not_ablated_without_votes() -> None:
     fields = [
-        a.factor.field for a in plan_ablations(config(), votes=False, layers=4, encodings=BOTH)
+        a.factor.field for a in plan_ablations(config(), votes=False, layers=4, variants=BOTH)
     ]
     assert "targets" not in fields
 
 
 def test_a_factor_that_has_no_inputs_is_left_out() -> None:
-    pair = plan_ablations(config(), votes=True, layers=4, encodings=BOTH)
+    pair = plan_ablations(config(encoding="pair"), votes=True, layers=4, variants=BOTH)
     assert "cosine_feature" not in [ablation.factor.field for ablation in pair]
     separate = config(encoding="separate")
-    alone = plan_ablations(separate, votes=True, layers=4, encodings=["separate"])
-    assert "encoding" not in [ablation.factor.field for ablation in alone]
+    alone = plan_ablations(separate, votes=True, layers=4, variants=[separate])
+    assert not {"encoding", "layer_mean"} & {ablation.factor.field for ablation in alone}
+    trained = plan_ablations(config(freezing="some"), votes=True, layers=4, variants=BOTH)
+    assert "layer_mean" not in [ablation.factor.field for ablation in trained]
 
 
 def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
     champion = retrained(0.70, 0.72, 0.74, overlap_features=True)
     (ablation,) = [
         a
-        for a in plan_ablations(champion.config, votes=True, layers=4, encodings=BOTH)
+        for a in plan_ablations(champion.config, votes=True, layers=4, variants=BOTH)
         if a.factor.field == "overlap_features"
     ]
     without = retrained(0.690, 0.711, 0.729)
@@ -59,7 +69,7 @@ def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
 
     def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
         ablated = {"without-overlap_features": without}
-        return ablation_rows([ablation], champion, ablated, FLOOR).iloc[0].to_dict()
+        return ablation_rows([ablation], champion, ablated, F1).iloc[0].to_dict()
 
     row = row_of(champion, without)
     assert (row["seeds"], row["used"]) == (2, True)
@@ -74,7 +84,7 @@ def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
 
 def test_the_side_that_the_champion_is_on_is_not_trained_again() -> None:
     champion = config(overlap_features=True)
-    ablations = plan_ablations(champion, votes=True, layers=4, encodings=BOTH)
+    ablations = plan_ablations(champion, votes=True, layers=4, variants=BOTH)
     names = ablation_configs(ablations, champion)
     assert "without-overlap_features" in names
     assert "with-overlap_features" not in names

@@ -15,7 +15,7 @@ from tests.tuning.tracking.recording import open_log
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.search.confirmation import Retrained, SearchError
-from tuning.search.context import Search, reconcile
+from tuning.search.context import Search, reconcile, tag_origins
 from tuning.search.pipeline import record_champion
 from tuning.search.sampling import ConfigSampler
 from tuning.search.study import StudyError, load_study, open_storage
@@ -84,6 +84,20 @@ def test_a_value_of_another_launchs_trial_is_not_taken_over(search: Search) -> N
     key = start_run(search, 0)
     assert reconcile(search) == []
     assert search.launch.log.runs[key].status == "RUNNING"
+
+
+def test_who_chose_each_trial_is_noted_once(search: Search) -> None:
+    search.study.enqueue_trial({"optimizer": "sgd"})
+    keys = []
+    for _ in range(2):
+        trial = search.study.ask()
+        search.sampler(trial)
+        keys.append(start_run(search, trial.number))
+    tag_origins(search)
+    entries = len(search.launch.log.journal.entries)
+    tag_origins(search)  # as a resumed search does
+    assert len(search.launch.log.journal.entries) == entries
+    assert [search.launch.log.runs[key].tags["origin"] for key in keys] == ["given", "TPE"]
 
 
 def test_a_resumed_search_does_not_change_its_champion(search: Search) -> None:

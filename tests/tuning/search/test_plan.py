@@ -9,7 +9,7 @@ from rich.console import Console
 from tests.tuning.execution.experiment import prepared
 from tuning.config.search_space import Axis, SearchSettings
 from tuning.execution.plan import estimate_seconds
-from tuning.search.plan import _duration, describe_axis, print_search_plan
+from tuning.search.plan import _duration, describe_axis, describe_rounds, print_search_plan
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,24 @@ def test_the_plan_says_what_a_search_costs_and_which_epochs_are_added(
     rows = [line.split("  ", 1) for line in console.file.getvalue().split("\n") if "  " in line]
     found = {name: text.strip() for name, text in rows}
     assert found["cost"].endswith("measured at the first launch; less by early stopping")
+    assert found["ranked by"] == "validation AUC"
     words = "1400 pairs give few steps for min_steps 500; --set min_steps=0 keeps what is drawn"
     assert found.get("epochs", "").endswith(words) == more
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "trainings"),
+    [
+        ({}, "the best 8 on 2 racing seeds (16 trainings), of these the best 3 on 5 fresh seeds "
+             "(15 trainings)", 31),
+        ({"confirm": 3}, "the best 3 on 5 fresh seeds (15 trainings)", 15),
+        ({"finalists": None}, "the best 8 on 5 fresh seeds (40 trainings)", 40),
+    ],
+)  # fmt: skip
+def test_the_plan_counts_the_trainings_of_both_rounds(
+    changes: dict[str, int], words: str, trainings: int
+) -> None:
+    assert describe_rounds(SearchSettings.model_validate(changes)) == (words, trainings)
 
 
 def test_more_trainings_cost_more(tmp_path: Path) -> None:

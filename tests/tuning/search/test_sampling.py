@@ -4,7 +4,7 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from measures.objective import OBJECTIVE
+from measures.objective import SEED_MEAN
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tuning.config.experiment import TrialConfig
 from tuning.search.sampling import EpochSearch, draw
@@ -37,15 +37,15 @@ def test_an_epoch_of_a_resumed_trial_is_told_under_its_own_number_without_a_warn
     storage = optuna.storages.InMemoryStorage()
     searcher = EpochSearch(
         lambda _: None,
-        metric=OBJECTIVE,
+        metric=SEED_MEAN,
         mode="max",
         study_name="s",
         storage=storage,
     )
     searcher.suggest("a")
     for iteration, epoch in ((1, 3), (2, 4), (3, 4)):
-        result = {OBJECTIVE: epoch / 10, "training_iteration": iteration, "epoch": epoch}
+        result = {SEED_MEAN: epoch / 10, "training_iteration": iteration, "epoch": epoch}
         searcher.on_trial_result("a", result)
-    searcher.on_trial_result("a", {OBJECTIVE: 0.9, "training_iteration": 4, "finished": True})
+    searcher.on_trial_result("a", {SEED_MEAN: 0.9, "training_iteration": 4, "finished": True})
     (trial,) = optuna.load_study(study_name="s", storage=storage).trials
     assert trial.intermediate_values == {3: 0.3, 4: 0.4}

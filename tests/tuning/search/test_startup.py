@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
+from models.heads import HEADS
+from tuning.config.loader import load_experiment
 from tuning.config.search_space import Axis, SearchSettings
-from tuning.search.startup import enqueue_startup, spread, value_at
+from tuning.search.startup import enqueue_startup, origin, spread, value_at
+from tuning.search.study import enqueue_first
+from tuning.system.project import ROOT
 
 SPACE = {
     name: Axis.model_validate(content)
@@ -22,6 +26,26 @@ SPACE = {
         "epochs": {"low": 2, "high": 5},
     }.items()
 }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_shipped_search_starts_with_every_head_encoding_and_optimizer(seed: int) -> None:
+    experiment = load_experiment(ROOT / "experiments/bonus_f1.yaml")
+    assert experiment.search is not None
+    study, fixed = optuna.create_study(), experiment.trial.model_dump()
+    enqueue_first(study, experiment.search.try_first)  # as a search does before it starts
+    settings = experiment.search.model_copy(update={"seed": seed})
+    enqueue_startup(study, experiment.space, fixed, settings)
+    trials = study.get_trials()[len(settings.try_first) :]
+    found = [trial.system_attrs["fixed_params"] for trial in trials]
+    assert len(found) == settings.startup_trials == 12
+    heads = Counter(each["head"] for each in found)
+    assert set(heads) == set(HEADS) - {"mean_pooling"}  # that is the control
+    assert set(heads.values()) <= {3, 4, 5}
+    assert set(Counter(each["encoding"] for each in found).values()) <= {5, 6, 7}
+    for fields in (("head", "optimizer"), ("head", "encoding")):
+        pairs = Counter(tuple(each[field] for field in fields) for each in found)
+        assert len(pairs) == 6
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -73,6 +97,17 @@ def test_what_was_given_does_not_count() -> None:
     study.enqueue_trial({"head": "a"})
     enqueue_startup(study, SPACE, {}, settings())
     assert queued(study) == 1 + 6
+
+
+def test_it_is_known_who_chose_a_trial() -> None:
+    study = optuna.create_study()
+    study.add_trial(create_trial(value=0.5, user_attrs={"run_id": "7"}))
+    study.enqueue_trial({"head": "a"})
+    enqueue_startup(study, SPACE, {}, settings(startup_trials=1))
+    for _ in range(3):
+        study.ask()
+    found = [origin(trial) for trial in study.get_trials()]
+    assert found == ["warm start", "given", "start-up", "TPE"]
 
 
 def test_no_more_are_queued_than_the_search_has_trials() -> None:

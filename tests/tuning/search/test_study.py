@@ -111,7 +111,8 @@ def test_a_drawn_trial_has_its_configuration_seeds_and_tags(study: optuna.Study)
     assert config.targets == "votes"
     assert point["seeds"] == [7, 8, 9]
     assert (config.seed, config.order_seed) == (7, 7)
-    assert point["tags"] == {"stage": "search", "optuna_trial": str(trial.number)}
+    number = str(trial.number)
+    assert point["tags"] == {"stage": "search", "optuna_trial": number, "objective": "auc"}
     assert [t.number for t in trials_of(study, "one")] == [trial.number]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from measures.metrics import all_positive_f1
+from measures.metrics import all_positive_f1, make_objective
 from tests.empty_store import put_store
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
@@ -18,10 +18,12 @@ from tuning.config.trial_values import config_from_params
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity
-from tuning.search.warm_start import find_finished, locate
+from tuning.search.study import StudyError, load_study, open_storage
+from tuning.search.warm_start import _value, find_finished, locate
 from tuning.system.project import ROOT
+from tuning.tracking.mlflow_reader import LoggedRun
 
-SEARCH = SearchSettings(warm_start="grid")  # pyright: ignore[reportCallIssue] - defaults
+SEARCH = SearchSettings(warm_start="grid", objective="f1")  # pyright: ignore[reportCallIssue] - defaults
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def store(tmp_path: Path) -> str:
 def log_grid(store: str, prepared: Prepared, folder: Path, data: str) -> None:
     encoder = prepared.encoder.fingerprint
     log = open_log(folder, store, "grid", data_fingerprint=data, encoder_fingerprint=encoder)
-    metrics = {"val_f1_at_threshold": 0.7, "collapsed": 0.0, "diverged": 0.0}
+    metrics = {"val_f1_at_threshold": 0.7, "val_auc": 0.8, "collapsed": 0.0, "diverged": 0.0}
     for name, change in (("sound", {}), ("collapsed", {"collapsed": 1.0})):
         config = grid_trial(prepared, learning_rate=0.01)
         log.start_trial(name, name, config.model_dump())
@@ -67,6 +69,31 @@ def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
         assert values["epochs"] == prepared.experiment.trial.epochs  # 13 were run: a budget
+
+
+@pytest.mark.parametrize(("own", "value"), [("auc", 0.9), ("f1", 0.8)])
+def test_another_search_gives_its_value_or_what_the_objective_makes_of_its_scores(
+    prepared: Prepared, own: str, value: float
+) -> None:
+    search = SearchSettings(objective="auc")  # pyright: ignore[reportCallIssue] - defaults
+    run = LoggedRun(
+        run_id="r", name="n", finished=True, failed=False, deleted=False, params={}, epochs={},
+        tags={"objective": own},
+        metrics={"objective": 0.9, "val_auc": 0.8, "val_f1_at_threshold": 0.6},
+    )  # fmt: skip
+    labels = prepared.pairs.splits["validation"].labels
+    assert _value(run, make_objective(search.objective, labels)) == value
+
+
+def test_a_study_of_f1_takes_no_trial_that_is_ranked_by_auc(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    fixed = fixed_fields(prepared)
+    load_study(storage, "s", identity(prepared, SEARCH, fixed))
+    by_auc = SEARCH.model_copy(update={"objective": "auc"})
+    with pytest.raises(StudyError, match="objective was f1, is now auc"):
+        load_study(storage, "s", identity(prepared, by_auc, fixed))
 
 
 def test_a_grid_on_other_data_is_ignored_with_a_notice(

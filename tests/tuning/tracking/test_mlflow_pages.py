@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from measures.addresses import project_store
-from measures.objective import VALIDATION_F1
+from measures.objective import RANKED_BY, VALIDATION_F1
 from tuning.config.experiment import TrialConfig
 from tuning.config.trial_values import varied_fields
 from tuning.tracking.mlflow_pages import (
@@ -88,6 +88,12 @@ def test_a_view_shows_what_varies_and_the_scores_of_one_launch_best_first() -> N
     assert set(columns) < set(state["columnOrder"]) == set(state["columnWidths"])
     assert (state["orderByKey"], state["orderByAsc"]) == (f"metrics.`{VALIDATION_F1}`", False)
     assert "tags.launch = '12ab'" in state["searchFilter"]
+
+
+def test_a_view_of_a_search_is_in_the_order_of_its_objective() -> None:
+    state = View(varied=[], ranked_by=RANKED_BY["auc"]).state("12ab")
+    assert state["orderByKey"] == "metrics.`val_auc`"
+    assert state["orderByKey"] in state["selectedColumns"]
 
 
 @pytest.mark.parametrize("server", ["http://host:5000", "http://host:5000/"])

@@ -65,6 +65,7 @@ def test_states_have_the_positions_of_their_tokens(frozen: FrozenEncoder) -> Non
 def test_the_cache_returns_what_was_computed_and_counts_its_rows(
     frozen: FrozenEncoder, tmp_path: Path
 ) -> None:
+    assert fingerprint(replace(frozen, layer_mean=True), TABLES) != fingerprint(frozen, TABLES)
     computed = load_or_compute(frozen, TABLES, tmp_path)
     counted: list[int] = []
     frozen.lower().layers.requires_grad_(False)

@@ -22,8 +22,8 @@ def test_an_epoch_counts_trained_layers_three_times_and_validation_once(tmp_path
     plan = prepared(tmp_path)
     (head_only, *_), splits = plan.trials, plan.tokens.splits
     two_layers = head_only.model_copy(update={"freezing": 2})
-    trained = len(splits["train"].tokens) * splits["train"].pairs / splits["train"].rows
-    scored = len(splits["validation"].tokens)
+    trained = splits["train"].lengths.sum() * splits["train"].pairs / splits["train"].rows
+    scored = splits["validation"].lengths.sum()
     scored *= splits["validation"].pairs / splits["validation"].rows * (1 + head_only.both_orders)
     head = (256 + 4 * head_only.head_width) * head_only.head_width
     expected = head * (6 * trained + 2 * scored) / 3.0

@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
 from tests.tuning.training.test_trainer import CPU, PAIRS, config, toy
+from tuning.training.evaluation import score_logits
 from tuning.training.inputs import LoadedSplit, balanced_weights
 
 RARE = (np.arange(PAIRS) % 10 == 0).astype(np.int64)
@@ -59,3 +60,17 @@ def test_a_class_that_nobody_voted_for_gives_finite_targets() -> None:
     arrays = replace(toy(0), votes=np.zeros(PAIRS, dtype=np.float32))
     targets = LoadedSplit(arrays, config(targets="votes", class_weight="balanced"), CPU).targets
     assert targets.isfinite().all()
+
+
+@pytest.mark.parametrize(("targets", "share"), [("labels", 1.0), ("votes", 2 / 3)])
+@pytest.mark.parametrize("weight", ["none", "balanced"])
+def test_the_loss_that_chooses_an_epoch_is_against_the_trained_targets_without_weights(
+    targets: str, share: float, weight: str
+) -> None:
+    logits = np.tile(np.array([[0.0, np.log(3)]], dtype=np.float32), (PAIRS, 1))  # 3/4 for a pair
+    loss, scores = score_logits(rare(targets=targets, class_weight=weight), logits)
+    rate = RARE.mean()
+    assert loss == pytest.approx(-rate * np.log(3 / 4) - (1 - rate) * np.log(1 / 4))
+    rate *= share
+    expected = -rate * np.log(3 / 4) - (1 - rate) * np.log(1 / 4)
+    assert scores["target_loss"] == pytest.approx(expected)

@@ -14,8 +14,7 @@ from models.encoder import EncoderPart, load_encoder
 from models.segments import FIRST, PADDING, SECOND, SECOND_SPECIAL, SPECIAL
 from models.tokens import SpecialTokens, build_table
 from tests.tuning.training.test_trainer import config, toy
-from tuning.training.inputs import frozen_states
-from tuning.training.pair_features import add_cosines, features_of
+from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 CPU = torch.device("cpu")
 TEXTS = [[7, 8, 9], [10, 11], [12], [13, 14, 15, 16], [7, 8]]
@@ -52,9 +51,9 @@ def loaded(folder: Path, depth: int) -> tuple[EncoderPart, EncoderPart]:
 def test_cosines_of_kept_states_are_those_of_a_plain_pass(distilbert: Path) -> None:
     plain = split_of([(0, 1), (2, 3), (4, 0), (1, 1)])
     run = frozen_states(lambda: loaded(distilbert, 2), torch.float32, CPU)
-    from_tokens = add_cosines({"train": plain}, run, CPU)["train"].cosine
+    from_tokens = add_cosines({"train": plain}, run, CPU, 12)["train"].cosine
     states = kept_states(distilbert, plain)
-    kept = add_cosines({"train": replace(plain, states=states)}, fail, CPU)["train"].cosine
+    kept = add_cosines({"train": replace(plain, states=states)}, fail, CPU, 12)["train"].cosine
     assert from_tokens is not None
     assert from_tokens.shape == (4, 1)
     assert kept == pytest.approx(from_tokens, abs=1e-6)

@@ -15,16 +15,18 @@ from models.classifier import Classifier
 from models.dropout import Dropout
 from models.encoder import load_encoder
 from models.heads import build_head
-from models.segments import FIRST, SECOND, SPECIAL
-from models.tokens import TokenTable
+from models.tokens import Encoding, SpecialTokens, TokenTable, build_table
 from tuning.config.experiment import TrialConfig
 from tuning.training import epoch
+from tuning.training.builders import build_branch
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
+from tuning.training.pair_features import add_cosines
 from tuning.training.trainer import EpochResult, Trainer, batch_loss, fit
 
 CPU = torch.device("cpu")
 PAIRS = 60
+SPECIAL_TOKENS = SpecialTokens(before=(2,), between=(3,), after=(3,))
 
 
 def config(**changes: Any) -> TrialConfig:  # noqa: ANN401 - values of any field
@@ -32,23 +34,15 @@ def config(**changes: Any) -> TrialConfig:  # noqa: ANN401 - values of any field
     return TrialConfig.model_validate({**base, **changes})
 
 
-def toy(seed: int) -> SplitArrays:
+def toy(seed: int, encoding: Encoding = "pair") -> SplitArrays:
     """Return pairs in both orders that are paraphrases if they share all words."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, PAIRS)
     words = generator.integers(4, 26, (PAIRS, 3))
     others = np.where(labels[:, None] == 1, words, generator.integers(26, 49, (PAIRS, 3)))
-    tokens, segments, offsets = [], [], [0]
-    for first, second in [*zip(words, others, strict=True), *zip(others, words, strict=True)]:
-        tokens += [2, *first, 3, *second, 3]
-        segments += [SPECIAL, *[FIRST] * 3, SPECIAL, *[SECOND] * 3, SPECIAL]
-        offsets.append(len(tokens))
-    table = TokenTable(
-        tokens=np.array(tokens, dtype=np.int32),
-        segments=np.array(segments, dtype=np.uint8),
-        offsets=np.array(offsets),
-        pairs=PAIRS,
-    )
+    texts = words.tolist(), others.tolist()
+    rows = [*zip(*texts, strict=True), *zip(*reversed(texts), strict=True)]
+    table = build_table(rows, SPECIAL_TOKENS, PAIRS, encoding)
     vectors = np.random.default_rng(9).normal(size=(49, 12)).astype(np.float32)  # one per word
     return SplitArrays(
         table=table,
@@ -59,15 +53,30 @@ def toy(seed: int) -> SplitArrays:
     )
 
 
+def arrays_of(trial: TrialConfig, seed: int) -> SplitArrays:
+    """Return the toy pairs with all that a trial needs."""
+    arrays = toy(seed, trial.encoding)
+    if not trial.cosine_feature:
+        return arrays
+    return add_cosines({"toy": arrays}, lambda batch: batch.inputs, CPU, 12)["toy"]
+
+
 def build(trial: TrialConfig, folder: Path) -> Classifier:
     torch.manual_seed(trial.seed)
-    _, upper = load_encoder(folder, 3)
-    return Classifier(None, upper, build_head(trial.head, width=12, head_width=trial.head_width))
+    _, upper = load_encoder(folder, 3, encoding=trial.encoding)
+    head = build_head(trial.head, width=12, head_width=trial.head_width)
+    branch = build_branch(trial, arrays_of(trial, 0)) if trial.cosine_feature else None
+    return Classifier(None, upper, head, branch=branch)
+
+
+def loaded(trial: TrialConfig) -> tuple[LoadedSplit, LoadedSplit]:
+    """Return a split to train on, and one for validation."""
+    first, second = (LoadedSplit(arrays_of(trial, seed), trial, CPU) for seed in (0, 1))
+    return first, second
 
 
 def train(trial: TrialConfig, folder: Path) -> list[EpochResult]:
-    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
-    return list(fit(build(trial, folder), first, second, trial))
+    return list(fit(build(trial, folder), *loaded(trial), trial))
 
 
 def numbers(results: list[EpochResult]) -> list[tuple[float, ...]]:
@@ -92,8 +101,7 @@ def test_another_seed_gives_other_numbers(distilbert: Path) -> None:
 
 def test_leaving_the_loop_ends_the_training(distilbert: Path) -> None:
     trial = config(epochs=50)
-    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
-    assert next(fit(build(trial, distilbert), first, second, trial)).epoch == 1
+    assert next(fit(build(trial, distilbert), *loaded(trial), trial)).epoch == 1
 
 
 def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> None:
@@ -180,12 +188,19 @@ def test_overlap_features_reach_the_classifier(distilbert: Path) -> None:
 
 
 @pytest.mark.parametrize("left_after", [1, 3])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adamw"},
+        {"optimizer": "sgd"},
+        {"encoding": "separate", "cosine_feature": True},
+    ],
+)
 def test_a_resumed_training_equals_one_that_was_not_interrupted(
-    distilbert: Path, optimizer: str, left_after: int
+    distilbert: Path, changes: dict[str, Any], left_after: int
 ) -> None:
-    trial = config(epochs=4, dropout=0.3, r_drop=0.2, optimizer=optimizer)
-    first, second = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+    trial = config(epochs=4, dropout=0.3, r_drop=0.2, **changes)
+    first, second = loaded(trial)
     interrupted = Trainer(build(trial, distilbert), first, second, trial)
     results = [interrupted.run_epoch() for _ in range(left_after)]
     buffer = io.BytesIO()
