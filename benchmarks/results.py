@@ -18,7 +18,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from benchmarks.pages import write_pages
 from benchmarks.records import RESULTS, read_record, write_record
 from measures.addresses import sqlite_url, user_path
