@@ -1,7 +1,7 @@
 """Score the baselines without an encoder on test: python benchmarks/baselines.py --data FOLDER.
 
-Each learns from the train split; its threshold is chosen on validation by the rule that trials have
-by default. Intervals are over whole entities. ``make report`` shows the same rows; both come from
+Each learns from the train split; its threshold is chosen on validation by the rule that trials
+have by default. Intervals are over whole entities. ``make report`` shows the same rows; both come from
 ``measures/baselines.py``.
 """
 
@@ -34,7 +34,7 @@ def predict(data: PairData) -> dict[str, Predictions]:
     ]
     entities = entity_codes(pd.Series(data.splits["test"].groups))
     pairs = pd.concat(frames, ignore_index=True)
-    return baseline_predictions(pairs, entities, TrialConfig().threshold_rule)
+    return baseline_predictions(pairs, entities, TrialConfig.model_validate({}).threshold_rule)
 
 
 def score_rows(models: dict[str, Predictions]) -> list[dict[str, Any]]:
