@@ -1,8 +1,8 @@
 """Score the baselines without an encoder on test: python benchmarks/baselines.py --data FOLDER.
 
 Each learns from the train split; its threshold is chosen on validation by the rule that trials
-have by default. Intervals are over whole entities. ``make report`` shows the same rows; both come from
-``measures/baselines.py``.
+have by default. Intervals are over whole entities. ``make report`` shows the same rows; both come
+from ``measures/baselines.py``.
 """
 
 from __future__ import annotations
