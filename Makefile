@@ -17,7 +17,7 @@ DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 MADE := .venv .venv-lowest results report site .cache mlartifacts mlflow.db
 
-.PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench faults audit schema lowest programs test tests lint types docs fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench results faults audit schema lowest programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,9 @@ bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for
 	$(BIN)/python benchmarks/scaling.py --data $(DATA)
 	$(BIN)/python benchmarks/against_trainer.py --data $(DATA) --quick
 	$(BIN)/python benchmarks/goals.py
+
+results: $(READY) ## measure all on PARADE, write the pages; DATA=FOLDER; hours, repeat it to go on
+	$(BIN)/python benchmarks/results.py --data $(DATA) $(ARGS)
 
 lint: $(READY) ## check style and format
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -41,7 +41,7 @@ class Goal:
 
     def written(self, value: float) -> str:
         """Return the value with its unit."""
-        return f"{value:.0%}" if self.unit == "%" else f"{value:.3g}{self.unit}"
+        return f"{100 * value:.2g}%" if self.unit == "%" else f"{value:.3g}{self.unit}"
 
 
 def against(frozen: int) -> Callable[[Numbers], float]:
@@ -101,20 +101,24 @@ def rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str]]:
     Args:
         folder: Folder with the records.
     """
-    found = []
-    for goal in GOALS:
-        record = read_record(goal.record, folder)
-        bound = f"{'at least' if goal.at_least else 'at most'} {goal.written(goal.bound)}"
-        try:
-            value = goal.read(record["numbers"]) if record else None
-        except (KeyError, StopIteration):  # the record covers a part of the benchmark
-            value = None
-        if value is None:
-            found.append((goal.name, "-", bound, "not measured"))
-        else:
-            verdict = "reached" if goal.reached(value) else "missed"
-            found.append((goal.name, goal.written(value), bound, verdict))
-    return found
+    return [judge(goal, read_record(goal.record, folder)) for goal in GOALS]
+
+
+def judge(goal: Goal, record: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    """Return name, measured value, bound and verdict of a goal as text.
+
+    Args:
+        goal: Goal to judge.
+        record: Its record, None if nothing was measured.
+    """
+    bound = f"{'at least' if goal.at_least else 'at most'} {goal.written(goal.bound)}"
+    try:
+        value = goal.read(record["numbers"]) if record else None
+    except (KeyError, StopIteration):  # the record covers a part of the benchmark
+        value = None
+    if value is None:
+        return goal.name, "-", bound, "not measured"
+    return goal.name, goal.written(value), bound, "reached" if goal.reached(value) else "missed"
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ Run = Callable[[Path, Expected], Harm]
 DAMAGED = {
     "journal": "smoke-*/journal.jsonl",
     "count of what was delivered": "smoke-*/delivered.json",
-    "state of a trial": "smoke-*/states/*.state",
+    "checkpoint of a trial": "smoke-*/states/*.state",
     "cached activations": "activations/*.safetensors",
     "saved classifier": "smoke-*/*/checkpoint_*/model/classifier.safetensors",
     "results of a trial": "smoke-*/*/checkpoint_*/result.json",
@@ -69,7 +69,8 @@ def all_faults(seed: int) -> list[Fault]:
         Fault(name="Ctrl-C", injected=3, launches=each(3, s.interrupted, times=1)),
         Fault(name="Ctrl-C twice", injected=2, launches=each(2, s.interrupted, times=2)),
         Fault(name="MLflow server stopped", injected=3, launches=each(3, stores.store_stopped)),
-        Fault(name="MLflow server away from the start", injected=1, launches=[stores.store_away]),
+        Fault(name="MLflow server unavailable from the start", injected=1,
+              launches=[stores.store_away]),
         Fault(name="MLflow's database locked", injected=2, launches=each(2, stores.store_locked)),
         Fault(name="disk full", injected=len(shares),
               launches=[partial(stores.disk_full, share=share) for share in shares]),

@@ -1,0 +1,105 @@
+"""Blocks of measured numbers in README.md and docs/results.md, and the picture of the README.
+
+A block stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; what is in it comes from
+the records in benchmarks/results/ alone. ``python benchmarks/results.py --write`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import cost_blocks, gpu_blocks, score_blocks, search_blocks
+from benchmarks.picture import draw
+from benchmarks.records import RESULTS, read_record
+from tuning.system.project import ROOT
+
+PAGES = ("README.md", "docs/results.md", "benchmarks/README.md")
+PICTURES = {"docs/table.svg": "grid_embedded"}
+NOT_MEASURED = "*Not measured yet.*"
+BLOCK = re.compile(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a page: the function that writes it, from the records of these names.
+
+    Records called ``optional`` are given as None where they are missing.
+    """
+
+    write: Callable[..., str]
+    records: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+_ON_GPU = ("rates", "copies", "probabilities", "steps", "assigned_grid", "memory", "processes",
+           "repeats", "profile")  # fmt: skip
+BLOCKS = {
+    **{f"gpu_{name}": Block(getattr(gpu_blocks, name), ("gpu_h200",)) for name in _ON_GPU},
+    "gpu_after": Block(gpu_blocks.after, ("gpu_h200", "gpu_h200_after")),
+    "grid_embedded": Block(score_blocks.grid, ("grid_embedded",)),
+    "grid_parade": Block(score_blocks.grid, ("grid_parade",)),
+    "freezing_parade": Block(score_blocks.freezing, ("freezing_parade",)),
+    "encodings": Block(score_blocks.encodings, ("encodings_parade", "cosine_parade")),
+    "frozen_pass": Block(cost_blocks.frozen_pass, ("frozen_pass",)),
+    "baselines": Block(score_blocks.baselines, ("baselines",)),
+    "encoder_effect": Block(score_blocks.encoder_effect, ("encoder_effect",)),
+    "encoder_tried": Block(score_blocks.encoder_tried, ("encoder_tried", "encoder_effect")),
+    "search_parade": Block(search_blocks.search, ("search_parade",), ("frozen_pass",)),
+    "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),
+    "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
+    "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
+    "scaling_trials": Block(cost_blocks.scaling_trials, ("scaling",)),
+    "scaling_cores": Block(cost_blocks.scaling_cores, ("scaling",)),
+    "scaling_pairs": Block(cost_blocks.scaling_pairs, ("scaling",)),
+    "scaling_goals": Block(cost_blocks.scaling_goals, ("scaling",)),
+    "faults": Block(cost_blocks.faults, ("faults",)),
+    "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
+    "floor": Block(cost_blocks.floor, ("floor",)),
+    "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
+    "readme_scores": Block(score_blocks.readme_scores, ("encoder_effect", "baselines")),
+    "readme_alone": Block(score_blocks.readme_alone, ("cosine_parade",)),
+    "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),
+}
+
+
+def render(name: str, folder: Path = RESULTS) -> str:
+    """Return what a block holds by the records of a folder; a sentence if one is missing.
+
+    Raises:
+        KeyError: If there is no block of that name; the message lists those that exist.
+    """
+    if name not in BLOCKS:
+        raise KeyError(f"no block is called {name!r}; those known: {', '.join(BLOCKS)}")
+    block = BLOCKS[name]
+    records = [read_record(record, folder) for record in block.records]
+    if None in records:
+        return NOT_MEASURED
+    return block.write(*records, *(read_record(record, folder) for record in block.optional))
+
+
+def fill(text: str, folder: Path = RESULTS) -> str:
+    """Return a page with every block written anew from the records of a folder."""
+    return BLOCK.sub(
+        lambda found: (
+            f"<!-- measured: {found[1]} -->\n\n{render(found[1], folder)}\n\n<!-- end -->"
+        ),
+        text,
+    )
+
+
+def write_pages(root: Path = ROOT, folder: Path = RESULTS) -> list[str]:
+    """Write pages and pictures anew from the records of a folder; return those that changed."""
+    new = {page: fill((root / page).read_text(encoding="utf-8"), folder) for page in PAGES}
+    for picture, name in PICTURES.items():
+        if record := read_record(name, folder):
+            new[picture] = draw(record)
+    changed = []
+    for name, text in new.items():
+        path = root / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed

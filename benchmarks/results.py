@@ -1,0 +1,193 @@
+"""Measure everything on PARADE, write the pages: python benchmarks/results.py --data FOLDER.
+
+Each step leaves a record in benchmarks/results/. A step whose record was made by its present
+command is skipped, and an interrupted launch is resumed, so that the command can be repeated until
+all is done. Then every marked block of the pages, and the README's picture, is written from the
+records; ``--write`` does that alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.pages import write_pages
+from benchmarks.records import RESULTS, read_record, write_record
+from measures.addresses import sqlite_url, user_path
+from tuning.config.loader import load_experiment
+from tuning.data import parade
+from tuning.system.project import ROOT
+from tuning.tracking.resume import find_interrupted
+
+WORK = ROOT / "results/measured"  # launches, states and log of the steps
+STORE, ENDED = "mlflow.db", "ended.json"  # in it, and in the folder of a launch without a record
+GRID = "tuning/run_grid.py --data FOLDER --encoder minilm"
+ENCODING = (f"{GRID} --set name=encoding --set freezing=all --set optimizer=adamw --set "
+            "learning_rate=0.001 --set overlap_features=true --set epochs=4 --set "
+            "'seed=[0,1,2,3,4]'")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A measurement: its command with FOLDER for PARADE, and what it costs on 2 cores.
+
+    ``name`` is that of the record. ``experiment`` is that of the launch, None if the command is
+    a benchmark, which writes its record itself; ``config`` is the launch's file in experiments/.
+    """
+
+    name: str
+    command: str
+    minutes: int
+    experiment: str | None = None
+    config: str = "grid"
+
+    def state(self, folder: Path = RESULTS) -> str:
+        """Return ``done``, ``older`` if other inputs made its record, or ``not measured``."""
+        record = read_record(self.name, folder)
+        if record is None:
+            return "not measured"
+        return "done" if record.items() >= self.inputs.items() else "older"
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return what a record must be made of: the command, the experiment with all defaults."""
+        if self.experiment is None:
+            return {"command": self.printed}
+        words = shlex.split(self.command)
+        changes = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
+        experiment = load_experiment(ROOT / f"experiments/{self.config}.yaml", changes)
+        whole = hashlib.sha256(experiment.model_dump_json().encode()).hexdigest()
+        return {"command": self.printed, "experiment": whole[:16]}
+
+    @property
+    def printed(self) -> str:
+        """Return the command as the pages show it."""
+        return shlex.join(["python", *shlex.split(self.command)])
+
+
+STEPS = (
+    Step(name="grid_embedded", experiment="grid", minutes=5,
+         command="tuning/run_grid.py --data embedded --encoder minilm"),
+    Step(name="grid_parade", experiment="grid", minutes=14, command=GRID),
+    Step(name="freezing_parade", experiment="freezing", config="freezing", minutes=60,
+         command="tuning/run_grid.py experiments/freezing.yaml --data FOLDER --encoder minilm"),
+    Step(name="encodings_parade", experiment="encoding", minutes=11,
+         command=f"{ENCODING} --set cosine_feature=false --set 'encoding=[separate, pair]'"),
+    Step(name="cosine_parade", experiment="encoding", minutes=5,
+         command=f"{ENCODING} --set encoding=separate --set cosine_feature=true"),
+    Step(name="search_parade", experiment="bonus_f1", config="bonus_f1", minutes=90,
+         command="tuning/run_search.py --data FOLDER --encoder minilm"),
+    Step(name="baselines", command="benchmarks/baselines.py --data FOLDER", minutes=1),
+    Step(name="frozen_pass", command="benchmarks/frozen_pass.py --data FOLDER", minutes=3),
+    Step(name="floor", command="benchmarks/floor.py --data FOLDER", minutes=6),
+    Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=25),
+    Step(name="driver_limit", command="benchmarks/driver_limit.py --trials 1000", minutes=10),
+    Step(name="faults", command="-m tests.faults.long_form", minutes=30),
+    Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
+         minutes=120),
+)  # fmt: skip
+
+
+def run_step(step: Step, data: Path, work: Path) -> int:
+    """Run a step and return the exit code of its command; 0 if its record is written.
+
+    Args:
+        step: Step to run.
+        data: PARADE's folder.
+        work: Folder for launches and their log.
+    """
+    began, fresh = time.monotonic(), not (work / step.name).exists()
+    code = _run(words) if (words := next_words(step, data, work)) else 0
+    if step.experiment is not None and code == 0:
+        ended = work / step.name / ENDED
+        ended.write_text(json.dumps(step.inputs), encoding="utf-8")
+        code = _run(["benchmarks/export_launch.py", step.name, "--experiment", step.experiment,
+                     "--tracking-uri", sqlite_url(work / STORE)])  # fmt: skip
+        if code == 0:
+            ended.unlink()
+    record = read_record(step.name)
+    if code == 0 and record is not None:
+        seconds = {"seconds": time.monotonic() - began} if fresh else {}  # none if resumed
+        write_record(step.name, {**record, **step.inputs, **seconds})
+    return code
+
+
+def next_words(step: Step, data: Path, work: Path) -> list[str]:
+    """Return the arguments of Python for what a step has left; none if its launch has ended.
+
+    An interrupted launch is resumed. One that has ended, but left no record, is not run again.
+    """
+    words = [str(data) if word == "FOLDER" else word for word in shlex.split(step.command)]
+    if step.experiment is None:
+        return words
+    folder = work / step.name
+    ended = folder / ENDED
+    if ended.is_file() and json.loads(ended.read_bytes()) == step.inputs:
+        return []
+    resume = ["--resume"] if find_interrupted(folder, step.experiment) else []
+    return [*words, "--output", str(folder), "--tracking-uri", sqlite_url(work / STORE), *resume]
+
+
+def _run(words: list[str]) -> int:
+    """Run a command of this project in its folder and return its exit code."""
+    return subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode
+
+
+def describe(step: Step) -> str:
+    """Return a line on a step: its minutes, what its record says, its command."""
+    date = (read_record(step.name) or {}).get("machine", {}).get("date", "")
+    return f"{step.name:<17} {step.minutes:>4} min  {step.state():<13} {date:<11} {step.printed}"
+
+
+def read_arguments() -> argparse.Namespace:
+    """Return the command line, checked: PARADE as published is needed for all that measures."""
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Measure everything on PARADE and write the pages."
+    )
+    names = [step.name for step in STEPS]
+    parser.add_argument("--data", type=user_path, help="folder with PARADE's three files")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="STEP", default=[],
+                        help="run these steps, even if they are done")  # fmt: skip
+    parser.add_argument("--work", type=user_path, default=WORK,
+                        help="folder for launches and their log; default results/measured"
+                        )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="show the steps and stop")
+    parser.add_argument("--write", action="store_true", help="write the pages and stop")
+    args = parser.parse_args()
+    if args.list or args.write:
+        return args
+    if args.data is None:
+        parser.error("--data: name the folder with PARADE's three files")
+    if altered := parade.find_altered(args.data):
+        parser.error(f"--data: {altered}")
+    args.data, args.work = args.data.resolve(), args.work.resolve()
+    return args
+
+
+def main() -> int:
+    """Return 0 if every step has its record and the pages are written, else the failed step's."""
+    args = read_arguments()
+    if args.list:
+        print("\n".join(map(describe, STEPS)))
+        return 0
+    chosen = [] if args.write else STEPS
+    for step in chosen:
+        if step.name not in args.only if args.only else step.state() == "done":
+            continue
+        print(f"== {step.name}, about {step.minutes} minutes", flush=True)
+        if code := run_step(step, args.data, args.work):
+            print(f"{step.name}: ended with {code}; repeat the command to go on from here")
+            return code
+    print("\n".join(f"written: {name}" for name in write_pages()) or "no page has changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

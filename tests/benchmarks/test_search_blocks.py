@@ -1,0 +1,59 @@
+"""Guards the table of a search's goals: values, intervals, and on which side of the goal."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.search_blocks import goals, search
+
+MACHINE = {"date": "2026-11-27", "cores": "2", "processor": "x", "torch": "2.13.0+cpu",
+           "ray": "2.60.0", "transformers": "5.23.0"}  # fmt: skip
+
+
+def made(f1: float, low: float, minutes: float) -> dict[str, Any]:
+    """Return a record of a search with these results; the other goals are reached."""
+    metrics: dict[str, float] = {}
+    means = {"f1_at_threshold": f1, "accuracy_at_threshold": 0.74, "auc": 0.825}
+    for name, mean in means.items():
+        values = {"": mean, "_std": 0.003, "_low": mean - 0.04, "_high": mean + 0.03}
+        metrics |= {f"test_{name}{end}": value for end, value in values.items()}
+    cell = {"mean": 0.7, "low": 0.6, "high": 0.8, "model": "champion", "threshold": "0.5"}
+    champion = {
+        "params": {"head": "mean_pooling", "learning_rate": "0.00123456", "r_drop": "0.0"},
+        "metrics": metrics,
+        "difference": [{"auc": 0.034, "auc_low": low, "auc_high": 0.05}],
+        "scores": [{**cell, "metric": metric} for metric in ("accuracy", "f1", "auc")],
+    }
+    stages = {"search": {"trials": 40, "until": 60.0},
+              "confirm": {"trials": 15, "until": 60 * minutes},
+              "ablation": {"trials": 30, "until": 9999.0}}  # fmt: skip
+    numbers = {"champion": champion, "stages": stages, "trials": [], "fixed": {},
+               "ranked_by": "f1"}  # fmt: skip
+    return {"commit": "c" * 40, "command": "make search", "machine": MACHINE, "numbers": numbers}
+
+
+@pytest.mark.parametrize(
+    ("f1", "low", "minutes", "missed"),
+    [(0.735, 0.001, 59.0, []), (0.734, 0.001, 59.0, [0]), (0.75, -0.001, 60.0, [3, 4])],
+)
+def test_goals_are_judged_by_their_bound(
+    f1: float, low: float, minutes: float, missed: list[int]
+) -> None:
+    rows = goals(made(f1, low, minutes), None).split("\n\n")[0].splitlines()[2:]
+    assert [n for n, row in enumerate(rows) if row.endswith("| not reached |")] == missed
+    assert len(rows) == 5
+    assert "| .735 | .735 ± .003 [.695, .765] | reached |" in rows[0] or f1 != 0.735
+    assert f"| +3.4 [{100 * low:+.1f}, +5.0] |" in rows[3]
+
+
+def test_the_frozen_pass_is_judged_by_the_smaller_ratio() -> None:
+    encodings = {"pair": {"seconds": 50, "bytes": 390}, "separate": {"seconds": 10, "bytes": 100}}
+    text = goals(made(0.74, 0.01, 9.0), {"numbers": {"encodings": encodings}})
+    assert "| 5.00x, 3.90x | not reached |" in text
+
+
+def test_a_search_without_ablations_has_no_table_of_them() -> None:
+    text = search(made(0.74, 0.01, 9.0), None)
+    assert "Ablations" not in text
+    assert "The champion: mean pooling, learning rate 0.00123." in text
+    assert "| champion | 0.5 | .700 [.600, .800] |" in text
