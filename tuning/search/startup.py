@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 from scipy.stats import qmc
 
 from tuning.config.search_space import Axis, SearchSettings, Space, is_active
 
+_DOZEN, _SCRAMBLINGS = 12, 64
 _ATTRIBUTE = "startup"  # of a trial that the study got from here
 
 
@@ -54,7 +58,9 @@ def spread(space: Space, fixed: Mapping[str, Any], count: int, seed: int) -> lis
     """Return ``count`` configurations, each with the values of the axes that are active in it.
 
     Each axis is a dimension of a Sobol sequence (1967), scrambled (Owen, 1998): the values of
-    every axis, and most pairs of them, are spread more evenly than random ones would be.
+    every axis, and most pairs of them, are spread more evenly than random ones would be. Of some
+    scramblings the one whose first dozen combines the choices of any two axes most evenly is
+    taken, so that each head meets each optimizer.
 
     Args:
         space: Axes in the order in which they are drawn.
@@ -64,9 +70,34 @@ def spread(space: Space, fixed: Mapping[str, Any], count: int, seed: int) -> lis
     """
     if not count or not space:
         return [{} for _ in range(count)]
-    sequence = qmc.Sobol(len(space), scramble=True, rng=seed)
-    points = sequence.random_base2(math.ceil(math.log2(count)))[:count]
+    size = math.ceil(math.log2(max(count, _DOZEN)))
+    sequences = [
+        qmc.Sobol(len(space), scramble=True, rng=[seed, number]).random_base2(size)
+        for number in range(_SCRAMBLINGS)
+    ]
+    best = min(sequences, key=lambda points: _unevenness(space, points[:_DOZEN]))
+    points = best[:count]
     return [_configuration(space, fixed, dict(zip(space, each, strict=True))) for each in points]
+
+
+def _unevenness(space: Space, points: np.ndarray) -> tuple[int, int]:
+    """Return minus the combinations of choices that any two axes have, and how uneven all are.
+
+    Unevenness is the sum of squared counts of combinations and of single choices.
+
+    Args:
+        space: Axes, the columns of the points.
+        points: Numbers in [0, 1), float (count, axes).
+    """
+    drawn = [
+        [repr(value_at(axis, share)) for share in column]
+        for axis, column in zip(space.values(), points.T, strict=True)
+        if axis.choices is not None and not axis.when
+    ]
+    combined = [Counter(zip(*pair, strict=True)) for pair in itertools.combinations(drawn, 2)]
+    counts = [*combined, *map(Counter, drawn)]
+    squares = sum(count**2 for counter in counts for count in counter.values())
+    return -sum(map(len, combined)), squares
 
 
 def _configuration(
