@@ -116,6 +116,11 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
             "search_importance", figure, evaluator=search_tables.IMPORTANCE, measure=measure
         )
     book.add_text("search", findings.about_search(history, importance, measure))
+    _add_champion(book, champion, measure)
+
+
+def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -> None:
+    """Add how the champion was confirmed, its test scores, its ablations, and an ensemble."""
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
     if "rounds" in champion:
@@ -128,5 +133,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         book.add_table(
             "ablations", search_tables.ablation_scores(champion["ablations"]), measure=measure
         )
+    if "ensemble" in champion:
+        book.add_text("ensemble", findings.about_ensemble(champion["ensemble"]))
     if "difference" in champion:
         book.add_text("champion", findings.about_champion(champion["difference"]))

@@ -158,6 +158,25 @@ def about_search(history: pd.DataFrame, importance: pd.DataFrame, measure: str) 
     return sentences
 
 
+def about_ensemble(ensemble: pd.DataFrame) -> list[str]:
+    """Return what a greedy ensemble would bring, as validation tells.
+
+    Args:
+        ensemble: Table that the search logged: one row.
+    """
+    (row,) = ensemble.to_dict("records")
+    unclear = row["low"] <= 0 <= row["high"]
+    verdict = "cannot be told" if unclear else "helps" if row["gain"] > 0 else "hurts"
+    return [
+        f"A greedy ensemble of the {row['candidates']} confirmed classifiers (Caruana et al., "
+        "2004), selected on four fifths of the validation entities and judged on the others, has "
+        f"an AUC of {score(row['auc'])} there; the mean of the champion's seeds, which were "
+        f"chosen on all of them, {score(row['reference_auc'])}: {points(row['gain'])} points "
+        f"(95 % interval over entities {points(row['low'])} to {points(row['high'])}): {verdict}. "
+        "It was not scored on test."
+    ]
+
+
 def about_champion(difference: pd.DataFrame) -> list[str]:
     """Return how the champion and its ensemble compare with the baseline on test.
 

@@ -20,7 +20,7 @@ from measures.passwords import first_line, hide_passwords
 
 PARENT_TAG = "mlflow.parentRunId"
 _TABLES = ("scores", "difference", "ablations")  # of a champion
-_ADDED_TABLES = ("rounds",)  # earlier versions do not log them
+_ADDED_TABLES = ("rounds", "ensemble")  # earlier versions do not log them
 _KINDS = ("experiment", "trial", "champion")
 _CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_f1_at_threshold", "val_auc")
 

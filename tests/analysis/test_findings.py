@@ -37,6 +37,21 @@ def test_a_loss_is_called_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "verdict"),
+    [(0.01, 0.002, 0.018, "helps"), (-0.01, -0.02, -0.001, "hurts"),
+     (0.01, -0.001, 0.02, "cannot be told")],
+)  # fmt: skip
+def test_an_ensemble_is_told_with_its_gain_and_what_can_be_told(
+    gain: float, low: float, high: float, verdict: str
+) -> None:
+    row = {"candidates": 31, "auc": 0.8 + gain, "reference_auc": 0.8}
+    table = pd.DataFrame([{**row, "gain": gain, "low": low, "high": high}])
+    (sentence,) = findings.about_ensemble(table)
+    assert "ensemble of the 31 confirmed classifiers" in sentence
+    assert f": {verdict}." in sentence
+
+
 def about_sizes(*pairs: int) -> str:
     balance = pd.DataFrame({"split": ["test"], "pairs": [sum(pairs)], "positive_share": [0.5]})
     auc = pd.DataFrame({"auc": [0.8]})

@@ -29,7 +29,7 @@ from tuning.search.confirmation import (
     round_table,
 )
 from tuning.search.context import Search, reconcile, tag_origins
-from tuning.search.result import SearchResult, log_result
+from tuning.search.result import SearchResult, greedy_ensemble, log_result
 from tuning.search.sampling import STAGE, run_search
 from tuning.search.study import close_stale
 from tuning.tracking.launch_folder import LaunchSettings
@@ -66,6 +66,7 @@ def find_champion(search: Search) -> SearchResult:
         champion=champion,
         rounds=round_table(rounds, chosen, searched, search.objective),
         scored=_score(search, champion),
+        greedy=greedy_ensemble(rounds, champion),
         ablations=ablations,
         tried=list({outcome.key: outcome for outcome in tried}.values()),
     )

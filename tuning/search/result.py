@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from measures.comparison import entity_codes
+from measures.ensemble import greedy_gain, greedy_weights
 from measures.objective import SEED_MEAN, is_sound
 from tuning.execution.outcomes import Outcome
 from tuning.search.champion import ChampionScores
@@ -23,6 +27,7 @@ class SearchResult:
         champion: The champion, retrained on fresh seeds.
         rounds: Race and final of the confirmation, from ``round_table``.
         scored: Scores of the champion on test.
+        greedy: What a greedy ensemble is worth, from ``greedy_ensemble``.
         ablations: One row per ablation, from ``ablation_rows``; empty if none was run.
         tried: Outcomes of all trials of every stage.
     """
@@ -31,8 +36,50 @@ class SearchResult:
     champion: Retrained
     rounds: pd.DataFrame
     scored: ChampionScores
+    greedy: pd.DataFrame
     ablations: pd.DataFrame
     tried: list[Outcome]
+
+
+def greedy_ensemble(
+    rounds: Mapping[str, Mapping[str, Retrained]], champion: Retrained
+) -> pd.DataFrame:
+    """Return what a greedy ensemble of the retrained classifiers is worth on validation.
+
+    It is one row: the ``members`` with their weights, selected on all of validation; from how many
+    ``candidates``; and what ``greedy_gain`` tells of such ensembles on entities that they were not
+    selected on, compared with the mean of the champion's seeds. There is no row if all validation
+    pairs are of one entity.
+
+    Args:
+        rounds: Retrained configurations by name, by stage.
+        champion: The champion.
+    """
+    every = [each for group in rounds.values() for each in group.values()]
+    outcomes = [o for each in every for o in _usable(each)]
+    names = [outcome.name for outcome in outcomes]
+    probabilities = np.stack([_on_validation(o)["probability"] for o in outcomes])
+    pairs = _on_validation(outcomes[0])
+    labels, entities = pairs["label"].to_numpy(), entity_codes(pairs["group"])
+    if len(np.unique(entities)) < 2:
+        return pd.DataFrame()
+    own = [names.index(outcome.name) for outcome in _usable(champion)]
+    weights = greedy_weights(labels, probabilities)
+    members = [f"{names[n]} {weights[n]:.2f}" for n in np.argsort(-weights) if weights[n] > 0]
+    gain = greedy_gain(labels, entities, probabilities, probabilities[own].mean(axis=0))
+    return pd.DataFrame([{"members": ", ".join(members), "candidates": len(names), **gain}])
+
+
+def _usable(retrained: Retrained) -> list[Outcome]:
+    return [o for o in retrained.outcomes if o.folder is not None and is_sound(o.metrics)]
+
+
+def _on_validation(outcome: Outcome) -> pd.DataFrame:
+    """Return the predictions that a finished trial saved, of the pairs of validation."""
+    types = {"group": str, "split": str}
+    path = Path(outcome.folder or "") / "predictions.csv"
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False)
+    return frame[frame["split"] == "validation"]
 
 
 def log_result(search: Search, result: SearchResult) -> None:
@@ -42,6 +89,7 @@ def log_result(search: Search, result: SearchResult) -> None:
     scored.scores.to_csv(folder / "scores.csv", index=False)
     scored.difference.to_csv(folder / "difference.csv", index=False)
     result.rounds.to_csv(folder / "rounds.csv", index=False)
+    result.greedy.to_csv(folder / "ensemble.csv", index=False)
     result.ablations.to_csv(folder / "ablations.csv", index=False)
     params = result.champion.config.model_dump(exclude={"seed", "order_seed"})
     params["seeds"] = len(scored.by_seed)
