@@ -82,18 +82,26 @@ TABLES = {
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal: "
-    "{measure}, mean ± standard deviation over fresh seeds; the gain in "
-    "percentage points with the 95 % interval of the paired difference over seeds (Student's t), "
-    "not corrected for the number of ablations, nor for the champion having been chosen on these "
-    "seeds.",
+    "{measure}, mean ± standard deviation over fresh seeds; the gain in percentage points with "
+    "its 95 % interval {how}. That the champion was chosen on these seeds is not taken into "
+    "account.",
     "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
     "chosen on validation, on validation and on test.",
 }
 
+BY_SEEDS = (
+    "of the paired difference over seeds (Student's t), whose effect counts where it excludes 0, "
+    "not corrected for the number of ablations"
+)
+BY_ENTITIES = (
+    "over seeds and entities together (bootstrap), not corrected; p is of the same bootstrap, "
+    "corrected over all ablations (Holm), and below .05 the effect counts"
+)
+
 
 def score(value: float) -> str:
-    """Return a score in [0, 1] with three digits after the point and no leading zero."""
-    return f"{value:.3f}".replace("0.", ".", 1)
+    """Return a score in [0, 1] as .123; a dash if it is missing."""
+    return DASH if math.isnan(value) else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def score_cell(cell: Mapping[Hashable, Any]) -> str:
@@ -123,8 +131,8 @@ def p_value(value: float) -> str:
 
 
 def points(value: float) -> str:
-    """Return a difference of scores in percentage points, signed, with a true minus sign."""
-    return f"{100 * value:+.1f}".replace("-", "−")
+    """Return a difference of scores in points, with a true minus sign; a dash if missing."""
+    return DASH if math.isnan(value) else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def rate(value: float) -> str:
@@ -166,6 +174,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "lever": ("ablation", str),
     "with_it": ("with", str),
     "without_it": ("without", str),
+    "p_holm": ("p, Holm", p_value),
     "verdict": ("effect", str),
     "champion": ("in champion", str),
     "accuracy_points": ("accuracy", points),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import (
+    captions,
     data_figures,
     data_tables,
     findings,
@@ -130,9 +131,9 @@ def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:
-        book.add_table(
-            "ablations", search_tables.ablation_scores(champion["ablations"]), measure=measure
-        )
+        table = search_tables.ablation_scores(champion["ablations"])
+        how = captions.BY_ENTITIES if "p_holm" in table else captions.BY_SEEDS
+        book.add_table("ablations", table, measure=measure, how=how)
     if "ensemble" in champion:
         book.add_text("ensemble", findings.about_ensemble(champion["ensemble"]))
     if "difference" in champion:

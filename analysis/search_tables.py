@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -30,7 +30,7 @@ _METRICS = {
     "seconds",
 }
 _CHOSEN = {"race": "finalist", "confirm": "champion"}  # by the round
-_VERDICTS = {"cannot be told": "not clear"}  # how the search logs an interval that includes 0
+_VERDICTS = {"cannot be told": "not clear"}  # how the search logs it
 
 
 def searched_parameters(trials: pd.DataFrame) -> list[str]:
@@ -130,12 +130,14 @@ def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per ablation as text: F1 with and without the option, gain, verdict.
+    """Return one row per ablation: values with and without the option, gain, p, verdict.
 
     Args:
-        ablations: Table that the search logged; its column ``lever`` names the option.
+        ablations: Table that the search logged; its column ``lever`` names the option. One of
+            before ablations were judged by entities has no ``p_holm``, nor does the result.
     """
     records = ablations.to_dict("records")
+    corrected = {"p_holm": ablations["p_holm"]} if "p_holm" in ablations else {}
     return pd.DataFrame(
         {
             "lever": [row["lever"] for row in records],
@@ -147,10 +149,17 @@ def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
                 f"{points(row['gain'])} [{points(row['low'])}, {points(row['high'])}]"
                 for row in records
             ],
-            "verdict": [_VERDICTS.get(row["verdict"], row["verdict"]) for row in records],
+            **corrected,
+            "verdict": [_verdict(row) for row in records],
             "champion": ["on" if row["used"] else "off" for row in records],
         }
     )
+
+
+def _verdict(row: Mapping[Hashable, Any]) -> str:
+    """Return the verdict of an ablation, and how many seeds failed if any did."""
+    verdict = _VERDICTS.get(row["verdict"], row["verdict"])
+    return f"{verdict} ({row['failed']} failed)" if row.get("failed") else verdict
 
 
 def parameter_importance(trials: pd.DataFrame) -> pd.DataFrame:

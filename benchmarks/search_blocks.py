@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,7 +33,6 @@ def search(record: Record, frozen_pass: Record | None) -> str:
         tried(record),
     ]
     if "ablations" in record["numbers"]["champion"]:
-        parts.append("Ablations: the champion on validation with and without an option, paired:")
         parts.append(ablations(record))
     return "\n\n".join(parts)
 
@@ -182,20 +181,33 @@ def champion(record: Record) -> str:
 
 
 def ablations(record: Record) -> str:
-    """Return what each option changes in the champion, on its seeds."""
-    rows = [
-        [
-            row["lever"],
-            f"{score(row['with'])} ± {score(row['with_std'])}",
-            f"{score(row['without'])} ± {score(row['without_std'])}",
-            f"{points(row['gain'])} [{points(row['low'])}, {points(row['high'])}]",
-            row["verdict"],
-            "on" if row["used"] else "off",
+    """Return what each option changes in the champion, on its seeds.
+
+    Launches of before have no p-value: their intervals are paired, over seeds alone.
+    """
+    found = record["numbers"]["champion"]["ablations"]
+    by_entities = "p_holm" in found[0]
+    rows = []
+    for row in found:
+        spreads = [
+            f"{_told(score, row[side])} ± {_told(score, row[f'{side}_std'])}"
+            for side in ("with", "without")
         ]
-        for row in record["numbers"]["champion"]["ablations"]
-    ]
-    header = ("option", "with it", "without it", "gain, points", "", "in the champion")
-    return table(header, rows)
+        gain, low, high = (_told(points, row[name]) for name in ("gain", "low", "high"))
+        corrected = [_told(score, row["p_holm"])] if by_entities else []
+        ending = [row["verdict"], "on" if row["used"] else "off"]
+        rows.append([row["lever"], *spreads, f"{gain} [{low}, {high}]", *corrected, *ending])
+    header = ["option", "with it", "without it", "gain, points", "", "in the champion"]
+    how = "paired by seed"
+    if by_entities:
+        header.insert(4, "p")
+        how = "intervals over seeds and entities together, p corrected (Holm)"
+    introduction = f"Ablations: the champion on validation with and without an option, {how}:"
+    return f"{introduction}\n\n{table(header, rows)}"
+
+
+def _told(write: Callable[[float], str], value: float | None) -> str:
+    return "–" if value is None else write(value)
 
 
 def tried(record: Record) -> str:

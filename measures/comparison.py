@@ -18,6 +18,7 @@ from measures.intervals import (
     permutation_p,
     point_scores,
     resample,
+    scores_by_seed,
 )
 
 RESAMPLES = 2000
@@ -100,3 +101,40 @@ def differences(
         table["permutation_p_holm"] = corrected[: len(rows)]
         table["mcnemar_p_holm"] = corrected[len(rows) :]
     return table
+
+
+def gain_of_trainings(one: Predictions, other: Predictions, metric: str) -> dict[str, float]:
+    """Return how much a training gains on another on new seeds and new entities.
+
+    ``gain`` is the difference of the means over seeds, ``low`` and ``high`` bound its 95 %
+    interval, ``p`` is two-sided. All but the gain are NaN if there are fewer than two seeds on
+    either side, or fewer than two entities.
+
+    One bootstrap gives interval and p. Each resample draws whole entities, the same for both
+    sides, and then an error of the seeds: Student's t times the standard error of the difference
+    between unpaired means. A few seeds drawn with replacement would vary too little, and
+    trainings that differ by seed alone would too often be told apart.
+
+    Args:
+        one: Predictions of one training with several seeds.
+        other: Predictions of the other for the same pairs, each with seeds of its own.
+        metric: One of ``METRICS``.
+    """
+    gain = float(point_scores(one)[metric].mean() - point_scores(other)[metric].mean())
+    entities = int(one.entities.max()) + 1
+    if min(len(one.seeds), len(other.seeds), entities) < 2:
+        return {"gain": gain, "low": np.nan, "high": np.nan, "p": np.nan}
+    drawn = draw_entities(entities, RESAMPLES, seed=0)
+    left, right = (scores_by_seed(side, drawn)[metric] for side in (one, other))  # (S, R) each
+    error = np.sqrt(sum(side.var(axis=0, ddof=1) / len(side) for side in (left, right)))
+    student = np.random.default_rng(1).standard_t(len(left) + len(right) - 2, len(drawn))
+    gains = left.mean(axis=0) - right.mean(axis=0) + error * student
+    gains = gains[~np.isnan(gains)]  # an AUC needs both classes
+    low, high = interval(gains)
+    rarer = min((gains <= 0).sum(), (gains >= 0).sum())
+    return {
+        "gain": gain,
+        "low": low,
+        "high": high,
+        "p": min(1.0, 2 * float(rarer + 1) / (len(gains) + 1)),
+    }

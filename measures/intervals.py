@@ -102,15 +102,24 @@ def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str
         drawn: Counts from ``draw_entities``, the same for models that are compared.
         seed: Seed of the random choice of the model's seeds.
     """
+    scores = scores_by_seed(predictions, drawn)
     resamples, models = len(drawn), len(predictions.probabilities)
-    counts = np.einsum("re,sec->src", drawn, entity_counts(predictions), optimize=True)
-    scores = count_scores(counts)  # (S, R) each
-    weights = drawn[:, predictions.entities]  # (R, N)
-    areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
-    scores["auc"] = np.stack(areas)
     chosen = np.random.default_rng(seed).integers(models, size=(models, resamples))
     positions = np.arange(resamples)
     return {name: values[chosen, positions].mean(axis=0) for name, values in scores.items()}
+
+
+def scores_by_seed(predictions: Predictions, drawn: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each metric of each seed, float (S, R), over resampled entities.
+
+    Args:
+        predictions: Predictions of one model.
+        drawn: Counts from ``draw_entities``.
+    """
+    counts = np.einsum("re,sec->src", drawn, entity_counts(predictions), optimize=True)
+    weights = drawn[:, predictions.entities]  # (R, N)
+    areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
+    return {**count_scores(counts), "auc": np.stack(areas)}
 
 
 def resample_rate(

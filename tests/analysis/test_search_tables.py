@@ -173,3 +173,16 @@ def test_an_ablation_is_written_with_its_gain_and_verdict() -> None:
     assert found["gain"] == "−1.0 [−1.8, −0.2]"
     assert (found["verdict"], found["champion"]) == ("hurts", "on")
     assert (other["verdict"], other["champion"]) == ("not clear", "off")
+    assert "p_holm" not in found  # a search of before ablations were judged by entities
+
+
+def test_an_ablation_with_failed_seeds_says_so_and_has_dashes_for_what_is_not_told() -> None:
+    nan = float("nan")
+    row = {"lever": "R-Drop", "with": 0.72, "with_std": nan, "without": 0.73, "without_std": 0.02,
+           "gain": -0.01, "low": nan, "high": nan, "p_holm": nan, "failed": 4,
+           "verdict": "cannot be told", "used": True}  # fmt: skip
+    (found,) = search_tables.ablation_scores(pd.DataFrame([row])).to_dict("records")
+    assert found["with_it"] == ".720 ± –"
+    assert found["gain"] == "−1.0 [–, –]"
+    assert found["verdict"] == "not clear (4 failed)"
+    assert list(found).index("p_holm") == 4

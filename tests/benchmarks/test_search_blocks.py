@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.search_blocks import goals, search
+from benchmarks.search_blocks import ablations, goals, search
 
 MACHINE = {"date": "2026-11-27", "cores": "2", "processor": "x", "torch": "2.13.0+cpu",
            "ray": "2.60.0", "transformers": "5.23.0"}  # fmt: skip
@@ -57,3 +57,17 @@ def test_a_search_without_ablations_has_no_table_of_them() -> None:
     assert "Ablations" not in text
     assert "The champion: mean pooling, learning rate 0.00123." in text
     assert "| champion | 0.5 | .700 [.600, .800] |" in text
+
+
+def test_ablations_of_before_have_no_p_and_missing_values_are_dashes() -> None:
+    row = {"lever": "R-Drop", "with": 0.72, "with_std": 0.01, "without": 0.73, "without_std": None,
+           "gain": -0.01, "low": None, "high": None, "verdict": "cannot be told",
+           "used": False}  # fmt: skip
+    before = ablations({"numbers": {"champion": {"ablations": [row]}}})
+    ending = "| cannot be told | off |"
+    line = "| R-Drop | .720 ± .010 | .730 ± – | -1.0 [–, –] |"
+    assert before.splitlines()[-1] == f"{line} {ending}".replace("| |", "|")
+    assert "paired by seed" in before
+    after = ablations({"numbers": {"champion": {"ablations": [{**row, "p_holm": 0.04}]}}})
+    assert after.splitlines()[-1] == f"{line} .040 {ending}"
+    assert "over seeds and entities" in after

@@ -1,4 +1,6 @@
-"""Guards comparisons: each has intervals and p-values, and one seed has no deviation."""
+"""Guards comparisons: intervals and p-values by seed and entity; one seed has no deviation."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -39,3 +41,103 @@ def test_a_single_seed_has_no_standard_deviation(predictions: Predictions) -> No
     by_model = table.set_index(["model", "metric"])["std"]
     assert np.isnan(by_model["one", "accuracy"])
     assert by_model["two", "accuracy"] == pytest.approx(np.std([4 / 6, 4 / 6], ddof=1))
+
+
+def training(
+    generator: np.random.Generator, strength: float = 1.0, *, by_seed: float, by_entity: float
+) -> Predictions:
+    """Return 3 seeds on 30 entities of 8 pairs, whose ranking differs by seed and by entity."""
+    labels, entities = np.tile([0, 1], 120), np.repeat(np.arange(30), 8)
+    hard = np.random.default_rng(9).normal(size=240)  # the same for every training
+    found = strength + by_seed * generator.normal(size=(3, 1))
+    found = found + by_entity * generator.normal(size=30)[entities]
+    return Predictions(
+        labels=labels,
+        entities=entities,
+        probabilities=1 / (1 + np.exp(-found * (labels - 0.5) - hard)),
+        seeds=np.arange(3),
+        thresholds=np.full(3, 0.5),
+    )
+
+
+def copied(pairs: int, predictions: Predictions) -> Predictions:
+    """Return the first pairs as the pairs of each of 2 entities, so that all are equal."""
+    return replace(
+        predictions,
+        labels=np.tile(predictions.labels[:pairs], 2),
+        entities=np.repeat(np.arange(2), pairs),
+        probabilities=np.tile(predictions.probabilities[:, :pairs], 2),
+    )
+
+
+def width(one: Predictions, other: Predictions, metric: str = "auc") -> float:
+    found = comparison.gain_of_trainings(one, other, metric)
+    return found["high"] - found["low"]
+
+
+@pytest.mark.parametrize("metric", ["auc", "f1"])
+def test_a_gain_is_uncertain_by_seeds_alone_and_by_entities_alone(metric: str) -> None:
+    generator = np.random.default_rng(0)
+    sides = [training(generator, by_seed=2.0, by_entity=0.0) for _ in range(2)]
+    one, other = (copied(40, side) for side in sides)
+    assert width(one, other, metric) > 0.02  # seeds differ, entities are equal
+    first, second = (replace(p, probabilities=p.probabilities[[0, 0, 0]]) for p in (one, other))
+    assert width(first, second, metric) < 1e-12  # neither differs
+    sides = [training(generator, by_seed=0.0, by_entity=2.0) for _ in range(2)]
+    assert width(sides[0], sides[1], metric) > 0.02  # entities differ, seeds are equal
+
+
+def test_trainings_that_differ_by_seed_alone_are_rarely_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "RESAMPLES", 200)
+    generator = np.random.default_rng(1)
+    found = []
+    for _ in range(300):
+        sides = [training(generator, by_seed=0.5, by_entity=0.0) for _ in range(2)]
+        one, other = (copied(40, side) for side in sides)
+        found.append(comparison.gain_of_trainings(one, other, "auc")["p"])
+    assert 0.02 <= np.mean(np.array(found) <= 0.05) <= 0.08
+    assert 0.4 <= np.mean(np.array(found) <= 0.5) <= 0.6
+
+
+@pytest.mark.parametrize("by_seed", [0.0, 0.5])
+def test_trainings_that_differ_by_entity_are_rarely_told_apart(
+    monkeypatch: pytest.MonkeyPatch, by_seed: float
+) -> None:
+    monkeypatch.setattr(comparison, "RESAMPLES", 200)
+    generator = np.random.default_rng(1)
+    found = []
+    for _ in range(60):
+        one, other = (training(generator, by_seed=by_seed, by_entity=1.0) for _ in range(2))
+        found.append(comparison.gain_of_trainings(one, other, "auc")["p"])
+    assert np.mean(np.array(found) <= 0.05) <= 0.1
+    assert np.mean(np.array(found) <= 0.5) >= 0.2
+
+
+def test_a_real_gain_is_told() -> None:
+    generator = np.random.default_rng(2)
+    one = training(generator, 2.0, by_seed=0.1, by_entity=0.5)
+    other = training(generator, by_seed=0.1, by_entity=0.5)
+    better, worse = (
+        comparison.gain_of_trainings(*sides, "auc") for sides in ((one, other), (other, one))
+    )
+    assert better["p"] < 0.01
+    assert 0 < better["low"] < better["gain"] < better["high"]
+    assert worse["gain"] == -better["gain"]
+    assert worse["high"] < 0
+
+
+def test_one_seed_or_one_entity_tells_no_interval() -> None:
+    side = training(np.random.default_rng(3), by_seed=1.0, by_entity=0.0)
+    single = replace(
+        side,
+        probabilities=side.probabilities[:1],
+        seeds=side.seeds[:1],
+        thresholds=np.array([0.5]),
+    )
+    alone = replace(side, entities=np.zeros(240, dtype=int))
+    for one, other in ((side, single), (alone, alone)):
+        found = comparison.gain_of_trainings(one, other, "auc")
+        assert np.isnan([found["low"], found["high"], found["p"]]).all()
+        assert np.isfinite(found["gain"])

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from measures.comparison import gain_of_trainings
+from measures.intervals import holm, point_scores
 from measures.objective import Objective
 from tuning.config.experiment import TrialConfig
-from tuning.search.confirmation import Retrained
+from tuning.search.confirmation import Retrained, validation_predictions
+
+SIGNIFICANT = 0.05  # corrected p below which an ablation has a verdict
+_MEASURED = ("with", "with_std", "without", "without_std", "gain", "low", "high", "p")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,9 +123,10 @@ def ablation_rows(
 ) -> pd.DataFrame:
     """Return one row per ablation: the value with and without the factor, and the gain.
 
-    Only seeds that finished on both sides count. ``verdict`` is ``helps`` or ``hurts`` where the
-    95 % interval of the paired difference (Student's t over seeds) excludes 0; it is corrected
-    neither for the number of ablations nor for the champion having been chosen on these seeds.
+    The values are of the validation predictions that the trials saved. ``verdict`` is ``helps``
+    or ``hurts``, on new seeds and new entities, where ``p_holm`` is below .05, else ``cannot be
+    told``; p is corrected for the number of ablations, the interval is not, and neither for the
+    champion having been chosen on these seeds.
 
     Args:
         ablations: Planned ablations.
@@ -131,47 +136,42 @@ def ablation_rows(
 
     Returns:
         Columns ``lever`` (name of the factor), ``on`` (its value), ``with``, ``with_std``,
-        ``without``, ``without_std``, ``gain``, ``low``, ``high``, ``seeds``, ``verdict``, and
-        ``used`` (whether the champion has the factor on); NaN where no seed counts.
+        ``without``, ``without_std``, ``gain``, ``low``, ``high``, ``p`` (from
+        ``gain_of_trainings``), ``p_holm``, ``seeds`` (finished on the side with fewer),
+        ``failed`` (seeds left out, of both sides), ``verdict``, and ``used`` (whether the
+        champion has the factor on); NaN where there are too few seeds or entities.
     """
-    rows = [
-        _row(
-            ablation,
-            ablated.get(f"with-{ablation.factor.field}", champion),
-            ablated.get(f"without-{ablation.factor.field}", champion),
-            objective,
+    rows = []
+    for ablation in ablations:
+        name = ablation.factor.field
+        sides = [ablated.get(f"{side}-{name}", champion) for side in ("with", "without")]
+        rows.append(
+            {
+                "lever": ablation.factor.name,
+                "on": getattr(ablation.with_it, name),
+                **_gain(sides[0], sides[1], objective.name),
+                "used": ablation.used,
+            }
         )
-        for ablation in ablations
-    ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    told = table["p"].notna()
+    table.loc[told, "p_holm"] = holm(table.loc[told, "p"].tolist())
+    sign = np.where(table["gain"] > 0, "helps", "hurts")
+    table["verdict"] = np.where(table["p_holm"] < SIGNIFICANT, sign, "cannot be told")
+    return table
 
 
-def _row(
-    ablation: Ablation, with_it: Retrained, without: Retrained, objective: Objective
-) -> dict[str, Any]:
-    pairs = [
-        (objective.value(one.metrics), objective.value(other.metrics))
-        for one, other in zip(with_it.outcomes, without.outcomes, strict=True)
-        if one.cause is None and other.cause is None
-    ]
-    one, other = np.array(pairs, dtype=float).reshape(-1, 2).T
-    count, gain = len(pairs), float((one - other).mean()) if pairs else np.nan
-    spread = [v.std(ddof=1) if count > 1 else np.nan for v in (one, other, one - other)]
-    half_width = float(stats.t.ppf(0.975, max(count - 1, 1)) * spread[2] / max(count, 1) ** 0.5)
-    verdict = "cannot be told"
-    if abs(gain) > half_width:
-        verdict = "helps" if gain > 0 else "hurts"
-    return {
-        "lever": ablation.factor.name,
-        "on": getattr(ablation.with_it, ablation.factor.field),
-        "with": one.mean() if count else np.nan,
-        "with_std": spread[0],
-        "without": other.mean() if count else np.nan,
-        "without_std": spread[1],
-        "gain": gain,
-        "low": gain - half_width,
-        "high": gain + half_width,
-        "seeds": count,
-        "verdict": verdict,
-        "used": ablation.used,
-    }
+def _gain(with_it: Retrained, without: Retrained, metric: str) -> dict[str, float]:
+    """Return the columns of a row that say how both sides do, and how many seeds they have."""
+    row = dict.fromkeys(_MEASURED, np.nan)
+    one, other = validation_predictions(with_it), validation_predictions(without)
+    for name, side in (("with", one), ("without", other)):
+        if side is not None:
+            values = point_scores(side)[metric]
+            row[name] = float(values.mean())
+            row[f"{name}_std"] = float(values.std(ddof=1)) if len(values) > 1 else np.nan
+    if one is not None and other is not None:
+        row |= gain_of_trainings(one, other, metric)
+    finished = [0 if side is None else len(side.seeds) for side in (one, other)]
+    started = len(with_it.outcomes) + len(without.outcomes)
+    return {**row, "p_holm": np.nan, "seeds": min(finished), "failed": started - sum(finished)}

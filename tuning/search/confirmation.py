@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from measures.comparison import entity_codes
+from measures.intervals import Predictions
 from measures.objective import SEED_MEAN, Objective, flags_of, is_sound
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
@@ -189,3 +192,29 @@ def seed_values(retrained: Retrained, objective: Objective) -> list[float]:
         objective.floor if outcome.cause is not None else objective.value(outcome.metrics)
         for outcome in retrained.outcomes
     ]
+
+
+def on_validation(outcome: Outcome) -> pd.DataFrame:
+    """Return the predictions that a finished trial saved, of the pairs of validation."""
+    types = {"group": str, "split": str}
+    path = Path(outcome.folder or "") / "predictions.csv"
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False)
+    return frame[frame["split"] == "validation"]
+
+
+def validation_predictions(retrained: Retrained) -> Predictions | None:
+    """Return what each seed that finished predicts for validation; None if none finished.
+
+    Thresholds are the seeds' own. A flagged seed counts with what it predicts.
+    """
+    finished = [o for o in retrained.outcomes if o.cause is None and o.folder is not None]
+    if not finished:
+        return None
+    tables = [on_validation(outcome) for outcome in finished]
+    return Predictions(
+        labels=tables[0]["label"].to_numpy(),
+        entities=entity_codes(tables[0]["group"]),
+        probabilities=np.stack([table["probability"] for table in tables]),
+        seeds=np.array([outcome.config.seed for outcome in finished]),
+        thresholds=np.array([outcome.metrics["threshold"] for outcome in finished]),
+    )

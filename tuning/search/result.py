@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from measures.ensemble import greedy_gain, greedy_weights
 from measures.objective import SEED_MEAN, is_sound
 from tuning.execution.outcomes import Outcome
 from tuning.search.champion import ChampionScores
-from tuning.search.confirmation import Retrained, seed_values
+from tuning.search.confirmation import Retrained, on_validation, seed_values
 from tuning.search.context import Search
 
 
@@ -58,8 +57,8 @@ def greedy_ensemble(
     every = [each for group in rounds.values() for each in group.values()]
     outcomes = [o for each in every for o in _usable(each)]
     names = [outcome.name for outcome in outcomes]
-    probabilities = np.stack([_on_validation(o)["probability"] for o in outcomes])
-    pairs = _on_validation(outcomes[0])
+    probabilities = np.stack([on_validation(o)["probability"] for o in outcomes])
+    pairs = on_validation(outcomes[0])
     labels, entities = pairs["label"].to_numpy(), entity_codes(pairs["group"])
     if len(np.unique(entities)) < 2:
         return pd.DataFrame()
@@ -72,14 +71,6 @@ def greedy_ensemble(
 
 def _usable(retrained: Retrained) -> list[Outcome]:
     return [o for o in retrained.outcomes if o.folder is not None and is_sound(o.metrics)]
-
-
-def _on_validation(outcome: Outcome) -> pd.DataFrame:
-    """Return the predictions that a finished trial saved, of the pairs of validation."""
-    types = {"group": str, "split": str}
-    path = Path(outcome.folder or "") / "predictions.csv"
-    frame = pd.read_csv(path, dtype=types, keep_default_na=False)
-    return frame[frame["split"] == "validation"]
 
 
 def log_result(search: Search, result: SearchResult) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 
+import pandas as pd
 from optuna.exceptions import OptunaError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -75,7 +77,7 @@ def run(
 
 def result_tables(result: SearchResult, objective: Objective) -> list[Table]:
     """Return the tables of the confirmation, of the ablations if there are any, and of test."""
-    ablations = [ablation_table(result, objective)] if len(result.ablations) else []
+    ablations = [ablation_table(result.ablations, objective)] if len(result.ablations) else []
     return [rounds_table(result, objective), *ablations, champion_table(result.scored)]
 
 
@@ -105,21 +107,27 @@ def rounds_table(result: SearchResult, objective: Objective) -> Table:
     return table
 
 
-def ablation_table(result: SearchResult, objective: Objective) -> Table:
-    """Return the table of the ablations: the value with and without each option."""
-    seeds = int(result.ablations["seeds"].iloc[0])
+def ablation_table(ablations: pd.DataFrame, objective: Objective) -> Table:
+    """Return the table of the ablations: the value with and without each option.
+
+    The verdict names the seeds that failed, if any did.
+    """
+    seeds = int(ablations["seeds"].max())
+    header = ["option", "on is", "with", "without", "gain, points [95 %]", "p", "verdict"]
     table = _table(
-        f"Ablations: {objective.words} over {seeds} fresh seeds",
-        ["option", "on is", "with", "without", "gain, points [95 %]", "verdict", "champion"],
+        f"Ablations: {objective.words} over {seeds} fresh seeds; intervals and p over seeds and "
+        "entities, p corrected (Holm)",
+        [*header, "champion"],
     )
-    for row in result.ablations.to_dict("records"):
+    for row in ablations.to_dict("records"):
         table.add_row(
             str(row["lever"]),
             str(row["on"]),
             f"{_score(row['with'])} ± {_score(row['with_std'])}",
             f"{_score(row['without'])} ± {_score(row['without_std'])}",
-            f"{100 * row['gain']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]",
-            str(row["verdict"]),
+            f"{_points(row['gain'])} [{_points(row['low'])}, {_points(row['high'])}]",
+            _score(row["p_holm"]),
+            f"{row['verdict']} ({row['failed']} failed)" if row["failed"] else row["verdict"],
             "on" if row["used"] else "off",
         )
     return table
@@ -158,8 +166,13 @@ def _table(title: str, columns: list[str]) -> Table:
 
 
 def _score(value: float) -> str:
-    """Return a score with three decimals and no zero before the point: ``.712``."""
-    return f"{value:.3f}".replace("0.", ".", 1)
+    """Return a score with three decimals as ``.712``; a dash if it is missing."""
+    return "-" if math.isnan(value) else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def _points(value: float) -> str:
+    """Return a difference of scores in points as ``+1.2``; a dash if it is missing."""
+    return "-" if math.isnan(value) else f"{100 * value:+.1f}"
 
 
 def summarize(result: SearchResult, objective: Objective) -> str:

@@ -1,14 +1,20 @@
-"""Guards ablations: one factor changes at a time, and its gain is paired by seed."""
+"""Guards ablations: one factor changes at a time, and its gain is on new seeds and entities."""
 
-from collections.abc import Hashable
-from typing import Any
+from pathlib import Path
+from typing import get_args
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import f1_score, roc_auc_score
 
-from tests.tuning.search.test_confirmation import F1, config, retrained
+from measures.intervals import holm
+from measures.objective import Objective, ObjectiveName
+from tests.tuning.search.test_confirmation import config
 from tuning.config.experiment import TrialConfig
+from tuning.execution.outcomes import Outcome
 from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, plan_ablations
-from tuning.search.confirmation import Retrained
+from tuning.search.confirmation import Retrained, validation_predictions
 
 BOTH = [
     config(encoding=encoding, layer_mean=mean)
@@ -57,29 +63,92 @@ def test_a_factor_that_has_no_inputs_is_left_out() -> None:
     assert "layer_mean" not in [ablation.factor.field for ablation in trained]
 
 
-def test_the_gain_of_a_factor_is_paired_by_seed() -> None:
-    champion = retrained(0.70, 0.72, 0.74, overlap_features=True)
-    (ablation,) = [
-        a
-        for a in plan_ablations(champion.config, votes=True, layers=4, variants=BOTH)
-        if a.factor.field == "overlap_features"
-    ]
-    without = retrained(0.690, 0.711, 0.729)
-    without.outcomes[0].cause = "killed"
+PLAIN = config(encoding="separate", cosine_feature=False)
+LABELS = np.tile([0, 1], 80)
 
-    def row_of(champion: Retrained, without: Retrained) -> dict[Hashable, Any]:
-        ablated = {"without-overlap_features": without}
-        return ablation_rows([ablation], champion, ablated, F1).iloc[0].to_dict()
 
-    row = row_of(champion, without)
-    assert (row["seeds"], row["used"]) == (2, True)
-    assert row["gain"] == pytest.approx(0.01)
-    assert row["high"] - row["gain"] == pytest.approx(12.706 * 0.001, rel=1e-3)  # t of 1 degree
-    assert row["verdict"] == "cannot be told"
-    without.outcomes[0].cause = None
-    assert row_of(champion, without)["verdict"] == "helps"
-    champion.outcomes[0].cause = champion.outcomes[1].cause = champion.outcomes[2].cause = "x"
-    assert row_of(champion, without)["seeds"] == 0
+def saved(folder: Path, trial: TrialConfig, strength: float) -> Retrained:
+    """Return three seeds that saved predictions, which tell the classes by this strength."""
+    outcomes = []
+    for seed in range(3):
+        logits = np.random.default_rng(9).normal(size=160) + strength * (LABELS - 0.5)
+        logits += np.random.default_rng(seed).normal(size=160) * 0.1
+        columns = {
+            "split": "validation",
+            "group": [f"entity {number // 8}" for number in range(160)],
+            "label": LABELS,
+            "probability": 1 / (1 + np.exp(-logits)),
+        }
+        path = folder / str(seed)
+        path.mkdir(parents=True)
+        pd.DataFrame(columns).to_csv(path / "predictions.csv", index=False)
+        metrics = {"threshold": 0.6, "collapsed": 1.0}  # what is flagged counts as it predicts
+        outcomes.append(Outcome(name="x", config=trial, metrics=metrics, folder=path))
+    return Retrained(config=trial, outcomes=outcomes)
+
+
+@pytest.fixture
+def retrained(tmp_path: Path) -> dict[str, Retrained]:
+    """Return all sides: overlap is a real lever, both orders do harm, the others do nothing."""
+    ablations = plan_ablations(PLAIN, votes=True, layers=4, variants=BOTH)
+    configs = {"champion": PLAIN, **ablation_configs(ablations, PLAIN)}
+    strengths = {"with-overlap_features": 3.0, "without-both_orders": 3.0}
+    return {
+        name: saved(tmp_path / name, trial, strengths.get(name, 1.0))
+        for name, trial in configs.items()
+    }
+
+
+def table_of(retrained: dict[str, Retrained], name: ObjectiveName) -> pd.DataFrame:
+    ablations = plan_ablations(PLAIN, votes=True, layers=4, variants=BOTH)
+    objective = Objective(name=name, floor=0.5)
+    rows = ablation_rows(ablations, retrained["champion"], retrained, objective)
+    return rows.set_index("lever")
+
+
+def test_a_verdict_is_of_the_corrected_p(retrained: dict[str, Retrained]) -> None:
+    for name in get_args(ObjectiveName):
+        table = table_of(retrained, name)
+        told = table["verdict"][table["verdict"] != "cannot be told"]
+        assert told.to_dict() == {"overlap features": "helps", "both orders of a pair": "hurts"}
+        assert table["p_holm"].tolist() == pytest.approx(holm(table["p"].tolist()))
+        assert (table["gain"] - (table["with"] - table["without"])).abs().max() < 1e-12
+        assert (table["failed"] == 0).all()
+        assert table.index[table["used"]].tolist() == [
+            "texts encoded separately", "votes as soft targets", "both orders of a pair",
+        ]  # fmt: skip
+
+
+def test_values_are_means_over_seeds_at_their_thresholds(retrained: dict[str, Retrained]) -> None:
+    found = validation_predictions(retrained["champion"])
+    assert found is not None
+    areas = [roc_auc_score(LABELS, p) for p in found.probabilities]
+    f1 = [f1_score(LABELS, p >= 0.6) for p in found.probabilities]
+    for name, values in (("auc", areas), ("f1", f1)):
+        row = table_of(retrained, name).loc["R-Drop"]
+        assert row["without"] == pytest.approx(np.mean(values))
+        assert row["without_std"] == pytest.approx(np.std(values, ddof=1))
+
+
+def test_a_failed_seed_is_left_out_and_counted(retrained: dict[str, Retrained]) -> None:
+    def fail(name: str, seeds: int) -> None:
+        for number in range(seeds):
+            retrained[name].outcomes[number] = Outcome(name="x", config=PLAIN, cause="killed")
+
+    fail("with-overlap_features", 1)
+    fail("with-r_drop", 2)
+    fail("without-both_orders", 3)
+    table = table_of(retrained, "auc")
+    levers = ["overlap features", "R-Drop", "both orders of a pair"]
+    assert table["failed"][levers].tolist() == [1, 2, 3]
+    assert table["seeds"][levers].tolist() == [2, 1, 0]
+    assert table["verdict"]["overlap features"] == "helps"
+    assert np.isfinite(table["gain"]["R-Drop"])
+    assert np.isnan(table["gain"]["both orders of a pair"])
+    assert np.isfinite(table["with"]["both orders of a pair"])
+    for lever in levers[1:]:
+        assert np.isnan(table.loc[lever, ["low", "high", "p", "p_holm"]].astype(float)).all()
+        assert table["verdict"][lever] == "cannot be told"
 
 
 def test_the_side_that_the_champion_is_on_is_not_trained_again() -> None:
