@@ -130,6 +130,16 @@ def test_values_are_means_over_seeds_at_their_thresholds(retrained: dict[str, Re
         assert row["without_std"] == pytest.approx(np.std(values, ddof=1))
 
 
+def test_pairs_of_one_entity_tell_nothing(retrained: dict[str, Retrained]) -> None:
+    for each in retrained.values():
+        for outcome in each.outcomes:
+            path = Path(outcome.folder or "") / "predictions.csv"
+            pd.read_csv(path).assign(group="one").to_csv(path, index=False)
+    table = table_of(retrained, "auc")
+    assert table[["low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert table["verdict"].eq("cannot be told").all()
+
+
 def test_a_failed_seed_is_left_out_and_counted(retrained: dict[str, Retrained]) -> None:
     def fail(name: str, seeds: int) -> None:
         for number in range(seeds):
