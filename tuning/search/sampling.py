@@ -191,7 +191,7 @@ def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialSch
     at the same epoch the learning rate of a short one has fallen further. ASHA (Li et al., 2020)
     lets the better half of the trials pass at 1, 2, 4, ... times the grace period. Median stopping
     (Golovin et al., 2017) ends trials that are worse than the median of the others. Both compare
-    the values of the best epochs so far. Where the grace period is all of a trial, none is stopped.
+    the values of the best epochs so far. A grace period as long as a trial stops none.
     """
     epochs = sampler.fixed["epochs"]
     grace = settings.grace_period / epochs
