@@ -47,8 +47,8 @@ def plot_tried(tried: pd.DataFrame, measure: str) -> Figure:
     Marks of each origin have a shape of their own.
 
     Args:
-        tried: Table ``tried_places``.
-        measure: Words for what the trials are ranked by.
+        tried: The table.
+        measure: What the trials are worth, in words.
     """
     encodings, heads = tried["encoding"].cat.categories, tried["head"].cat.categories
     height = 0.8 + 1.3 * len(encodings)
@@ -65,8 +65,8 @@ def plot_tried(tried: pd.DataFrame, measure: str) -> Figure:
         axis.set_xlim(0, len(tried) + 1)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for number, axis in enumerate(axes):
-        axis.set_ylabel("" if number % len(heads) else measure.replace(" at ", "\nat "))
         axis.set_xlabel("trial" if number >= len(axes) - len(heads) else "")
+    figure.supylabel(measure, fontsize="medium")
     found = set(tried["origin"].fillna(""))
     marks = [
         Line2D([], [], marker=marker, linestyle="", color=colour, markersize=4,
