@@ -158,7 +158,8 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
             rule = "needs encoding: separate and a frozen layer"
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
-            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])
+            way = "auto has the cosine where both are given"
+            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}; {way}"])
     return trials
 
 
