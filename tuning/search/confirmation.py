@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from measures.objective import SEED_MEAN, Objective, flags_of, is_sound
+from measures.objective import FLAGS, SEED_MEAN, Objective, flags_of, is_sound
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.context import ExecutionContext
@@ -125,9 +125,11 @@ def choose_champion(confirmed: Mapping[str, Retrained], objective: Objective) ->
     if not any(sound.values()):
         outcomes = [o for retrained in confirmed.values() for o in retrained.outcomes]
         reasons = {reason for o in outcomes for reason in flags_of(o.metrics) or ["failed"]}
+        rare = FLAGS["no_positive"] in reasons
         raise SearchError(
             "no champion: of the best configurations every fresh seed failed or is flagged "
             f"({', '.join(sorted(reasons))}); other learning rates or more epochs may learn"
+            + ("; rare paraphrases need class_weight: balanced" if rare else "")
         )
 
     def key(name: str) -> tuple[float, int]:

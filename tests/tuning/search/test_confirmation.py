@@ -75,6 +75,9 @@ def test_no_champion_is_chosen_if_every_fresh_seed_failed_or_is_flagged() -> Non
     flagged = outcome(0.9, collapsed=1.0)
     with pytest.raises(SearchError, match=r"failed or is flagged \(collapsed, failed\)"):
         choose_champion({"a": Retrained(config=config(), outcomes=[failed, flagged])}, F1)
+    unsaid = outcome(0.9, no_positive=1.0)
+    with pytest.raises(SearchError, match="rare paraphrases need class_weight: balanced"):
+        choose_champion({"a": Retrained(config=config(), outcomes=[unsaid])}, F1)
 
 
 def test_the_best_configurations_are_sound_different_and_in_order() -> None:
