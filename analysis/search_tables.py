@@ -158,7 +158,7 @@ def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(row: Mapping[Hashable, Any]) -> str:
     """Return the verdict of an ablation, and how many seeds failed if any did."""
-    verdict = _VERDICTS.get(row["verdict"], row["verdict"])
+    verdict = str(_VERDICTS.get(row["verdict"], row["verdict"]))
     return f"{verdict} ({row['failed']} failed)" if row.get("failed") else verdict
 
 

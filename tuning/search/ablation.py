@@ -82,7 +82,10 @@ def plan_ablations(
         "targets": votes,
         "encoding": len({trial.encoding for trial in variants}) > 1,
         "layer_mean": len(means) > 1 and champion.freezing in ("all", layers),
-        "cosine_feature": champion.encoding == "separate" and champion.freezing not in ("none", 0),
+        "cosine_feature": champion.encoding == "separate"
+        and champion.freezing not in ("none", 0)
+        and any(trial.cosine_feature is True for trial in variants),
+        "layer_decay": layers > 1,
     }
     return [
         _plan(champion, factor, layers) for factor in FACTORS if possible.get(factor.field, True)
@@ -163,7 +166,7 @@ def ablation_rows(
 
 def _gain(with_it: Retrained, without: Retrained, metric: str) -> dict[str, float]:
     """Return the columns of a row that say how both sides do, and how many seeds they have."""
-    row = dict.fromkeys(_MEASURED, np.nan)
+    row: dict[str, float] = dict.fromkeys(_MEASURED, np.nan)
     one, other = validation_predictions(with_it), validation_predictions(without)
     for name, side in (("with", one), ("without", other)):
         if side is not None:
