@@ -11,7 +11,7 @@ from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, pla
 from tuning.search.confirmation import Retrained
 
 BOTH = [
-    config(encoding=encoding, layer_mean=mean)
+    config(encoding=encoding, layer_mean=mean, cosine_feature=encoding == "separate")
     for encoding in ("pair", "separate")
     for mean in (False, True)
 ]
@@ -50,9 +50,10 @@ def test_the_targets_are_not_ablated_without_votes() -> None:
 def test_a_factor_that_has_no_inputs_is_left_out() -> None:
     pair = plan_ablations(config(encoding="pair"), votes=True, layers=4, variants=BOTH)
     assert "cosine_feature" not in [ablation.factor.field for ablation in pair]
-    separate = config(encoding="separate")
+    separate = config(encoding="separate", cosine_feature=False)
     alone = plan_ablations(separate, votes=True, layers=4, variants=[separate])
-    assert not {"encoding", "layer_mean"} & {ablation.factor.field for ablation in alone}
+    absent = {"encoding", "layer_mean", "cosine_feature"}
+    assert not absent & {ablation.factor.field for ablation in alone}
     trained = plan_ablations(config(freezing="some"), votes=True, layers=4, variants=BOTH)
     assert "layer_mean" not in [ablation.factor.field for ablation in trained]
 

@@ -19,7 +19,7 @@ from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity
 from tuning.search.study import StudyError, load_study, open_storage
-from tuning.search.warm_start import _value, find_finished, locate
+from tuning.search.warm_start import _as_drawn, _value, find_finished, locate
 from tuning.system.project import ROOT
 from tuning.tracking.mlflow_reader import LoggedRun
 
@@ -143,3 +143,18 @@ def test_a_value_of_an_inactive_field_is_not_compared() -> None:
     coordinates, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
     assert reasons == []
     assert "momentum" not in coordinates
+
+
+def test_a_cosine_that_was_fitted_to_the_trial_is_the_one_that_a_space_leaves_to_auto(
+    tmp_path: Path,
+) -> None:
+    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml")
+    prepared = prepare(experiment, DataLocations(cache=tmp_path))
+    fixed = comparable(fixed_fields(prepared))
+    for asked, reason in ((True, []), (False, ["cosine_feature is False, here always auto"])):
+        trial = TrialConfig(**{**fixed_fields(prepared), "cosine_feature": asked})
+        fitted = trial.fit_to_data(pairs=1260, votes=False)
+        params = {name: str(value) for name, value in fitted.model_dump().items()}
+        values = _as_drawn(params, prepared)
+        assert values is not None
+        assert locate(experiment.space, values, fixed)[1] == reason
