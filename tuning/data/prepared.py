@@ -168,7 +168,7 @@ def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
 
 
 def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
-    """Return the number of tokens that pairs are cut to if the experiment says so, else None."""
+    """Return the tokens that a pair, or each of its texts, is cut to; None for the encoder's."""
     return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
 
 
@@ -190,9 +190,10 @@ def _findings(
     if balance:
         yield balance
     if (experiment.max_tokens or 0) > encoder.max_tokens:
+        limited = " and ".join("pairs" if each == "pair" else "texts" for each in encoded)
         yield (
-            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: pairs have at "
-            f"most {encoder.max_tokens} word pieces"
+            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: {limited} have "
+            f"at most {encoder.max_tokens} word pieces"
         )
     for encoding, tokens in encoded.items():
         what = "word pieces" if encoding == "pair" else "word pieces a text"

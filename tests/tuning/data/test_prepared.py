@@ -131,12 +131,20 @@ def test_a_search_may_draw_the_cosine_where_its_condition_holds(
     assert drawn == {("pair", False), ("separate", False), ("separate", True)}
 
 
-def test_a_limit_above_the_encoders_is_told_of(tmp_path: Path) -> None:
-    prepared = prepare(experiment(max_tokens=900), DataLocations(cache=tmp_path))
+@pytest.mark.parametrize(
+    ("encodings", "limited"),
+    [(["separate"], "texts"), (["pair"], "pairs"), (["pair", "separate"], "pairs and texts")],
+)
+def test_a_limit_above_the_encoders_is_told_of(
+    tmp_path: Path, encodings: list[str], limited: str
+) -> None:
+    asked = experiment(max_tokens=900, grid={"encoding": encodings})
+    prepared = prepare(asked, DataLocations(cache=tmp_path))
     (notice,) = prepared.notices
     most = prepared.encoder.max_tokens
     assert notice == (
-        f"max_tokens: 900 is more than the encoder takes: pairs have at most {most} word pieces"
+        f"max_tokens: 900 is more than the encoder takes: {limited} have at most {most} word "
+        "pieces"
     )
 
 
