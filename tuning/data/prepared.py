@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
+from models.encoder_files import (
+    CONFIG,
+    EncoderInfo,
+    frozen_layers,
+    read_encoder_info,
+    read_json,
+)
+from models.families import FAMILIES
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.input_variants import input_variants
@@ -99,7 +106,7 @@ def prepare(
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
         ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
-            that its encoding does not have.
+            that its encoding does not have, or an encoding that the encoder does not have.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -147,12 +154,20 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 
     Raises:
         EncoderError: If a trial freezes more layers than the encoder has.
-        ConfigError: If a trial needs a cosine that its encoding does not have.
+        ConfigError: If a trial needs a cosine that its encoding does not have, or an encoding
+            that the encoder does not have.
     """
     if experiment.search is None:
         trials = experiment.trials()
     else:
         trials = input_variants(experiment, encoder.layers // 2)
+    if _reads_across(encoder) and any(trial.encoding == "separate" for trial in trials):
+        rule = (
+            f"must be pair for an encoder whose convolution reads across texts: {encoder.folder}"
+        )
+        searched = "encoding" in experiment.space
+        way = "draw no other in space.encoding" if searched else "--set encoding=pair"
+        raise ConfigError(experiment.name, [f"encoding: {rule}; {way}"])
     for trial in trials:
         depth = frozen_layers(trial.freezing, encoder.layers)  # raises
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
@@ -160,6 +175,12 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
             raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])
     return trials
+
+
+def _reads_across(encoder: EncoderInfo) -> bool:
+    """Return whether the encoder cannot read the texts of a pair apart from each other."""
+    key = FAMILIES[encoder.architecture].convolution
+    return key is not None and (read_json(encoder.folder / CONFIG).get(key) or 0) > 0
 
 
 def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:

@@ -1,5 +1,6 @@
 """Guards the preparation of an experiment: data, encoder and trials that fit each other."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from models.encoder_files import EncoderError
 from models.table_files import DataError
+from tests.models.drawn_encoders import draw_encoder
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import cut_length, prepare
@@ -129,6 +131,25 @@ def test_a_search_may_draw_the_cosine_where_its_condition_holds(
     prepared = prepare(wanted, DataLocations(cache=tmp_path))
     drawn = {(trial.encoding, trial.cosine_feature) for trial in prepared.trials}
     assert drawn == {("pair", False), ("separate", False), ("separate", True)}
+
+
+def test_an_encoder_that_cannot_keep_texts_apart_is_refused_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    folder, locations = draw_encoder(tmp_path, "deberta-v2"), DataLocations(cache=tmp_path)
+    rule = f"encoding: must be pair for an encoder whose convolution reads across texts: {folder}"
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for split in ("train", "validation", "test"):
+        lines = ["first\tsecond\tlabel", f"{split} data\tfacts\t1", f"{split} facts\tdata\t0"]
+        (pairs / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    asked = {"encoder": str(folder), "data": str(pairs)}
+    with pytest.raises(ConfigError, match=re.escape(f"{rule}; --set encoding=pair")):
+        prepare(experiment(**asked), locations)
+    searched = {"search": {"ablations": False}, "space": {"encoding": ["separate", "pair"]}}
+    with pytest.raises(ConfigError, match=re.escape(f"{rule}; draw no other in space.encoding")):
+        prepare(experiment(**asked, **searched), locations)
+    assert prepare(experiment(**asked, trial={"encoding": "pair"}), locations).depths == [3]
 
 
 @pytest.mark.parametrize(
