@@ -105,7 +105,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     )
     tried = search_tables.tried_places(launch.trials, launch.params)
     book.keep_numbers("search_tried", tried)
-    book.add_figure("search_tried", search_figures.plot_tried(tried))
+    book.add_figure("search_tried", search_figures.plot_tried(tried, measure))
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]

@@ -41,10 +41,14 @@ def plot_history(history: pd.DataFrame, measure: str) -> Figure:
     return figure
 
 
-def plot_tried(tried: pd.DataFrame) -> Figure:
+def plot_tried(tried: pd.DataFrame, measure: str) -> Figure:
     """Draw ``tried_places``: a panel per encoding and head, a mark per trial, hollow if stopped.
 
     Marks of each origin have a shape of their own.
+
+    Args:
+        tried: The table.
+        measure: What the trials are worth, in words.
     """
     encodings, heads = tried["encoding"].cat.categories, tried["head"].cat.categories
     height = 0.8 + 1.3 * len(encodings)
@@ -61,8 +65,8 @@ def plot_tried(tried: pd.DataFrame) -> Figure:
         axis.set_xlim(0, len(tried) + 1)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     for number, axis in enumerate(axes):
-        axis.set_ylabel("" if number % len(heads) else "validation F1")
         axis.set_xlabel("trial" if number >= len(axes) - len(heads) else "")
+    figure.supylabel(measure, fontsize="medium")
     found = set(tried["origin"].fillna(""))
     marks = [
         Line2D([], [], marker=marker, linestyle="", color=colour, markersize=4,

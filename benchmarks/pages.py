@@ -43,6 +43,16 @@ BLOCKS = {
     "grid_parade": Block(score_blocks.grid, ("grid_parade",)),
     "freezing_parade": Block(score_blocks.freezing, ("freezing_parade",)),
     "encodings": Block(score_blocks.encodings, ("encodings_parade", "cosine_parade")),
+    "encodings_embedded": Block(
+        score_blocks.encodings,
+        (
+            "encodings_embedded_minilm",
+            "cosine_embedded_minilm",
+            "encodings_embedded",
+            "cosine_embedded",
+        ),
+    ),
+    "choices": Block(score_blocks.choices, ("choices",)),
     "frozen_pass": Block(cost_blocks.frozen_pass, ("frozen_pass",)),
     "baselines": Block(score_blocks.baselines, ("baselines",)),
     "encoder_effect": Block(score_blocks.encoder_effect, ("encoder_effect",)),

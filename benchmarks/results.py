@@ -29,9 +29,13 @@ from tuning.tracking.resume import find_interrupted
 WORK = ROOT / "results/measured"  # launches, states and log of the steps
 STORE, ENDED = "mlflow.db", "ended.json"  # in it, and in the folder of a launch without a record
 GRID = "tuning/run_grid.py --data FOLDER --encoder minilm"
-ENCODING = (f"{GRID} --set name=encoding --set freezing=all --set optimizer=adamw --set "
-            "learning_rate=0.001 --set overlap_features=true --set epochs=4 --set "
-            "'seed=[0,1,2,3,4]'")  # fmt: skip
+FROZEN = ("--set name=encoding --set freezing=all --set optimizer=adamw --set learning_rate=0.001 "
+          "--set overlap_features=true --set 'seed=[0,1,2,3,4]'")  # fmt: skip
+ENCODING = f"{GRID} {FROZEN} --set epochs=4"
+COMPARED = {
+    "encodings": "--set cosine_feature=false --set 'encoding=[separate, pair]'",
+    "cosine": "--set encoding=separate --set cosine_feature=true",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,12 +83,17 @@ STEPS = (
     Step(name="freezing_parade", experiment="freezing", config="freezing", minutes=60,
          command="tuning/run_grid.py experiments/freezing.yaml --data FOLDER --encoder minilm"),
     Step(name="encodings_parade", experiment="encoding", minutes=11,
-         command=f"{ENCODING} --set cosine_feature=false --set 'encoding=[separate, pair]'"),
+         command=f"{ENCODING} {COMPARED['encodings']}"),
     Step(name="cosine_parade", experiment="encoding", minutes=5,
-         command=f"{ENCODING} --set encoding=separate --set cosine_feature=true"),
+         command=f"{ENCODING} {COMPARED['cosine']}"),
+    *(Step(name=f"{name}_embedded{'' if encoder == 'embedded' else f'_{encoder}'}", minutes=2,
+           experiment="encoding",
+           command=f"tuning/run_grid.py --data embedded --encoder {encoder} {FROZEN} {changes}")
+      for encoder in ("minilm", "embedded") for name, changes in COMPARED.items()),
     Step(name="search_parade", experiment="bonus_f1", config="bonus_f1", minutes=90,
          command="tuning/run_search.py --data FOLDER --encoder minilm"),
     Step(name="baselines", command="benchmarks/baselines.py --data FOLDER", minutes=1),
+    Step(name="choices", command="benchmarks/choices.py --data FOLDER", minutes=8),
     Step(name="frozen_pass", command="benchmarks/frozen_pass.py --data FOLDER", minutes=3),
     Step(name="floor", command="benchmarks/floor.py --data FOLDER", minutes=6),
     Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=25),

@@ -20,6 +20,12 @@ _TRIED = {
     "even": "first and last positions trained as often as the others (`starts: even`)",
     "wider": "a wider model within 15 MB (width 320) from scratch, 4,600 steps, 41 minutes",
 }
+CHOSEN_BEFORE = "maximal F1"  # the rule for epochs that the others are compared with
+_CHOICES = {
+    "loss against targets": "**epoch: loss against targets**",
+    "last": "the last epoch",
+    "threshold: steady": "**epoch: loss against targets; threshold: `steady`**",
+}
 _LAYERS = {"all": "frozen", "none": "trained"}
 
 
@@ -52,8 +58,9 @@ def by_seed(name: str, group: Callable[[dict[str, Any]], str], *records: Record)
               "test F1\\*", "seeds")  # fmt: skip
     groups: dict[str, list[dict[str, Any]]] = {}
     for record in records:
+        shared = {"encoder": record["numbers"]["encoder"], **record["numbers"]["fixed"]}
         for row in record["numbers"]["trials"]:
-            groups.setdefault(group({**record["numbers"]["fixed"], **row}), []).append(row)
+            groups.setdefault(group({**shared, **row}), []).append(row)
     metrics = ("val_auc", VAL, "test_auc", ACCURACY, F1)
     rows = [
         [words, *(spread([row[m] for row in found]) for m in metrics), str(len(found))]
@@ -62,14 +69,16 @@ def by_seed(name: str, group: Callable[[dict[str, Any]], str], *records: Record)
     return f"{table(header, rows)}\n\n{origin(*records)}"
 
 
-def encodings(record: Record, cosine: Record) -> str:
+def encodings(*records: Record) -> str:
     """Return the comparison of encodings: pair, separate, separate with the cosine."""
+    several = len({record["numbers"]["encoder"] for record in records}) > 1
 
     def words(trial: dict[str, Any]) -> str:
         extra = ", with the cosine of both texts" if trial["cosine_feature"] == "True" else ""
-        return f"`{trial['encoding']}`{extra}"
+        encoder = f"{trial['encoder']}: " if several else ""
+        return f"{encoder}`{trial['encoding']}`{extra}"
 
-    return by_seed("`encoding`", words, record, cosine)
+    return by_seed("`encoding`", words, *records)
 
 
 def freezing(record: Record) -> str:
@@ -121,6 +130,29 @@ def encoder_tried(record: Record, effect: Record) -> str:
     adapted = effect["numbers"]["adapted"]["all"]["val_auc"]
     rows.append(["text of the task (`--adapt`), five seeds", _gain(adapted, embedded)])
     return f"{table(('tried', 'validation AUC, difference'), rows)}\n\n{origin(record)}"
+
+
+def choices(record: Record) -> str:
+    """Return what rules for the epoch and the threshold reach on entities they did not see."""
+    header = ("rate", "rule", "epoch", "AUC", "F1", "accuracy", "threshold")
+    rows = [
+        [
+            rate,
+            _CHOICES.get(rule, f"epoch: {rule}"),
+            f"{found['epoch']:.1f}",
+            *(
+                score(found[m])
+                if rule == CHOSEN_BEFORE
+                else f"{score(found[m])} ({signed(found[f'{m}_mean'])} "
+                f"± {score(found[f'{m}_std'])})"
+                for m in ("auc", "f1", "accuracy")
+            ),
+            f"{score(found['threshold'])} ± {score(found['threshold_std'])}",
+        ]
+        for rate, by_rule in record["numbers"]["rates"].items()
+        for rule, found in by_rule.items()
+    ]
+    return f"{table(header, rows)}\n\n{origin(record)}"
 
 
 def _gain(values: list[float], base: list[float]) -> str:

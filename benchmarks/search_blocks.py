@@ -11,7 +11,7 @@ from benchmarks.markdown_text import Record, origin, points, score, table
 
 ENSEMBLE, CHAMPION = "ensemble of its seeds", "champion"
 _SHOWN = ("encoding", "head", "head_width", "freezing", "optimizer", "learning_rate",
-          "overlap_features", "cosine_feature", "targets", "both_orders", "r_drop",
+          "overlap_features", "cosine_feature", "layer_mean", "targets", "both_orders", "r_drop",
           "dropout")  # fmt: skip
 _SEEDS = {"seed", "seeds", "order_seed"}
 _RESULTS = {"name", "stage", "flags", "of", "stopped", "status", "objective", "threshold",

@@ -113,7 +113,7 @@ def tried(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_every_trial_is_a_mark_in_the_panel_of_its_head_and_encoding(tried: pd.DataFrame) -> None:
-    figure = plot_tried(tried)
+    figure = plot_tried(tried, "validation AUC")
     marks = {
         axis.get_title(): sum(len(np.atleast_1d(line.get_xdata())) for line in axis.lines)
         for axis in figure.axes
@@ -125,6 +125,7 @@ def test_every_trial_is_a_mark_in_the_panel_of_its_head_and_encoding(tried: pd.D
     }
     hollow = {line.get_markerfacecolor() == "white" for line in figure.axes[2].lines}
     assert hollow == {True}  # each cross attention was stopped
+    assert figure.get_supylabel() == "validation AUC"
     (legend,) = figure.legends
     names = ["given", "start-up", "TPE", "hollow: stopped early"]
     assert [text.get_text() for text in legend.get_texts()] == names
@@ -134,7 +135,7 @@ def test_every_trial_is_a_mark_in_the_panel_of_its_head_and_encoding(tried: pd.D
 
 def test_a_log_of_before_tells_no_origin_and_no_encoding(trials: pd.DataFrame) -> None:
     tried = search_tables.tried_places(trials.assign(head="mean_pooling"), {})
-    (legend,) = plot_tried(tried).legends
+    (legend,) = plot_tried(tried, "validation AUC").legends
     assert [text.get_text() for text in legend.get_texts()] == ["trial"]
     assert set(tried["encoding"]) == {"pair"}
 

@@ -31,7 +31,8 @@ SPECIAL_TOKENS = SpecialTokens(before=(2,), between=(3,), after=(3,))
 
 def config(**changes: Any) -> TrialConfig:  # noqa: ANN401 - values of any field
     base = {"head_width": 8, "batch_size": 7, "epochs": 3, "learning_rate": 0.01, "dropout": 0.0}
-    return TrialConfig.model_validate({**base, **changes})
+    together = {"encoding": "pair", "cosine_feature": False}  # as the toy pairs are, unless asked
+    return TrialConfig.model_validate({**base, **together, **changes})
 
 
 def toy(seed: int, encoding: Encoding = "pair") -> SplitArrays:
