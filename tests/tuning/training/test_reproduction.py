@@ -1,4 +1,4 @@
-"""Guards reproduction: the scores of a classifier do not depend on which were recomputed before."""
+"""Guards reproduction: a classifier's scores do not depend on which were recomputed before."""
 
 import json
 from pathlib import Path
