@@ -173,7 +173,8 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
             rule = "needs encoding: separate and a frozen layer"
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
-            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])
+            way = "auto takes it where there are both"
+            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}; {way}"])
     return trials
 
 
@@ -189,7 +190,7 @@ def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
 
 
 def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
-    """Return the tokens that a pair, or each of its texts, is cut to; None for the encoder's."""
+    """Return the tokens that a pair, or each of its texts, is cut to; None if none is cut."""
     return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
 
 
