@@ -160,7 +160,7 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     if experiment.search is None:
         trials = experiment.trials()
     else:
-        trials = input_variants(experiment, encoder.layers // 2)
+        trials = input_variants(experiment, max(1, encoder.layers // 2))
     if _reads_across(encoder) and any(trial.encoding == "separate" for trial in trials):
         rule = (
             f"must be pair for an encoder whose convolution reads across texts: {encoder.folder}"
@@ -173,7 +173,7 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
             rule = "needs encoding: separate and a frozen layer"
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
-            way = "auto takes it where there are both"
+            way = "auto has the cosine where both are given"
             raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}; {way}"])
     return trials
 

@@ -59,7 +59,7 @@ class Ablation:
 
 
 def plan_ablations(
-    champion: TrialConfig, *, votes: bool, layers: int, trials: Collection[TrialConfig]
+    champion: TrialConfig, *, votes: bool, layers: int, variants: Collection[TrialConfig]
 ) -> list[Ablation]:
     """Return each factor with and without, everything else as in the champion.
 
@@ -71,16 +71,17 @@ def plan_ablations(
         champion: The champion's configuration.
         votes: Whether every pair has votes; without them, there is no ablation of the targets.
         layers: Number of layers of the encoder.
-        trials: Trials with each combination of inputs that the search has, ``Prepared.trials``.
+        variants: Trials with each of the inputs that the search has.
     """
-    means = {trial.layer_mean for trial in trials if trial.encoding == champion.encoding}
+    means = {trial.layer_mean for trial in variants if trial.encoding == champion.encoding}
     possible = {
         "targets": votes,
-        "encoding": len({trial.encoding for trial in trials}) > 1,
+        "encoding": len({trial.encoding for trial in variants}) > 1,
         "layer_mean": len(means) > 1 and champion.freezing in ("all", layers),
         "cosine_feature": champion.encoding == "separate"
         and champion.freezing not in ("none", 0)
-        and any(trial.cosine_feature is True for trial in trials),
+        and any(trial.cosine_feature is True for trial in variants),
+        "layer_decay": layers > 1,
     }
     return [
         _plan(champion, factor, layers) for factor in FACTORS if possible.get(factor.field, True)

@@ -29,6 +29,8 @@ from tuning.training.inputs import LoadedSplit
 from tuning.training.seeds import train_seeds
 from tuning.training.trainer import EpochResult
 
+SHARE = "share_of_epochs"  # in the report of an epoch: how much of the trial is done, up to 1
+
 
 class SeedScores:
     """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
@@ -130,7 +132,8 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         results = training.run_epoch()
         seed_scores.update(results)
         seconds = before + time.perf_counter() - started
-        checkpoint.report(report_of(results, seed_scores.metrics() | {"seconds": seconds}))
+        best = seed_scores.metrics() | {"seconds": seconds}
+        checkpoint.report(report_of(results, best, trial.epochs))
     seconds = before + time.perf_counter() - started
     metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
@@ -138,10 +141,18 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         checkpoint.finish(compared(metrics), Path(folder))
 
 
-def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
-    """Return an epoch's report: the means over its seeds, and the best metrics so far."""
+def report_of(results: list[EpochResult], best: dict[str, float], epochs: int) -> dict[str, Any]:
+    """Return an epoch's report: the means over its seeds, and the best metrics so far.
+
+    Args:
+        results: The epoch's result of each seed.
+        best: ``SeedScores.metrics``.
+        epochs: Number of the trial's epochs.
+    """
+    epoch = max(result.epoch for result in results)
     return {
-        "epoch": max(result.epoch for result in results),
+        "epoch": epoch,
+        SHARE: epoch / epochs,
         "train_loss": float(np.mean([result.train_loss for result in results])),
         "val_loss": float(np.mean([result.val_loss for result in results])),
         **_mean_scores(results),

@@ -69,7 +69,7 @@ def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
 def test_a_report_holds_no_test_score() -> None:
     seed_scores = SeedScores(F1, 1)
     seed_scores.update([GOOD])
-    report = report_of([GOOD], seed_scores.metrics())
+    report = report_of([GOOD], seed_scores.metrics(), 4)
     assert (report[OBJECTIVE], report[SEED_MEAN]) == (0.7, 0.7)
     assert not [name for name in (*report, *report["best"]) if name.startswith("test")]
 
@@ -80,7 +80,7 @@ def test_by_auc_a_trial_is_worth_the_auc_of_each_seeds_best_epoch_and_reports_f1
     seed_scores.update([scored(0.8, area=0.85, loss=0.5), scored(0.7, area=0.86, loss=0.4)])
     found = seed_scores.metrics()
     assert found[SEED_MEAN] == pytest.approx((0.8 + 0.86) / 2)
-    report = report_of(seed_scores.history[-1], found)
+    report = report_of(seed_scores.history[-1], found, 4)
     assert report[SEED_MEAN] == found[SEED_MEAN]
     assert report[OBJECTIVE] == pytest.approx(0.7)
     seed_scores.update([scored(0.8, diverged=True), scored(0.7, rate=1.0, area=0.9, loss=0.1)])

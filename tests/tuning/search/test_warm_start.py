@@ -1,6 +1,7 @@
 """Guards warm starts: a search learns from finished trials of the same data and encoder."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
         assert values["epochs"] == prepared.experiment.trial.epochs  # 13 were run: a budget
+
+
+@pytest.mark.parametrize(("encoding", "cosine"), [("separate", True), ("pair", False)])
+def test_what_auto_became_for_a_logged_trial_is_auto_in_a_search_that_does_not_draw_it(
+    prepared: Prepared, encoding: str, cosine: bool
+) -> None:
+    experiment = prepared.experiment
+    kept = {name: experiment.space[name] for name in ("encoding", "learning_rate")}
+    search = replace(prepared, experiment=experiment.model_copy(update={"space": kept}))
+    logged = grid_trial(prepared, encoding=encoding)
+    assert logged.cosine_feature is cosine
+    params = {name: str(value) for name, value in logged.model_dump().items()}
+    values = _as_drawn(params, search)
+    assert values is not None
+    assert locate(kept, values, comparable(fixed_fields(search)))[1] == []
 
 
 @pytest.mark.parametrize(("own", "value"), [("auc", 0.9), ("f1", 0.8)])
@@ -143,18 +159,3 @@ def test_a_value_of_an_inactive_field_is_not_compared() -> None:
     coordinates, reasons = locate(SPACE, {**FIXED, "momentum": 0.1}, FIXED)  # under AdamW
     assert reasons == []
     assert "momentum" not in coordinates
-
-
-def test_a_cosine_that_was_fitted_to_the_trial_is_the_one_that_a_space_leaves_to_auto(
-    tmp_path: Path,
-) -> None:
-    experiment = load_experiment(ROOT / "experiments/smoke_search.yaml")
-    prepared = prepare(experiment, DataLocations(cache=tmp_path))
-    fixed = comparable(fixed_fields(prepared))
-    for asked, reason in ((True, []), (False, ["cosine_feature is False, here always auto"])):
-        trial = TrialConfig(**{**fixed_fields(prepared), "cosine_feature": asked})
-        fitted = trial.fit_to_data(pairs=1260, votes=False)
-        params = {name: str(value) for name, value in fitted.model_dump().items()}
-        values = _as_drawn(params, prepared)
-        assert values is not None
-        assert locate(experiment.space, values, fixed)[1] == reason
