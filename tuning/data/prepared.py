@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
+from models.encoder_files import (
+    CONFIG,
+    EncoderInfo,
+    frozen_layers,
+    read_encoder_info,
+    read_json,
+)
+from models.families import FAMILIES
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.input_variants import input_variants
@@ -99,7 +106,7 @@ def prepare(
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
         ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
-            that its encoding does not have.
+            that its encoding does not have, or an encoding that the encoder does not have.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -147,12 +154,20 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 
     Raises:
         EncoderError: If a trial freezes more layers than the encoder has.
-        ConfigError: If a trial needs a cosine that its encoding does not have.
+        ConfigError: If a trial needs a cosine that its encoding does not have, or an encoding
+            that the encoder does not have.
     """
     if experiment.search is None:
         trials = experiment.trials()
     else:
         trials = input_variants(experiment, max(1, encoder.layers // 2))
+    if _reads_across(encoder) and any(trial.encoding == "separate" for trial in trials):
+        rule = (
+            f"must be pair for an encoder whose convolution reads across texts: {encoder.folder}"
+        )
+        searched = "encoding" in experiment.space
+        way = "draw no other in space.encoding" if searched else "--set encoding=pair"
+        raise ConfigError(experiment.name, [f"encoding: {rule}; {way}"])
     for trial in trials:
         depth = frozen_layers(trial.freezing, encoder.layers)  # raises
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
@@ -163,13 +178,19 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     return trials
 
 
+def _reads_across(encoder: EncoderInfo) -> bool:
+    """Return whether the encoder cannot read the texts of a pair apart from each other."""
+    key = FAMILIES[encoder.architecture].convolution
+    return key is not None and (read_json(encoder.folder / CONFIG).get(key) or 0) > 0
+
+
 def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
     axis = experiment.space.get("targets")
     return "votes" in [*(axis.ends if axis else []), *(trial.targets for trial in trials)]
 
 
 def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
-    """Return the number of tokens that pairs are cut to if the experiment says so, else None."""
+    """Return the tokens that a pair, or each of its texts, is cut to; None if none is cut."""
     return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
 
 
@@ -191,9 +212,10 @@ def _findings(
     if balance:
         yield balance
     if (experiment.max_tokens or 0) > encoder.max_tokens:
+        limited = " and ".join("pairs" if each == "pair" else "texts" for each in encoded)
         yield (
-            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: pairs have at "
-            f"most {encoder.max_tokens} word pieces"
+            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: {limited} have "
+            f"at most {encoder.max_tokens} word pieces"
         )
     for encoding, tokens in encoded.items():
         what = "word pieces" if encoding == "pair" else "word pieces a text"
