@@ -22,7 +22,13 @@ from rich.console import Console
 
 from benchmarks.machine import CPU, machine_precision
 from benchmarks.records import save_record
-from measures.metrics import area_under_curve, choose_threshold, log_loss, score
+from measures.metrics import (
+    ThresholdRule,
+    area_under_curve,
+    choose_threshold,
+    log_loss,
+    score,
+)
 from models.batches import to_probabilities
 from tuning.config.experiment import Experiment
 from tuning.data.prepared import prepare
@@ -109,7 +115,9 @@ def compare(
             if rule != LAST
         }
         epochs[LAST] = len(logits) - 1
-        tried = {rule: (epoch, "maximum") for rule, epoch in epochs.items()}
+        tried: dict[str, tuple[int, ThresholdRule]] = {
+            rule: (epoch, "maximum") for rule, epoch in epochs.items()
+        }
         tried["threshold: steady"] = (epochs["loss against targets"], "steady")
         for name, (epoch, rule) in tried.items():
             probabilities = to_probabilities(logits[epoch])

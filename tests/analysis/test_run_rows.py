@@ -21,7 +21,7 @@ def test_one_class_at_one_half_was_called_collapsed_by_earlier_versions() -> Non
 
 def test_flags_of_this_version_are_taken_as_logged() -> None:
     logged = {"collapsed": 1.0, "no_positive": 0.0, "all_positive": 0.0}
-    row = trial_row(run_with(**logged, val_auc=0.52, val_positive_rate=0.3))
+    row = trial_row(run_with(None, **logged, val_auc=0.52, val_positive_rate=0.3))
     assert {name: row[name] for name in logged} == logged
 
 
