@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from rich.console import Console
 
 from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.input_variants import input_variants
+from tuning.data.division import draw_folds, find_components
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.split_checks import describe_balance, describe_shared
@@ -30,6 +32,8 @@ class Prepared:
         pairs: Verified and cleaned data set.
         encoded: Data set as token arrays, for each encoding that a trial uses.
         findings: Sentence for each thing that the user should know of the data.
+        components: Code of what stays together of each pair of train, then of validation, where a
+            search divides them into folds; else None.
     """
 
     experiment: Experiment
@@ -40,6 +44,7 @@ class Prepared:
     pairs: PairData
     encoded: Mapping[Encoding, TokenData]
     findings: list[str]
+    components: np.ndarray | None = None
 
     @property
     def tokens(self) -> TokenData:
@@ -99,7 +104,7 @@ def prepare(
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
         ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
-            that its encoding does not have.
+            that its encoding does not have; or if there are too few pairs for the folds.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -122,7 +127,34 @@ def prepare(
         pairs=pairs,
         encoded=encoded,
         findings=list(_findings(experiment, encoder, pairs, encoded)),
+        components=_components(experiment, pairs),
     )
+
+
+def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
+    """Return what stays together of train and validation, if the trials have folds.
+
+    Raises:
+        ConfigError: If there are too few pairs for the folds.
+    """
+    folds = experiment.validation.folds
+    if folds is None:
+        return None
+    train, validation = pairs.splits["train"], pairs.splits["validation"]
+    labels = np.concatenate([train.labels, validation.labels])
+    both = replace(
+        train,
+        first=train.first + validation.first,
+        second=train.second + validation.second,
+        labels=labels,
+        groups=train.groups + validation.groups,
+    )
+    components = find_components(both).of_pairs
+    try:
+        draw_folds(components, labels, folds, [0, 0])
+    except ValueError as error:
+        raise ConfigError(experiment.name, [str(error)]) from error
+    return components
 
 
 def _tokenise_for(

@@ -177,3 +177,26 @@ def test_pairs_in_two_splits_and_a_rare_class_are_told_of_before_the_first_trial
 
 def test_the_embedded_pairs_give_no_notice(tmp_path: Path) -> None:
     assert prepare(experiment(), DataLocations(cache=tmp_path)).notices == []
+
+
+def test_folds_keep_groups_of_both_splits_together_and_are_refused_if_there_are_too_few(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "pairs"
+    data.mkdir()
+    for split in ("train", "validation", "test"):
+        rows = [(f"{split} {n}", f"x{n} {split}", n % 2, n // 4) for n in range(8)]
+        lines = ["first\tsecond\tlabel\tgroup", *("\t".join(map(str, row)) for row in rows)]
+        (data / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (data / "columns.yaml").write_text("group: group\n", encoding="utf-8")
+    locations = DataLocations(cache=tmp_path)
+
+    def search(folds: int | None) -> Experiment:
+        return experiment(data=str(data), search={}, validation={"folds": folds})
+
+    assert prepare(search(None), locations).components is None
+    components = prepare(search(2), locations).components
+    assert components is not None
+    assert components.tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
+    with pytest.raises(ConfigError, match="of 3 folds one would lack a label: the 16 pairs of t"):
+        prepare(search(3), locations)
