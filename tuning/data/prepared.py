@@ -134,6 +134,8 @@ def prepare(
 def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
     """Return what stays together of train and validation, if the trials have folds.
 
+    That is a group; where not every pair has one, also pairs with an equal or nearly equal text.
+
     Raises:
         ConfigError: If there are too few pairs for the folds.
     """
@@ -142,14 +144,13 @@ def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
         return None
     train, validation = pairs.splits["train"], pairs.splits["validation"]
     labels = np.concatenate([train.labels, validation.labels])
-    both = replace(
-        train,
-        first=train.first + validation.first,
-        second=train.second + validation.second,
-        labels=labels,
-        groups=train.groups + validation.groups,
-    )
-    components = find_components(both).of_pairs
+    groups = train.groups + validation.groups
+    if all(groups):
+        components = np.unique(groups, return_inverse=True)[1]
+    else:
+        first, second = train.first + validation.first, train.second + validation.second
+        both = replace(train, first=first, second=second, labels=labels, groups=groups)
+        components = find_components(both).of_pairs
     try:
         draw_folds(components, labels, folds, [0, 0])
     except ValueError as error:

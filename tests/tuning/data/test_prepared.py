@@ -179,16 +179,24 @@ def test_the_embedded_pairs_give_no_notice(tmp_path: Path) -> None:
     assert prepare(experiment(), DataLocations(cache=tmp_path)).notices == []
 
 
-def test_folds_keep_groups_of_both_splits_together_and_are_refused_if_there_are_too_few(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("columns", "together"),
+    [
+        ("group: group\n", [0, 0, 0, 0, 1, 1, 1, 1] * 2),  # whatever texts they share
+        ("", [0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12, 6, 6]),  # those with one text
+    ],
+)
+def test_folds_divide_no_group_or_without_groups_no_text_and_cannot_be_too_many(
+    tmp_path: Path, columns: str, together: list[int]
 ) -> None:
     data = tmp_path / "pairs"
     data.mkdir()
     for split in ("train", "validation", "test"):
-        rows = [(f"{split} {n}", f"x{n} {split}", n % 2, n // 4) for n in range(8)]
+        texts = [f"{split} {n}" if n < 6 else "a heap" for n in range(8)]
+        rows = [(text, f"x{n} {split}", n % 2, n // 4) for n, text in enumerate(texts)]
         lines = ["first\tsecond\tlabel\tgroup", *("\t".join(map(str, row)) for row in rows)]
         (data / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (data / "columns.yaml").write_text("group: group\n", encoding="utf-8")
+    (data / "columns.yaml").write_text(columns, encoding="utf-8")
     locations = DataLocations(cache=tmp_path)
 
     def search(folds: int | None) -> Experiment:
@@ -197,6 +205,6 @@ def test_folds_keep_groups_of_both_splits_together_and_are_refused_if_there_are_
     assert prepare(search(None), locations).components is None
     components = prepare(search(2), locations).components
     assert components is not None
-    assert components.tolist() == [0] * 4 + [1] * 4 + [0] * 4 + [1] * 4
-    with pytest.raises(ConfigError, match="of 3 folds one would lack a label: the 16 pairs of t"):
-        prepare(search(3), locations)
+    assert components.tolist() == together
+    with pytest.raises(ConfigError, match="of 20 folds one would lack a label: the 16 pairs of t"):
+        prepare(search(20), locations)
