@@ -20,12 +20,15 @@ def greedy_weights(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return the weight of each classifier in a greedy ensemble, float (M,), with sum 1.
 
     Selection with replacement (Caruana et al., 2004): each step adds the classifier with which the
-    mean has the highest AUC, and the best step counts. A single classifier is the first.
+    mean has the highest AUC, and the best step counts. A single classifier is the first. Labels of
+    one class rank nothing: all classifiers then weigh the same.
 
     Args:
         labels: Classes, 0 or 1, int (N,).
         probabilities: Probabilities of class 1, float (M, N).
     """
+    if labels.min() == labels.max():
+        return np.full(len(probabilities), 1 / len(probabilities))
     counts, total = np.zeros(len(probabilities)), np.zeros(len(labels))
     best, kept = -np.inf, counts
     for _ in range(STEPS):

@@ -74,7 +74,8 @@ def choose_threshold(
         probabilities: Probabilities of class 1, or other scores in [0, 1], float (N,).
         rule: ``maximum`` takes the highest F1. That of a few hundred pairs is the luck of some of
             them, so ``steady`` takes the highest accuracy of all candidates whose F1 is within
-            .003 of the highest, both smoothed: means over the neighbouring 4 % of the candidates.
+            .003 of the highest, both smoothed: means over the neighbouring 4 % of the candidates,
+            but no more than a fifth of the positives, where these are rare.
     """
     cuts, places = np.unique(probabilities, return_inverse=True)
     predicted = np.bincount(places)[::-1].cumsum()[::-1]  # pairs of at least each probability
@@ -84,8 +85,9 @@ def choose_threshold(
     if rule == "maximum":
         best = np.flatnonzero(f1 >= f1.max() - 1e-12)
     else:
-        smooth = _smooth(f1)
-        accuracy = _smooth(2 * true - predicted)  # times N, less the number of negatives
+        half = min(round(_SMOOTHED_SHARE * len(cuts) / 2), positives // 10)
+        smooth = _smooth(f1, half)
+        accuracy = _smooth(2 * true - predicted, half)  # times N, less the number of negatives
         within = smooth >= smooth.max() - _TOLERATED_F1
         best = np.flatnonzero(within & (accuracy >= accuracy[within].max() - 1e-9))
     middle = (cuts + np.concatenate([[0.0], cuts[:-1]])) / 2
@@ -93,9 +95,8 @@ def choose_threshold(
     return float(middle[chosen]), float(f1[chosen])
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Return the mean of each value and its neighbours; beyond the ends the last one goes on."""
-    half = round(_SMOOTHED_SHARE * len(values) / 2)
+def _smooth(values: np.ndarray, half: int) -> np.ndarray:
+    """Return the mean of each value and ``half`` on either side; the ends go on beyond them."""
     sums = np.concatenate([[0], np.pad(values, half, mode="edge").cumsum()])
     width = 2 * half + 1
     return (sums[width:] - sums[:-width]) / width

@@ -114,6 +114,7 @@ def tried(trials: pd.DataFrame) -> pd.DataFrame:
 
 def test_every_trial_is_a_mark_in_the_panel_of_its_head_and_encoding(tried: pd.DataFrame) -> None:
     figure = plot_tried(tried, "validation AUC")
+    assert figure.get_supylabel() == "validation AUC"
     marks = {
         axis.get_title(): sum(len(np.atleast_1d(line.get_xdata())) for line in axis.lines)
         for axis in figure.axes

@@ -76,7 +76,8 @@ def test_every_lever_that_applies_has_a_row_with_and_without(searched: Ran) -> N
     (path,) = searched.folder.glob("out/smoke_search-*/champion/ablations.csv")
     rows = pd.read_csv(path)
     assert rows["lever"].tolist() == [
-        "both orders of a pair", "overlap features", "R-Drop", "layer-wise rate decay",
+        "cosine of the texts", "both orders of a pair", "overlap features", "R-Drop",
+        "layer-wise rate decay",
     ]  # fmt: skip  # the embedded pairs have no votes
     assert (rows["gain"] - (rows["with"] - rows["without"])).abs().max() < 1e-12
     assert (rows["seeds"] == 2).all()

@@ -43,3 +43,10 @@ def test_the_gain_is_that_of_the_ensemble_and_its_interval_holds_it() -> None:
     found = ensemble.greedy_gain(LABELS, ENTITIES, pool, pool[0])
     assert found["gain"] == pytest.approx(found["auc"] - found["reference_auc"])
     assert 0 < found["low"] < found["gain"] < found["high"]
+
+
+def test_entities_of_one_class_each_choose_nothing_for_the_other() -> None:
+    labels, entities = np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1])
+    pool = np.array([[0.9, 0.8, 0.2, 0.1], [0.1, 0.2, 0.8, 0.9]])
+    found = ensemble.held_out_probabilities(labels, entities, pool)
+    np.testing.assert_allclose(found, 0.5)  # the mean of both

@@ -100,6 +100,15 @@ def test_the_steady_rule_spreads_less_and_is_more_accurate_at_nearly_the_same_f1
     assert spread < wider
 
 
+@pytest.mark.parametrize("positives", [5, 10, 20, 100, 500])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_perfect_ranking_is_cut_where_it_is_perfect_however_rare_one_class_is(
+    positives: int, rule: ThresholdRule
+) -> None:
+    labels = (np.arange(1000) >= 1000 - positives).astype(int)
+    assert choose_threshold(labels, np.linspace(0.001, 0.999, 1000), rule)[1] == 1.0
+
+
 @given(predictions(), st.sampled_from(RULES))
 def test_a_threshold_lies_halfway_between_neighbours_and_has_the_f1_that_is_told(
     data: tuple[np.ndarray, np.ndarray], rule: ThresholdRule

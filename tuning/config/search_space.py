@@ -192,16 +192,16 @@ def first_problems(space: Space, first: list[dict[str, Any]]) -> list[str]:
 
 
 def comparison_problems(space: Space, search: SearchSettings) -> list[str]:
-    """Return a sentence if trials of different lengths would be stopped by comparing epochs.
+    """Return a sentence if trials would be stopped whose number of epochs is drawn.
 
-    The learning rate of a short trial has fallen to its end in an epoch in which that of a long
-    one is still high, so that the short one looks better than it is.
+    Trials are compared at shares of their epochs, which begin where the grace period ends: that
+    is a number of epochs.
     """
     if "epochs" not in space or search.scheduler == "none":
         return []
     return [
         f"space.epochs: must be fixed where search.scheduler is {search.scheduler}, which "
-        "compares trials at the same epoch; set trial.epochs, or search.scheduler: none"
+        "counts search.grace_period in these epochs; set trial.epochs, or search.scheduler: none"
     ]
 
 

@@ -185,13 +185,14 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     if experiment.search is None:
         trials = experiment.trials()
     else:
-        trials = input_variants(experiment, encoder.layers // 2)
+        trials = input_variants(experiment, max(1, encoder.layers // 2))
     for trial in trials:
         depth = frozen_layers(trial.freezing, encoder.layers)  # raises
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
             rule = "needs encoding: separate and a frozen layer"
             values = f"encoding: {trial.encoding} and freezing: {trial.freezing}"
-            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}"])
+            way = "auto has the cosine where both are given"
+            raise ConfigError(experiment.name, [f"cosine_feature: {rule}, got {values}; {way}"])
     return trials
 
 

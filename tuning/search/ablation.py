@@ -78,7 +78,10 @@ def plan_ablations(
         "targets": votes,
         "encoding": len({trial.encoding for trial in variants}) > 1,
         "layer_mean": len(means) > 1 and champion.freezing in ("all", layers),
-        "cosine_feature": champion.encoding == "separate" and champion.freezing not in ("none", 0),
+        "cosine_feature": champion.encoding == "separate"
+        and champion.freezing not in ("none", 0)
+        and any(trial.cosine_feature is True for trial in variants),
+        "layer_decay": layers > 1,
     }
     return [
         _plan(champion, factor, layers) for factor in FACTORS if possible.get(factor.field, True)

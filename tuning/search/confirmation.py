@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from measures.objective import SEED_MEAN, Objective, flags_of, is_sound
+from measures.objective import FLAGS, SEED_MEAN, Objective, flags_of, is_sound
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.context import ExecutionContext
@@ -109,6 +109,8 @@ def retrain(
 def choose_champion(confirmed: Mapping[str, Retrained], objective: Objective) -> str:
     """Return the name of the configuration with the best mean value over its seeds.
 
+    Of equal means, as of two at the floor, that of more sound seeds is better.
+
     Args:
         confirmed: Retrained configurations by name.
         objective: What they are ranked by, on validation.
@@ -116,14 +118,24 @@ def choose_champion(confirmed: Mapping[str, Retrained], objective: Objective) ->
     Raises:
         SearchError: If every seed of every configuration failed or is flagged.
     """
-    outcomes = [outcome for retrained in confirmed.values() for outcome in retrained.outcomes]
-    if not any(outcome.cause is None and is_sound(outcome.metrics) for outcome in outcomes):
+    sound = {
+        name: sum(o.cause is None and is_sound(o.metrics) for o in retrained.outcomes)
+        for name, retrained in confirmed.items()
+    }
+    if not any(sound.values()):
+        outcomes = [o for retrained in confirmed.values() for o in retrained.outcomes]
         reasons = {reason for o in outcomes for reason in flags_of(o.metrics) or ["failed"]}
+        rare = FLAGS["no_positive"] in reasons
         raise SearchError(
             "no champion: of the best configurations every fresh seed failed or is flagged "
             f"({', '.join(sorted(reasons))}); other learning rates or more epochs may learn"
+            + ("; rare paraphrases need class_weight: balanced" if rare else "")
         )
-    return max(confirmed, key=lambda name: float(np.mean(seed_values(confirmed[name], objective))))
+
+    def key(name: str) -> tuple[float, int]:
+        return float(np.mean(seed_values(confirmed[name], objective))), sound[name]
+
+    return max(confirmed, key=key)
 
 
 def choose_finalists(

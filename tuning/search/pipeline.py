@@ -184,7 +184,7 @@ def ablate(
         champion.config,
         votes=prepared.pairs.has_votes,
         layers=prepared.encoder.layers,
-        variants=prepared.input_variants,
+        variants=prepared.trials,
     )
     configs = ablation_configs(ablations, champion.config)
     done = _done(search, "ablation")

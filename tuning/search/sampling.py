@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import expect, fit
 from tuning.search.study import waiting
-from tuning.search.trial import run_search_trial
+from tuning.search.trial import SHARE, run_search_trial
 
 STAGE = "search"
 
@@ -136,6 +136,20 @@ class EpochSearch(OptunaSearch):
             super().on_trial_result(trial_id, numbered)
 
 
+class MedianOfEpochs(MedianStoppingRule):
+    """Median stopping, which is not told the final result of a trial: that is of no epoch."""
+
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ANN401 - Ray's own
+        trial: Any,  # noqa: ANN401 - Ray's own
+        result: dict[str, Any],
+    ) -> None:
+        """Keep the result of a trial that was stopped at an epoch."""
+        if SHARE in result:
+            super().on_trial_complete(tune_controller, trial, result)
+
+
 def run_search(
     context: ExecutionContext, study: optuna.Study, sampler: ConfigSampler, count: int
 ) -> list[Outcome]:
@@ -175,28 +189,30 @@ def run_search(
 def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialScheduler:
     """Return the scheduler that stops trials early; the tuner gives it metric and direction.
 
-    ASHA (Li et al., 2020) lets the better half of the trials pass at 1, 2, 4, ... times the grace
-    period. Median stopping (Golovin et al., 2017) ends trials that are worse than the median of
-    the others. Both compare the values of the best epochs so far.
+    Trials are compared at equal shares of their epochs, of which ``min_steps`` gives some more:
+    at the same epoch the learning rate of a short one has fallen further. ASHA (Li et al., 2020)
+    lets the better half of the trials pass at 1, 2, 4, ... times the grace period. Median stopping
+    (Golovin et al., 2017) ends trials that are worse than the median of the others. Both compare
+    the values of the best epochs so far. A grace period as long as a trial stops none.
     """
-    if settings.scheduler == "none":
+    epochs = sampler.fixed["epochs"]
+    grace = settings.grace_period / epochs
+    if settings.scheduler == "none" or grace >= 1:
         return FIFOScheduler()
     if settings.scheduler == "median":
-        return MedianStoppingRule(
-            time_attr="epoch",
-            grace_period=settings.grace_period,
+        return MedianOfEpochs(
+            time_attr=SHARE,
+            grace_period=grace,
             min_samples_required=3,
-            min_time_slice=sys.maxsize,  # never pause: Ray has no checkpoint to resume from
+            # never pause: Ray has no checkpoint to resume from
+            min_time_slice=math.inf,  # pyright: ignore[reportArgumentType] - it compares
         )
-    epochs = sampler.space.get("epochs")
-    longest = max(epochs.ends) if epochs else sampler.fixed["epochs"]
-    # small data gets more epochs, at most one per step of min_steps
-    longest = max(longest, sampler.fixed["min_steps"])
     return ASHAScheduler(
-        time_attr="epoch",
-        grace_period=settings.grace_period,
-        max_t=max(longest, settings.grace_period) + 1,
+        time_attr=SHARE,
+        grace_period=grace,  # pyright: ignore[reportArgumentType] - it divides and compares
+        max_t=1 - 0.5 / epochs,  # pyright: ignore[reportArgumentType] - not at the last epoch
         reduction_factor=2,
+        stop_last_trials=False,  # those that get beyond max_t
     )
 
 

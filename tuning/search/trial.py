@@ -34,6 +34,8 @@ from tuning.training.seeds import SequentialTrainer, train_seeds
 from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import EpochResult, Trainer
 
+SHARE = "share_of_epochs"  # in the report of an epoch: how much of the trial is done, up to 1
+
 
 class SeedScores:
     """The results of a configuration's seeds by epoch, and the best epoch of each seed so far.
@@ -130,7 +132,8 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         results = training.run_epoch()
         seed_scores.update(results)
         seconds = before + time.perf_counter() - started
-        checkpoint.report(report_of(results, seed_scores.metrics() | {"seconds": seconds}))
+        best = seed_scores.metrics() | {"seconds": seconds}
+        checkpoint.report(report_of(results, best, spec.trial.epochs))
     seconds = before + time.perf_counter() - started
     metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
@@ -174,24 +177,21 @@ def start_folds(
     Raises:
         ValueError: If a fold would not have both labels.
     """
-    assert inputs.pool is not None, "the launch has folds"
     pool = inputs.pool
+    assert pool is not None, "the launch has folds"
     states = None if pool.states is None else as_tensor(pool.states).to(device)  # once for all
     divided = fold_splits(replace(pool, states=states), spec)
     trainings = []
     for seed, splits in zip(spec.seeds, divided, strict=True):
         own = replace(inputs, splits=splits)
         model = build_classifier(spec.trial.model_copy(update={"seed": seed}), own).to(device)
-        trainings.append(Trainer(model, *_load(own, spec, device), spec.trial))
+        train, validation = _load(own, spec, device)
+        trainings.append(Trainer(model, train, validation, spec.trial))
     return SequentialTrainer(trainings), pool.labels
 
 
 def fold_splits(pool: SplitArrays, spec: TrialSpec) -> list[dict[str, SplitArrays]]:
-    """Return for each fold of a trial its own pairs as validation, and all others as train.
-
-    Raises:
-        ValueError: If a fold would not have both labels.
-    """
+    """Return for each fold of a trial its own pairs as validation, and all others as train."""
     folds, number = int(spec.params["folds"]), int(spec.tags["optuna_trial"])
     chosen = draw_folds(pool.entities, pool.labels, folds, [spec.seeds[0], number])
     return [
@@ -203,18 +203,24 @@ def fold_splits(pool: SplitArrays, spec: TrialSpec) -> list[dict[str, SplitArray
     ]
 
 
-def _load(
-    inputs: SharedInputs, spec: TrialSpec, device: torch.device
-) -> tuple[LoadedSplit, LoadedSplit]:
+def _load(inputs: SharedInputs, spec: TrialSpec, device: torch.device) -> list[LoadedSplit]:
     """Return the splits train and validation on a device."""
-    train, validation = inputs.splits["train"], inputs.splits["validation"]
-    return LoadedSplit(train, spec.trial, device), LoadedSplit(validation, spec.trial, device)
+    names = ("train", "validation")
+    return [LoadedSplit(inputs.splits[name], spec.trial, device) for name in names]
 
 
-def report_of(results: list[EpochResult], best: dict[str, float]) -> dict[str, Any]:
-    """Return an epoch's report: the means over its seeds, and the best metrics so far."""
+def report_of(results: list[EpochResult], best: dict[str, float], epochs: int) -> dict[str, Any]:
+    """Return an epoch's report: the means over its seeds, and the best metrics so far.
+
+    Args:
+        results: The epoch's result of each seed.
+        best: ``SeedScores.metrics``.
+        epochs: Number of the trial's epochs.
+    """
+    epoch = max(result.epoch for result in results)
     return {
-        "epoch": max(result.epoch for result in results),
+        "epoch": epoch,
+        SHARE: epoch / epochs,
         "train_loss": float(np.mean([result.train_loss for result in results])),
         "val_loss": float(np.mean([result.val_loss for result in results])),
         **_mean_scores(results),

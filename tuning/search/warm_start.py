@@ -123,7 +123,7 @@ def _as_drawn(params: Mapping[str, str], prepared: Prepared) -> dict[str, Any] |
     values = config.model_dump()
     space, fixed = prepared.experiment.space, prepared.experiment.trial.model_dump()
     size, votes = len(prepared.pairs.splits["train"].labels), prepared.pairs.has_votes
-    for field in ("targets", "epochs"):
+    for field in ("targets", "cosine_feature", "epochs"):
         axis = space.get(field)
         for candidate in [fixed[field]] if axis is None else axis.ends:
             drawn = {**values, field: candidate, "min_steps": fixed["min_steps"]}

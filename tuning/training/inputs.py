@@ -134,9 +134,8 @@ def build_inputs(
         frozen = replace(frozen, layer_mean=mean)
         states = load_or_compute(frozen, tables, output / "activations", advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
-    if trial.encoding == "separate" and any(
-        each.cosine_feature is True for each in prepared.trials
-    ):
+    cosines = any(each.cosine_feature is True for each in prepared.trials)
+    if depth and trial.encoding == "separate" and cosines:  # embedded tokens are trained, not here
         frozen_type = getattr(torch, precision.frozen)
         run = frozen_states(load, frozen_type, device)
         splits = add_cosines(splits, run, device, encoder.width)

@@ -108,7 +108,7 @@ def test_a_cosine_without_texts_encoded_alone_is_refused(
 ) -> None:
     wrong = experiment(trial={**trial, "cosine_feature": True})
     rule = "cosine_feature: needs encoding: separate and a frozen layer, got "
-    with pytest.raises(ConfigError, match=rule + got):
+    with pytest.raises(ConfigError, match=f"{rule}{got}; auto has the cosine where both are"):
         prepare(wrong, DataLocations(cache=tmp_path))
 
 

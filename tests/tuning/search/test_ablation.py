@@ -5,13 +5,19 @@ from typing import Any
 
 import pytest
 
+from models.encoder_files import frozen_layers
 from tests.tuning.search.test_confirmation import F1, config, retrained
-from tuning.config.experiment import TrialConfig
+from tuning.config.experiment import Experiment, TrialConfig
+from tuning.config.input_variants import input_variants
+from tuning.config.loader import load_experiment
+from tuning.execution.trial import input_key
 from tuning.search.ablation import FACTORS, ablation_configs, ablation_rows, plan_ablations
 from tuning.search.confirmation import Retrained
+from tuning.search.startup import spread
+from tuning.system.project import ROOT
 
 BOTH = [
-    config(encoding=encoding, layer_mean=mean)
+    config(encoding=encoding, layer_mean=mean, cosine_feature=encoding == "separate")
     for encoding in ("pair", "separate")
     for mean in (False, True)
 ]
@@ -50,11 +56,48 @@ def test_the_targets_are_not_ablated_without_votes() -> None:
 def test_a_factor_that_has_no_inputs_is_left_out() -> None:
     pair = plan_ablations(config(encoding="pair"), votes=True, layers=4, variants=BOTH)
     assert "cosine_feature" not in [ablation.factor.field for ablation in pair]
-    separate = config(encoding="separate")
+    separate = config(encoding="separate", cosine_feature=False)
     alone = plan_ablations(separate, votes=True, layers=4, variants=[separate])
-    assert not {"encoding", "layer_mean"} & {ablation.factor.field for ablation in alone}
+    absent = {"encoding", "layer_mean", "cosine_feature"}
+    assert not absent & {ablation.factor.field for ablation in alone}
+    small = plan_ablations(separate, votes=True, layers=1, variants=BOTH)
+    assert "layer_decay" not in [ablation.factor.field for ablation in small]
     trained = plan_ablations(config(freezing="some"), votes=True, layers=4, variants=BOTH)
     assert "layer_mean" not in [ablation.factor.field for ablation in trained]
+
+
+@pytest.mark.parametrize("layers", [2, 6])
+@pytest.mark.parametrize(
+    ("trial", "kept"),
+    [
+        ({}, None),  # the shipped space
+        ({}, {"freezing", "learning_rate"}),
+        ({"cosine_feature": False}, {"freezing"}),
+        ({"encoding": "pair"}, {"optimizer"}),
+        ({"layer_mean": True, "freezing": "some"}, {"optimizer"}),
+    ],
+)
+def test_all_ablations_of_any_champion_find_their_inputs(
+    trial: dict[str, object], kept: set[str] | None, layers: int
+) -> None:
+    shipped = load_experiment(ROOT / "experiments/bonus_f1.yaml")
+    space = {name: axis for name, axis in shipped.space.items() if not kept or name in kept}
+    values = {"name": "check", "search": shipped.search, "trial": trial, "space": space}
+    experiment = Experiment.model_validate(values)
+    trials = [
+        each.fit_to_data(pairs=9000, votes=True)
+        for each in input_variants(experiment, layers // 2)
+    ]
+    fixed = experiment.trial.model_dump()
+    for drawn in spread(space, fixed, 64, 0):
+        champion = TrialConfig(**{**fixed, **drawn}).fit_to_data(pairs=9000, votes=True)
+        ablations = plan_ablations(champion, votes=True, layers=layers, variants=trials)
+        for found in (champion, *ablation_configs(ablations, champion).values()):
+            assert input_key(found) in {input_key(each) for each in trials}
+            if found.cosine_feature is True:
+                assert any(each.cosine_feature is True for each in trials)
+                assert found.encoding == "separate"
+                assert frozen_layers(found.freezing, layers) > 0
 
 
 def test_the_gain_of_a_factor_is_paired_by_seed() -> None:

@@ -43,6 +43,13 @@ def test_the_champion_has_the_best_mean_on_validation() -> None:
     assert choose_champion(candidates, F1) == "b"
 
 
+def test_a_sound_configuration_at_the_floor_is_chosen_before_a_failed_one() -> None:
+    failed, weak = retrained(0.7, 0.7), retrained(FLOOR - 0.001, FLOOR - 0.001)
+    for each in failed.outcomes:
+        each.cause = "killed"
+    assert choose_champion({"a": failed, "b": weak}, F1) == "b"
+
+
 def test_by_auc_another_configuration_is_the_champion() -> None:
     areas = {"a": (0.80, 0.84), "b": (0.81, 0.81)}
     candidates = {
@@ -68,6 +75,9 @@ def test_no_champion_is_chosen_if_every_fresh_seed_failed_or_is_flagged() -> Non
     flagged = outcome(0.9, collapsed=1.0)
     with pytest.raises(SearchError, match=r"failed or is flagged \(collapsed, failed\)"):
         choose_champion({"a": Retrained(config=config(), outcomes=[failed, flagged])}, F1)
+    unsaid = outcome(0.9, no_positive=1.0)
+    with pytest.raises(SearchError, match="rare paraphrases need class_weight: balanced"):
+        choose_champion({"a": Retrained(config=config(), outcomes=[unsaid])}, F1)
 
 
 def test_the_best_configurations_are_sound_different_and_in_order() -> None:

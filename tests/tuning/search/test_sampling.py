@@ -1,15 +1,22 @@
 """Guards sampling: every draw is a configuration in the space, and its conditions hold."""
 
+from typing import Any
+
 import optuna
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
 
 from measures.objective import SEED_MEAN
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.search.test_study import SETTINGS
 from tuning.config.experiment import TrialConfig
+from tuning.config.search_space import SearchSettings
 from tuning.execution.trial_spec import TrialSpec
-from tuning.search.sampling import ConfigSampler, EpochSearch, draw
+from tuning.search.sampling import ConfigSampler, EpochSearch, draw, make_scheduler
+from tuning.search.trial import SHARE
 from tuning.search.warm_start import locate
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -62,3 +69,51 @@ def test_a_trial_with_folds_has_a_seed_for_each_of_them() -> None:
     assert spec.seeds == (7, 8, 9, 10)
     assert spec.params == {"folds": 4}
     assert spec.tags["optuna_trial"] == "0"
+
+
+class Compared:
+    """Trials of a search, whose fixed number of epochs is 4, that a scheduler compares."""
+
+    def __init__(self, scheduler: str, grace_period: int = 2) -> None:
+        settings = SearchSettings.model_validate(
+            {"scheduler": scheduler, "grace_period": grace_period}
+        )
+        sampler = ConfigSampler(
+            space={}, fixed={**FIXED, "epochs": 4}, settings=settings, launch="l",
+            train_pairs=100, votes=False,
+        )  # fmt: skip
+        self.scheduler: Any = make_scheduler(settings, sampler)
+        self.scheduler.set_search_properties(SEED_MEAN, "max")
+
+    def stopped_at(self, value: float, epochs: int) -> int | None:
+        """Return the epoch after which a trial is stopped; None if it gets to its end."""
+        trial = Trial("t", stub=True)
+        self.scheduler.on_trial_add(None, trial)
+        for epoch in range(1, epochs + 1):
+            result = {SEED_MEAN: value, "epoch": epoch, SHARE: epoch / epochs}
+            if self.scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
+                self.scheduler.on_trial_complete(None, trial, result)
+                return epoch
+        last = {SEED_MEAN: value, "finished": True}
+        assert self.scheduler.on_trial_result(None, trial, last) == TrialScheduler.CONTINUE
+        self.scheduler.on_trial_complete(None, trial, last)
+        return None
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "median"])
+def test_a_weak_trial_is_stopped_after_as_large_a_share_of_its_epochs_as_others(
+    scheduler: str,
+) -> None:
+    compared = Compared(scheduler)
+    assert [compared.stopped_at(value, 4) for value in (0.7, 0.8, 0.8, 0.9)] == [None] * 4
+    assert compared.stopped_at(0.6, 4) == 2
+    assert compared.stopped_at(0.6, 12) == 6  # as min_steps gives to larger batches
+    assert compared.stopped_at(0.9, 12) is None
+
+
+@pytest.mark.parametrize(("scheduler", "grace_period"), [("none", 2), ("asha", 4), ("median", 5)])
+def test_no_trial_is_stopped_in_the_grace_period_or_without_a_scheduler(
+    scheduler: str, grace_period: int
+) -> None:
+    compared = Compared(scheduler, grace_period)
+    assert [compared.stopped_at(value, 4) for value in (0.9, 0.9, 0.9, 0.6)] == [None] * 4

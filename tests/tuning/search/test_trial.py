@@ -83,7 +83,7 @@ def test_a_collapsed_trial_is_flagged_by_its_best_epoch() -> None:
 def test_a_report_holds_no_test_score() -> None:
     seed_scores = SeedScores(F1, 1)
     seed_scores.update([GOOD])
-    report = report_of([GOOD], seed_scores.metrics())
+    report = report_of([GOOD], seed_scores.metrics(), 4)
     assert (report[OBJECTIVE], report[SEED_MEAN]) == (0.7, 0.7)
     assert not [name for name in (*report, *report["best"]) if name.startswith("test")]
 
@@ -94,7 +94,7 @@ def test_by_auc_a_trial_is_worth_the_auc_of_each_seeds_best_epoch_and_reports_f1
     seed_scores.update([scored(0.8, area=0.85, loss=0.5), scored(0.7, area=0.86, loss=0.4)])
     found = seed_scores.metrics()
     assert found[SEED_MEAN] == pytest.approx((0.8 + 0.86) / 2)
-    report = report_of(seed_scores.history[-1], found)
+    report = report_of(seed_scores.history[-1], found, 4)
     assert report[SEED_MEAN] == found[SEED_MEAN]
     assert report[OBJECTIVE] == pytest.approx(0.7)
     seed_scores.update([scored(0.8, diverged=True), scored(0.7, rate=1.0, area=0.9, loss=0.1)])
@@ -208,8 +208,8 @@ def test_folds_are_worth_what_splits_made_by_hand_are(
         hand = {name: by_hand(trial, split.votes) for name, split in splits.items()}
         seeded = trial.model_copy(update={"seed": 5 + fold})
         model = build_classifier(seeded, replace(plain, splits=hand))
-        loaded = (LoadedSplit(hand[name], trial, CPU) for name in ("train", "validation"))
-        expected = list(fit(model, *loaded, seeded))
+        train, validation = (LoadedSplit(hand[n], trial, CPU) for n in ("train", "validation"))
+        expected = list(fit(model, train, validation, seeded))
         assert numbers([results[fold] for results in epochs]) == numbers(expected)
 
 

@@ -20,7 +20,7 @@ from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import DataLocations
 from tuning.search.context import comparable, fixed_fields, identity
 from tuning.search.study import StudyError, load_study, open_storage
-from tuning.search.warm_start import _value, find_finished, locate
+from tuning.search.warm_start import _as_drawn, _value, find_finished, locate
 from tuning.system.project import ROOT
 from tuning.tracking.mlflow_reader import LoggedRun
 
@@ -70,6 +70,21 @@ def test_trials_of_a_grid_lie_in_the_shipped_space_with_their_values(
         assert reasons == []
         assert coordinates["targets"] == "auto"  # logged as labels: these pairs have no votes
         assert values["epochs"] == prepared.experiment.trial.epochs  # 13 were run: a budget
+
+
+@pytest.mark.parametrize(("encoding", "cosine"), [("separate", True), ("pair", False)])
+def test_what_auto_became_for_a_logged_trial_is_auto_in_a_search_that_does_not_draw_it(
+    prepared: Prepared, encoding: str, cosine: bool
+) -> None:
+    experiment = prepared.experiment
+    kept = {name: experiment.space[name] for name in ("encoding", "learning_rate")}
+    search = replace(prepared, experiment=experiment.model_copy(update={"space": kept}))
+    logged = grid_trial(prepared, encoding=encoding)
+    assert logged.cosine_feature is cosine
+    params = {name: str(value) for name, value in logged.model_dump().items()}
+    values = _as_drawn(params, search)
+    assert values is not None
+    assert locate(kept, values, comparable(fixed_fields(search)))[1] == []
 
 
 @pytest.mark.parametrize(("own", "value"), [("auc", 0.9), ("f1", 0.8)])

@@ -1,6 +1,7 @@
-"""Guards the targets of a split: labels or votes, and the weights of the classes in the loss."""
+"""Guards the inputs of trials: cosines only of frozen states, targets, weights of the classes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
+from models.number_formats import read_precision
 from tests.tuning.training.test_trainer import CPU, PAIRS, config, toy
+from tuning.config.experiment import Experiment
+from tuning.data.prepared import prepare
+from tuning.data.sources import DataLocations
 from tuning.training.evaluation import score_logits
-from tuning.training.inputs import LoadedSplit, balanced_weights
+from tuning.training.inputs import LoadedSplit, balanced_weights, build_inputs
 
 RARE = (np.arange(PAIRS) % 10 == 0).astype(np.int64)
 
@@ -74,3 +79,15 @@ def test_the_loss_that_chooses_an_epoch_is_against_the_trained_targets_without_w
     rate *= share
     expected = -rate * np.log(3 / 4) - (1 - rate) * np.log(1 / 4)
     assert scores["target_loss"] == pytest.approx(expected)
+
+
+def test_trials_that_train_every_layer_stand_beside_others_that_have_cosines(
+    tmp_path: Path,
+) -> None:
+    values = {"name": "check", "data": "embedded", "encoder": "embedded"}
+    experiment = Experiment.model_validate({**values, "grid": {"freezing": ["all", "none"]}})
+    prepared = prepare(experiment, DataLocations(cache=tmp_path))
+    trained, frozen = prepared.input_variants
+    assert (trained.cosine_feature, frozen.cosine_feature) == (False, True)
+    inputs = build_inputs(prepared, trained, read_precision("float32"), tmp_path)
+    assert [split.cosine for split in inputs.splits.values()] == [None, None, None]
