@@ -23,6 +23,10 @@ _SETTINGS = (
     *("head", "head_width", "dropout", "targets", "both_orders", "batch_size", "epochs"),
     *("clip_norm", "optimizer", "learning_rate", "encoder_learning_rate"),
 )
+_FEATURES = {  # fields of a trial that add a feature of the pair beside its token states
+    "cosine_feature": "the cosine of both texts' mean frozen states",
+    "overlap_features": "counts of shared words",
+}
 _LISTED = 6  # values of a setting that are named one by one
 _SAME = ("data_fingerprint", "encoder_fingerprint")
 
@@ -56,6 +60,16 @@ def encodings(launches: list[Launch]) -> list[str]:
 def settings(trials: pd.DataFrame) -> dict[str, str]:
     """Return the values of each setting over the trials, as in ``0.001, 0.01 or 0.1``."""
     return {name: _values(trials[name]) for name in _SETTINGS if name in trials}
+
+
+def features(trials: pd.DataFrame) -> list[str]:
+    """Return what classifiers read beside token states, in words; where some do not, that too."""
+    found = []
+    for name, words in _FEATURES.items():
+        used = trials[name].astype(str) == "True" if name in trials else pd.Series(dtype=bool)
+        if used.any():
+            found.append(words if used.all() else f"{words} (some trials)")
+    return found
 
 
 def _values(column: pd.Series) -> str:

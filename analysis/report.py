@@ -196,6 +196,7 @@ def _facts(
         "title": facts.title(launch.tags),
         "tags": launch.tags,
         "trial": facts.settings(launch.trials),
+        "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
         "encodings": facts.encodings(launches),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],

@@ -19,6 +19,8 @@ METRICS = (
     *(f"test_{score}" for score in SCORES),
     *(f"test_{score}_at_threshold" for score in SCORES if score != "auc"),
 )
+# what a trial of an earlier version did, whose log does not say so; a launch may have both kinds
+_BEFORE: dict[str, Any] = {"encoding": "pair"}
 SEARCH_TAGS = ("origin", "stopped")  # who chose a trial of a search, and when it was ended early
 SEARCHED = ("threshold", *FLAGS, VALIDATION_F1, SEED_MEAN)  # a search does not score test
 
@@ -29,7 +31,7 @@ def trial_row(run: Run) -> dict[str, Any]:
     The tags are those of ``SEARCH_TAGS`` that it has.
     """
     metrics = {name: value for name, value in run.data.metrics.items() if "/" not in name}
-    params = {name: to_number(value) for name, value in run.data.params.items()}
+    params = _BEFORE | {name: to_number(value) for name, value in run.data.params.items()}
     flags = {} if "no_positive" in metrics else _flags_since(metrics)
     tags = {name: run.data.tags[name] for name in SEARCH_TAGS if name in run.data.tags}
     name = run.info.run_name

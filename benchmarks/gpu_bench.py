@@ -159,8 +159,11 @@ class Bench:
 
 
 def assigned_grid(data: str, encoder: str, epochs: int) -> Prepared:
-    """Return the grid of experiments/grid.yaml, prepared for this data, encoder and epochs."""
-    overrides = [f"epochs={epochs}", "min_steps=0"]
+    """Return the grid of experiments/grid.yaml, prepared for this data, encoder and epochs.
+
+    Pairs are encoded together, as in the records of before; the parts have no cosine to give.
+    """
+    overrides = [f"epochs={epochs}", "min_steps=0", "encoding=pair"]
     assigned = load_experiment(ROOT / "experiments/grid.yaml", overrides)
     chosen = assigned.model_copy(update={"data": data, "encoder": encoder})
     return prepare(chosen, read_locations(), strict=True)

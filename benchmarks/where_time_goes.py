@@ -37,7 +37,8 @@ _STAGES = (  # name of each stage of a driver, its function, and the end of its 
 
 def profile_driver(data: str, encoder: str) -> tuple[list[tuple[str, float]], float]:
     """Return the seconds of each stage of a driver with cached states, and those in total."""
-    trial: dict[str, object] = {"both_orders": False, "targets": "labels", "epochs": 2}
+    fixed = {"encoding": "pair", "both_orders": False, "targets": "labels"}  # as in prepare_for
+    trial: dict[str, object] = {**fixed, "epochs": 2}
     grid: dict[str, list[object]] = {"seed": [0, 1]}
     with tempfile.TemporaryDirectory() as directory:
         folder, words = Path(directory), ("--data", data, "--encoder", encoder)

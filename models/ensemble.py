@@ -13,12 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from measures.objective import VALIDATION_F1, is_sound
-from models.checkpoint import CARD, WEIGHTS, CheckpointError, find_encoder, read_card
+from models.checkpoint import (
+    CARD,
+    WEIGHTS,
+    CheckpointError,
+    encoding_of,
+    find_encoder,
+    has_layer_mean,
+    read_card,
+)
 from models.encoder_files import find_files
 
 ENSEMBLE = "ensemble.json"
 _FORMAT = 1
 _INPUTS = ("encoder", "data")  # parts of a card on what a classifier was trained on
+_FEATURES = ("cosine_feature", "overlap_features", "both_orders")  # of a trial, in its card
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +96,37 @@ def find_saved(folder: Path, encoders: Iterable[Path] = ()) -> Saved:
         return _read_ensemble(found[0])
     below = _rank(folder)
     return replace(_read_single(below[0], encoders), among=len(below))
+
+
+def require_alike(folder: Path, cards: Sequence[dict[str, Any]]) -> None:
+    """Raise a CheckpointError, which names what differs, if an ensemble's members differ in input.
+
+    Args:
+        folder: Folder of the ensemble.
+        cards: Cards of its members, in their order.
+    """
+    first = _inputs_of(cards[0])
+    for number, card in enumerate(cards[1:], 2):
+        for name, value in _inputs_of(card).items():
+            if value != first[name]:
+                raise CheckpointError(
+                    f"{folder}: its members must have one {name}, got {first[name]} in member-1 "
+                    f"and {value} in member-{number}"
+                )
+
+
+def _inputs_of(card: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides the inputs of a classifier, by name."""
+    trial, data = card.get("trial", {}), card.get("data", {})
+    return {
+        "encoder": card["encoder"]["fingerprint"],
+        "number of frozen layers": card["encoder"]["depth"],
+        "precision": card["precision"],
+        "encoding": encoding_of(card),
+        "layer_mean": has_layer_mean(card),
+        **{name: trial.get(name) for name in _FEATURES},
+        **{name: data.get(name) for name in ("cleaning", "max_tokens")},
+    }
 
 
 def _read_single(folder: Path, encoders: Iterable[Path]) -> Saved:

@@ -36,6 +36,8 @@ class Family:
         sdpa: Whether attention has the implementation ``sdpa``.
         positions: Whether the embeddings add one for each position, which they can be given.
         offset_by_padding: Whether the first position is the one after the padding token's id.
+        convolution: Key in ``config.json`` of the width, in tokens, of a convolution that reads
+            across the texts of a pair; None if there is no such part.
         matrices: Number of matrices of width times inner width in a layer.
         vocabulary_file: Whether ``vocab.txt`` alone says how to split text.
     """
@@ -51,6 +53,7 @@ class Family:
     sdpa: bool = True
     positions: bool = True
     offset_by_padding: bool = False
+    convolution: str | None = None
     matrices: int = 2
     vocabulary_file: bool = False
 
@@ -60,7 +63,7 @@ FAMILIES = {
     "bert": Family(token_types=True, pooler=True, vocabulary_file=True),
     "deberta-v2": Family(  # and DeBERTa-v3, which differs by its training alone
         call="disentangled", shared="encoder", joined=("encoder.conv", "lowest", "convolution"),
-        token_types=True, masked_embeddings=True, sdpa=False,
+        token_types=True, masked_embeddings=True, sdpa=False, convolution="conv_kernel_size",
     ),
     "distilbert": Family(
         layers="transformer.layer", sizes=_DISTILBERT_SIZES, vocabulary_file=True

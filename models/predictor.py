@@ -15,18 +15,12 @@ from torch import Tensor
 
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, sorted_batches, to_probabilities
-from models.checkpoint import (
-    CheckpointError,
-    encoding_of,
-    has_layer_mean,
-    load_classifier,
-    read_card,
-)
+from models.checkpoint import encoding_of, load_classifier, read_card
 from models.classifier import Classifier, run_frozen
 from models.cleaning import clean
 from models.cosine import mean_cosine
 from models.encoder_files import EncoderError, read_encoder_info
-from models.ensemble import find_saved
+from models.ensemble import find_saved, require_alike
 from models.pair_checks import PairError, check_lengths, check_texts
 from models.precision import choose_device
 from models.tokens import (
@@ -44,7 +38,6 @@ from models.word_pieces import pair_pieces
 Row = tuple[list[int], list[int]]  # ids of the word pieces of both texts of a pair
 _LOG = logging.getLogger(__name__)
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
-_SAME = ("encoder", "precision")  # keys with equal values in the cards of all members
 
 
 class Predictor:
@@ -58,21 +51,15 @@ class Predictor:
         encoders: Folders that may hold its encoder, beside those near it.
 
     Raises:
-        CheckpointError, EncoderError: If the model cannot be loaded, or its members were not
-            trained on the same encoder.
+        CheckpointError, EncoderError: If the model cannot be loaded, or its members differ
+            in what they read.
     """
 
     def __init__(self, folder: Path, encoders: Iterable[Path] = ()) -> None:
         saved = find_saved(folder, encoders)
         cards = [read_card(member) for member in saved.members]
         self.encoding: Encoding = encoding_of(cards[0])
-        if any(
-            encoding_of(card) != self.encoding
-            or has_layer_mean(card) != has_layer_mean(cards[0])
-            or any(card[key] != cards[0][key] for key in _SAME)
-            for card in cards
-        ):
-            raise CheckpointError(f"{folder}: its members were not trained on the same encoder")
+        require_alike(folder, cards)
         self.saved = saved
         self.threshold = saved.threshold
         self.card = cards[0]

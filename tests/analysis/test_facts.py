@@ -83,3 +83,11 @@ def test_the_encodings_are_those_of_all_launches_and_pair_where_the_log_has_none
     search = launch(pd.DataFrame({"encoding": ["separate", "pair"]}))
     assert facts.encodings([search]) == ["pair", "separate"]
     assert facts.encodings([launch()]) == ["pair"]
+
+
+def test_features_beside_the_states_are_named_and_so_is_it_if_some_trials_lack_them() -> None:
+    cosine = "the cosine of both texts' mean frozen states"
+    assert facts.features(pd.DataFrame({"epochs": [3]})) == []
+    assert facts.features(pd.DataFrame({"cosine_feature": ["False"]})) == []
+    whole = pd.DataFrame({"cosine_feature": ["True", True], "overlap_features": [True, False]})
+    assert facts.features(whole) == [cosine, "counts of shared words (some trials)"]

@@ -1,13 +1,14 @@
 """Guards table rows: flags of runs that an earlier version logged are judged anew."""
 
-from mlflow.entities import Metric, Run, RunData, RunInfo
+from mlflow.entities import Metric, Param, Run, RunData, RunInfo
 
 from analysis.run_rows import trial_row
 
 
-def run_with(**metrics: float) -> Run:
+def run_with(params: dict[str, str] | None = None, **metrics: float) -> Run:
     info = RunInfo("a1", "0", "user", "FINISHED", 0, 1, "active", run_name="01")
-    return Run(info, RunData([Metric(name, value, 0, 0) for name, value in metrics.items()]))
+    logged = [Metric(name, value, 0, 0) for name, value in metrics.items()]
+    return Run(info, RunData(logged, [Param(*each) for each in (params or {}).items()]))
 
 
 def test_one_class_at_one_half_was_called_collapsed_by_earlier_versions() -> None:
@@ -22,3 +23,8 @@ def test_flags_of_this_version_are_taken_as_logged() -> None:
     logged = {"collapsed": 1.0, "no_positive": 0.0, "all_positive": 0.0}
     row = trial_row(run_with(**logged, val_auc=0.52, val_positive_rate=0.3))
     assert {name: row[name] for name in logged} == logged
+
+
+def test_a_trial_whose_log_names_no_encoding_read_pairs_together() -> None:
+    assert trial_row(run_with())["encoding"] == "pair"
+    assert trial_row(run_with({"encoding": "separate"}))["encoding"] == "separate"

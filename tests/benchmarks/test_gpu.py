@@ -137,6 +137,11 @@ def test_repeated_rows_follow_each_other() -> None:
     assert twice.pairs == 4
 
 
+def test_the_grid_of_a_card_encodes_pairs_together_as_its_records_did(tmp_path: Path) -> None:
+    trials = bench(tmp_path).embedded.trials
+    assert {(trial.encoding, trial.cosine_feature) for trial in trials} == {("pair", False)}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_way_out_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -106,7 +106,8 @@ def test_a_model_that_was_trained_on_cut_pairs_cuts_and_says_so(
 
 def test_members_of_different_depths_are_refused(distilbert: Path, tmp_path: Path) -> None:
     members = [save(tmp_path / str(depth), distilbert, depth=depth) for depth in (1, 2)]
-    with pytest.raises(CheckpointError, match="were not trained on the same encoder"):
+    rule = "members must have one number of frozen layers, got 1 in member-1 and 2 in member-2"
+    with pytest.raises(CheckpointError, match=rule):
         ensemble_of(tmp_path / "e", distilbert, members)
 
 
@@ -205,14 +206,31 @@ def test_texts_encoded_separately_are_cut_each_to_the_limit(
     assert found == pytest.approx(alone, abs=1e-6)
 
 
-@pytest.mark.parametrize("option", ["separate", "layer_mean"])
-def test_members_that_encode_differently_are_refused(
-    distilbert: Path, tmp_path: Path, option: str
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"separate": True}, "one encoding, got pair in member-1 and separate in member-2"),
+        ({"layer_mean": True}, "one layer_mean, got False in member-1 and True in member-2"),
+        ({"both_orders": True}, "one both_orders, got False in member-1 and True in member-2"),
+        ({"max_tokens": 9}, "one max_tokens, got None in member-1 and 9 in member-2"),
+    ],
+)
+def test_members_that_read_pairs_differently_are_refused_by_what_differs(
+    distilbert: Path, tmp_path: Path, change: dict[str, Any], differs: str
 ) -> None:
-    changes: list[dict[str, Any]] = [{}, {option: True}]
+    changes: list[dict[str, Any]] = [{}, change]
     members = [
         save(tmp_path / str(number), distilbert, branch=True, depth=3, **change)
         for number, change in enumerate(changes)
     ]
-    with pytest.raises(CheckpointError, match="members were not trained on the same encoder"):
+    with pytest.raises(CheckpointError, match=differs):
+        ensemble_of(tmp_path / "e", distilbert, members)
+
+
+def test_members_with_and_without_the_cosine_are_refused(distilbert: Path, tmp_path: Path) -> None:
+    members = [
+        save(tmp_path / str(cosine), distilbert, branch=True, separate=True, cosine=cosine)
+        for cosine in (True, False)
+    ]
+    with pytest.raises(CheckpointError, match="one cosine_feature, got True in member-1 and Fal"):
         ensemble_of(tmp_path / "e", distilbert, members)

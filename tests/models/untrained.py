@@ -14,7 +14,6 @@ from models.encoder_files import read_encoder_info
 from models.heads import FeatureBranch, build_head
 
 HEAD = 8
-_SEPARATE = {"encoding": "separate", "cosine_feature": True}
 
 
 def save(
@@ -27,6 +26,7 @@ def save(
     head: str = "cross_attention",
     branch: bool = False,
     separate: bool = False,
+    cosine: bool = True,
     layer_mean: bool = False,
     data: str = "d1",
     max_tokens: int | None = None,
@@ -34,10 +34,10 @@ def save(
 ) -> Path:
     """Write an untrained classifier with a card like that of a trial; return the folder.
 
-    One that encodes texts separately has a branch for their cosine as well.
+    The branch of one that encodes texts separately is for their cosine as well, if ``cosine``.
     """
     torch.manual_seed(seed)
-    size = FEATURES + separate
+    size = FEATURES + (separate and cosine)
     encoding = "separate" if separate else "pair"
     lower, upper = load_encoder(encoder, depth, encoding=encoding, layer_mean=layer_mean)
     info = read_encoder_info(encoder)
@@ -58,7 +58,7 @@ def save(
         "trial": {
             "both_orders": both_orders,
             "layer_mean": layer_mean,
-            **(_SEPARATE if separate else {}),
+            **({"encoding": "separate", "cosine_feature": cosine} if separate else {}),
         },
         "metrics": {"threshold": 0.4, **metrics},
     }

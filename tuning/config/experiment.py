@@ -194,7 +194,10 @@ class Experiment(StrictModel):
         default_factory=Cleaning, description="light repairs of each text, all on by default"
     )
     max_tokens: int | None = Field(
-        None, ge=8, description="longest pair in word pieces; null: the encoder's limit"
+        None,
+        ge=8,
+        description="longest pair in word pieces, or longest text where each is encoded alone; "
+        "null: the encoder's limit",
     )
     truncate: bool = Field(
         False, description="whether to cut texts that are longer than the encoder takes"

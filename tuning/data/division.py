@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,3 +131,23 @@ def draw_folds(
             f"{components.max() + 1} groups that stay together; ask for fewer folds"
         )
     return chosen
+
+
+def fold_components(train: PairTable, validation: PairTable, folds: int) -> np.ndarray:
+    """Return what stays together of the pairs of train, then of validation, int (N,).
+
+    That is a group; where not every pair has one, also pairs with an equal or nearly equal text.
+
+    Raises:
+        ValueError: If there are too few pairs for the folds.
+    """
+    labels = np.concatenate([train.labels, validation.labels])
+    groups = train.groups + validation.groups
+    if all(groups):
+        components = np.unique(groups, return_inverse=True)[1]
+    else:
+        first, second = train.first + validation.first, train.second + validation.second
+        both = replace(train, first=first, second=second, labels=labels, groups=groups)
+        components = find_components(both).of_pairs
+    draw_folds(components, labels, folds, [0, 0])
+    return components

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
 
-from models.encoder_files import EncoderInfo, frozen_layers, read_encoder_info
+from models.encoder_files import (
+    CONFIG,
+    EncoderInfo,
+    frozen_layers,
+    read_encoder_info,
+    read_json,
+)
+from models.families import FAMILIES
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.input_variants import input_variants
-from tuning.data.division import draw_folds, find_components
+from tuning.data.division import fold_components
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.split_checks import describe_balance, describe_shared
@@ -104,7 +111,8 @@ def prepare(
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
         ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
-            that its encoding does not have; or if there are too few pairs for the folds.
+            that its encoding does not have, or an encoding that the encoder does not have; or if
+            there are too few pairs for the folds.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -132,30 +140,14 @@ def prepare(
 
 
 def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
-    """Return what stays together of train and validation, if the trials have folds.
-
-    That is a group; where not every pair has one, also pairs with an equal or nearly equal text.
-
-    Raises:
-        ConfigError: If there are too few pairs for the folds.
-    """
+    """Return what stays together in folds; None without; a ConfigError if pairs are too few."""
     folds = experiment.validation.folds
     if folds is None:
         return None
-    train, validation = pairs.splits["train"], pairs.splits["validation"]
-    labels = np.concatenate([train.labels, validation.labels])
-    groups = train.groups + validation.groups
-    if all(groups):
-        components = np.unique(groups, return_inverse=True)[1]
-    else:
-        first, second = train.first + validation.first, train.second + validation.second
-        both = replace(train, first=first, second=second, labels=labels, groups=groups)
-        components = find_components(both).of_pairs
     try:
-        draw_folds(components, labels, folds, [0, 0])
+        return fold_components(pairs.splits["train"], pairs.splits["validation"], folds)
     except ValueError as error:
         raise ConfigError(experiment.name, [str(error)]) from error
-    return components
 
 
 def _tokenise_for(
@@ -180,12 +172,20 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
 
     Raises:
         EncoderError: If a trial freezes more layers than the encoder has.
-        ConfigError: If a trial needs a cosine that its encoding does not have.
+        ConfigError: If a trial needs a cosine that its encoding does not have, or an encoding
+            that the encoder does not have.
     """
     if experiment.search is None:
         trials = experiment.trials()
     else:
         trials = input_variants(experiment, max(1, encoder.layers // 2))
+    if _reads_across(encoder) and any(trial.encoding == "separate" for trial in trials):
+        rule = (
+            f"must be pair for an encoder whose convolution reads across texts: {encoder.folder}"
+        )
+        searched = "encoding" in experiment.space
+        way = "draw no other in space.encoding" if searched else "--set encoding=pair"
+        raise ConfigError(experiment.name, [f"encoding: {rule}; {way}"])
     for trial in trials:
         depth = frozen_layers(trial.freezing, encoder.layers)  # raises
         if trial.cosine_feature is True and (depth == 0 or trial.encoding == "pair"):
@@ -196,13 +196,19 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     return trials
 
 
+def _reads_across(encoder: EncoderInfo) -> bool:
+    """Return whether the encoder cannot read the texts of a pair apart from each other."""
+    key = FAMILIES[encoder.architecture].convolution
+    return key is not None and (read_json(encoder.folder / CONFIG).get(key) or 0) > 0
+
+
 def _needs_votes(experiment: Experiment, trials: list[TrialConfig]) -> bool:
     axis = experiment.space.get("targets")
     return "votes" in [*(axis.ends if axis else []), *(trial.targets for trial in trials)]
 
 
 def cut_length(experiment: Experiment, encoder: EncoderInfo) -> int | None:
-    """Return the number of tokens that pairs are cut to if the experiment says so, else None."""
+    """Return the tokens that a pair, or each of its texts, is cut to; None if none is cut."""
     return experiment.max_tokens or (encoder.max_tokens if experiment.truncate else None)
 
 
@@ -224,9 +230,10 @@ def _findings(
     if balance:
         yield balance
     if (experiment.max_tokens or 0) > encoder.max_tokens:
+        limited = " and ".join("pairs" if each == "pair" else "texts" for each in encoded)
         yield (
-            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: pairs have at "
-            f"most {encoder.max_tokens} word pieces"
+            f"max_tokens: {experiment.max_tokens} is more than the encoder takes: {limited} have "
+            f"at most {encoder.max_tokens} word pieces"
         )
     for encoding, tokens in encoded.items():
         what = "word pieces" if encoding == "pair" else "word pieces a text"

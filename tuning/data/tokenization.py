@@ -71,7 +71,8 @@ def tokenise(
         split: (encode_texts(tokenizer, pairs.first), encode_texts(tokenizer, pairs.second))
         for split, pairs in data.splits.items()
     }
-    _check(data, sides, encoder.max_tokens - special.of_text, cut=max_tokens is not None)
+    longest, cut = encoder.max_tokens - special.of_text, max_tokens is not None
+    _check(data, sides, longest, cut=cut, unit="pair" if encoding == "pair" else "text")
     splits, truncated = {}, {}
     for split, (firsts, seconds) in sides.items():
         both = list(zip(firsts, seconds, strict=True))
@@ -86,8 +87,13 @@ def tokenise(
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
 
 
-def _check(data: PairData, sides: Mapping[str, Sides], longest: int, *, cut: bool) -> None:
-    """Raise a DataError for texts without tokens and, unless they are cut, for those too long."""
+def _check(
+    data: PairData, sides: Mapping[str, Sides], longest: int, *, cut: bool, unit: str
+) -> None:
+    """Raise a DataError for texts without tokens and, unless they are cut, for those too long.
+
+    ``unit`` names what ``max_tokens`` limits.
+    """
     allowed = math.inf if cut else longest
     found = [text for text in _sizes(data, sides) if not 1 <= text[-1] <= allowed]
     if not found:
@@ -103,7 +109,7 @@ def _check(data: PairData, sides: Mapping[str, Sides], longest: int, *, cut: boo
     if most > longest:
         lines.append(
             "to cut longer texts to what the encoder takes: --set truncate=true; to cut every "
-            "pair to fewer word pieces: --set max_tokens=NUMBER"
+            f"{unit} to fewer word pieces: --set max_tokens=NUMBER"
         )
     raise DataError("\n".join(lines))
 

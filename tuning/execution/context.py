@@ -71,13 +71,13 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     if settings.address is not None:
         check_nodes(settings, launch.console)
     references: dict[tuple[int, str, bool], ray.ObjectRef] = {}
-    resources: dict[str, float] = {}
+    resources: dict[str, float] = {"cpu": 1}
     for trial in prepared.input_variants:
-        depth = prepared.depth_of(trial)
         with encoding_progress(launch.console, prepared, trial) as advance:
             inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
-        # the first has the fewest frozen layers, so its trials train most and set the share
-        resources = resources or trial_resources(prepared, inputs, depth)
+        if prepared.depth_of(trial) == prepared.depths[0]:  # they train most and set the share
+            found = trial_resources(prepared, inputs, trial)
+            resources = max(resources, found, key=lambda each: each.get("gpu", 0))
         shared = inputs if with_test else without_test(inputs)
         if prepared.components is not None:
             shared = with_pool(shared, prepared.components)
@@ -113,13 +113,15 @@ def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
     return replace(inputs, splits={**inputs.splits, **views}, pool=pool)
 
 
-def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dict[str, float]:
+def trial_resources(
+    prepared: Prepared, inputs: SharedInputs, variant: TrialConfig
+) -> dict[str, float]:
     """Return what Ray reserves for each trial: a core, and a share of a GPU where there are GPUs.
 
     Args:
         prepared: Experiment with its trials.
-        inputs: Shared inputs of the trials that need the most memory.
-        depth: Number of frozen layers of those trials.
+        inputs: Shared inputs of one variant.
+        variant: Trial of that variant, from ``Prepared.input_variants``.
 
     Raises:
         ClusterError: If the share is to be measured and no node's GPU could do so.
@@ -129,11 +131,17 @@ def trial_resources(prepared: Prepared, inputs: SharedInputs, depth: int) -> dic
         return {"cpu": 1}
     share = prepared.experiment.gpus_per_trial
     if share == "auto":
-        trials = [trial for trial in prepared.trials if prepared.depth_of(trial) == depth]
-        largest = max(trials, key=lambda trial: trial.batch_size)
         here = torch.cuda.is_available()
-        share = (measure_share if here else _measure_on_a_node)(largest, inputs)
+        measure = measure_share if here else _measure_on_a_node
+        share = measure(largest_trial(prepared, variant), inputs)
     return {"cpu": 1, "gpu": float(share)}
+
+
+def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
+    """Return the trial with the largest batches among those that share a variant's inputs."""
+    wanted = prepared.variant_of(variant)
+    trials = [trial for trial in prepared.trials if prepared.variant_of(trial) == wanted]
+    return max(trials, key=lambda trial: trial.batch_size)
 
 
 def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:

@@ -90,7 +90,7 @@ class Reproducer:
         model = load_classifier(folder, encoder)
         data = card["data"]
         key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
-        key = (*key, data["fingerprint"], data["both_orders"], card["cached"])
+        key = (*key, data["fingerprint"], data["both_orders"], data["max_tokens"], card["cached"])
         cosine = card["trial"].get("cosine_feature")
         key = (*key, model.branch is not None, encoding_of(card), cosine, has_layer_mean(card))
         if key not in self._splits:

@@ -1,5 +1,6 @@
 """Guards the preparation of an experiment: data, encoder and trials that fit each other."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from models.encoder_files import EncoderError
 from models.table_files import DataError
+from tests.models.drawn_encoders import draw_encoder
 from tuning.config.experiment import ConfigError, Experiment
 from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import cut_length, prepare
@@ -131,12 +133,39 @@ def test_a_search_may_draw_the_cosine_where_its_condition_holds(
     assert drawn == {("pair", False), ("separate", False), ("separate", True)}
 
 
-def test_a_limit_above_the_encoders_is_told_of(tmp_path: Path) -> None:
-    prepared = prepare(experiment(max_tokens=900), DataLocations(cache=tmp_path))
+def test_an_encoder_that_cannot_keep_texts_apart_is_refused_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    folder, locations = draw_encoder(tmp_path, "deberta-v2"), DataLocations(cache=tmp_path)
+    rule = f"encoding: must be pair for an encoder whose convolution reads across texts: {folder}"
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for split in ("train", "validation", "test"):
+        lines = ["first\tsecond\tlabel", f"{split} data\tfacts\t1", f"{split} facts\tdata\t0"]
+        (pairs / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    asked = {"encoder": str(folder), "data": str(pairs)}
+    with pytest.raises(ConfigError, match=re.escape(f"{rule}; --set encoding=pair")):
+        prepare(experiment(**asked), locations)
+    searched = {"search": {"ablations": False}, "space": {"encoding": ["separate", "pair"]}}
+    with pytest.raises(ConfigError, match=re.escape(f"{rule}; draw no other in space.encoding")):
+        prepare(experiment(**asked, **searched), locations)
+    assert prepare(experiment(**asked, trial={"encoding": "pair"}), locations).depths == [3]
+
+
+@pytest.mark.parametrize(
+    ("encodings", "limited"),
+    [(["separate"], "texts"), (["pair"], "pairs"), (["pair", "separate"], "pairs and texts")],
+)
+def test_a_limit_above_the_encoders_is_told_of(
+    tmp_path: Path, encodings: list[str], limited: str
+) -> None:
+    asked = experiment(max_tokens=900, grid={"encoding": encodings})
+    prepared = prepare(asked, DataLocations(cache=tmp_path))
     (notice,) = prepared.notices
     most = prepared.encoder.max_tokens
     assert notice == (
-        f"max_tokens: 900 is more than the encoder takes: pairs have at most {most} word pieces"
+        f"max_tokens: 900 is more than the encoder takes: {limited} have at most {most} word "
+        "pieces"
     )
 
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SECOND_SPECIAL, SPECIAL
 from models.table_files import DataError
-from models.tokens import load_tokenizer, shorten
+from models.tokens import Encoding, load_tokenizer, shorten
 from tests.models.drawn_encoders import draw_encoder
 from tuning.data.pairs import PairData, PairTable
 from tuning.data.tokenization import tokenise
@@ -63,18 +63,20 @@ def test_a_long_definition_of_a_file_without_lines_is_named_by_its_row(distilber
         tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
 
 
+@pytest.mark.parametrize(("encoding", "unit"), [("pair", "pair"), ("separate", "text")])
 def test_the_first_of_many_long_definitions_are_named_with_the_ways_to_go_on(
-    distilbert: Path,
+    distilbert: Path, encoding: Encoding, unit: str
 ) -> None:
     data = data_of(*[("w1 " * (28 + n % 2 * n), "w2") for n in range(20)])  # ten are too long
+    info = read_encoder_info(distilbert)
     with pytest.raises(DataError) as error:
-        tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+        tokenise(data, info, max_tokens=None, both_orders=False, encoding=encoding)
     *lines, more, way_out = str(error.value).split("\n")
     assert [line.split(": ")[1] for line in lines] == [f"line {n}" for n in (3, 5, 7, 9, 11)]
     assert [line.rpartition(" ")[2] for line in lines] == ["29", "31", "33", "35", "37"]
     assert more == "... and 5 more; the longest has 47"
     assert "--set truncate=true" in way_out
-    assert "--set max_tokens=NUMBER" in way_out
+    assert f"to cut every {unit} to fewer word pieces: --set max_tokens=NUMBER" in way_out
 
 
 def test_with_max_tokens_a_definition_longer_than_the_encoder_takes_is_cut(
