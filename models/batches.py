@@ -26,7 +26,8 @@ class SplitArrays:
 
     Attributes:
         table: Token sequences.
-        states: Cached states of the frozen layers, float (S, D), or None.
+        states: Cached states of the frozen layers, float (S, D), or None; a tensor where several
+            splits share them on a device.
         labels: Classes, 0 or 1, int (N,).
         votes: Share of the annotators who called each pair a paraphrase, float (N,) in [0, 1], NaN
             where unknown.
@@ -36,7 +37,7 @@ class SplitArrays:
     """
 
     table: TokenTable
-    states: np.ndarray | None
+    states: np.ndarray | Tensor | None
     labels: np.ndarray
     votes: np.ndarray
     entities: np.ndarray
@@ -74,7 +75,7 @@ class RowReader:
     def __init__(
         self,
         table: TokenTable,
-        states: np.ndarray | None,
+        states: np.ndarray | Tensor | None,
         device: torch.device,
         features: np.ndarray | None = None,
     ) -> None:
@@ -86,8 +87,10 @@ class RowReader:
         self._segments = as_tensor(table.segments).to(device)
         offsets = as_tensor(table.offsets).to(device)
         self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (sequences, 2)
-        members = table.members
-        self._members = None if members is None else as_tensor(members).to(device)
+        members = None if table.members is None else as_tensor(table.members).to(device)
+        if members is not None and members.shape[1] == 1:
+            self._bounds, members = self._bounds[members[:, 0]], None  # (rows, 2)
+        self._members = members
         self._as_second = torch.tensor(AS_SECOND, dtype=torch.uint8, device=device)
         self._steps = torch.arange(int(self.lengths.max(initial=0)), device=device)
         self._features = None if features is None else as_tensor(features).float().to(device)
@@ -145,8 +148,10 @@ class RowReader:
         return begins + steps, second, steps < both[:, None]
 
 
-def as_tensor(array: np.ndarray) -> Tensor:
+def as_tensor(array: np.ndarray | Tensor) -> Tensor:
     """Return a tensor on the array's own memory, which may be read-only: never write to it."""
+    if isinstance(array, Tensor):
+        return array
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -31,7 +31,8 @@ class TokenTable:
 
     Encoded together, a row is a sequence, with special tokens before, between and after the
     texts: [CLS] first [SEP] second [SEP]. Encoded separately, each different definition of the
-    split is a sequence, [CLS] text [SEP], and a row is two of them: ``members``, int (rows, 2).
+    split is a sequence, [CLS] text [SEP], and a row is two of them: ``members``, int (rows, 2);
+    (rows, 1) for rows that are some of the sequences of pairs encoded together.
     """
 
     tokens: np.ndarray

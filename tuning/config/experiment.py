@@ -161,6 +161,18 @@ class Cleaning(StrictModel):
     ] = True
 
 
+class Validation(StrictModel):
+    """What the trials of a search are validated on."""
+
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="number of folds of train and validation together, drawn anew for each trial "
+        "of a search and trained in place of its seeds; null: the validation split",
+    )
+
+
 class Experiment(StrictModel):
     """A YAML file in ``experiments``: a grid of trials, or a search."""
 
@@ -216,6 +228,10 @@ class Experiment(StrictModel):
     )
     space: dict[str, Axis] = Field(
         default_factory=dict, description="fields that a search varies: choices, or a range"
+    )
+    validation: Validation = Field(
+        default_factory=Validation,  # pyright: ignore[reportArgumentType] - pydantic's defaults
+        description="what the trials of a search are validated on",
     )
 
     def trials(self) -> list[TrialConfig]:

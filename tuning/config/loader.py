@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.strict_yaml import describe
-from tuning.config.experiment import Cleaning, ConfigError, Experiment, TrialConfig
+from tuning.config.experiment import (
+    Cleaning,
+    ConfigError,
+    Experiment,
+    TrialConfig,
+    Validation,
+)
 from tuning.config.search_space import (
     Axis,
     SearchSettings,
@@ -41,12 +47,17 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         problems += _grid_problems(content.get("grid", {}))
         return problems + _space_problems(content.get("space", {}))
 
-    parts = (TrialConfig, Cleaning, SearchSettings, Axis)
+    parts = (TrialConfig, Cleaning, SearchSettings, Axis, Validation)
     experiment = read_model(path, Experiment, parts, prepare, overrides or ())
     problems = condition_problems(experiment.space, experiment.trial.model_dump())
     if experiment.search is not None:
         problems += first_problems(experiment.space, experiment.search.try_first)
         problems += comparison_problems(experiment.space, experiment.search)
+    elif experiment.validation.folds is not None:
+        problems.append(
+            f"validation.folds: must be null in a grid, got {experiment.validation.folds}: its "
+            "trials are validated on the validation split; only a search trains on folds"
+        )
     if problems:
         raise ConfigError(str(path), problems)
     return experiment

@@ -14,11 +14,13 @@ _ADDED = {
     "cosine_feature": False,
     "encoding": "pair",
     "finalists": None,
+    "folds": None,
     "layer_mean": False,
     "objective": "f1",
     "threshold_rule": "maximum",
     "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,
+    "validation": {"folds": None},
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,7 +76,10 @@ def _connect(edges: Sequence[tuple[int, int]], nodes: int) -> np.ndarray:
 
 
 def divide(
-    components: np.ndarray, labels: np.ndarray, fractions: Sequence[float], seed: int
+    components: np.ndarray,
+    labels: np.ndarray,
+    fractions: Sequence[float],
+    seed: int | Sequence[int],
 ) -> np.ndarray:
     """Return the split of each pair, int (N,): whole components, sizes and labels as asked.
 
@@ -87,7 +90,7 @@ def divide(
         components: Component of each pair, int (N,), from 0.
         labels: Labels, 0 or 1, int (N,); both occur.
         fractions: Share of the pairs of each split, above 0; S numbers that sum to 1.
-        seed: Random seed.
+        seed: Random seed, or several.
     """
     counts = np.zeros((components.max() + 1, 2))
     np.add.at(counts, (components, labels), 1)
@@ -102,3 +105,49 @@ def divide(
         chosen[component] = growth.argmin()
         missing[chosen[component]] -= added
     return chosen[components]
+
+
+def draw_folds(
+    components: np.ndarray, labels: np.ndarray, folds: int, seed: Sequence[int]
+) -> np.ndarray:
+    """Return the fold of each pair, int (N,): whole components, with equal sizes and labels.
+
+    Args:
+        components: Component of each pair, int (N,), from 0.
+        labels: Labels, 0 or 1, int (N,); both occur.
+        folds: Number of folds.
+        seed: Random seeds; others give another division.
+
+    Raises:
+        ValueError: If a fold would not have both labels.
+    """
+    chosen = divide(components, labels, [1 / folds] * folds, seed)
+    counts = np.zeros((folds, 2), dtype=np.int64)
+    np.add.at(counts, (chosen, labels), 1)
+    if not counts.all():
+        raise ValueError(
+            f"validation.folds: of {folds} folds one would lack a label: the {len(labels)} pairs "
+            f"of train and validation, {labels.sum()} of them paraphrases, are "
+            f"{components.max() + 1} groups that stay together; ask for fewer folds"
+        )
+    return chosen
+
+
+def fold_components(train: PairTable, validation: PairTable, folds: int) -> np.ndarray:
+    """Return what stays together of the pairs of train, then of validation, int (N,).
+
+    That is a group; where not every pair has one, also pairs with an equal or nearly equal text.
+
+    Raises:
+        ValueError: If there are too few pairs for the folds.
+    """
+    labels = np.concatenate([train.labels, validation.labels])
+    groups = train.groups + validation.groups
+    if all(groups):
+        components = np.unique(groups, return_inverse=True)[1]
+    else:
+        first, second = train.first + validation.first, train.second + validation.second
+        both = replace(train, first=first, second=second, labels=labels, groups=groups)
+        components = find_components(both).of_pairs
+    draw_folds(components, labels, folds, [0, 0])
+    return components

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from rich.console import Console
 
 from models.encoder_files import (
@@ -18,6 +19,7 @@ from models.families import FAMILIES
 from models.tokens import Encoding
 from tuning.config.experiment import ConfigError, Experiment, TrialConfig
 from tuning.config.input_variants import input_variants
+from tuning.data.division import fold_components
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.split_checks import describe_balance, describe_shared
@@ -37,6 +39,8 @@ class Prepared:
         pairs: Verified and cleaned data set.
         encoded: Data set as token arrays, for each encoding that a trial uses.
         findings: Sentence for each thing that the user should know of the data.
+        components: Code of what stays together of each pair of train, then of validation, where a
+            search divides them into folds; else None.
     """
 
     experiment: Experiment
@@ -47,6 +51,7 @@ class Prepared:
     pairs: PairData
     encoded: Mapping[Encoding, TokenData]
     findings: list[str]
+    components: np.ndarray | None = None
 
     @property
     def tokens(self) -> TokenData:
@@ -106,7 +111,8 @@ def prepare(
         DataError: If the data set is broken, or a text does not fit the encoder.
         EncoderError: If the encoder cannot be read, or has fewer layers than a trial freezes.
         ConfigError: If a trial learns from votes, and the data set has none; or needs a cosine
-            that its encoding does not have, or an encoding that the encoder does not have.
+            that its encoding does not have, or an encoding that the encoder does not have; or if
+            there are too few pairs for the folds.
         OSError: If a file cannot be read.
     """
     encoder_source = find_encoder(experiment.encoder, strict=strict, console=console)
@@ -129,7 +135,19 @@ def prepare(
         pairs=pairs,
         encoded=encoded,
         findings=list(_findings(experiment, encoder, pairs, encoded)),
+        components=_components(experiment, pairs),
     )
+
+
+def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
+    """Return what stays together in folds; None without; a ConfigError if pairs are too few."""
+    folds = experiment.validation.folds
+    if folds is None:
+        return None
+    try:
+        return fold_components(pairs.splits["train"], pairs.splits["validation"], folds)
+    except ValueError as error:
+        raise ConfigError(experiment.name, [str(error)]) from error
 
 
 def _tokenise_for(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
 
+from models.split_parts import join, part_of_table
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
@@ -77,6 +79,8 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
             found = trial_resources(prepared, inputs, trial)
             resources = max(resources, found, key=lambda each: each.get("gpu", 0))
         shared = inputs if with_test else without_test(inputs)
+        if prepared.components is not None:
+            shared = with_pool(shared, prepared.components)
         references[prepared.variant_of(trial)] = ray.put(shared)
     trial_context = TrialContext(
         inputs={
@@ -86,6 +90,27 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
         storage=settings.storage,
     )
     return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
+
+
+def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
+    """Return the inputs with the pool that trials divide into folds.
+
+    Train and validation become views of the pool, so that their states are kept once.
+
+    Args:
+        inputs: Inputs of trials.
+        components: Code of what stays together of each pair of train, then of validation.
+    """
+    train, validation = inputs.splits["train"], inputs.splits["validation"]
+    pool = join(train, validation, components)
+    pairs = np.split(np.arange(len(components)), [train.table.pairs])
+    views = {
+        name: replace(
+            inputs.splits[name], table=part_of_table(pool.table, own), states=pool.states
+        )
+        for name, own in zip(("train", "validation"), pairs, strict=True)
+    }
+    return replace(inputs, splits={**inputs.splits, **views}, pool=pool)
 
 
 def trial_resources(

@@ -80,7 +80,9 @@ def identity(
         "data": prepared.pairs.fingerprint,
         "encoder": prepared.encoder.fingerprint,
         "seeds": search.seeds,
-        **known_before({"objective": search.objective}),
+        **known_before(
+            {"objective": search.objective, "folds": prepared.experiment.validation.folds}
+        ),
     }
 
 
@@ -106,6 +108,7 @@ def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -
         launch=log.launch,
         train_pairs=len(prepared.pairs.splits["train"].labels),
         votes=prepared.pairs.has_votes,
+        folds=prepared.experiment.validation.folds,
     )
     return Search(
         launch=launch,

@@ -39,13 +39,16 @@ def print_search_plan(
     """
     print_notices(prepared, console)
     rounds, confirmed = describe_rounds(search)
-    trainings = search.num_samples * search.seeds + confirmed
+    folds = prepared.experiment.validation.folds
+    trainings = search.num_samples * (folds or search.seeds) + confirmed
     cost = describe_cost(estimate_seconds(prepared, rates, trainings), rates)
     limit = f", at most {_duration(search.time_budget)}" if search.time_budget else ""
     stopping = search.scheduler
     if stopping != "none":
         stopping += f" after {search.grace_period} epochs"
     seeds = "1 seed" if search.seeds == 1 else f"{search.seeds} seeds together"
+    if folds:
+        seeds = f"{folds} trainings, each validated on another fold of train and validation"
     rows = {
         "experiment": f"{prepared.experiment.name}, search of {search.num_samples} trials{limit}",
         **source_rows(prepared),

@@ -47,6 +47,7 @@ class ConfigSampler:
         launch: Id of the launch; noted in the study beside each trial.
         train_pairs: Number of pairs in the training split.
         votes: Whether every pair has votes.
+        folds: Number of folds that each trial trains on in place of its seeds; None without.
     """
 
     space: Space
@@ -55,6 +56,7 @@ class ConfigSampler:
     launch: str
     train_pairs: int
     votes: bool
+    folds: int | None = None
 
     def __call__(self, trial: Trial) -> dict[str, Any]:
         """Return a trial's specification under the key ``point``; note the launch in the study."""
@@ -62,13 +64,13 @@ class ConfigSampler:
         config = TrialConfig(**draw(self.space, trial, self.fixed)).fit_to_data(
             pairs=self.train_pairs, votes=self.votes
         )
-        first = self.settings.seed
-        seeds = list(range(first, first + self.settings.seeds))
+        first, count = self.settings.seed, self.folds or self.settings.seeds
+        seeds = list(range(first, first + count))
         config = config.model_copy(update={"seed": first, "order_seed": first})
         spec = TrialSpec(
             trial=config,
             seeds=tuple(seeds),
-            params={"seeds": len(seeds)},
+            params={"folds" if self.folds else "seeds": count},
             tags={
                 "stage": STAGE,
                 "optuna_trial": str(trial.number),

@@ -1,4 +1,4 @@
-"""One trial of a search in a Ray worker: all its seeds trained together, scored on validation."""
+"""One trial of a search in a Ray worker: all its seeds or folds trained together and scored."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from measures.metrics import make_objective
 from measures.objective import (
@@ -21,13 +22,17 @@ from measures.objective import (
     Objective,
     tagged_objective,
 )
+from models.batches import SplitArrays, as_tensor
+from models.split_parts import part_of
+from tuning.data.division import draw_folds
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.training.builders import build_classifier
-from tuning.training.inputs import LoadedSplit
-from tuning.training.seeds import train_seeds
-from tuning.training.trainer import EpochResult
+from tuning.training.inputs import LoadedSplit, SharedInputs
+from tuning.training.seeds import SequentialTrainer, train_seeds
+from tuning.training.stacked import StackedTrainer
+from tuning.training.trainer import EpochResult, Trainer
 
 SHARE = "share_of_epochs"  # in the report of an epoch: how much of the trial is done, up to 1
 
@@ -101,7 +106,9 @@ def _mean_scores(results: Sequence[EpochResult]) -> dict[str, float]:
 
 
 def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
-    """Train the seeds of the configuration that Optuna drew and report their means each epoch.
+    """Train the configuration that Optuna drew and report the means of its seeds each epoch.
+
+    With folds, each seed is trained on all folds but one, which validates it.
 
     Args:
         config: ``TrialSpec.to_point()`` under the key ``point``.
@@ -111,19 +118,12 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         DiskError: If the disk is full or cannot be written.
     """
     spec = TrialSpec.from_point(config["point"])
-    trial = spec.trial
-    inputs, device = set_up_worker(trial, context)
+    inputs, device = set_up_worker(spec.trial, context)
     started = time.perf_counter()
-    train, validation = (
-        LoadedSplit(inputs.splits[split], trial, device) for split in ("train", "validation")
-    )
-    models = [
-        build_classifier(trial.model_copy(update={"seed": seed}), inputs).to(device)
-        for seed in spec.seeds
-    ]
-    objective = make_objective(tagged_objective(spec.tags), validation.labels)
-    seed_scores = SeedScores(objective, len(models))
-    training = train_seeds(models, train, validation, trial)
+    start = start_seeds if inputs.pool is None else start_folds
+    training, labels = start(spec, inputs, device)
+    objective = make_objective(tagged_objective(spec.tags), labels)
+    seed_scores = SeedScores(objective, len(spec.seeds))
     checkpoint = TrialCheckpoint(
         state_file(context.storage, spec), {"training": training, "standing": seed_scores}
     )
@@ -133,12 +133,80 @@ def run_search_trial(config: dict[str, Any], context: TrialContext) -> None:
         seed_scores.update(results)
         seconds = before + time.perf_counter() - started
         best = seed_scores.metrics() | {"seconds": seconds}
-        checkpoint.report(report_of(results, best, trial.epochs))
+        checkpoint.report(report_of(results, best, spec.trial.epochs))
     seconds = before + time.perf_counter() - started
     metrics = seed_scores.metrics() | {"seconds": seconds}
     with tempfile.TemporaryDirectory() as folder:
         write_seeds(Path(folder), metrics, spec.seeds, seed_scores.history)
         checkpoint.finish(compared(metrics), Path(folder))
+
+
+def start_seeds(
+    spec: TrialSpec, inputs: SharedInputs, device: torch.device
+) -> tuple[StackedTrainer | SequentialTrainer, np.ndarray]:
+    """Return the training of a trial's seeds, and the labels of the pairs that validate it, (N,).
+
+    Args:
+        spec: Specification of the trial.
+        inputs: What the trial shares with others.
+        device: Device to train on.
+    """
+    train, validation = _load(inputs, spec, device)
+    models = [
+        build_classifier(spec.trial.model_copy(update={"seed": seed}), inputs).to(device)
+        for seed in spec.seeds
+    ]
+    return train_seeds(models, train, validation, spec.trial), validation.labels
+
+
+def start_folds(
+    spec: TrialSpec, inputs: SharedInputs, device: torch.device
+) -> tuple[SequentialTrainer, np.ndarray]:
+    """Return the training of a trial's folds, and the labels of all pairs, (N,).
+
+    Fold n validates the classifier with the trial's seed n, which learns from the other folds.
+    The folds are drawn from the first seed and the trial's number: each trial has others, so that
+    no configuration is chosen because it suits one division (Nagler et al., 2024), and one that is
+    resumed has the same. Tokens and states are not copied.
+
+    Args:
+        spec: Specification of the trial.
+        inputs: What the trial shares with others; with a pool.
+        device: Device to train on.
+
+    Raises:
+        ValueError: If a fold would not have both labels.
+    """
+    pool = inputs.pool
+    assert pool is not None, "the launch has folds"
+    states = None if pool.states is None else as_tensor(pool.states).to(device)  # once for all
+    divided = fold_splits(replace(pool, states=states), spec)
+    trainings = []
+    for seed, splits in zip(spec.seeds, divided, strict=True):
+        own = replace(inputs, splits=splits)
+        model = build_classifier(spec.trial.model_copy(update={"seed": seed}), own).to(device)
+        train, validation = _load(own, spec, device)
+        trainings.append(Trainer(model, train, validation, spec.trial))
+    return SequentialTrainer(trainings), pool.labels
+
+
+def fold_splits(pool: SplitArrays, spec: TrialSpec) -> list[dict[str, SplitArrays]]:
+    """Return for each fold of a trial its own pairs as validation, and all others as train."""
+    folds, number = int(spec.params["folds"]), int(spec.tags["optuna_trial"])
+    chosen = draw_folds(pool.entities, pool.labels, folds, [spec.seeds[0], number])
+    return [
+        {
+            "train": part_of(pool, np.flatnonzero(chosen != fold)),
+            "validation": part_of(pool, np.flatnonzero(chosen == fold)),
+        }
+        for fold in range(folds)
+    ]
+
+
+def _load(inputs: SharedInputs, spec: TrialSpec, device: torch.device) -> list[LoadedSplit]:
+    """Return the splits train and validation on a device."""
+    names = ("train", "validation")
+    return [LoadedSplit(inputs.splits[name], spec.trial, device) for name in names]
 
 
 def report_of(results: list[EpochResult], best: dict[str, float], epochs: int) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def find_finished(
 ) -> list[tuple[str, dict[str, Any], float]]:
     """Return run id, configuration and value of the finished trials that a search may learn from.
 
-    Only trials on the same data and encoder count. If there is none, a notice is printed.
+    Only trials on the same data, encoder and number of folds count. If there is none, a notice is
+    printed.
 
     Args:
         prepared: The experiment with its data and encoder.
@@ -79,11 +80,17 @@ def find_finished(
         "data_fingerprint": prepared.pairs.fingerprint,
         "encoder_fingerprint": prepared.encoder.fingerprint,
     }
-    logged = [r for r in read_trials(uri, search.warm_start, same) if r.launch not in own]
+    folds = str(prepared.experiment.validation.folds)
+    logged = [
+        run
+        for run in read_trials(uri, search.warm_start, same)
+        if run.launch not in own and run.params.get("folds", "None") == folds
+    ]
     if not logged:
         notify(
             console,
-            f"the log has no finished trial of '{search.warm_start}' on this data and encoder: "
+            f"the log has no finished trial of '{search.warm_start}' on this data and encoder"
+            f"{'' if folds == 'None' else f', validated on {folds} folds'}: "
             "the search starts without a warm start",
         )
     labels = prepared.pairs.splits["validation"].labels

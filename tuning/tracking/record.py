@@ -205,7 +205,7 @@ def keep_inputs(launch: Launch) -> None:
 
 
 def _experiment_params(prepared: Prepared, precision: Precision) -> dict[str, Any]:
-    elsewhere = {"trial", "grid", "cleaning", "search", "space"}
+    elsewhere = {"trial", "grid", "cleaning", "search", "space", "validation"}
     fields = prepared.experiment.model_dump(exclude=elsewhere)
     cleaning = prepared.experiment.cleaning.model_dump()
     grid = {f"grid.{axis}": values for axis, values in prepared.experiment.grid.items()}
@@ -218,11 +218,11 @@ def _search_params(prepared: Prepared) -> dict[str, Any]:
     """Return the parameters that a search adds; its ``trials`` is the number of configurations."""
     if (search := prepared.experiment.search) is None:
         return {}
+    experiment = prepared.experiment
     settings = {f"search.{name}": value for name, value in search.model_dump().items()}
-    space = {
-        f"space.{name}": axis.model_dump(exclude_defaults=True)
-        for name, axis in prepared.experiment.space.items()
-    }
+    settings["validation.folds"] = experiment.validation.folds
+    axes = experiment.space.items()
+    space = {f"space.{name}": axis.model_dump(exclude_defaults=True) for name, axis in axes}
     return {"search": "optuna", **settings, **space, "trials": search.num_samples}
 
 

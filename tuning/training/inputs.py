@@ -39,6 +39,8 @@ class SharedInputs:
         width: Width D of the encoder.
         precision: Number formats that the encoder's layers compute in.
         card: Part of a saved model's card on encoder, data and preprocessing.
+        pool: Train and validation together, whose tokens and states both share, and whose entities
+            are what a fold must have whole; None without folds.
     """
 
     splits: Mapping[str, SplitArrays]
@@ -50,6 +52,7 @@ class SharedInputs:
     width: int
     precision: Precision
     card: Mapping[str, Any]
+    pool: SplitArrays | None = None
 
 
 class LoadedSplit:

@@ -219,3 +219,12 @@ def test_a_key_of_the_grid_that_is_no_text_is_reported(tmp_path: Path, key: str)
     path.write_text(f"name: x\ngrid: {{{key}: [2]}}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"grid\S*: must be text, got (7|True|2\.5)"):
         load_experiment(path)
+
+
+def test_folds_are_for_a_search_alone(tmp_path: Path) -> None:
+    text = "name: x\nvalidation: {folds: 5}\n"
+    (found,) = problems(tmp_path, text)
+    assert found.startswith("validation.folds: must be null in a grid, got 5: its trials are")
+    assert problems(tmp_path, text.replace("5", "1") + "search: {num_samples: 3}\n") == [
+        "validation.folds: must be at least 2, got 1"
+    ]

@@ -14,11 +14,14 @@ def test_added_fields_are_left_out_where_they_change_nothing() -> None:
     old = {"search": {"confirm": 3, "fresh_seeds": 5}}  # before there was a race
     now = {"search": {"confirm": 3, "finalists": None, "racing_seeds": 2, "fresh_seeds": 5}}
     assert known_before(now) == old
+    assert known_before({"validation": {"folds": None}, "folds": None}) == {}
 
 
 def test_added_fields_are_kept_where_they_change_something() -> None:
     values = {"truncate": True, "trial": {"class_weight": "balanced"}}
     assert known_before(values) == values
+    folds = {"validation": {"folds": 5}}
+    assert known_before(folds) == folds
     axis = {"grid": {"class_weight": ["none", "balanced"]}}
     assert known_before(axis) == axis
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuning.data.division import divide, find_components
+from tuning.data.division import divide, draw_folds, find_components
 from tuning.data.pairs import PairTable
 
 FRACTIONS = (0.7, 0.15, 0.15)
@@ -88,3 +88,32 @@ def test_a_seed_repeats_the_division_and_another_gives_another() -> None:
     assert (first != other).any()
     assert np.bincount(first).tolist() == [140, 30, 30]
     assert np.bincount(first, weights=labels).tolist() == [70, 15, 15]
+
+
+def test_folds_hold_whole_components_and_equally_many_pairs_of_each_label() -> None:
+    components = np.repeat(np.arange(60), np.arange(60) % 4 + 1)
+    labels = np.arange(len(components)) % 2
+    folds = draw_folds(components, labels, 5, [0, 3])
+    assert all(len(set(folds[components == component])) == 1 for component in range(60))
+    assert np.ptp(np.bincount(folds)) <= 2
+    assert np.ptp(np.bincount(folds, weights=labels)) <= 2
+
+
+def test_folds_are_others_for_another_trial_and_the_same_for_the_same() -> None:
+    components, labels = np.arange(300) // 3, np.arange(300) % 2
+    first, again, other, seeded = (
+        draw_folds(components, labels, 5, seed) for seed in ([0, 1], [0, 1], [0, 2], [1, 1])
+    )
+    np.testing.assert_array_equal(first, again)
+    for another in (other, seeded):
+        together = (first[:, None] == first) & (components[:, None] != components)
+        still = (another[:, None] == another)[together].mean()
+        assert still < 0.3  # a fifth by chance
+
+
+def test_folds_that_would_lack_a_label_are_refused() -> None:
+    components, labels = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 0, 1, 0, 0])
+    with pytest.raises(
+        ValueError, match=r"validation\.folds: of 3 folds one would lack a label: "
+    ):
+        draw_folds(components, labels, 3, [0, 0])

@@ -206,3 +206,34 @@ def test_pairs_in_two_splits_and_a_rare_class_are_told_of_before_the_first_trial
 
 def test_the_embedded_pairs_give_no_notice(tmp_path: Path) -> None:
     assert prepare(experiment(), DataLocations(cache=tmp_path)).notices == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "together"),
+    [
+        ("group: group\n", [0, 0, 0, 0, 1, 1, 1, 1] * 2),  # whatever texts they share
+        ("", [0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12, 6, 6]),  # those with one text
+    ],
+)
+def test_folds_divide_no_group_or_without_groups_no_text_and_cannot_be_too_many(
+    tmp_path: Path, columns: str, together: list[int]
+) -> None:
+    data = tmp_path / "pairs"
+    data.mkdir()
+    for split in ("train", "validation", "test"):
+        texts = [f"{split} {n}" if n < 6 else "a heap" for n in range(8)]
+        rows = [(text, f"x{n} {split}", n % 2, n // 4) for n, text in enumerate(texts)]
+        lines = ["first\tsecond\tlabel\tgroup", *("\t".join(map(str, row)) for row in rows)]
+        (data / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (data / "columns.yaml").write_text(columns, encoding="utf-8")
+    locations = DataLocations(cache=tmp_path)
+
+    def search(folds: int | None) -> Experiment:
+        return experiment(data=str(data), search={}, validation={"folds": folds})
+
+    assert prepare(search(None), locations).components is None
+    components = prepare(search(2), locations).components
+    assert components is not None
+    assert components.tolist() == together
+    with pytest.raises(ConfigError, match="of 20 folds one would lack a label: the 16 pairs of t"):
+        prepare(search(20), locations)

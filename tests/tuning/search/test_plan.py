@@ -1,12 +1,15 @@
 """Guards the plan of a search: axes and budgets are printed in words and fitting units."""
 
 import io
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.tuning.execution.experiment import prepared
+from tuning.config.experiment import Validation
 from tuning.config.search_space import Axis, SearchSettings
 from tuning.execution.plan import estimate_seconds
 from tuning.search.plan import _duration, describe_axis, describe_rounds, print_search_plan
@@ -55,6 +58,24 @@ def test_the_plan_counts_the_trainings_of_both_rounds(
     changes: dict[str, int], words: str, trainings: int
 ) -> None:
     assert describe_rounds(SearchSettings.model_validate(changes)) == (words, trainings)
+
+
+def test_the_plan_says_what_a_trial_with_folds_is(tmp_path: Path) -> None:
+    plan = prepared(tmp_path)
+    validation = Validation.model_validate({"folds": 5})
+    experiment = plan.experiment.model_copy(update={"validation": validation})
+    settings = SearchSettings.model_validate({"num_samples": 9, "scheduler": "none"})
+    texts = []
+    for each in (plan, replace(plan, experiment=experiment)):
+        console = Console(file=io.StringIO(), width=200)
+        print_search_plan(each, settings, console, None, {})
+        assert isinstance(console.file, io.StringIO)
+        texts.append(console.file.getvalue())
+    assert "2 seeds together; early stopping: none" in texts[0]
+    words = "5 trainings, each validated on another fold of train and validation; early stopping"
+    assert words in texts[1]
+    costs = [re.findall(r"cost +(.*)", text) for text in texts]
+    assert costs[0] != costs[1]  # 45 trainings, not 18
 
 
 def test_more_trainings_cost_more(tmp_path: Path) -> None:

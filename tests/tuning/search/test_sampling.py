@@ -11,8 +11,10 @@ from ray.tune.schedulers import TrialScheduler
 
 from measures.objective import SEED_MEAN
 from tests.tuning.config.test_search_space import FIXED, SPACE
+from tests.tuning.search.test_study import SETTINGS
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
+from tuning.execution.trial_spec import TrialSpec
 from tuning.search.sampling import ConfigSampler, EpochSearch, draw, make_scheduler
 from tuning.search.trial import SHARE
 from tuning.search.warm_start import locate
@@ -56,6 +58,17 @@ def test_an_epoch_of_a_resumed_trial_is_told_under_its_own_number_without_a_warn
     searcher.on_trial_result("a", {SEED_MEAN: 0.9, "training_iteration": 4, "finished": True})
     (trial,) = optuna.load_study(study_name="s", storage=storage).trials
     assert trial.intermediate_values == {3: 0.3, 4: 0.4}
+
+
+def test_a_trial_with_folds_has_a_seed_for_each_of_them() -> None:
+    settings = SETTINGS.model_copy(update={"seed": 7})
+    sampler = ConfigSampler(
+        space=SPACE, fixed=FIXED, settings=settings, launch="x", train_pairs=9, votes=True, folds=4
+    )
+    spec = TrialSpec.from_point(sampler(optuna.create_study().ask())["point"])
+    assert spec.seeds == (7, 8, 9, 10)
+    assert spec.params == {"folds": 4}
+    assert spec.tags["optuna_trial"] == "0"
 
 
 class Compared:

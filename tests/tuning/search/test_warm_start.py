@@ -12,7 +12,7 @@ from measures.metrics import all_positive_f1, make_objective
 from tests.empty_store import put_store
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.tracking.recording import deliver_all, open_log
-from tuning.config.experiment import TrialConfig
+from tuning.config.experiment import TrialConfig, Validation
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
 from tuning.config.trial_values import config_from_params
@@ -119,6 +119,32 @@ def test_a_grid_on_other_data_is_ignored_with_a_notice(
     console = Console(file=io.StringIO(), width=200)
     assert find_finished(prepared, SEARCH, store, console) == []
     assert "no finished trial of 'grid' on this data and encoder" in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_trials_that_were_validated_on_another_number_of_folds_are_ignored(
+    prepared: Prepared, store: str, tmp_path: Path
+) -> None:
+    log_grid(store, prepared, tmp_path, prepared.pairs.fingerprint)
+    validation = Validation.model_validate({"folds": 5})
+    experiment = prepared.experiment.model_copy(update={"validation": validation})
+    console = Console(file=io.StringIO(), width=200)
+    assert find_finished(replace(prepared, experiment=experiment), SEARCH, store, console) == []
+    words = "no finished trial of 'grid' on this data and encoder, validated on 5 folds: the"
+    assert words in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_study_without_folds_takes_no_trial_with_folds(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    fixed = fixed_fields(prepared)
+    before = identity(prepared, SEARCH, fixed)
+    assert "folds" not in before  # as studies of earlier versions
+    load_study(storage, "s", before)
+    validation = Validation.model_validate({"folds": 5})
+    experiment = prepared.experiment.model_copy(update={"validation": validation})
+    with pytest.raises(StudyError, match="folds was None, is now 5"):
+        load_study(storage, "s", identity(replace(prepared, experiment=experiment), SEARCH, fixed))
 
 
 def test_a_logged_configuration_is_read_back_as_it_was(prepared: Prepared) -> None:

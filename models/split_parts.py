@@ -1,0 +1,69 @@
+"""Parts of a split, which share its tokens and states, and two splits joined into one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from models.batches import SplitArrays
+from models.tokens import TokenTable
+
+
+def part_of(split: SplitArrays, pairs: np.ndarray) -> SplitArrays:
+    """Return the split of some pairs, which shares tokens and states and copies neither.
+
+    Args:
+        split: A split.
+        pairs: Numbers of the pairs, int (n,), in the order that they are to have.
+    """
+    own: dict[str, Any] = {"table": part_of_table(split.table, pairs)}
+    for name in ("labels", "votes", "entities", "overlap", "cosine"):
+        values = getattr(split, name)
+        own[name] = None if values is None else values[pairs]
+    return replace(split, **own)
+
+
+def part_of_table(table: TokenTable, pairs: np.ndarray) -> TokenTable:
+    """Return the table of some pairs, which has all sequences of the whole.
+
+    Args:
+        table: Token sequences.
+        pairs: Numbers of the pairs, int (n,).
+    """
+    members = _by_order(table)[:, pairs]
+    return replace(table, members=members.reshape(-1, members.shape[-1]), pairs=len(pairs))
+
+
+def join(first: SplitArrays, second: SplitArrays, entities: np.ndarray) -> SplitArrays:
+    """Return a split of the pairs of the first, then those of the second; all is copied.
+
+    Args:
+        first: A split.
+        second: A split with the same features, encoded in the same way.
+        entities: Codes of the entities of all pairs, int (N,), from 0.
+    """
+    joined: dict[str, Any] = {"table": _join_tables(first.table, second.table)}
+    for name in ("states", "labels", "votes", "overlap", "cosine"):
+        parts = [getattr(split, name) for split in (first, second)]
+        joined[name] = None if parts[0] is None else np.concatenate(parts)
+    return SplitArrays(entities=entities, **joined)
+
+
+def _join_tables(first: TokenTable, second: TokenTable) -> TokenTable:
+    count = len(first.offsets) - 1
+    members = np.concatenate([_by_order(first), _by_order(second) + count], axis=1)
+    return TokenTable(
+        tokens=np.concatenate([first.tokens, second.tokens]),
+        segments=np.concatenate([first.segments, second.segments]),
+        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+        pairs=first.pairs + second.pairs,
+        members=members.reshape(-1, members.shape[-1]),
+    )
+
+
+def _by_order(table: TokenTable) -> np.ndarray:
+    """Return the sequences of each row, int (orders, pairs, 1 or 2)."""
+    members = np.arange(table.rows)[:, None] if table.members is None else table.members
+    return members.reshape(-1, table.pairs, members.shape[-1])

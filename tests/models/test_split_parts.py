@@ -1,0 +1,75 @@
+"""Guards parts of a split: they read as the pairs that they are of, and copy no state."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models.batches import RowReader, SplitArrays
+from models.split_parts import join, part_of
+from models.tokens import Encoding
+from tests.tuning.training.test_trainer import PAIRS, toy
+
+CPU = torch.device("cpu")
+ENTITIES = np.arange(2 * PAIRS) // 3
+CHOSEN = np.array([70, 3, 119, 64, 5])  # of the joined pairs
+
+
+def joined(encoding: Encoding) -> tuple[SplitArrays, list[SplitArrays]]:
+    """Return two joined splits, the one and the other."""
+    splits = [toy(seed, encoding) for seed in (0, 1)]
+    return join(splits[0], splits[1], ENTITIES), splits
+
+
+@pytest.mark.parametrize("encoding", ["pair", "separate"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_part_of_joined_splits_reads_as_the_pairs_did_in_both_orders(
+    encoding: Encoding, cached: bool
+) -> None:
+    whole, splits = joined(encoding)
+    part = part_of(whole, CHOSEN)
+    reader = RowReader(part.table, part.states if cached else None, CPU)
+    assert (reader.pairs, part.table.rows) == (5, 10)
+    for row in range(10):
+        split, pair = splits[CHOSEN[row % 5] // PAIRS], CHOSEN[row % 5] % PAIRS
+        there = pair + PAIRS * (row // 5)
+        own = RowReader(split.table, split.states if cached else None, CPU)
+        found, expected = reader.read(np.array([row])), own.read(np.array([there]))
+        torch.testing.assert_close(found.inputs, expected.inputs, rtol=0, atol=0)
+        torch.testing.assert_close(found.segments, expected.segments, rtol=0, atol=0)
+        assert reader.lengths[row] == own.lengths[there]
+        assert [each.tolist() for each in part.table.row(row)] == [
+            each.tolist() for each in split.table.row(there)
+        ]
+
+
+def test_a_part_has_the_labels_votes_entities_and_features_of_its_pairs() -> None:
+    first, second = (
+        replace(toy(seed), overlap=np.random.default_rng(seed).normal(size=(PAIRS, 4)))
+        for seed in (0, 1)
+    )
+    part = part_of(join(first, second, ENTITIES), CHOSEN)
+    assert first.overlap is not None
+    assert second.overlap is not None
+    assert part.overlap is not None
+    assert part.cosine is None
+    for name in ("labels", "votes", "overlap"):
+        values = np.concatenate([getattr(first, name), getattr(second, name)])
+        np.testing.assert_array_equal(getattr(part, name), values[CHOSEN])
+    np.testing.assert_array_equal(part.entities, ENTITIES[CHOSEN])
+
+
+@pytest.mark.parametrize("encoding", ["pair", "separate"])
+def test_parts_share_their_states_and_are_sent_to_workers_with_them_once(
+    encoding: Encoding,
+) -> None:
+    whole, _ = joined(encoding)
+    parts = [whole, part_of(whole, CHOSEN), part_of(whole, CHOSEN[:2])]
+    assert all(part.states is whole.states for part in parts)
+    assert all(part.table.tokens is whole.table.tokens for part in parts)
+    buffers: list[pickle.PickleBuffer] = []
+    pickle.dumps(parts, protocol=5, buffer_callback=buffers.append)
+    size = whole.states.nbytes  # pyright: ignore[reportOptionalMemberAccess]
+    assert [buffer.raw().nbytes for buffer in buffers].count(size) == 1
