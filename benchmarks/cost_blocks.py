@@ -183,15 +183,21 @@ def _times(case: dict[str, Any]) -> str:
     return f"{ours:.0f} s against {theirs:.0f} s: {case['ratio']:.1f} times as fast"
 
 
+_FLAGS = (
+    '\nA flagged trial is never called best: "collapsed" ranks no better than chance, '
+    '"no positive at 0.5" gives every pair the same answer there.'
+)
+
+
 def readme_first(record: Record) -> str:
     """Return the caption of the README's picture."""
     numbers, machine = record["numbers"], record["machine"]
     seconds = record.get("seconds", numbers["seconds"])  # of the command, else of the launch
+    flagged = any(row["flags"] for row in numbers["trials"])
     return (
-        "*What `make grid` printed on a machine without access to the hub or to PARADE: "
+        "*What `make grid` prints on a machine without access to the hub or to PARADE: "
         f"{len(numbers['trials'])} trials on the embedded pairs with the encoder\n"
         f"all-MiniLM-L6-v2, best by validation first: {duration(seconds)} on "
         f"{machine['cores']} cores ({machine['processor'].partition(' (')[0]} with AVX-512 bf16, "
-        f'no GPU, {machine["date"]}).\nA flagged trial is never called best: "collapsed" ranks '
-        'no better than chance, "no positive at 0.5" gives every pair the same answer there.*'
+        f"no GPU, {machine['date']}).{_FLAGS if flagged else ''}*"
     )

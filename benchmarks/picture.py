@@ -20,7 +20,7 @@ def draw(record: Record) -> str:
     stands_in = " (stands in)" if numbers["notices"] != "none" else ""
     title = (
         f"grid: data {numbers['data']}{stands_in}, encoder {numbers['encoder']}{stands_in}; test "
-        "scores at 0.5 and at (*) the threshold with the best validation F1"
+        "scores at 0.5 and at (*) the threshold chosen on validation"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.svg"

@@ -22,6 +22,7 @@ from benchmarks.pages import write_pages
 from benchmarks.records import RESULTS, read_record, write_record
 from measures.addresses import sqlite_url, user_path
 from tuning.config.loader import load_experiment
+from tuning.config.trial_values import known_before
 from tuning.data import parade
 from tuning.system.project import ROOT
 from tuning.tracking.resume import find_interrupted
@@ -67,7 +68,8 @@ class Step:
         words = shlex.split(self.command)
         changes = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
         experiment = load_experiment(ROOT / f"experiments/{self.config}.yaml", changes)
-        whole = hashlib.sha256(experiment.model_dump_json().encode()).hexdigest()
+        values = json.dumps(known_before(experiment.model_dump()), default=str, sort_keys=True)
+        whole = hashlib.sha256(values.encode()).hexdigest()
         return {"command": self.printed, "experiment": whole[:16]}
 
     @property
