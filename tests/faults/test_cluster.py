@@ -34,7 +34,7 @@ class SmallSearch(SearchLaunch):
     """Every stage of a search, as short as it gets."""
 
     changes = (
-        "search.num_samples=4", "search.startup_trials=9", "epochs=2"
+        "search.num_samples=4", "search.startup_trials=9", "epochs=5", "batch_size=16"
     )  # fmt: skip
 
 

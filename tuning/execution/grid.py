@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def run_grid(launch: Launch) -> list[Outcome]:
     ended before a launch was interrupted are not run again.
     """
     prepared, settings, log = launch.prepared, launch.settings, launch.log
-    names = trial_names(prepared.trials)
+    names = trial_names(prepared.trials, prepared.experiment.grid)
     specs = [
         TrialSpec(name=name, trial=trial)
         for name, trial in zip(names, prepared.trials, strict=True)
@@ -94,9 +94,16 @@ def run_grid(launch: Launch) -> list[Outcome]:
     return outcomes
 
 
-def trial_names(trials: list[TrialConfig]) -> list[str]:
-    """Return a name for each trial, also of its folder: its number, and its values that vary."""
-    varied = varied_fields(trials)
+def trial_names(trials: list[TrialConfig], grid: Collection[str]) -> list[str]:
+    """Return a name for each trial, also of its folder: its number, and its values that vary.
+
+    Values that follow from others, as those of fields that are ``auto``, are left out.
+
+    Args:
+        trials: Trials of a grid.
+        grid: Fields of the grid.
+    """
+    varied = [field for field in varied_fields(trials) if field in grid]
     return [
         "-".join([f"{number:02d}", *(str(getattr(trial, field)) for field in varied)])
         for number, trial in enumerate(trials, 1)

@@ -68,7 +68,16 @@ def test_a_missing_score_is_a_dash() -> None:
 
 def test_a_trials_name_is_its_number_and_what_varies() -> None:
     trials = [TrialConfig.model_validate({"seed": seed}) for seed in (3, 4)]
-    assert trial_names(trials) == ["01-3", "02-4"]
+    assert trial_names(trials, ["seed"]) == ["01-3", "02-4"]
+
+
+def test_a_trials_name_leaves_out_what_follows_from_other_fields() -> None:
+    values = ({"encoding": "pair"}, {"encoding": "separate"})
+    trials = [
+        TrialConfig.model_validate(each).fit_to_data(pairs=9, votes=False) for each in values
+    ]
+    assert trials[0].cosine_feature != trials[1].cosine_feature
+    assert trial_names(trials, ["encoding"]) == ["01-pair", "02-separate"]
 
 
 def test_failed_trials_are_printed_with_cause_and_log() -> None:

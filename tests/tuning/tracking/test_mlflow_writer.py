@@ -264,6 +264,7 @@ def test_a_champion_is_registered_where_the_environment_says_for_its_store(
     log: LaunchLog, uri: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = put_store(tmp_path / "registry.db")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry)
     log.log_champion(CHAMPIONS, {"test_f1": 0.71}, outcome(tmp_path))
     deliver_all(log, uri)
@@ -271,5 +272,6 @@ def test_a_champion_is_registered_where_the_environment_says_for_its_store(
     deliver_all(log, uri)
     monkeypatch.delenv("MLFLOW_REGISTRY_URI")
     for store in (uri, registry):
-        found = MlflowClient(tracking_uri=store).get_model_version_by_alias(name, "champion")
+        client = MlflowClient(tracking_uri=store, registry_uri=store)
+        found = client.get_model_version_by_alias(name, "champion")
         assert str(found.version) == "1"
