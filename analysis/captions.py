@@ -29,8 +29,10 @@ FIGURES = {
     "entities; baselines in grey.",
     "scores_at_threshold": "Test scores at the threshold chosen on validation, with 95 % "
     "intervals over seeds and entities; baselines in grey.",
-    "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
-    "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
+    "differences": "Differences in test F1 at the threshold chosen on validation, with 95 % "
+    "intervals over seeds and entities, not corrected; blue: the corrected p is below .05.",
+    "differences_at_half": "Differences in test F1 at 0.5 with 95 % intervals over seeds and "
+    "entities, not corrected for their number; blue: the corrected p is below .05.",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
@@ -55,7 +57,14 @@ FIGURES = {
 
 _INTERVAL = (
     "mean ± standard deviation over seeds, and below it the 95 % bootstrap interval, which "
-    "resamples seeds and whole entities together. A single seed has no standard deviation."
+    "is over seeds and whole entities together. A single seed has no standard deviation, and its "
+    "interval, over entities alone, is too narrow."
+)
+_TESTED = (
+    "In percentage points. Intervals and p are of one bootstrap over new seeds and new entities; "
+    "p is corrected over the comparisons (Holm), for F1 and for accuracy by themselves, the 95 % "
+    "interval is not. A model with one seed has no p: its interval is of entities alone, and too "
+    "narrow."
 )
 TABLES = {
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
@@ -67,10 +76,10 @@ TABLES = {
     "cleaning": "What cleaning changed, over all splits, with the shortest example of each step.",
     "scores_at_half": f"Test scores at 0.5: {_INTERVAL}",
     "scores_at_threshold": f"Test scores at the threshold chosen on validation: {_INTERVAL}",
-    "differences": "Differences in test scores at 0.5, in percentage points. p of F1: paired "
-    "permutation test of whole entities, of the seeds that were run; p of accuracy: McNemar's "
-    "exact test on seed-averaged predictions, which treats pairs as independent. Holm: corrected "
-    "over all p-values of this table; the 95 % interval is not corrected.",
+    "differences": f"Differences in test scores at the threshold chosen on validation. {_TESTED}",
+    "differences_at_half": f"Differences in test scores at 0.5. {_TESTED}",
+    "champion_differences": "Differences in test scores between the champion, or the ensemble of "
+    f"its seeds, and the baseline. {_TESTED}",
     "grid": "Every cell of the grid, {runs}; * at the threshold chosen on validation, "
     "others at 0.5.",
     "best_of_optimizer": "The best learning rate of each optimizer, chosen by validation F1; * at "
@@ -181,10 +190,10 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "f1_points": ("F1", points),
     "f1_interval": ("95 % of F1", str),
     "auc_points": ("AUC", points),
-    "permutation_p": ("p of F1", p_value),
-    "permutation_p_holm": ("Holm", p_value),
-    "mcnemar_p": ("p of accuracy", p_value),
-    "mcnemar_p_holm": ("Holm", p_value),
+    "precision_points": ("precision", points),
+    "recall_points": ("recall", points),
+    "f1_p_holm": ("p of F1", p_value),
+    "accuracy_p_holm": ("p of accuracy", p_value),
     **{f"{metric}_cell": (name, str) for metric, name in
        {"accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
         "auc": "AUC"}.items()},

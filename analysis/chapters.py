@@ -137,4 +137,8 @@ def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -
     if "ensemble" in champion:
         book.add_text("ensemble", findings.about_ensemble(champion["ensemble"]))
     if "difference" in champion:
-        book.add_text("champion", findings.about_champion(champion["difference"]))
+        found = champion["difference"]
+        book.add_text("champion", findings.about_champion(found))
+        if "f1_p_holm" in found:  # not in logs of earlier versions
+            table = search_tables.written_differences(found)
+            book.add_table("champion_differences", table)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import error_figures, error_tables, findings, grid_findings
+from analysis import error_figures, error_tables, findings, grid_findings, search_tables
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import points, score_cell
+from analysis.captions import score_cell
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
@@ -59,15 +59,19 @@ def comparison_chapter(book: Book, compared: Compared) -> None:
     )
     learned = {name: baselines[name].at(0.5) for name in _LEARNED}
     at_half = {**_models(compared, 0.5), **learned}
+    chosen = {**_models(compared, None), **baselines}
     _add_scores(book, "scores_at_half", at_half)
-    _add_scores(book, "scores_at_threshold", {**_models(compared, None), **baselines})
-    modes = [name for name in at_half if name not in learned]
-    declared = declared_comparisons(modes, REFERENCE)
-    differences = compare_models(at_half, declared)
-    book.keep_numbers("differences_exact", differences)
-    book.add_table("differences", _written_differences(differences))
-    book.add_figure("differences", figures.plot_differences(differences))
-    book.add_text("differences", findings.about_differences(differences))
+    _add_scores(book, "scores_at_threshold", chosen)
+    declared = declared_comparisons([name for name in at_half if name not in learned], REFERENCE)
+    for name, models, where in (
+        ("differences", chosen, "at the threshold chosen on validation"),
+        ("differences_at_half", at_half, "at 0.5"),
+    ):
+        differences = compare_models(models, declared)
+        book.keep_numbers(f"{name}_exact", differences)
+        book.add_table(name, search_tables.written_differences(differences))
+        book.add_figure(name, figures.plot_differences(differences, where))
+        book.add_text(name, findings.about_differences(differences, where))
 
 
 def _models(compared: Compared, threshold: float | None) -> dict[str, Predictions]:
@@ -89,29 +93,6 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
         rows.append(row)
     cells = [f"{metric}_cell" for metric in METRICS]
     book.add_table(name, pd.DataFrame(rows, columns=["model", "seeds", *cells]))
-
-
-def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``differences`` that the report shows, the interval as text."""
-    interval = [
-        f"{points(row['f1_low'])} to {points(row['f1_high'])}"
-        for row in differences.to_dict("records")
-    ]
-    return pd.DataFrame(
-        {
-            "model": differences["model"],
-            "other": differences["other"],
-            "accuracy_points": differences["accuracy"],
-            "auc_points": differences["auc"],
-            "f1_points": differences["f1"],
-            "f1_interval": interval,
-            **{
-                name: differences[name]
-                for test in ("permutation_p", "mcnemar_p")
-                for name in (test, f"{test}_holm")
-            },
-        }
-    )
 
 
 def errors_chapter(book: Book, compared: Compared) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from analysis.captions import p_value, percent, points, score
 from analysis.run_tables import claimed, validation_loss
 from analysis.theme import mode_name
 from analysis.votes import count_voters, label_rule
+from measures.comparison import LEVEL
+
+_CHOSEN = "at the threshold chosen on validation"
 
 
 def about_data(
@@ -99,32 +103,48 @@ def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
     return sentences
 
 
-def about_differences(differences: pd.DataFrame) -> list[str]:
-    """Return for each comparison the difference in F1 at 0.5, and whether it is claimed.
+def about_differences(differences: pd.DataFrame, where: str) -> list[str]:
+    """Return for each comparison the difference in F1, what is claimed, and the other scores.
 
     Args:
         differences: Table of ``measures.comparison.differences``.
+        where: Words for the threshold: ``at 0.5``.
     """
     sentences = []
     for (_, row), claim_made in zip(differences.iterrows(), claimed(differences), strict=True):
-        low, high = row["f1_low"], row["f1_high"]
         model, other = row["model"], row["other"]
         size = points(abs(row["f1"])).lstrip("+")
         if claim_made:
-            comparative = "higher" if low > 0 else "lower"
-            claim = f"Test F1 at 0.5 is {size} points {comparative} with {model} than with {other}"
+            comparative = "higher" if row["f1"] > 0 else "lower"
+            claim = (
+                f"Test F1 {where} is {size} points {comparative} with {model} than with {other}"
+            )
         else:
             claim = (
-                f"No difference in test F1 at 0.5 is shown between {model} and {other}: "
+                f"No difference in test F1 {where} is shown between {model} and {other}: "
                 f"{points(row['f1'])} points"
             )
-        sentences.append(
-            f"{claim} (95 % interval, not corrected, {points(low)} to {points(high)}; permutation "
-            "test of whole entities, Holm-corrected p "
-            f"{_comparison(row['permutation_p_holm'])}). Accuracy differs by "
-            f"{points(row['accuracy'])} and AUC by {points(row['auc'])} points."
-        )
+        changes = ", ".join(_change(row, name) for name in ("precision", "recall", "accuracy"))
+        sentences.append(f"{claim} ({_evidence(row)}). {changes[0].upper()}{changes[1:]}.")
     return sentences
+
+
+def _evidence(row: pd.Series) -> str:
+    """Return the interval of F1 and its corrected p, or why there is none."""
+    interval = f"95 % interval {points(row['f1_low'])} to {points(row['f1_high'])}"
+    if pd.isna(row["f1_p_holm"]):
+        return f"{interval}, of entities alone and too narrow: one seed tells nothing of others"
+    return f"{interval}, not corrected; Holm-corrected p {_comparison(row['f1_p_holm'])}"
+
+
+def _change(row: pd.Series, metric: str) -> str:
+    """Return whether a score gains or loses, which is said only if its corrected p is small."""
+    size, value = points(abs(row[metric])).lstrip("+"), row[f"{metric}_p_holm"]
+    if value < LEVEL:
+        verb = "gains" if row[metric] > 0 else "loses"
+        return f"{metric} {verb} {size} points (p {_comparison(value)})"
+    tested = "" if pd.isna(value) else f" (p {_comparison(value)})"
+    return f"{metric} differs by {points(row[metric])} points, no gain or loss shown{tested}"
 
 
 def _comparison(value: float) -> str:
@@ -165,8 +185,12 @@ def about_ensemble(ensemble: pd.DataFrame) -> list[str]:
         ensemble: Table that the search logged: one row.
     """
     (row,) = ensemble.to_dict("records")
-    unclear = row["low"] <= 0 <= row["high"]
-    verdict = "cannot be told" if unclear else "helps" if row["gain"] > 0 else "hurts"
+    if pd.isna(row.get("p", np.nan)):  # logs of earlier versions
+        verdict = "not tested"
+    elif row["p"] < LEVEL:
+        verdict = f"it {'helps' if row['gain'] > 0 else 'hurts'} (p {_comparison(row['p'])})"
+    else:
+        verdict = f"cannot be told (p {_comparison(row['p'])})"
     return [
         f"A greedy ensemble of the {row['candidates']} confirmed classifiers (Caruana et al., "
         "2004), selected on four fifths of the validation entities and judged on the others, has "
@@ -183,14 +207,16 @@ def about_champion(difference: pd.DataFrame) -> list[str]:
     Args:
         difference: Table that the search logged: one row per comparison with the baseline.
     """
-    sentences = []
-    for row in difference.to_dict("records"):
-        excluded = row["f1_low"] > 0 or row["f1_high"] < 0
-        ending = "it excludes 0" if excluded else "it includes 0"
-        sentences.append(
+    if "f1_p_holm" not in difference:  # logs of earlier versions
+        return [
             f"At the threshold chosen on validation, test F1 of the {row['model']} differs from "
             f"that of {row['other']} by {points(row['f1'])} points (95 % interval "
-            f"{points(row['f1_low'])} to {points(row['f1_high'])}: {ending}; permutation test of "
-            f"whole entities, p {_comparison(row['permutation_p'])}; neither is corrected)."
-        )
-    return sentences
+            f"{points(row['f1_low'])} to {points(row['f1_high'])}, not corrected)."
+            for row in difference.to_dict("records")
+        ]
+    chosen = difference["threshold"].astype(str) == "validation"
+    named = {"model": "the " + difference["model"].astype(str)}
+    return [
+        *about_differences(difference.assign(**named)[chosen], _CHOSEN),
+        *about_differences(difference.assign(**named)[~chosen], "at 0.5"),
+    ]

@@ -71,8 +71,8 @@ def plot_comparison(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_differences(differences: pd.DataFrame) -> Figure:
-    """Draw ``differences``: in test F1, in percentage points, with 95 % intervals."""
+def plot_differences(differences: pd.DataFrame, where: str) -> Figure:
+    """Draw ``differences`` in test F1, in points; ``where`` names the threshold in words."""
     names = [f"{row.model} − {row.other}" for row in differences.itertuples()]
     figure, (axis,) = panels(1, 1, height=0.7 + 0.26 * len(names))
     positions = np.arange(len(names))
@@ -84,7 +84,7 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
     axis.axvline(0, color=RED, linewidth=0.8)
     axis.set_yticks(positions, names)
     axis.invert_yaxis()
-    axis.set(xlabel="difference in test F1 at 0.5, points")
+    axis.set(xlabel=f"difference in test F1 {where}, points")
     return figure
 
 

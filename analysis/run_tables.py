@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from measures.comparison import entity_codes
+from measures.comparison import LEVEL, entity_codes
 from measures.intervals import Predictions
 from measures.objective import FLAGS, VALIDATION_F1, ThresholdRule
 
-LEVEL = 0.05  # of significance, after correction
 _CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
@@ -142,11 +141,10 @@ def lost_optimizers(grid: pd.DataFrame) -> pd.DataFrame:
 def claimed(differences: pd.DataFrame) -> pd.Series:
     """Return for each comparison whether a difference in F1 is claimed.
 
-    It is if the interval excludes 0 and the p-value is below .05 after Holm's correction: the
-    interval alone is not corrected, and the test alone speaks of the seeds that were run.
+    It is if the p-value is below .05 after Holm's correction; the interval is not corrected. A
+    model with one seed has no p-value, and nothing is claimed of it.
     """
-    excludes = (differences["f1_low"] > 0) | (differences["f1_high"] < 0)
-    return excludes & (differences["permutation_p_holm"] < LEVEL)
+    return differences["f1_p_holm"] < LEVEL
 
 
 def sound_trials(trials: pd.DataFrame) -> pd.DataFrame:

@@ -129,6 +129,30 @@ def champion_scores(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def written_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``measures.comparison.differences`` for a page, intervals as text."""
+    interval = [
+        f"{points(row['f1_low'])} to {points(row['f1_high'])}"
+        for row in differences.to_dict("records")
+    ]
+    cut = {"cut": differences["threshold"].astype(str)} if "threshold" in differences else {}
+    return pd.DataFrame(
+        {
+            "model": differences["model"],
+            "other": differences["other"],
+            **cut,
+            "f1_points": differences["f1"],
+            "f1_interval": interval,
+            "f1_p_holm": differences["f1_p_holm"],
+            "accuracy_points": differences["accuracy"],
+            "accuracy_p_holm": differences["accuracy_p_holm"],
+            "precision_points": differences["precision"],
+            "recall_points": differences["recall"],
+            "auc_points": differences["auc"],
+        }
+    )
+
+
 def ablation_scores(ablations: pd.DataFrame) -> pd.DataFrame:
     """Return one row per ablation: values with and without the option, gain, p, verdict.
 

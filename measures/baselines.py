@@ -80,6 +80,7 @@ def baseline_predictions(
             probabilities=scores[test][None, :],
             seeds=np.array([0]),
             thresholds=np.array([threshold]),
+            fixed=True,
         )
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -11,18 +11,19 @@ import pandas as pd
 from measures.intervals import (
     METRICS,
     Predictions,
+    Side,
     draw_entities,
+    effective_entities,
     holm,
     interval,
-    mcnemar_p,
-    permutation_p,
+    plausible_values,
     point_scores,
-    resample,
     scores_by_seed,
+    two_sided_p,
 )
 
 RESAMPLES = 2000
-PERMUTATIONS = 5000
+LEVEL = 0.05  # of significance, of a corrected p
 
 
 def entity_codes(groups: pd.Series) -> np.ndarray:
@@ -39,16 +40,16 @@ def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
     """Return one row for each ``model`` and ``metric``.
 
     ``mean`` and ``std`` are over the ``seeds`` seeds (``std`` is NaN for one seed), ``low`` and
-    ``high`` bound the 95 % interval over seeds and whole entities together.
+    ``high`` bound the 95 % interval over seeds and whole entities together: over entities alone
+    for one seed, which is all there is of a fixed model, and too little of any other. They are NaN
+    if there are fewer than two entities.
     """
     rows = []
     for model, predictions in models.items():
-        drawn = draw_entities(int(predictions.entities.max()) + 1, RESAMPLES, seed=0)
-        resampled = resample(predictions, drawn, seed=1)
-        points = point_scores(predictions)
+        sides = _sides(predictions)
         for metric in METRICS:
-            values = points[metric]
-            low, high = interval(resampled[metric])
+            values = sides[metric].points
+            low, high = interval(_plausible([sides[metric]], predictions))
             rows.append(
                 {
                     "model": model,
@@ -56,11 +57,26 @@ def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
                     "mean": values.mean(),
                     "std": values.std(ddof=1) if len(values) > 1 else np.nan,
                     "seeds": len(values),
-                    "low": low,
-                    "high": high,
+                    "low": max(low, 0.0),  # a NaN comes first, and stays
+                    "high": min(high, 1.0),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _sides(predictions: Predictions, metrics: Collection[str] = METRICS) -> dict[str, Side]:
+    """Return what each metric is, and over resampled entities: the same for equal entities."""
+    drawn = draw_entities(int(predictions.entities.max()) + 1, RESAMPLES, seed=0)
+    points = point_scores(predictions, metrics)
+    resampled = scores_by_seed(predictions, drawn, metrics)
+    return {name: Side(points=points[name], resampled=resampled[name]) for name in metrics}
+
+
+def _plausible(sides: Sequence[Side], predictions: Predictions) -> np.ndarray:
+    """Return plausible values of a score, or of a difference; NaN if there is only one entity."""
+    effective = effective_entities(predictions.entities)
+    values = plausible_values(sides, effective, seed=1)
+    return values if effective > 1 else np.full_like(values, np.nan)
 
 
 def declared_comparisons(modes: list[str], baseline: str | None) -> list[tuple[str, str]]:
@@ -78,63 +94,57 @@ def differences(
 ) -> pd.DataFrame:
     """Return one row for each declared comparison, with the scores of ``model`` minus ``other``.
 
-    It has the differences in accuracy, F1 and AUC with 95 % intervals over seeds and entities
-    (``f1``, ``f1_low``, ``f1_high`` ...), the p-values of the permutation test of F1
-    (``permutation_p``) and of McNemar's test of accuracy (``mcnemar_p``), and all p-values
-    corrected together by Holm's method (``..._holm``).
+    Each metric has its difference, the 95 % interval over new seeds and new entities, and the p of
+    the same bootstrap (``f1``, ``f1_low``, ``f1_high``, ``f1_p`` ...). ``f1_p_holm`` is that of F1
+    corrected over these comparisons by Holm's method; F1 is the family of hypotheses that counts,
+    accuracy and the others are families of their own. ``seeds`` is the least number of seeds of
+    a model that has seeds. Where it is 1 the interval is of entities alone, and p is NaN.
     """
+    sides = {name: _sides(models[name]) for name in dict.fromkeys(sum(declared, ()))}
     rows = []
     for model, other in declared:
-        one, two = models[model], models[other]
-        drawn = draw_entities(int(one.entities.max()) + 1, RESAMPLES, seed=0)
-        left, right = resample(one, drawn, seed=1), resample(two, drawn, seed=2)
         row: dict[str, object] = {"model": model, "other": other}
-        for metric in ("accuracy", "f1", "auc"):
-            row[metric] = point_scores(one)[metric].mean() - point_scores(two)[metric].mean()
-            row[f"{metric}_low"], row[f"{metric}_high"] = interval(left[metric] - right[metric])
-        row["permutation_p"] = permutation_p(one, two, PERMUTATIONS, seed=3)
-        row["mcnemar_p"] = mcnemar_p(one, two)
+        compared = [models[model], models[other]]
+        row["seeds"] = min((len(p.seeds) for p in compared if not p.fixed), default=0)
+        for metric in METRICS:
+            row |= _difference(metric, compared, [sides[model][metric], sides[other][metric]])
         rows.append(row)
     table = pd.DataFrame(rows)
-    if rows:
-        corrected = holm([*table["permutation_p"], *table["mcnemar_p"]])
-        table["permutation_p_holm"] = corrected[: len(rows)]
-        table["mcnemar_p_holm"] = corrected[len(rows) :]
+    for metric in METRICS if rows else ():
+        table[f"{metric}_p_holm"] = holm(table[f"{metric}_p"].tolist())
     return table
+
+
+def _difference(
+    metric: str, compared: Sequence[Predictions], sides: Sequence[Side]
+) -> dict[str, float]:
+    """Return the columns of a metric in ``differences``, without the corrected p."""
+    values = _plausible(sides, compared[0])
+    low, high = interval(values)
+    untold = np.isnan(low) or any(predictions.by_one_seed for predictions in compared)
+    return {
+        metric: float(sides[0].points.mean() - sides[1].points.mean()),
+        f"{metric}_low": low,
+        f"{metric}_high": high,
+        f"{metric}_p": np.nan if untold else two_sided_p(values),
+    }
 
 
 def gain_of_trainings(one: Predictions, other: Predictions, metric: str) -> dict[str, float]:
     """Return how much a training gains on another on new seeds and new entities.
 
     ``gain`` is the difference of the means over seeds, ``low`` and ``high`` bound its 95 %
-    interval, ``p`` is two-sided. All but the gain are NaN if there are fewer than two seeds on
-    either side, or fewer than two entities.
-
-    One bootstrap gives interval and p. Each resample draws whole entities, the same for both
-    sides, and then an error of the seeds: Student's t times the standard error of the difference
-    between unpaired means. A few seeds drawn with replacement would vary too little, and
-    trainings that differ by seed alone would too often be told apart.
+    interval, ``p`` is two-sided, all from one bootstrap (``plausible_values``). All but the gain
+    are NaN if there is one seed on either side, or one entity.
 
     Args:
         one: Predictions of one training with several seeds.
         other: Predictions of the other for the same pairs, each with seeds of its own.
         metric: One of ``METRICS``.
     """
-    gain = float(point_scores(one)[metric].mean() - point_scores(other)[metric].mean())
-    entities = int(one.entities.max()) + 1
-    if min(len(one.seeds), len(other.seeds), entities) < 2:
-        return {"gain": gain, "low": np.nan, "high": np.nan, "p": np.nan}
-    drawn = draw_entities(entities, RESAMPLES, seed=0)
-    left, right = (scores_by_seed(side, drawn)[metric] for side in (one, other))  # (S, R) each
-    error = np.sqrt(sum(side.var(axis=0, ddof=1) / len(side) for side in (left, right)))
-    student = np.random.default_rng(1).standard_t(len(left) + len(right) - 2, len(drawn))
-    gains = left.mean(axis=0) - right.mean(axis=0) + error * student
-    gains = gains[~np.isnan(gains)]  # an AUC needs both classes
-    low, high = interval(gains)
-    rarer = min((gains <= 0).sum(), (gains >= 0).sum())
-    return {
-        "gain": gain,
-        "low": low,
-        "high": high,
-        "p": min(1.0, 2 * float(rarer + 1) / (len(gains) + 1)),
+    sides = [_sides(predictions, [metric])[metric] for predictions in (one, other)]
+    found = _difference(metric, [one, other], sides)
+    told = not np.isnan(found[f"{metric}_p"])
+    return {"gain": found[metric]} | {
+        name: found[f"{metric}_{name}"] if told else np.nan for name in ("low", "high", "p")
     }

@@ -6,10 +6,10 @@ fn, tp: true and false negatives and positives in the order of a confusion matri
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 METRICS = ("accuracy", "f1", "precision", "recall", "auc")
@@ -25,6 +25,8 @@ class Predictions:
         probabilities: Probabilities of class 1, float (S, N).
         seeds: Seeds, int (S,).
         thresholds: Lowest probability that counts as a paraphrase, float (S,).
+        fixed: Whether there is nothing random in the model, so that its one row is all there is to
+            know of it: a baseline without seeds, or what is asked is of these very predictions.
     """
 
     labels: np.ndarray
@@ -32,6 +34,12 @@ class Predictions:
     probabilities: np.ndarray
     seeds: np.ndarray
     thresholds: np.ndarray
+    fixed: bool = False
+
+    @property
+    def by_one_seed(self) -> bool:
+        """Return whether seeds would make it vary, but only one was run: no one knows how far."""
+        return len(self.seeds) == 1 and not self.fixed
 
     @property
     def decisions(self) -> np.ndarray:
@@ -94,112 +102,149 @@ def draw_entities(entities: int, resamples: int, seed: int) -> np.ndarray:
     return generator.multinomial(entities, np.full(entities, 1 / entities), size=resamples)
 
 
-def resample(predictions: Predictions, drawn: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Return each metric, float (R,), over resampled entities and resampled seeds together.
+def effective_entities(entities: np.ndarray) -> float:
+    """Return how many entities of equal size would tell as much (Kish, 1965), from 1.
 
     Args:
-        predictions: Predictions of one model.
-        drawn: Counts from ``draw_entities``, the same for models that are compared.
-        seed: Seed of the random choice of the model's seeds.
+        entities: Codes of the pairs' entities, int (N,).
     """
-    scores = scores_by_seed(predictions, drawn)
-    resamples, models = len(drawn), len(predictions.probabilities)
-    chosen = np.random.default_rng(seed).integers(models, size=(models, resamples))
-    positions = np.arange(resamples)
-    return {name: values[chosen, positions].mean(axis=0) for name, values in scores.items()}
+    sizes = np.bincount(entities).astype(float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def scores_by_seed(predictions: Predictions, drawn: np.ndarray) -> dict[str, np.ndarray]:
+def scores_by_seed(
+    predictions: Predictions, drawn: np.ndarray, metrics: Collection[str] = METRICS
+) -> dict[str, np.ndarray]:
     """Return each metric of each seed, float (S, R), over resampled entities.
 
     Args:
         predictions: Predictions of one model.
-        drawn: Counts from ``draw_entities``.
+        drawn: Counts from ``draw_entities``, the same for models that are compared.
+        metrics: Some of ``METRICS``.
     """
     counts = np.einsum("re,sec->src", drawn, entity_counts(predictions), optimize=True)
-    weights = drawn[:, predictions.entities]  # (R, N)
-    areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
-    return {**count_scores(counts), "auc": np.stack(areas)}
+    scores = {name: found for name, found in count_scores(counts).items() if name in metrics}
+    if "auc" in metrics:
+        weights = drawn[:, predictions.entities]  # (R, N)
+        areas = [weighted_auc(predictions.labels, p, weights) for p in predictions.probabilities]
+        scores["auc"] = np.stack(areas)
+    return scores
+
+
+def point_scores(
+    predictions: Predictions, metrics: Collection[str] = METRICS
+) -> dict[str, np.ndarray]:
+    """Return each metric for each seed, float (S,)."""
+    once = np.ones((1, int(predictions.entities.max()) + 1), dtype=int)
+    return {
+        name: found[:, 0] for name, found in scores_by_seed(predictions, once, metrics).items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """A score of one model: of each seed as it is, (S,), and over resampled entities, (S, R)."""
+
+    points: np.ndarray
+    resampled: np.ndarray
+
+    @property
+    def seed_variance(self) -> float:
+        """Return the variance of the seeds on infinitely many entities; 0 for a single seed.
+
+        That of the points has a part that comes from seeds being right about different entities.
+        The resamples vary by that part already: it is their variance around the mean of the seeds,
+        and taken away here (the method of moments for two crossed samples; Owen, 2007).
+        """
+        seeds = len(self.points)
+        if seeds == 1:
+            return 0.0
+        defined = self.resampled[:, ~np.isnan(self.resampled).any(axis=0)]
+        if not defined.size:
+            return float(self.points.var(ddof=1))
+        apart = (defined - defined.mean(axis=0)).var(axis=1).sum() / (seeds - 1)
+        return max(0.0, float(self.points.var(ddof=1) - apart))
+
+
+def plausible_values(sides: Sequence[Side], effective: float, seed: int) -> np.ndarray:
+    """Return plausible values, float (R,), of a mean over all seeds and entities there might be.
+
+    They are those of a bootstrap over entities with two corrections. Few entities vary too little
+    when they are drawn with replacement, as if a normal deviation was taken for Student's: each
+    resample's is stretched as that distribution asks, with one degree of freedom less than there
+    are effective entities. Few seeds drawn with replacement would vary too little by far: each
+    resample has an error of the seeds instead, Student's t times their standard error. A model
+    with a single seed has none. NaN stands where a resample has no score.
+
+    Args:
+        sides: The score of one model, or those of two, for the first mean minus the second; their
+            entities are the same, their seeds have nothing in common.
+        effective: Number from ``effective_entities``.
+        seed: Seed of the random draws.
+    """
+    generator = np.random.default_rng(seed)
+    resamples = sides[0].resampled.shape[1]
+    freedom, seeds = max(effective - 1, 1.0), sum(len(side.points) - 1 for side in sides)
+    stretch = np.sqrt(freedom / generator.chisquare(freedom, resamples))
+    student = generator.standard_t(seeds, resamples) if seeds else np.zeros(resamples)
+    means = [sign * side.points.mean() for sign, side in zip((1, -1), sides, strict=False)]
+    drawn = [
+        sign * side.resampled.mean(axis=0) for sign, side in zip((1, -1), sides, strict=False)
+    ]
+    error = np.sqrt(sum(side.seed_variance / len(side.points) for side in sides))
+    return sum(means) + stretch * (sum(drawn) - sum(means)) + error * student
 
 
 def resample_rate(
     wrong: np.ndarray, entities: np.ndarray, drawn: np.ndarray, seed: int
 ) -> np.ndarray:
-    """Return the error rate of some pairs, float (R,), over resampled entities and seeds together.
+    """Return plausible values of the error rate of some pairs, float (R,), from 0 to 1.
 
-    It is NaN where a resample has none of the pairs.
+    It is NaN where a resample has none of the pairs, and everywhere if they are of one entity.
 
     Args:
         wrong: Which of the pairs are predicted wrongly, bool (S, N).
         entities: Codes of these pairs' entities, int (N,).
         drawn: Counts from ``draw_entities``.
-        seed: Seed of the random choice of the model's seeds.
+        seed: Seed of the random draws.
     """
     codes = drawn.shape[1]
     sizes = drawn @ np.bincount(entities, minlength=codes)  # (R,)
     errors = np.stack([np.bincount(entities, row, minlength=codes) for row in wrong]) @ drawn.T
-    undefined = np.full(errors.shape, np.nan)  # (S, R)
-    rates = np.divide(errors, sizes, out=undefined, where=sizes > 0)
-    chosen = np.random.default_rng(seed).integers(len(wrong), size=rates.shape)
-    return rates[chosen, np.arange(len(drawn))].mean(axis=0)
-
-
-def point_scores(predictions: Predictions) -> dict[str, np.ndarray]:
-    """Return each metric for each seed, float (S,)."""
-    scores = count_scores(entity_counts(predictions).sum(axis=1))
-    everything = np.ones((1, len(predictions.labels)))
-    areas = [weighted_auc(predictions.labels, p, everything) for p in predictions.probabilities]
-    return {**scores, "auc": np.concatenate(areas)}
+    rates = np.full(errors.shape, np.nan)  # (S, R)
+    effective = effective_entities(entities)
+    if effective > 1:
+        np.divide(errors, sizes, out=rates, where=sizes > 0)
+    side = Side(points=wrong.mean(axis=1), resampled=rates)
+    return plausible_values([side], effective, seed).clip(0, 1)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of resampled values (Efron and Tibshirani, 1993).
+    """Return the percentile interval of plausible values (Efron and Tibshirani, 1993).
 
-    Resamples in which the value is undefined (NaN: an AUC with one class) are left out.
+    Resamples in which the value is undefined (NaN: an AUC with one class) are left out; NaN comes
+    back if all are.
     """
+    if np.isnan(values).all():
+        return np.nan, np.nan
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def permutation_p(one: Predictions, other: Predictions, permutations: int, seed: int) -> float:
-    """Return the two-sided p-value of the difference in mean F1, entities swapped as a whole.
+def two_sided_p(values: np.ndarray) -> float:
+    """Return the p-value of the difference that these are plausible values of, float (R,).
 
-    This is a paired permutation test: under the null hypothesis the two models' predictions for
-    an entity can be exchanged. Scores are averaged over the seeds of a model. A model with one
-    seed is paired with each seed of the other; otherwise, if one model has more seeds, only as
-    many of its first seeds are used. The observed difference counts as one of the permutations,
-    so that p is never 0 (Phipson and Smyth, 2010).
+    It is below .05 where the 95 % interval of the same values leaves out 0, and never 0.
     """
-    first, second = entity_counts(one), entity_counts(other)
-    if 1 in (len(first), len(second)):
-        first, second = np.broadcast_arrays(first, second)
-    count = min(len(first), len(second))
-    first, second = first[:count], second[:count]
-    swapped = np.random.default_rng(seed).random((permutations, first.shape[1])) < 0.5
-    moved = np.einsum("pe,sec->spc", swapped, second - first, optimize=True)
-    left = count_scores(first.sum(axis=1)[:, None] + moved)["f1"].mean(axis=0)
-    right = count_scores(second.sum(axis=1)[:, None] - moved)["f1"].mean(axis=0)
-    observed = count_scores(first.sum(axis=1))["f1"] - count_scores(second.sum(axis=1))["f1"]
-    extreme = np.abs(left - right) >= abs(observed.mean()) - 1e-12
-    return float((extreme.sum() + 1) / (permutations + 1))
+    values = values[~np.isnan(values)]
+    rarer = min((values <= 0).sum(), (values >= 0).sum())
+    return min(1.0, 2 * float(rarer + 1) / (len(values) + 1))
 
 
-def mcnemar_p(one: Predictions, other: Predictions) -> float:
-    """Return the exact p-value of McNemar's test (1947) on the seed-averaged probabilities.
-
-    The test assumes independent pairs, but pairs of an entity are not: read it together with the
-    permutation test.
-    """
-    right = [
-        (p.probabilities.mean(axis=0) >= p.thresholds.mean()) == p.labels for p in (one, other)
-    ]
-    table = np.array(
-        [[np.sum(right[0] & right[1]), np.sum(right[0] & ~right[1])],
-         [np.sum(~right[0] & right[1]), np.sum(~right[0] & ~right[1])]]
-    )  # fmt: skip
-    return float(getattr(mcnemar(table, exact=True), "pvalue"))  # noqa: B009 - set at run time
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Return the p-values corrected for multiple comparisons (Holm, 1979)."""
-    return np.asarray(multipletests(p_values, method="holm")[1]).tolist() if p_values else []
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for multiple comparisons (Holm, 1979); NaN stays."""
+    found = np.asarray(p_values, dtype=float)
+    told = ~np.isnan(found)
+    if told.any():
+        found[told] = multipletests(found[told], method="holm")[1]
+    return found.tolist()

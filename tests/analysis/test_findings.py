@@ -6,28 +6,45 @@ import pytest
 from analysis import findings
 
 DIFFERENCE = {
-    "model": "some layers frozen", "other": "all layers frozen", "accuracy": 0.02, "auc": 0.005,
-    "f1": 0.07,
-    "f1_low": 0.04, "f1_high": 0.1, "permutation_p_holm": 0.0004,
+    "model": "some layers frozen", "other": "all layers frozen", "threshold": "validation",
+    "f1": 0.07, "f1_low": 0.04, "f1_high": 0.1, "f1_p_holm": 0.0004,
+    "precision": 0.031, "precision_p_holm": 0.02, "recall": -0.06, "recall_p_holm": 0.04,
+    "accuracy": 0.012, "accuracy_p_holm": 0.2,
 }  # fmt: skip
 
 
 def about(**changes: object) -> str:
-    (sentence,) = findings.about_differences(pd.DataFrame([{**DIFFERENCE, **changes}]))
+    (sentence,) = findings.about_differences(pd.DataFrame([{**DIFFERENCE, **changes}]), "at 0.5")
     return sentence
 
 
-def test_a_gain_is_claimed_only_if_interval_and_corrected_p_agree() -> None:
+def test_a_gain_is_claimed_only_if_its_corrected_p_is_small() -> None:
     assert about().startswith(
         "Test F1 at 0.5 is 7.0 points higher with some layers frozen than with all layers frozen "
-        "(95 % interval, not corrected, +4.0 to +10.0; permutation test of whole entities, "
-        "Holm-corrected p < .001)."
+        "(95 % interval +4.0 to +10.0, not corrected; Holm-corrected p < .001)."
     )
-    for unclear in (about(f1_low=-0.01), about(permutation_p_holm=0.05)):
-        assert unclear.startswith(
-            "No difference in test F1 at 0.5 is shown between some layers frozen and all layers "
-            "frozen: +7.0 points"
-        )
+    assert about(f1_p_holm=0.05).startswith(  # whatever the interval says, which is not corrected
+        "No difference in test F1 at 0.5 is shown between some layers frozen and all layers "
+        "frozen: +7.0 points (95 % interval +4.0 to +10.0, not corrected; Holm-corrected p = .050)"
+    )
+
+
+def test_precision_recall_and_accuracy_gain_or_lose_if_their_own_p_is_small() -> None:
+    assert about().endswith(
+        "Precision gains 3.1 points (p = .020), recall loses 6.0 points (p = .040), accuracy "
+        "differs by +1.2 points, no gain or loss shown (p = .200)."
+    )
+
+
+def test_one_seed_is_told_and_nothing_claimed_of_it() -> None:
+    untold = dict.fromkeys(
+        [f"{name}_p_holm" for name in ("f1", "precision", "recall", "accuracy")], float("nan")
+    )
+    sentence = about(**untold)
+    assert sentence.startswith("No difference in test F1 at 0.5 is shown")
+    assert "too narrow: one seed tells nothing of others" in sentence
+    assert "gains" not in sentence
+    assert "loses" not in sentence
 
 
 def test_a_loss_is_called_one() -> None:
@@ -37,16 +54,26 @@ def test_a_loss_is_called_one() -> None:
     )
 
 
+def test_a_champion_is_compared_at_both_thresholds_and_in_logs_of_before_without_a_claim() -> None:
+    half = {**DIFFERENCE, "threshold": 0.5, "f1_p_holm": 0.9}
+    first, second = findings.about_champion(pd.DataFrame([DIFFERENCE, half]))
+    assert first.startswith("Test F1 at the threshold chosen on validation is 7.0 points higher")
+    assert second.startswith("No difference in test F1 at 0.5 is shown between the some")
+    before = {name: value for name, value in DIFFERENCE.items() if "_p" not in name}
+    (sentence,) = findings.about_champion(pd.DataFrame([before]))
+    assert sentence.endswith("by +7.0 points (95 % interval +4.0 to +10.0, not corrected).")
+
+
 @pytest.mark.parametrize(
-    ("gain", "low", "high", "verdict"),
-    [(0.01, 0.002, 0.018, "helps"), (-0.01, -0.02, -0.001, "hurts"),
-     (0.01, -0.001, 0.02, "cannot be told")],
+    ("gain", "p", "verdict"),
+    [(0.01, 0.03, "it helps (p = .030)"), (-0.01, 0.002, "it hurts (p = .002)"),
+     (0.01, 0.05, "cannot be told (p = .050)"), (0.01, float("nan"), "not tested")],
 )  # fmt: skip
 def test_an_ensemble_is_told_with_its_gain_and_what_can_be_told(
-    gain: float, low: float, high: float, verdict: str
+    gain: float, p: float, verdict: str
 ) -> None:
     row = {"candidates": 31, "auc": 0.8 + gain, "reference_auc": 0.8}
-    table = pd.DataFrame([{**row, "gain": gain, "low": low, "high": high}])
+    table = pd.DataFrame([{**row, "gain": gain, "low": 0.001, "high": 0.02, "p": p}])
     (sentence,) = findings.about_ensemble(table)
     assert "ensemble of the 31 confirmed classifiers" in sentence
     assert f": {verdict}." in sentence

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from measures import comparison
-from measures.intervals import Predictions
+from measures.intervals import Predictions, holm
 
 
 def test_pairs_without_a_group_are_entities_of_their_own() -> None:
@@ -25,8 +25,52 @@ def test_every_declared_comparison_has_an_interval_and_corrected_p_values(
     table = comparison.differences({"all": predictions, "some": other, "words": other}, declared)
     assert (table["f1_low"] <= table["f1"]).all()
     assert (table["f1"] <= table["f1_high"]).all()
-    assert (table["permutation_p_holm"] >= table["permutation_p"]).all()
+    for metric in ("f1", "accuracy", "precision", "recall", "auc"):
+        assert table[f"{metric}_p_holm"].tolist() == pytest.approx(
+            holm(table[f"{metric}_p"].tolist())  # each metric is a family of its own
+        )
     assert table["f1"].tolist()[2] == 0
+
+
+def single(side: Predictions, *, fixed: bool = False) -> Predictions:
+    return replace(
+        side,
+        probabilities=side.probabilities[:1],
+        seeds=side.seeds[:1],
+        thresholds=side.thresholds[:1],
+        fixed=fixed,
+    )
+
+
+def test_one_seed_has_an_interval_but_no_p_unless_the_model_is_fixed() -> None:
+    generator = np.random.default_rng(4)
+    one, other = (training(generator, by_seed=1.0, by_entity=1.0) for _ in range(2))
+    models = {"one": one, "once": single(other), "words": single(other, fixed=True)}
+    table = comparison.differences(models, [("one", "once"), ("one", "words")])
+    assert table["seeds"].tolist() == [1, 3]
+    assert table["f1_low"].tolist()[0] == table["f1_low"].tolist()[1]
+    assert table["f1_p"].isna().tolist() == [True, False]
+    assert table["f1_p_holm"].tolist()[1] == table["f1_p"].tolist()[1]  # the only test
+
+
+def test_the_interval_of_a_score_widens_by_seeds_alone_and_by_entities_alone() -> None:
+    generator = np.random.default_rng(6)
+
+    def width(side: Predictions) -> float:
+        table = comparison.scores_with_intervals({"one": side}).set_index("metric")
+        return float(table.loc["f1", "high"] - table.loc["f1", "low"])  # type: ignore[operator]
+
+    seeds = copied(40, training(generator, by_seed=2.0, by_entity=0.0))
+    assert width(seeds) > 0.02
+    assert width(replace(seeds, probabilities=seeds.probabilities[[0, 0, 0]])) < 1e-12
+    assert width(single(training(generator, by_seed=0.0, by_entity=2.0))) > 0.02
+
+
+def test_a_score_of_one_entity_has_no_interval(predictions: Predictions) -> None:
+    alone = replace(predictions, entities=np.zeros(6, dtype=int))
+    table = comparison.scores_with_intervals({"one": alone})
+    assert table[["low", "high"]].isna().all(axis=None)
+    assert table["mean"].notna().all()
 
 
 def test_a_single_seed_has_no_standard_deviation(predictions: Predictions) -> None:
@@ -130,14 +174,8 @@ def test_a_real_gain_is_told() -> None:
 
 def test_one_seed_or_one_entity_tells_no_interval() -> None:
     side = training(np.random.default_rng(3), by_seed=1.0, by_entity=0.0)
-    single = replace(
-        side,
-        probabilities=side.probabilities[:1],
-        seeds=side.seeds[:1],
-        thresholds=np.array([0.5]),
-    )
     alone = replace(side, entities=np.zeros(240, dtype=int))
-    for one, other in ((side, single), (alone, alone)):
+    for one, other in ((side, single(side)), (alone, alone)):
         found = comparison.gain_of_trainings(one, other, "auc")
         assert np.isnan([found["low"], found["high"], found["p"]]).all()
         assert np.isfinite(found["gain"])

@@ -8,16 +8,18 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from measures.intervals import (
     Predictions,
+    Side,
     count_scores,
     draw_entities,
+    effective_entities,
     entity_counts,
     holm,
     interval,
-    mcnemar_p,
-    permutation_p,
+    plausible_values,
     point_scores,
-    resample,
     resample_rate,
+    scores_by_seed,
+    two_sided_p,
     weighted_auc,
 )
 
@@ -53,18 +55,10 @@ def test_a_weight_counts_as_that_many_copies(rows: list[tuple[int, int, int]]) -
     assert weighted_auc(labels, scores, weights[None, :])[0] == pytest.approx(copies)
 
 
-def test_drawing_every_entity_once_keeps_the_scores_in_the_range_of_the_seeds(
-    predictions: Predictions,
-) -> None:
-    once = resample(predictions, np.ones((5, 3), dtype=int), seed=0)
-    points = point_scores(predictions)
-    for name, values in once.items():
-        assert (
-            points[name].min() - 1e-12
-            <= values.min()
-            <= values.max()
-            <= points[name].max() + 1e-12
-        )
+def test_drawing_every_entity_once_keeps_the_scores(predictions: Predictions) -> None:
+    once = scores_by_seed(predictions, np.ones((5, 3), dtype=int))
+    for name, values in point_scores(predictions).items():
+        np.testing.assert_allclose(once[name], np.repeat(values[:, None], 5, axis=1))
 
 
 def test_whole_entities_are_drawn() -> None:
@@ -101,92 +95,88 @@ def test_clustered_errors_widen_the_interval() -> None:
     widths = []
     for each in (found, alone):
         drawn = draw_entities(int(each.entities.max()) + 1, 500, seed=0)
-        low, high = interval(resample(each, drawn, seed=0)["accuracy"])
+        low, high = interval(scores_by_seed(each, drawn)["accuracy"])
         widths.append(high - low)
     assert widths[0] > 3 * widths[1]  # the root of 25 pairs an entity is 5
 
 
-def test_equal_models_do_not_differ_and_unequal_ones_do() -> None:
-    one, other = clustered(0.1, seed=0), clustered(0.6, seed=0)
-    assert permutation_p(one, one, 200, seed=0) == 1.0
-    assert permutation_p(one, other, 999, seed=0) == pytest.approx(0.001)
-    assert permutation_p(one, other, 999, seed=0) == permutation_p(other, one, 999, seed=0)
+def test_entities_count_by_their_sizes() -> None:
+    assert effective_entities(np.repeat(np.arange(5), 3)) == pytest.approx(5)
+    assert effective_entities(np.array([0, 0, 0, 1])) == pytest.approx(16 / 10)
 
 
-def test_a_model_with_one_seed_is_paired_with_every_seed_of_the_other() -> None:
-    one, other, single = (clustered(noise, seed=0) for noise in (0.1, 0.35, 0.25))
-    found = [
-        permutation_p(
-            Predictions(
-                labels=one.labels,
-                entities=one.entities,
-                probabilities=np.vstack([first.probabilities, second.probabilities]),
-                seeds=np.array([0, 1]),
-                thresholds=np.array([0.5, 0.5]),
-            ),
-            single,
-            999,
-            seed=0,
-        )
-        for first, second in ((one, other), (other, one))
-    ]
-    assert found[0] == found[1] > permutation_p(one, single, 999, seed=0)
+def side(points: list[float], *, moved: float = 0.0, apart: float = 0.0) -> Side:
+    """Return seeds whose resamples move together, and apart from each other, as far as told."""
+    generator = np.random.default_rng(5)
+    together, alone = generator.normal(size=4000), generator.normal(size=(len(points), 4000))
+    found = np.array(points)
+    return Side(points=found, resampled=found[:, None] + moved * together + apart * alone)
 
 
-def test_one_in_twenty_p_values_lies_below_a_twentieth_when_nothing_differs() -> None:
-    found = []
-    for seed in range(100):
-        generator = np.random.default_rng(seed)
-        base = clustered(0.3, seed)
-        swap = generator.random((2, len(base.labels))) < 0.2
-        pair = [
-            Predictions(
-                labels=base.labels,
-                entities=base.entities,
-                probabilities=np.where(flip, 1 - base.probabilities[0], base.probabilities[0])[
-                    None
-                ],
-                seeds=base.seeds,
-                thresholds=base.thresholds,
-            )
-            for flip in swap
-        ]
-        found.append(permutation_p(pair[0], pair[1], 99, seed))
-    assert 0 <= np.mean(np.array(found) <= 0.05) <= 0.12
-    assert 0.35 <= np.mean(np.array(found) <= 0.5) <= 0.65
+def test_plausible_values_vary_by_seeds_as_student_says() -> None:
+    points = [0.60, 0.64, 0.68]
+    low, high = interval(plausible_values([side(points)], 50, seed=0))
+    half = 4.303 * 0.04 / np.sqrt(3)  # Student's t of two degrees of freedom
+    assert (low, high) == pytest.approx((0.64 - half, 0.64 + half), abs=0.02)
+    low, high = interval(plausible_values([side(points), side(points)], 50, seed=0))
+    half = 2.776 * 0.04 * np.sqrt(2 / 3)  # of four, and of both sides' seeds
+    assert (low, high) == pytest.approx((-half, half), abs=0.015)
 
 
-def test_mcnemar_is_exact(predictions: Predictions) -> None:
-    right = Predictions(
-        labels=predictions.labels,
-        entities=predictions.entities,
-        probabilities=predictions.labels[None, :].astype(float),
-        seeds=np.array([0]),
-        thresholds=np.array([0.5]),
-    )
-    wrong = Predictions(
-        labels=predictions.labels,
-        entities=predictions.entities,
-        probabilities=1 - right.probabilities,
-        seeds=np.array([0]),
-        thresholds=np.array([0.5]),
-    )
-    assert mcnemar_p(right, wrong) == pytest.approx(2 * 0.5**6)
+@pytest.mark.parametrize(("effective", "quantile"), [(5, 2.776), (1000, 1.96)])
+def test_plausible_values_vary_by_entities_as_student_says(
+    effective: float, quantile: float
+) -> None:
+    low, high = interval(plausible_values([side([0.7] * 3, moved=0.01)], effective, seed=0))
+    half = quantile * 0.01
+    assert (low, high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.1 * half)
+
+
+def test_what_entities_do_to_seeds_is_not_counted_as_seeds_too() -> None:
+    assert side([0.6, 0.7]).seed_variance == pytest.approx(0.005)
+    assert side([0.6, 0.7], apart=0.05).seed_variance == pytest.approx(0.0025, rel=0.1)
+    assert side([0.6, 0.7], apart=0.2).seed_variance == 0
+    assert side([0.6], apart=0.2).seed_variance == 0
+
+
+def test_p_is_below_a_twentieth_where_the_interval_leaves_out_zero() -> None:
+    values = np.linspace(-1, 49, 2001)  # 2 % are not above 0
+    assert interval(values)[0] > 0
+    assert two_sided_p(values) == two_sided_p(-values) == pytest.approx(2 * 42 / 2002)
+    assert two_sided_p(np.append(values, np.nan)) == two_sided_p(values)
+    assert two_sided_p(np.zeros(9)) == 1.0
+    assert two_sided_p(np.ones(999)) == pytest.approx(0.002)
 
 
 def test_holm_correction_equals_values_worked_by_hand() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == []
+    corrected = holm([0.04, np.nan, 0.01])
+    assert corrected[::2] == pytest.approx([0.04, 0.02])
+    assert np.isnan(corrected[1])
 
 
 def test_an_error_rate_varies_with_entities_alone_and_with_seeds_alone() -> None:
-    drawn = draw_entities(2, 400, seed=0)
-    entities = np.array([0, 0, 1, 1])
-    whole = np.array([[True, True, False, False]])  # one entity is wrong as a whole
-    rates = resample_rate(whole, entities, drawn, seed=0)
-    assert set(rates) == {0.0, 0.5, 1.0}
-    seeds = np.array([[True] * 4, [False] * 4])  # one seed is wrong on every pair
-    rates = resample_rate(seeds, entities, drawn, seed=0)
-    assert set(rates) == {0.0, 0.5, 1.0}
-    alone = resample_rate(whole[:, :2], entities[:2], drawn, seed=0)
-    assert np.isnan(alone).sum() == (drawn[:, 0] == 0).sum()
+    entities = np.repeat(np.arange(4), 2)
+    drawn = draw_entities(4, 800, seed=0)
+
+    def width(wrong: np.ndarray) -> float:
+        rates = resample_rate(wrong, entities, drawn, seed=0)
+        assert 0 <= np.nanmin(rates) <= np.nanmax(rates) <= 1
+        low, high = interval(rates)
+        return high - low
+
+    by_entity = np.tile(entities >= 2, (3, 1))  # two entities are wrong as a whole
+    assert width(by_entity) > 0.4
+    by_seed = np.array([[True, False] * 4] * 2 + [[False] * 8])  # entities are equal
+    assert width(by_seed) > 0.4
+    assert width(by_seed[:1]) < 1e-12  # one seed tells nothing of others
+    assert width(by_seed[[0, 0, 0]]) < 1e-12  # neither differs
+
+
+def test_an_error_rate_without_pairs_or_of_one_entity_is_missing() -> None:
+    drawn = draw_entities(3, 400, seed=0)
+    wrong = np.array([[True, False, True, False]])
+    rates = resample_rate(wrong, np.array([0, 0, 1, 1]), drawn, seed=0)
+    assert np.isnan(rates).sum() == (drawn[:, :2].sum(axis=1) == 0).sum() > 0
+    assert np.isnan(interval(resample_rate(wrong, np.zeros(4, dtype=int), drawn, seed=0))).all()

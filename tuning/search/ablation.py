@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from measures.comparison import gain_of_trainings
+from measures.comparison import LEVEL, gain_of_trainings
 from measures.intervals import holm, point_scores
 from measures.objective import Objective
 from tuning.config.experiment import TrialConfig
 from tuning.search.confirmation import Retrained, validation_predictions
 
-SIGNIFICANT = 0.05  # corrected p below which an ablation has a verdict
 _MEASURED = ("with", "with_std", "without", "without_std", "gain", "low", "high", "p")
 
 
@@ -157,10 +156,9 @@ def ablation_rows(
             }
         )
     table = pd.DataFrame(rows)
-    told = table["p"].notna()
-    table.loc[told, "p_holm"] = holm(table.loc[told, "p"].tolist())
+    table["p_holm"] = holm(table["p"].tolist())
     sign = np.where(table["gain"] > 0, "helps", "hurts")
-    table["verdict"] = np.where(table["p_holm"] < SIGNIFICANT, sign, "cannot be told")
+    table["verdict"] = np.where(table["p_holm"] < LEVEL, sign, "cannot be told")
     return table
 
 

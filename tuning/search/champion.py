@@ -38,7 +38,8 @@ class ChampionScores:
     Args:
         scores: One row for each model, threshold and metric: ``mean``, ``std``, ``seeds``,
             ``low`` and ``high`` (95 % over seeds and entities).
-        difference: Two rows: champion minus baseline, and ensemble minus baseline.
+        difference: Champion minus baseline, and ensemble minus baseline: two rows at the
+            threshold from validation, two at 0.5 (column ``threshold``).
         metrics: Metrics for the log, by name.
         by_seed: Metrics of each seed.
     """
@@ -76,7 +77,7 @@ def score_champion(
         BASELINE: _baseline(pairs, trial.threshold_rule),
     }
     scores = _scores(predictions)
-    difference = differences(predictions, [(MODEL, BASELINE), (ENSEMBLE, BASELINE)])
+    difference = _differences(predictions)
     by_seed = [evaluation.metrics for evaluation in evaluations]
     metrics = _metrics(by_seed, scores, difference)
     return ChampionScores(
@@ -158,6 +159,15 @@ def _scores(predictions: dict[str, Predictions]) -> pd.DataFrame:
     return pd.concat([chosen, half], ignore_index=True)
 
 
+def _differences(predictions: dict[str, Predictions]) -> pd.DataFrame:
+    """Return what champion and ensemble have over the baseline, at both thresholds."""
+    declared = [(MODEL, BASELINE), (ENSEMBLE, BASELINE)]
+    at_half = {name: model.at(0.5) for name, model in predictions.items()}
+    chosen = differences(predictions, declared).assign(threshold="validation")
+    half = differences(at_half, declared).assign(threshold="0.5")
+    return pd.concat([chosen, half], ignore_index=True)
+
+
 def _metrics(
     by_seed: list[dict[str, float]], scores: pd.DataFrame, difference: pd.DataFrame
 ) -> dict[str, float]:
@@ -182,5 +192,5 @@ def _metrics(
     for metric in ("accuracy", "f1", "auc"):
         for end in ("", "_low", "_high"):
             found[f"over_baseline_{metric}{end}"] = float(first[metric + end])
-    found["over_baseline_p"] = float(first["permutation_p"])
+    found["over_baseline_p"] = float(first["f1_p_holm"])
     return found

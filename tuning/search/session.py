@@ -189,7 +189,7 @@ def summarize(result: SearchResult, objective: Objective) -> str:
         f"{_score(test)} on test ({100 * (test - confirmed):+.1f}). "
         f"Test F1 compared with {BASELINE}: "
         f"{100 * metrics['over_baseline_f1']:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
-        f"p = {metrics['over_baseline_p']:.3f} (paired permutation of entities)."
+        f"p = {metrics['over_baseline_p']:.3f} (bootstrap over seeds and entities, corrected)."
     )
 
 
