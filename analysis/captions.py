@@ -88,7 +88,7 @@ TABLES = {
     "trials": "Every finished trial, those with the highest validation F1 first; * at the "
     "threshold chosen on validation, others at 0.5.",
     "recomputed": "Test scores of the saved models as they were logged, and recomputed from their "
-    "logged predictions with scikit-learn; the difference is the largest of F1 and accuracy, at "
+    "logged predictions with scikit-learn; the difference is the greatest of F1 and accuracy, at "
     "0.5 and * at the threshold chosen on validation, and AUC.",
     "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
     "chosen on validation, on validation and on test.",

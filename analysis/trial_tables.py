@@ -81,6 +81,6 @@ def _scores(predictions: pd.DataFrame, threshold: float) -> dict[str, float]:
     scores = {"test_auc": float(roc_auc_score(labels, probability))}
     for ending, cut in (("_at_threshold", threshold), ("", 0.5)):
         chosen = probability >= cut
-        scores[f"test_f1{ending}"] = float(f1_score(labels, chosen, zero_division=0))
+        scores[f"test_f1{ending}"] = float(f1_score(labels, chosen))
         scores[f"test_accuracy{ending}"] = float(accuracy_score(labels, chosen))
     return scores
