@@ -31,6 +31,9 @@ FIGURES = {
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
     "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
+    "accuracy_by_votes": "Test accuracy at the threshold chosen on validation by the number of "
+    "votes for paraphrase: mean over seeds, with 95 % intervals over seeds and entities; dashed: "
+    "what is expected of an oracle that knows how all annotators divide over each pair.",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
