@@ -40,7 +40,7 @@ def about_ceiling(ceiling: Ceiling, accuracies: pd.DataFrame, voters: int) -> li
     if agreed.any() and not agreed.all():
         alike, split = (_mean(known[rows]) for rows in (agreed, ~agreed))
         sentences.append(
-            f"Where all {voters} annotators agreed, accuracy is {score(alike)}, where they did not "
+            f"Where all {voters} annotators agreed, accuracy is {score(alike)}, elsewhere "
             f"{score(split)} (mean over the models): the label of a pair that divides "
             "annotators is in part the luck of who was asked."
         )

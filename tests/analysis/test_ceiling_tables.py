@@ -31,7 +31,7 @@ def test_accuracy_by_votes_is_that_of_the_pairs_with_these_votes(predictions: Pr
     assert oracle["accuracy"]["3"] == CEILING.accuracy_by_votes[3]
     (first, second) = about_ceiling(CEILING, table, voters=3)
     assert ".667 with a" in first
-    assert "agreed, accuracy is .833, where they did not .500" in second  # 5 of 6, 3 of 6
+    assert "agreed, accuracy is .833, elsewhere .500" in second  # 5 of 6, 3 of 6
 
 
 def test_votes_of_one_annotator_or_none_allow_no_ceiling(pairs: pd.DataFrame) -> None:
