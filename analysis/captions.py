@@ -81,7 +81,9 @@ TABLES = {
     "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
     "and its best in the final on fresh seeds, which took part in no earlier choice. The "
     "value of a seed is its {measure}, in the search and as mean ± standard deviation over the "
-    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing.",
+    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing. "
+    "Fresh are the seeds alone: epoch, threshold and configuration were chosen on the same "
+    "validation pairs, so that these values lie above those on new entities.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal: "
