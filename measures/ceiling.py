@@ -24,10 +24,10 @@ class Ceiling:
     """Expected scores on labels that a panel of annotators gave.
 
     Attributes:
-        accuracy: Of the oracle that takes the likelier label of each pair.
-        f1: Of the oracle at the cut of p where its expected F1 is highest.
+        accuracy: That of the oracle that takes the likelier label of each pair.
+        f1: That of the oracle at the cut of p where its expected F1 is highest.
         agreement: Share of pairs to which a fresh panel of the same size gives the same label.
-        accuracy_by_votes: Of the first oracle among pairs with 0, 1 ... V votes, float (V + 1,).
+        accuracy_by_votes: The first oracle's among pairs with 0, 1 ... V votes, float (V + 1,).
     """
 
     accuracy: float
@@ -69,9 +69,9 @@ def vote_ceiling(votes: np.ndarray, voters: int, needed: int) -> Ceiling:
     """
     shares = (np.arange(_POINTS) + 0.5) / _POINTS
     p = beta.ppf(shares, *fit_votes(votes, voters))  # (P,)
-    positive = binom.sf(needed - 1, voters, p)  # chance of the label 1, rising with p
+    positive = np.asarray(binom.sf(needed - 1, voters, p))  # chance of the label 1, rising with p
     counts = np.arange(voters + 1)
-    chances = binom.pmf(counts[:, None], voters, p)  # (V + 1, P)
+    chances = np.asarray(binom.pmf(counts[:, None], voters, p))  # (V + 1, P)
     right = (positive >= 0.5) == (counts[:, None] >= needed)
     found = positive[::-1].cumsum()  # expected true positives if the first i are called positive
     f1 = 2 * found / (np.arange(1, _POINTS + 1) + positive.sum())

@@ -25,7 +25,7 @@ def test_extremes_are_bounded() -> None:
     assert seeds_needed(1.0, 1e-6) == 10_000
 
 
-def models(entities: int, seeds: int) -> tuple[Predictions, Predictions]:
+def models(entities: int, seeds: int = 1) -> tuple[Predictions, Predictions]:
     """Return two models that err at random on entities of 10 pairs."""
     generator = np.random.default_rng(0)
     labels = generator.integers(2, size=10 * entities)
@@ -40,13 +40,13 @@ def models(entities: int, seeds: int) -> tuple[Predictions, Predictions]:
 
 
 def test_more_entities_show_smaller_differences() -> None:
-    few, many = (least_difference(*models(count, 2), "f1") for count in (25, 400))
+    few, many = (least_difference(one, two, "f1") for one, two in map(models, (25, 400)))
     assert many == pytest.approx(few / 4, rel=0.35)
 
 
 def test_seeds_with_the_same_predictions_show_nothing_smaller() -> None:
     one, two = models(25, 1)
-    more = [
+    first, second = [
         replace(
             side,
             probabilities=side.probabilities.repeat(9, axis=0),
@@ -55,7 +55,7 @@ def test_seeds_with_the_same_predictions_show_nothing_smaller() -> None:
         )
         for side in (one, two)
     ]
-    assert least_difference(*more, "f1") == pytest.approx(least_difference(one, two, "f1"))
+    assert least_difference(first, second, "f1") == pytest.approx(least_difference(one, two, "f1"))
 
 
 def test_the_error_of_an_accuracy_is_that_of_independent_pairs() -> None:
