@@ -31,6 +31,9 @@ FIGURES = {
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
     "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
+    "accuracy_by_votes": "Test accuracy at the threshold chosen on validation by the number of "
+    "votes for paraphrase: mean over seeds, with 95 % intervals over seeds and entities; dashed: "
+    "what is expected of an oracle that knows how all annotators divide over each pair.",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
@@ -78,7 +81,9 @@ TABLES = {
     "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
     "and its best in the final on fresh seeds, which took part in no earlier choice. The "
     "value of a seed is its {measure}, in the search and as mean ± standard deviation over the "
-    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing.",
+    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing. "
+    "Fresh are the seeds alone: epoch, threshold and configuration were chosen on the same "
+    "validation pairs, so that these values lie above those on new entities.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal: "

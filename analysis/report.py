@@ -13,6 +13,7 @@ import typst
 
 from analysis import (
     chapters,
+    claims,
     compared_chapters,
     data_tables,
     error_tables,
@@ -90,6 +91,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if compared is not None and len(compared.trials):
         compared_chapters.training_chapter(book, compared)
         compared_chapters.comparison_chapter(book, compared)
+        claims.claims_chapter(book, compared)
         compared_chapters.errors_chapter(book, compared)
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
