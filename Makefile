@@ -50,7 +50,7 @@ smoke: $(READY) ## run two trials in seconds
 pretrain: $(READY) ## train an encoder on text; ARGS="--corpus FILES --output FOLDER"
 	$(BIN)/python tuning/pretrain.py $(ARGS)
 
-report: $(READY) ## turn the log into report/Report.pdf, with figures and tables
+report: $(READY) ## turn the log into report/Report.pdf and report/index.html
 	$(BIN)/python analysis/make_report.py $(ARGS)
 
 submission: $(READY) ## pack report, code and saved models; MEMBERS="Name1 Name2"

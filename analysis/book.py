@@ -35,8 +35,19 @@ class Book:
         self._tables: dict[str, Any] = {}
         self._figures: dict[str, Any] = {}
         self._texts: dict[str, list[str]] = {}
+        self._chapters: list[dict[str, Any]] = []
         for name in ("figures", "tables"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def open_chapter(self, title: str) -> None:
+        """Begin a chapter of the page for a screen: it has all that is added from here on."""
+        self._chapters.append({"title": title, "items": []})
+
+    def _list(self, kind: str, name: str) -> None:
+        """Note that the current chapter has a table, figure or text."""
+        if not self._chapters:
+            self.open_chapter("Contents")
+        self._chapters[-1]["items"].append({"kind": kind, "name": name})
 
     def keep_numbers(self, name: str, frame: pd.DataFrame) -> None:
         """Save a table as ``tables/NAME.csv`` with every digit, without showing it."""
@@ -58,6 +69,7 @@ class Book:
             return
         shown = list(frame.columns) if columns is None else columns
         rows = [[written(name, row[name]) for name in shown] for row in frame.to_dict("records")]
+        self._list("tables", name)
         self._tables[name] = {
             "header": [heading(column) for column in shown],
             "rows": rows,
@@ -80,6 +92,7 @@ class Book:
         undated = {"CreationDate": None}  # the same numbers give the same file
         figure.savefig(path.with_suffix(".pdf"), metadata=undated)
         figure.savefig(path.with_suffix(".png"), dpi=160)
+        self._list("figures", name)
         self._figures[name] = {
             "file": f"figures/{name}.pdf",
             "caption": FIGURES[caption or name].format(**words),
@@ -88,6 +101,7 @@ class Book:
 
     def add_text(self, name: str, sentences: list[str]) -> None:
         """Keep sentences, which ``report.typ`` shows by this name."""
+        self._list("texts", name)
         self._texts[name] = sentences
 
     def write(self) -> Path:
@@ -98,6 +112,7 @@ class Book:
             "tables": self._tables,
             "figures": self._figures,
             "texts": self._texts,
+            "chapters": self._chapters,
         }
         shown = json.dumps(_for_page(content), ensure_ascii=False)
         signs = {"fonts": families(shown), "numbered": _NUMBERED.search(shown) is not None}
@@ -113,7 +128,7 @@ def _fitting_width(figure: Figure) -> float:
 
 
 def _for_page(content: object, name: object = None) -> object:
-    """Return what the page shows with every text legible, and long words that can be broken."""
+    """Return what the pages show with every text legible, and long words that can be broken."""
     if isinstance(content, dict):
         return {key: _for_page(value, key) for key, value in content.items()}
     if isinstance(content, list):

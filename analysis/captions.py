@@ -31,6 +31,9 @@ FIGURES = {
     "intervals over seeds and entities; baselines in grey.",
     "differences": "Differences in test F1 at 0.5 with 95 % intervals over seeds and entities, "
     "not corrected for their number; blue: it excludes 0 and the corrected p is below .05.",
+    "accuracy_by_votes": "Test accuracy at the threshold chosen on validation by the number of "
+    "votes for paraphrase: mean over seeds, with 95 % intervals over seeds and entities; dashed: "
+    "what is expected of an oracle that knows how all annotators divide over each pair.",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
@@ -78,13 +81,20 @@ TABLES = {
     "rounds": "The confirmation: the best configurations of the search in a race on racing seeds, "
     "and its best in the final on fresh seeds, which took part in no earlier choice. The "
     "value of a seed is its {measure}, in the search and as mean ± standard deviation over the "
-    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing.",
+    "seeds of the round; a seed that failed or is flagged counts as one that learned nothing. "
+    "Fresh are the seeds alone: epoch, threshold and configuration were chosen on the same "
+    "validation pairs, so that these values lie above those on new entities.",
     "champion": "Test scores of the champion, computed once after the choice was final, at 0.5 "
     f"and at the threshold chosen on validation: {_INTERVAL}",
     "ablations": "Ablations: the champion with and without each option, all else equal: "
     "{measure}, mean ± standard deviation over fresh seeds; the gain in percentage points with "
     "its 95 % interval {how}. That the champion was chosen on these seeds is not taken into "
     "account.",
+    "trials": "Every finished trial, those with the highest validation F1 first; * at the "
+    "threshold chosen on validation, others at 0.5.",
+    "recomputed": "Test scores of the saved models as they were logged, and recomputed from their "
+    "logged predictions with scikit-learn; the difference is the greatest of F1 and accuracy, at "
+    "0.5 and * at the threshold chosen on validation, and AUC.",
     "optimism": "Optimism of choosing by validation F1: F1 of the chosen trial, at the threshold "
     "chosen on validation, on validation and on test.",
 }
@@ -130,6 +140,11 @@ def p_value(value: float) -> str:
     return "< .001" if value < 0.001 else score(value)
 
 
+def difference(value: float) -> str:
+    """Return the size of a difference with one digit: 0 or 2e-16."""
+    return "0" if value == 0 else f"{value:.0e}"
+
+
 def points(value: float) -> str:
     """Return a difference of scores in points, with a true minus sign; a dash if missing."""
     return DASH if math.isnan(value) else f"{100 * value:+.1f}".replace("-", "−")
@@ -157,6 +172,14 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "f1": ("F1", str),
     "freezing": ("frozen", str),
     "learning_rate": ("learning rate", rate),
+    "val_auc": ("val AUC", score),
+    "seed": ("seed", whole),
+    "seconds": ("seconds", whole),
+    **{f"{kind}_{name}": (f"{heading}, {words}", score)
+       for kind, words in (("logged", "logged"), ("again", "recomputed"))
+       for name, heading in (("test_f1_at_threshold", "F1*"), ("test_accuracy_at_threshold",
+       "accuracy*"), ("test_f1", "F1"), ("test_accuracy", "accuracy"), ("test_auc", "AUC"))},
+    "difference": ("difference", difference),
     "val_f1": ("val F1*", score),
     "test_f1": ("test F1", score),
     "test_f1_at_threshold": ("test F1*", score),

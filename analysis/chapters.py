@@ -32,6 +32,7 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int, *, separate: bool 
         limit: Largest number of word pieces that the encoder takes at once.
         separate: Whether it takes each text alone.
     """
+    book.open_chapter("The data")
     balance = data_tables.class_balance(pairs)
     overlap = data_tables.overlap(pairs)
     auc = data_tables.overlap_auc(overlap)
@@ -71,6 +72,7 @@ def _add_lengths(book: Book, pairs: pd.DataFrame, limit: int, separate: bool) ->
 
 def grid_chapter(book: Book, launch: Launch) -> None:
     """Add scores by learning rate and optimizer, the best of each, and the chosen trials."""
+    book.open_chapter("Learning rate and optimizer")
     grid = tables.grid_scores(launch.trials)
     best = tables.best_of_each_optimizer(grid)
     optimism = tables.selection_optimism(launch.trials)
@@ -96,6 +98,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         launch: Search with at least one finished trial.
         champion: ``Store.champion``.
     """
+    book.open_chapter("The search")
     measure = RANKED_WORDS["auc" if launch.params.get("search.objective") == "auc" else "f1"]
     history = search_tables.search_history(launch.trials)
     importance = search_tables.parameter_importance(launch.trials)

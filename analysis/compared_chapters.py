@@ -45,6 +45,7 @@ class Compared:
 
 def training_chapter(book: Book, compared: Compared) -> None:
     """Add losses and validation F1 by epoch."""
+    book.open_chapter("Training")
     curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
     modes = tables.freezing_order(curves["freezing"])
     book.keep_numbers("curves", curves)
@@ -54,6 +55,7 @@ def training_chapter(book: Book, compared: Compared) -> None:
 
 def comparison_chapter(book: Book, compared: Compared) -> None:
     """Add the test scores of freezing modes and baselines, and their differences."""
+    book.open_chapter("Frozen layers compared")
     entities = entity_codes(compared.test["group"])
     baselines = baseline_predictions(
         compared.pairs, entities, tables.threshold_rule(compared.trials)
@@ -117,6 +119,7 @@ def _written_differences(differences: pd.DataFrame) -> pd.DataFrame:
 
 def errors_chapter(book: Book, compared: Compared) -> None:
     """Add confusion, error rates, and misclassified examples with their attention maps."""
+    book.open_chapter("Errors")
     models = tables.model_predictions(compared.predictions, compared.trials, threshold=0.5)
     confusion = error_tables.confusion(models)
     rates = error_rates(compared.test, models)

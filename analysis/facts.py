@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 
@@ -27,6 +28,18 @@ _FEATURES = {  # fields of a trial that add a feature of the pair beside its tok
     "cosine_feature": "the cosine of both texts' mean frozen states",
     "overlap_features": "counts of shared words",
 }
+_STAND_INS = {
+    ("encoder", "embedded"): "The encoder is the small one that comes with the program, not the "
+    "published distilbert-base-uncased: all scores are those of a model with a fraction of its "
+    "weights.",
+    (
+        "encoder",
+        "minilm",
+    ): "The encoder is sentence-transformers/all-MiniLM-L6-v2 (22.7M "
+    "weights), not the published distilbert-base-uncased.",
+    ("data", "embedded"): "The data set is the small one that comes with the program, not PARADE.",
+}
+_EXCEPTION = re.compile(r": [^;]*(?:\w(?:Error|Exception|Pool)\b|\[Errno)[^;]*")
 _LISTED = 6  # values of a setting that are named one by one
 _SAME = ("data_fingerprint", "encoder_fingerprint")
 
@@ -38,6 +51,17 @@ def title(tags: Mapping[str, str]) -> str:
         f"Paraphrase identification on {_DATA.get(data, data)} with "
         f"{_ENCODERS.get(encoder, encoder)}"
     )
+
+
+def stand_ins(tags: Mapping[str, str]) -> list[str]:
+    """Return what the first page says of the encoder and the data that stood in, if they did.
+
+    A notice of an earlier version that holds an exception is cut before it.
+    """
+    found = [words for (tag, name), words in _STAND_INS.items() if tags[tag] == name]
+    if tags["notices"] != "none":
+        found.append(f"Notices: {_EXCEPTION.sub('', tags['notices'])}.")
+    return found
 
 
 def encodes_separately(trials: pd.DataFrame) -> bool:

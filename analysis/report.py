@@ -13,15 +13,18 @@ import typst
 
 from analysis import (
     chapters,
+    claims,
     compared_chapters,
     data_tables,
     error_tables,
     facts,
     run_tables,
+    trial_tables,
 )
 from analysis.book import Book
 from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
+from analysis.web_page import write_page
 
 PAGE = Path(__file__).with_name("report.typ")
 NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 2 MB
@@ -88,6 +91,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if compared is not None and len(compared.trials):
         compared_chapters.training_chapter(book, compared)
         compared_chapters.comparison_chapter(book, compared)
+        claims.claims_chapter(book, compared)
         compared_chapters.errors_chapter(book, compared)
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
@@ -97,8 +101,22 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
         launches.append(search)
+    _add_trials(book, launches, compared)
     book.facts |= _facts(store, launches, launch, sources)
     return typeset(book)
+
+
+def _add_trials(
+    book: Book, launches: list[Launch], compared: compared_chapters.Compared | None
+) -> None:
+    """Add a table of all trials, and the compared launch's scores recomputed."""
+    filled = [launch for launch in launches if len(launch.trials)]
+    book.open_chapter("All trials")
+    if filled:
+        book.add_table("trials", trial_tables.all_trials(filled))
+    if compared is not None:
+        table = trial_tables.recomputed(compared.launch.trials, compared.predictions)
+        book.add_table("recomputed", table, trial_tables.RECOMPUTED)
 
 
 def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launch | None]:
@@ -112,8 +130,10 @@ def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launc
 
 
 def typeset(book: Book) -> Path:
-    """Write the contents as Report.pdf and return its path."""
-    contents = book.write().read_text(encoding="utf-8")
+    """Write the contents as Report.pdf and as index.html; return the path of the former."""
+    written = book.write()
+    write_page(written)
+    contents = written.read_text(encoding="utf-8")
     page = book.folder / PAGE.name
     shutil.copyfile(PAGE, page)
     path = book.folder / "Report.pdf"
@@ -195,6 +215,7 @@ def _facts(
     return {
         "title": facts.title(launch.tags),
         "tags": launch.tags,
+        "stand_ins": facts.stand_ins(launch.tags),
         "trial": facts.settings(launch.trials),
         "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),

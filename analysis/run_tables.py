@@ -61,21 +61,26 @@ def validation_loss(curves: pd.DataFrame) -> str:
 
 
 def model_predictions(
-    predictions: pd.DataFrame, trials: pd.DataFrame, *, threshold: float | None
+    predictions: pd.DataFrame,
+    trials: pd.DataFrame,
+    *,
+    threshold: float | None,
+    split: str = "test",
 ) -> dict[str, Predictions]:
-    """Return the test predictions of each freezing mode, with one seed per trial.
+    """Return the predictions of each freezing mode for a split, with one seed per trial.
 
     Args:
         predictions: ``Store.predictions``.
         trials: Trials to use.
         threshold: Decision threshold of all trials; None for the one that each trial chose on
             validation.
+        split: ``test`` or ``validation``.
     """
-    test = predictions[predictions["split"] == "test"]
+    rows = predictions[predictions["split"] == split]
     found = {}
     for mode in freezing_order(trials["freezing"]):
         chosen = trials[trials["freezing"].astype(str) == mode].sort_values("seed")
-        parts = [test[test["run_id"] == run].sort_values("line") for run in chosen["run_id"]]
+        parts = [rows[rows["run_id"] == run].sort_values("line") for run in chosen["run_id"]]
         found[mode] = Predictions(
             labels=parts[0]["label"].to_numpy(),
             entities=entity_codes(parts[0]["group"]),

@@ -56,28 +56,30 @@ def baseline_predictions(
     entities: np.ndarray,
     rule: ThresholdRule,
     names: Iterable[str] = tuple(BASELINES),
+    scored: str = "test",
 ) -> dict[str, Predictions]:
-    """Return the predictions of baselines on the test split, trained on the train split.
+    """Return the predictions of baselines for a split, trained on the train split.
 
     The threshold of each is chosen on the validation split.
 
     Args:
         pairs: All pairs, with ``split``, ``label``, ``first``, ``second``; index from 0.
-        entities: Codes of the test pairs' entities, int (N,), in the order of the rows.
+        entities: Codes of that split's entities, int (N,), in the order of the rows.
         rule: Rule of the threshold, the same as of the models that they are compared with.
         names: Keys in ``BASELINES``.
+        scored: Split to predict, ``test`` or ``validation``.
     """
     split = pairs["split"].to_numpy()
     labels = pairs["label"].to_numpy()
-    validation, test = split == "validation", split == "test"
+    validation, rows = split == "validation", split == scored
     found = {}
     for name in names:
         scores = BASELINES[name](pairs, split == "train")
         threshold, _ = choose_threshold(labels[validation], scores[validation], rule)
         found[name] = Predictions(
-            labels=labels[test],
+            labels=labels[rows],
             entities=entities,
-            probabilities=scores[test][None, :],
+            probabilities=scores[rows][None, :],
             seeds=np.array([0]),
             thresholds=np.array([threshold]),
         )

@@ -91,10 +91,11 @@ def room_of(module: str) -> str | None:
     return parts[1] if parts[0] == "tuning" and len(parts) > 1 and parts[1] in ROOMS else None
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_a_module_imports_only_rooms_below_its_own(name: str) -> None:
-    room = room_of(name)
-    for imported in IMPORTS[name]:
+# A rule is one test for all modules, and names the one that breaks it: a test for each module
+# would take longer to collect than to run.
+def test_a_module_imports_only_rooms_below_its_own() -> None:
+    for name, imported in [(n, imported) for n in IDS for imported in IMPORTS[n]]:
+        room = room_of(name)
         if imported.split(".")[0] != "tuning" or room is None:
             continue
         other = room_of(imported)
@@ -102,21 +103,21 @@ def test_a_module_imports_only_rooms_below_its_own(name: str) -> None:
         assert other == room or other in ROOMS[room], f"{name} imports {imported}"
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_a_folder_imports_only_folders_below_it(name: str) -> None:
-    folder = name.split(".")[0]
-    imported = {module.split(".")[0] for module in IMPORTS[name]} & set(OUTER)
-    assert imported <= FOLDERS[folder] | {folder}
+def test_a_folder_imports_only_folders_below_it() -> None:
+    for name in IDS:
+        folder = name.split(".")[0]
+        imported = {module.split(".")[0] for module in IMPORTS[name]} & set(OUTER)
+        assert imported <= FOLDERS[folder] | {folder}, name
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_a_library_is_imported_by_its_room_alone(name: str) -> None:
-    path = MODULES[name].relative_to(ROOT)
-    places = {str(path), *map(str, path.parents)}
-    imported = {module.split(".")[0] for module in IMPORTS[name]}
-    for library, allowed in LIBRARIES.items():
-        assert library not in imported or allowed & places, f"{path} imports {library}"
-    assert not imported & NEVER.get(room_of(name) or path.parts[0], set())
+def test_a_library_is_imported_by_its_room_alone() -> None:
+    for name in IDS:
+        path = MODULES[name].relative_to(ROOT)
+        places = {str(path), *map(str, path.parents)}
+        imported = {module.split(".")[0] for module in IMPORTS[name]}
+        for library, allowed in LIBRARIES.items():
+            assert library not in imported or allowed & places, f"{path} imports {library}"
+        assert not imported & NEVER.get(room_of(name) or path.parts[0], set()), name
 
 
 def test_no_module_of_tuning_lies_outside_a_room() -> None:
@@ -145,10 +146,10 @@ def test_every_folder_with_code_is_known_and_no_module_lies_beside_them() -> Non
     assert not list(ROOT.glob("*.py"))
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_nothing_imports_the_tests_and_imports_keep_their_names(name: str) -> None:
-    assert not {module for module in IMPORTS[name] if module.split(".")[0] == "tests"}
-    assert "import_aside as" not in MODULES[name].read_text(encoding="utf-8")
+def test_nothing_imports_the_tests_and_imports_keep_their_names() -> None:
+    for name in IDS:
+        assert not {module for module in IMPORTS[name] if module.split(".")[0] == "tests"}, name
+        assert "import_aside as" not in MODULES[name].read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize("name", ["tuning", "models", "measures", "benchmarks"])
@@ -173,16 +174,15 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         visit(name, [])
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_no_file_touches_the_import_path(name: str) -> None:
-    assert "sys.path" not in MODULES[name].read_text(encoding="utf-8")
+def test_no_file_touches_the_import_path() -> None:
+    touching = [p for p in MODULES.values() if "sys.path" in p.read_text(encoding="utf-8")]
+    assert not touching
 
 
-@pytest.mark.parametrize("name", IDS)
-def test_no_folder_or_file_bears_a_librarys_name(name: str) -> None:
-    last = name.split(".")[-1]
-    found = None if last in (*OUTER, "__main__") else find_spec(last)
-    assert found is None or found.origin is None  # a folder such as report/ is no library
+def test_no_folder_or_file_bears_a_librarys_name() -> None:
+    for last in {name.split(".")[-1] for name in IDS} - {*OUTER, "__main__"}:
+        found = find_spec(last)
+        assert found is None or found.origin is None, last  # a folder such as report/ is none
 
 
 def test_every_package_is_installed() -> None:

@@ -91,3 +91,15 @@ def test_features_beside_the_states_are_named_and_so_is_it_if_some_trials_lack_t
     assert facts.features(pd.DataFrame({"cosine_feature": ["False"]})) == []
     whole = pd.DataFrame({"cosine_feature": ["True", True], "overlap_features": [True, False]})
     assert facts.features(whole) == [cosine, "counts of shared words (some trials)"]
+
+
+def test_what_stands_in_is_told_without_the_exception_that_an_old_log_has() -> None:
+    tags = {"data": "parade", "encoder": "minilm", "notices": "none"}
+    (words,) = facts.stand_ins(tags)
+    assert "all-MiniLM-L6-v2" in words
+    raw = "PARADE is unavailable: HTTPSConnectionPool(host='x'): Max; the embedded pairs stand in"
+    plain = "it is unavailable: the hub does not answer; minilm stands in"
+    assert facts.stand_ins({**tags, "notices": raw})[1] == (
+        "Notices: PARADE is unavailable; the embedded pairs stand in."
+    )
+    assert facts.stand_ins({**tags, "notices": plain})[1] == f"Notices: {plain}."

@@ -12,17 +12,17 @@ from tuning.config.search_space import is_active
 _CONDITIONAL = ("cosine_feature", "layer_mean")  # not every trial can have them
 
 
-def input_variants(experiment: Experiment, ablated_depth: int) -> list[TrialConfig]:
+def input_variants(experiment: Experiment, layers: int) -> list[TrialConfig]:
     """Return a trial for each combination of the fields that decide a search's inputs.
 
     Values that only the ablations need are among them.
 
     Args:
         experiment: Experiment with a search.
-        ablated_depth: Number of frozen layers for ablations that need trained layers.
+        layers: Number of layers of the encoder; of one layer, no ablation trains a part.
     """
-    ablated = {"freezing": ablated_depth, "both_orders": True, "overlap_features": True}
-    ablated |= {"layer_mean": False}
+    ablated = {"both_orders": True, "overlap_features": True, "layer_mean": False}
+    ablated |= {"freezing": "some"} if layers > 1 else {}
     ablates = experiment.search is not None and experiment.search.ablations
     values: dict[str, list[Any]] = {}
     for name, needed in ablated.items():

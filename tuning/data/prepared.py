@@ -178,7 +178,7 @@ def _trials_of(experiment: Experiment, encoder: EncoderInfo) -> list[TrialConfig
     if experiment.search is None:
         trials = experiment.trials()
     else:
-        trials = input_variants(experiment, max(1, encoder.layers // 2))
+        trials = input_variants(experiment, encoder.layers)
     if _reads_across(encoder) and any(trial.encoding == "separate" for trial in trials):
         rule = (
             f"must be pair for an encoder whose convolution reads across texts: {encoder.folder}"

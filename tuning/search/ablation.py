@@ -12,6 +12,7 @@ import pandas as pd
 from measures.comparison import gain_of_trainings
 from measures.intervals import holm, point_scores
 from measures.objective import Objective
+from models.encoder_files import frozen_layers
 from tuning.config.experiment import TrialConfig
 from tuning.search.confirmation import Retrained, validation_predictions
 
@@ -46,6 +47,7 @@ FACTORS = (
     AblationFactor(name="both orders of a pair", field="both_orders", on=True, off=False),
     AblationFactor(name="overlap features", field="overlap_features", on=True, off=False),
     AblationFactor(name="R-Drop", field="r_drop", on=0.5, off=0.0),
+    AblationFactor(name="upper layers trained", field="freezing", on="some", off="all"),
     AblationFactor(
         name="layer-wise rate decay", field="layer_decay", on=0.8, off=1.0, trained_layers=True
     ),
@@ -68,8 +70,9 @@ def plan_ablations(
     """Return each factor with and without, everything else as in the champion.
 
     A factor that the champion has on keeps the champion's own value. Layer-wise decay needs
-    several trained layers: its two configurations train the upper half of the encoder, whatever
-    the champion trains.
+    several trained layers: its two configurations train ``some``, whatever the champion trains,
+    and it is left out where these are fewer than two. A mean of all layers needs all of them
+    frozen: it is off on both sides where layers are trained on one.
 
     Args:
         champion: The champion's configuration.
@@ -85,18 +88,19 @@ def plan_ablations(
         "cosine_feature": champion.encoding == "separate"
         and champion.freezing not in ("none", 0)
         and any(trial.cosine_feature is True for trial in variants),
-        "layer_decay": layers > 1,
+        "freezing": {"all", "some"} <= {trial.freezing for trial in variants},
+        "layer_decay": layers > 1 and layers - frozen_layers("some", layers) > 1,
     }
-    return [
-        _plan(champion, factor, layers) for factor in FACTORS if possible.get(factor.field, True)
-    ]
+    return [_plan(champion, factor) for factor in FACTORS if possible.get(factor.field, True)]
 
 
-def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablation:
+def _plan(champion: TrialConfig, factor: AblationFactor) -> Ablation:
     own = getattr(champion, factor.field)
     base = champion
+    if factor.field == "freezing":
+        base = champion.model_copy(update={"layer_mean": False})
     if factor.trained_layers:
-        base = champion.model_copy(update={"freezing": layers // 2, "layer_mean": False})
+        base = champion.model_copy(update={"freezing": "some", "layer_mean": False})
     if factor.field == "encoding":  # a pair encoded together has no cosine
         base = champion.model_copy(update={"cosine_feature": False, "layer_mean": False})
     on = own if own != factor.off else factor.on
@@ -109,11 +113,11 @@ def _plan(champion: TrialConfig, factor: AblationFactor, layers: int) -> Ablatio
 
 
 def ablation_configs(ablations: list[Ablation], champion: TrialConfig) -> dict[str, TrialConfig]:
-    """Return the configurations to train by name: all but those equal to the champion's."""
+    """Return the configurations to train by name: all that differ, but for the champion's."""
     found: dict[str, TrialConfig] = {}
     for ablation in ablations:
         for side, config in (("with", ablation.with_it), ("without", ablation.without)):
-            if config != champion:
+            if config != champion and config not in found.values():
                 found[f"{side}-{ablation.factor.field}"] = config
     return found
 
@@ -133,8 +137,9 @@ def ablation_rows(
 
     Args:
         ablations: Planned ablations.
-        champion: The champion; it is the side that ``ablation_configs`` left out.
-        ablated: Retrained configurations by the names of ``ablation_configs``.
+        champion: The champion, a side of most ablations.
+        ablated: Retrained configurations by the names of ``ablation_configs``; each may be a side
+            of several ablations.
         objective: What they are compared by, on validation.
 
     Returns:
@@ -144,10 +149,13 @@ def ablation_rows(
         ``failed`` (seeds left out, of both sides), ``verdict``, and ``used`` (whether the
         champion has the factor on); NaN where there are too few seeds or entities.
     """
-    rows = []
+    rows, trained = [], [champion, *ablated.values()]
     for ablation in ablations:
         name = ablation.factor.field
-        sides = [ablated.get(f"{side}-{name}", champion) for side in ("with", "without")]
+        sides = [
+            next(each for each in trained if each.config == config)
+            for config in (ablation.with_it, ablation.without)
+        ]
         rows.append(
             {
                 "lever": ablation.factor.name,

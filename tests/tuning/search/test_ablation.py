@@ -26,7 +26,7 @@ BOTH = [
     config(encoding=encoding, layer_mean=mean, cosine_feature=encoding == "separate")
     for encoding in ("pair", "separate")
     for mean in (False, True)
-]
+] + [config(freezing="some")]
 SEPARATE = {"encoding": "separate", "cosine_feature": True, "layer_mean": True}
 
 
@@ -44,7 +44,10 @@ def test_an_ablation_changes_its_factor_alone(champion: TrialConfig) -> None:
         one, other = ablation.with_it.model_dump(), ablation.without.model_dump()
         assert [name for name in one if one[name] != other[name]] == [ablation.factor.field]
         if ablation.factor.trained_layers:
-            assert ablation.with_it.freezing == 3
+            assert ablation.with_it.freezing == "some"
+        elif ablation.factor.field == "freezing":
+            assert {ablation.with_it.freezing, ablation.without.freezing} == {"some", "all"}
+            assert not ablation.with_it.layer_mean
         elif ablation.factor.field == "encoding":
             assert not ablation.with_it.cosine_feature
             assert not ablation.with_it.layer_mean
@@ -66,8 +69,12 @@ def test_a_factor_that_has_no_inputs_is_left_out() -> None:
     alone = plan_ablations(separate, votes=True, layers=4, variants=[separate])
     absent = {"encoding", "layer_mean", "cosine_feature"}
     assert not absent & {ablation.factor.field for ablation in alone}
-    small = plan_ablations(separate, votes=True, layers=1, variants=BOTH)
-    assert "layer_decay" not in [ablation.factor.field for ablation in small]
+    for layers in (1, 2, 4):  # of which `some` trains one at most
+        small = plan_ablations(separate, votes=True, layers=layers, variants=BOTH)
+        assert "layer_decay" not in [ablation.factor.field for ablation in small]
+    frozen = [trial for trial in BOTH if trial.freezing == "all"]
+    whole = plan_ablations(separate, votes=True, layers=6, variants=frozen)
+    assert "freezing" not in [ablation.factor.field for ablation in whole]
     trained = plan_ablations(config(freezing="some"), votes=True, layers=4, variants=BOTH)
     assert "layer_mean" not in [ablation.factor.field for ablation in trained]
 
@@ -91,8 +98,7 @@ def test_all_ablations_of_any_champion_find_their_inputs(
     values = {"name": "check", "search": shipped.search, "trial": trial, "space": space}
     experiment = Experiment.model_validate(values)
     trials = [
-        each.fit_to_data(pairs=9000, votes=True)
-        for each in input_variants(experiment, layers // 2)
+        each.fit_to_data(pairs=9000, votes=True) for each in input_variants(experiment, layers)
     ]
     fixed = experiment.trial.model_dump()
     for drawn in spread(space, fixed, 64, 0):
@@ -207,8 +213,18 @@ def test_a_failed_seed_is_left_out_and_counted(retrained: dict[str, Retrained]) 
 
 def test_the_side_that_the_champion_is_on_is_not_trained_again() -> None:
     champion = config(overlap_features=True)
-    ablations = plan_ablations(champion, votes=True, layers=4, variants=BOTH)
+    ablations = plan_ablations(champion, votes=True, layers=6, variants=BOTH)
     names = ablation_configs(ablations, champion)
     assert "without-overlap_features" in names
     assert "with-overlap_features" not in names
-    assert {"with-layer_decay", "without-layer_decay"} <= names.keys()
+    assert {"with-layer_decay", "with-freezing"} <= names.keys()
+
+
+def test_a_configuration_that_two_ablations_share_is_trained_once() -> None:
+    champion = config(overlap_features=True, **SEPARATE)
+    ablations = plan_ablations(champion, votes=True, layers=6, variants=BOTH)
+    configs = list(ablation_configs(ablations, champion).values())
+    assert all(configs.count(each) == 1 for each in configs)
+    sides = [side for each in ablations for side in (each.with_it, each.without)]
+    assert {repr(side) for side in sides} == {repr(each) for each in (*configs, champion)}
+    assert len(configs) == 10  # the two sides with pairs, freezing without the mean, decay ...

@@ -1,0 +1,59 @@
+"""Chapter on what the scores can claim: what the votes allow, what seeds and pairs can show."""
+
+from __future__ import annotations
+
+from analysis import ceiling_findings, ceiling_tables, claim_figures
+from analysis import run_tables as tables
+from analysis.book import Book
+from analysis.compared_chapters import REFERENCE, Compared
+from analysis.theme import mode_name
+from analysis.votes import count_voters
+from measures.baselines import baseline_predictions
+from measures.comparison import entity_codes
+from measures.intervals import Predictions
+from measures.objective import RANKED_WORDS, VALIDATION_F1
+
+
+def claims_chapter(book: Book, compared: Compared) -> None:
+    """Add what the votes allow, how many seeds half a point needs, and what the test can show."""
+    models = _models(compared, "test")
+    _add_ceiling(book, compared, models)
+    _add_power(book, compared, models)
+
+
+def _models(compared: Compared, split: str) -> dict[str, Predictions]:
+    """Return the predictions of each mode for a split, at the threshold chosen on validation."""
+    found = tables.model_predictions(
+        compared.predictions, compared.trials, threshold=None, split=split
+    )
+    return {mode_name(mode): predictions for mode, predictions in found.items()}
+
+
+def _baseline(compared: Compared, split: str) -> Predictions:
+    """Return the reference baseline's predictions for a split."""
+    groups = compared.pairs.loc[compared.pairs["split"] == split, "group"]
+    rule = tables.threshold_rule(compared.trials)
+    entities = entity_codes(groups.reset_index(drop=True))
+    return baseline_predictions(compared.pairs, entities, rule, (REFERENCE,), split)[REFERENCE]
+
+
+def _add_ceiling(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
+    ceiling = ceiling_tables.ceiling_of(compared.pairs)
+    if ceiling is None:
+        return
+    table = ceiling_tables.accuracy_by_votes(compared.test, models, ceiling)
+    book.keep_numbers("accuracy_by_votes", table)
+    book.add_figure("accuracy_by_votes", claim_figures.plot_accuracy_by_votes(table))
+    voters = count_voters(compared.pairs)
+    book.add_text("ceiling", ceiling_findings.about_ceiling(ceiling, table, voters))
+
+
+def _add_power(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
+    trials = compared.trials
+    deviation = ceiling_tables.seed_deviation(trials[VALIDATION_F1], trials["freezing"])
+    baseline = _baseline(compared, "test")
+    least = ceiling_tables.least_differences({**models, REFERENCE: baseline}, REFERENCE)
+    book.keep_numbers("least_differences", least)
+    sentences = ceiling_findings.about_seeds(deviation, RANKED_WORDS["f1"])
+    entities = int(baseline.entities.max()) + 1
+    book.add_text("power", sentences + ceiling_findings.about_power(least, entities))

@@ -1,0 +1,127 @@
+"""The report as one page for a screen: index.html, from the contents that Report.pdf shows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+PAGE = Path(__file__).with_name("report.html")
+_DEEPEST = 0.55  # opacity of the word with the largest change: black and white text stay readable
+_PRINTED = 0.5  # share of the largest change from which on a word's change is printed beside it
+_SUMMARY = {"best_cell"}  # texts that stand in the summary alone
+
+
+def write_page(contents: Path) -> Path:
+    """Write ``index.html`` beside the contents and return its path.
+
+    Figures are part of the file, and nothing of it is fetched from elsewhere. Every text is
+    escaped.
+
+    Args:
+        contents: File that ``Book.write`` wrote, with the folder ``figures`` beside it.
+
+    Raises:
+        OSError: If a figure cannot be read, or the page not written.
+    """
+    report = json.loads(contents.read_bytes())
+    pages = Environment(
+        loader=FileSystemLoader(PAGE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    examples = [_prepared(example) for example in report["facts"].get("examples", [])]
+    text = pages.get_template(PAGE.name).render(
+        facts=report["facts"],
+        tables=report["tables"],
+        figures=report["figures"],
+        texts=report["texts"],
+        chapters=_chapters(report, {name for example in examples for name in example["figures"]}),
+        examples=examples,
+        picture=lambda name: _picture(contents.parent / "figures" / f"{name}.png"),
+    )
+    path = contents.with_name("index.html")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _chapters(report: dict[str, Any], used: set[str]) -> list[dict[str, Any]]:
+    """Return the chapters that show anything, each with its sentences first.
+
+    Args:
+        report: Contents of the report.
+        used: Figures that stand beside an example, in no chapter.
+    """
+    found = []
+    for chapter in report["chapters"]:
+        items = [
+            item
+            for item in chapter["items"]
+            if item["name"] in report[item["kind"]]
+            and item["name"] not in used | _SUMMARY
+            and report[item["kind"]][item["name"]]  # a text may have no sentence
+        ]
+        items.sort(key=lambda item: item["kind"] != "texts")
+        if items:
+            found.append({"title": chapter["title"], "items": items})
+    return found
+
+
+def _picture(path: Path) -> str:
+    """Return a PNG file as an address that holds all of it."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _prepared(example: dict[str, Any]) -> dict[str, Any]:
+    """Return an example with everything that the page shows; what the log lacks is empty.
+
+    ``sides`` are its texts as words with ``opacity``, ``tone`` and the printed ``change``, and
+    ``figures`` the names of its pictures.
+    """
+    words = [example.get(f"{side}_words") or [] for side in ("first", "second")]
+    changes = [
+        abs(word["change"]) for side in words for word in side if word["change"] is not None
+    ]
+    largest = max(changes, default=0.0)
+    plain = [[{"text": example[side], "change": None}] for side in ("first", "second")]
+    return {
+        "threshold": None,
+        "votes": "",
+        "note": "",
+        "nearest": [],
+        **example,
+        "causes": example.get("causes")
+        or [example[name] for name in ("comment",) if name in example],
+        "attention": example.get("attention", ""),
+        "sides": [
+            [_coloured(word, largest) for word in side or text]
+            for side, text in zip(words, plain, strict=True)
+        ],
+        "measured": largest > 0,
+        "figures": [example[name] for name in ("figure", "occlusion") if example.get(name)],
+    }
+
+
+def _coloured(word: dict[str, Any], largest: float) -> dict[str, Any]:
+    """Return a word with its colour: the more its deletion changes, the stronger.
+
+    Args:
+        word: ``text`` and ``change``, in nats of log-odds; None if it was not measured.
+        largest: Largest absolute change among the words of both texts.
+    """
+    change = word["change"]
+    if not change:
+        return {"text": word["text"], "tone": "", "opacity": 0.0, "change": "", "printed": False}
+    share = abs(change) / largest
+    return {
+        "text": word["text"],
+        "tone": "against" if change > 0 else "for",  # without it more like a paraphrase, or less
+        "opacity": round(_DEEPEST * share, 3),
+        "change": f"{change:+.2f}".replace("-", "−"),
+        "printed": share >= _PRINTED,
+    }
