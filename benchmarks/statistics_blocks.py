@@ -10,6 +10,7 @@ _MEASURES = {"f1": "F1", "accuracy": "accuracy", "precision": "precision", "reca
              "auc": "AUC", "error": "error rate of a quarter of the negatives"}  # fmt: skip
 _WHAT = {"mean": "score", "baseline": "difference to a baseline without seeds"}
 _COVERED, _REJECTED = (0.93, 0.97), (0.04, 0.06)
+_CUTS = {"threshold": "from validation", "none": "-"}
 _SEEDS = (5, 3, 1)
 
 
@@ -59,7 +60,7 @@ def _table(rows: list[dict[str, Any]], name: str, band: tuple[float, float]) -> 
             words = f"{words}, {_WHAT[row['what']]}"
         if row["split"] != "test":
             words += f", {row['split']} pairs"
-        cut = {"threshold": "from validation", "none": "-"}.get(row["threshold"], row["threshold"])
+        cut = str(_CUTS.get(row["threshold"], row["threshold"]))
         value = score(row[name])
         cell = value if _within(row[name], band) else f"**{value}**"
         found.setdefault((words, cut), {})[row["seeds"]] = cell
