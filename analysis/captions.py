@@ -55,7 +55,9 @@ FIGURES = {
     "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by {measure}.",
-    "search_importance": "Importance of the searched parameters for {measure}, {evaluator}.",
+    "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
+    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
+    "chance.",
 }
 
 _INTERVAL = (
