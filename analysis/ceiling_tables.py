@@ -18,7 +18,10 @@ ORACLE = "what the votes allow"
 
 
 def ceiling_of(pairs: pd.DataFrame) -> Ceiling | None:
-    """Return what the votes on the test pairs allow; None where fewer than two voted on each.
+    """Return what the votes on the test pairs allow; None where they cannot tell.
+
+    That is where fewer than two voted on each pair, or where some label is not that of its votes:
+    an oracle on the votes then says nothing of these labels.
 
     Args:
         pairs: ``Store.pairs``.
@@ -26,9 +29,12 @@ def ceiling_of(pairs: pd.DataFrame) -> Ceiling | None:
     voters = count_voters(pairs)
     if voters < 2:
         return None
+    needed, share = label_rule(pairs)
+    if share < 1:
+        return None
     test = pairs[pairs["split"] == "test"]
     votes = (test["votes"] * voters).round().to_numpy(dtype=int)
-    return vote_ceiling(votes, voters, label_rule(pairs)[0])
+    return vote_ceiling(votes, voters, needed)
 
 
 def accuracy_by_votes(

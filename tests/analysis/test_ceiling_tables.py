@@ -40,6 +40,11 @@ def test_votes_of_one_annotator_or_none_allow_no_ceiling(pairs: pd.DataFrame) ->
     assert ceiling_of(pairs.assign(votes=np.nan)) is None
 
 
+def test_votes_that_a_label_does_not_follow_from_allow_no_ceiling(pairs: pd.DataFrame) -> None:
+    labels = pairs["label"].where(pairs.index != 0, 0)  # of a pair with every vote
+    assert ceiling_of(pairs.assign(label=labels)) is None
+
+
 def test_the_deviation_over_seeds_is_pooled_within_arms() -> None:
     values = pd.Series([0.70, 0.72, 0.90, 0.90, 0.90, 0.50])
     arms = pd.Series(["all", "all", "some", "some", "some", "none"])
