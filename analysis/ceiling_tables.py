@@ -93,16 +93,18 @@ def least_differences(models: Mapping[str, Predictions], baseline: str) -> pd.Da
         baseline: Model that a single other is compared with.
 
     Returns:
-        ``model``, ``other`` and ``least``, one row for each two models that are no baseline; if
-        there is only one, for it and the baseline. No rows if there is a single entity.
+        ``model``, ``other``, ``least`` and ``seeds`` (of the model with fewer that has any), one
+        row for each two models that are no baseline; if there is only one, for it and the
+        baseline. No rows if there is a single entity.
     """
     modes = [name for name in models if name != baseline]
     declared = declared_comparisons(modes, None) or declared_comparisons(modes, baseline)
     entities = models[baseline].entities
     rows = [
-        (model, other, least_difference(models[model], models[other], "f1"))
+        (model, other, least_difference(models[model], models[other], "f1"), min(seeds))
         for model, other in declared
         if entities.max() > 0
+        for seeds in [[len(models[name].seeds) for name in (model, other) if name != baseline]]
     ]
-    table = pd.DataFrame(rows, columns=["model", "other", "least"])
+    table = pd.DataFrame(rows, columns=["model", "other", "least", "seeds"])
     return table.sort_values("least", ignore_index=True)
