@@ -58,6 +58,7 @@ BLOCKS = {
     "encoder_effect": Block(score_blocks.encoder_effect, ("encoder_effect",)),
     "encoder_tried": Block(score_blocks.encoder_tried, ("encoder_tried", "encoder_effect")),
     "search_parade": Block(search_blocks.search, ("search_parade",), ("frozen_pass",)),
+    "ablations": Block(search_blocks.ablations_alone, ("champion_parade",)),
     "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),
     "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
     "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
