@@ -15,9 +15,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?= embedded
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-MADE := .venv .venv-lowest results report site .cache mlartifacts mlflow.db
+MADE := .venv .venv-lowest mutants results report site .cache mlartifacts mlflow.db
 
-.PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench results faults audit schema lowest programs test tests lint types docs fast clean
+.PHONY: help setup grid search freezing smoke pretrain report submission doctor reproduce ui bench results faults mutants audit schema lowest programs test tests lint types docs fast clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -94,6 +94,11 @@ tests: $(READY) programs ## run every test, three files at a time: some wait
 faults: $(READY) ## the long form of the fault tests: half an hour, and any bytes 2,000 times
 	$(BIN)/python -m tests.faults.long_form $(ARGS)
 	FAULT_EXAMPLES=2000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/faults/test_any_bytes.py
+
+mutants: $(READY) ## change the statistics in a thousand places, one at a time: do tests notice? Ten minutes
+	$(PIP) install --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python -m mutmut run $(ARGS)
+	$(BIN)/python -m mutmut results
 
 audit: $(READY) ## ask whether a pinned dependency has a known vulnerability; needs the network
 	$(BIN)/python -m pip_audit --requirement constraints.txt --requirement deploy/constraints.txt --disable-pip --no-deps

@@ -33,13 +33,12 @@ def score(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> di
     missed = int(labels.sum()) - true
     left = len(labels) - true - false - missed  # negatives that are predicted as such
     product = (true + false) * (true + missed) * (left + false) * (left + missed)
-    one_class = predicted.all() or not predicted.any()
     return {
         "accuracy": (true + left) / len(labels),
         "precision": true / max(true + false, 1),
         "recall": true / max(true + missed, 1),
         "f1": 2 * true / max(2 * true + false + missed, 1),
-        "mcc": 0.0 if one_class or not product else (true * left - false * missed) / product**0.5,
+        "mcc": (true * left - false * missed) / product**0.5 if product else 0.0,
         "positive_rate": float(predicted.mean()),
     }
 

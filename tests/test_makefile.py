@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MADE = (".venv", ".venv-lowest", "results", "report", "site", ".cache", "mlartifacts")
+MADE = (".venv", ".venv-lowest", "mutants", "results", "report", "site", ".cache", "mlartifacts")
 NAMES = ["my project", "o'clock", "a$x b", "-rf ~", "%;#[a]?ü", 'say "hi" & go']
 PROGRAMS = (
     ".venv/bin/python",

@@ -16,6 +16,33 @@ def test_pairs_without_a_group_are_entities_of_their_own() -> None:
     assert len(set(codes)) == 3
 
 
+def test_entities_are_told_apart_whatever_the_numbers_of_the_rows() -> None:
+    codes = comparison.entity_codes(pd.Series(["a", "", "", "a"], index=[7, 3, 9, 1]))
+    assert codes[0] == codes[3]
+    assert len(set(codes)) == 3
+
+
+def test_without_a_baseline_or_a_second_mode_there_is_less_to_compare(
+    predictions: Predictions,
+) -> None:
+    assert comparison.declared_comparisons(["all", "some"], None) == [("some", "all")]
+    assert comparison.differences({"all": predictions}, []).empty
+
+
+def test_models_without_seeds_are_compared_as_they_are(predictions: Predictions) -> None:
+    fixed = single(predictions, fixed=True)
+    (row,) = comparison.differences({"a": fixed, "b": fixed}, [("a", "b")]).to_dict("records")
+    assert (row["model"], row["other"], row["seeds"]) == ("a", "b", 0)
+    assert row["f1_p"] == 1.0
+
+
+def test_the_interval_of_a_score_ends_at_one() -> None:
+    side = training(np.random.default_rng(8), 12.0, by_seed=0.0, by_entity=6.0)
+    table = comparison.scores_with_intervals({"one": side}).set_index("metric")
+    assert table.loc["recall", "high"] == 1.0
+    assert table["seeds"].tolist() == [3] * 5
+
+
 def test_every_declared_comparison_has_an_interval_and_corrected_p_values(
     predictions: Predictions,
 ) -> None:

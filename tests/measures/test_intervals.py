@@ -132,6 +132,21 @@ def test_plausible_values_vary_by_entities_as_student_says(
     assert (low, high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.1 * half)
 
 
+def test_two_effective_entities_leave_one_degree_of_freedom_as_do_fewer() -> None:
+    for effective in (2.0, 1.2):
+        low, high = interval(plausible_values([side([0.5] * 3, moved=0.01)], effective, seed=0))
+        assert (high - low) / 2 == pytest.approx(12.7 * 0.01, rel=0.2)
+
+
+def test_plausible_values_lean_to_the_side_that_resamples_lean_to() -> None:
+    tail = np.random.default_rng(0).exponential(size=(1, 4000))
+    skewed = Side(points=np.array([1.0]), resampled=tail)
+    low, high = interval(plausible_values([skewed], 1000, seed=0))
+    assert high - 1 > 2 * (1 - low)
+    low, high = interval(plausible_values([side([0.0]), skewed], 1000, seed=0))
+    assert -1 - low > 2 * (high + 1)
+
+
 def test_what_entities_do_to_seeds_is_not_counted_as_seeds_too() -> None:
     assert side([0.6, 0.7]).seed_variance == pytest.approx(0.005)
     assert side([0.6, 0.7], apart=0.05).seed_variance == pytest.approx(0.0025, rel=0.1)
@@ -172,6 +187,17 @@ def test_an_error_rate_varies_with_entities_alone_and_with_seeds_alone() -> None
     assert width(by_seed) > 0.4
     assert width(by_seed[:1]) < 1e-12  # one seed tells nothing of others
     assert width(by_seed[[0, 0, 0]]) < 1e-12  # neither differs
+
+
+def test_an_error_rate_of_one_pair_an_entity_is_drawn_too() -> None:
+    drawn = draw_entities(3, 400, seed=0)
+    rates = resample_rate(np.array([[True, True]]), np.array([0, 1]), drawn, seed=0)
+    assert (np.isnan(rates) == (drawn[:, :2].sum(axis=1) == 0)).all()
+    assert set(rates[~np.isnan(rates)]) == {1.0}
+
+
+def test_a_threshold_counts_for_every_seed(predictions: Predictions) -> None:
+    assert predictions.at(0.65).decisions.sum(axis=1).tolist() == [2, 1]
 
 
 def test_an_error_rate_without_pairs_or_of_one_entity_is_missing() -> None:

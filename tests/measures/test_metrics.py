@@ -79,6 +79,18 @@ def test_of_equally_good_thresholds_the_nearest_to_one_half_is_chosen() -> None:
         assert choose_threshold(labels, probabilities, rule) == (pytest.approx(0.525), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "nearest"),
+    [([0.1, 0.2, 0.3, 0.6, 0.7, 0.8], 0.45), ([0.9, 0.92, 0.94, 0.96, 0.97, 0.98], 0.45)],
+)
+def test_the_nearest_to_one_half_may_lie_above_or_below_it(
+    probabilities: list[float], nearest: float
+) -> None:
+    labels = np.array([1, 0, 0, 1, 0, 1])  # F1 of all six, and of the upper three, is 2/3
+    found = choose_threshold(labels, np.array(probabilities), "maximum")
+    assert found == (pytest.approx(nearest), pytest.approx(2 / 3))
+
+
 def noisy(pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and probabilities that rank them with an AUC of about .8."""
     generator = np.random.default_rng(seed)
