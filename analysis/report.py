@@ -231,6 +231,7 @@ def _facts(
         "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
         "encodings": facts.encodings(launches),
+        "sizes": facts.sizes(launch),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],
