@@ -13,6 +13,7 @@ from analysis import run_tables as tables
 from analysis.book import Book
 from analysis.captions import score_cell
 from analysis.error_rates import ALL, OVERLAP, error_rates
+from analysis.example_words import explain, read_occlusion
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
 from measures.baselines import baseline_predictions
@@ -128,6 +129,7 @@ def _examples(
     probability = own[own["split"] == "test"].set_index("line")["probability"]
     try:
         maps = compared.store.attention(trial["run_id"])
+        occluded = read_occlusion(compared.store, compared.launch, str(trial["name"]))
     except StoreError as error:
         compared.store.notes.append(str(error))
         return []
@@ -142,6 +144,8 @@ def _examples(
         predicted = float(probability[found["line"]])
         row = error_tables.describe_example(found, predicted, compared.test, seen)
         name = f"attention_{mode}_{found['line']}"
+        own_words = occluded.get(found["line"], {})
+        row |= explain(found["pair"], own_words, float(trial["threshold"]), train)
         entity = f", entity “{row['group']}”" if row["group"] else ""
         words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
         book.add_figure(name, error_figures.plot_attention(found), "attention", **words)

@@ -96,7 +96,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
         if launch is grid:
-            book.facts["warning"] = facts.warn_of_one_seed(grid)
+            book.facts["warning"] = facts.warn_of_one_seed(grid, store.uri)
     search = store.search()
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
@@ -135,6 +135,13 @@ def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launc
     grid = store.latest(sources.grid)
     told = list(store.notes)
     freezing = store.latest(sources.freezing)
+    for launch in (grid, freezing):
+        if launch is not None and launch.params.get("search") == "optuna":
+            raise StoreError(
+                f"{store.uri}: experiment '{launch.experiment}' must be a grid, got a search, "
+                "whose trials are not scored on test; a search is shown beside a grid: python "
+                "tuning/run_grid.py runs one"
+            )
     if freezing is None and grid is not None and len(grid.trials):
         store.notes = told
     return freezing, grid

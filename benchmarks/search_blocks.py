@@ -206,6 +206,11 @@ def ablations(record: Record) -> str:
     return f"{introduction}\n\n{table(header, rows)}"
 
 
+def ablations_alone(record: Record) -> str:
+    """Return the ablations of a launch that has no search before them."""
+    return f"{ablations(record)}\n\n{origin(record)}"
+
+
 def _told(write: Callable[[float], str], value: float | None) -> str:
     return "–" if value is None else write(value)
 

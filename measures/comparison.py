@@ -46,10 +46,10 @@ def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
     """
     rows = []
     for model, predictions in models.items():
-        sides = _sides(predictions)
+        sides = score_sides(predictions)
         for metric in METRICS:
             values = sides[metric].points
-            low, high = interval(_plausible([sides[metric]], predictions))
+            low, high = interval(plausible([sides[metric]], predictions))
             rows.append(
                 {
                     "model": model,
@@ -64,7 +64,7 @@ def scores_with_intervals(models: Mapping[str, Predictions]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sides(predictions: Predictions, metrics: Collection[str] = METRICS) -> dict[str, Side]:
+def score_sides(predictions: Predictions, metrics: Collection[str] = METRICS) -> dict[str, Side]:
     """Return what each metric is, and over resampled entities: the same for equal entities."""
     drawn = draw_entities(int(predictions.entities.max()) + 1, RESAMPLES, seed=0)
     points = point_scores(predictions, metrics)
@@ -72,7 +72,7 @@ def _sides(predictions: Predictions, metrics: Collection[str] = METRICS) -> dict
     return {name: Side(points=points[name], resampled=resampled[name]) for name in metrics}
 
 
-def _plausible(sides: Sequence[Side], predictions: Predictions) -> np.ndarray:
+def plausible(sides: Sequence[Side], predictions: Predictions) -> np.ndarray:
     """Return plausible values of a score, or of a difference; NaN if there is only one entity."""
     effective = effective_entities(predictions.entities)
     values = plausible_values(sides, effective, seed=1)
@@ -100,7 +100,7 @@ def differences(
     accuracy and the others are families of their own. ``seeds`` is the least number of seeds of
     a model that has seeds. Where it is 1 the interval is of entities alone, and p is NaN.
     """
-    sides = {name: _sides(models[name]) for name in dict.fromkeys(sum(declared, ()))}
+    sides = {name: score_sides(models[name]) for name in dict.fromkeys(sum(declared, ()))}
     rows = []
     for model, other in declared:
         row: dict[str, object] = {"model": model, "other": other}
@@ -119,7 +119,7 @@ def _difference(
     metric: str, compared: Sequence[Predictions], sides: Sequence[Side]
 ) -> dict[str, float]:
     """Return the columns of a metric in ``differences``, without the corrected p."""
-    values = _plausible(sides, compared[0])
+    values = plausible(sides, compared[0])
     low, high = interval(values)
     untold = np.isnan(low) or any(predictions.by_one_seed for predictions in compared)
     return {
@@ -142,7 +142,7 @@ def gain_of_trainings(one: Predictions, other: Predictions, metric: str) -> dict
         other: Predictions of the other for the same pairs, each with seeds of its own.
         metric: One of ``METRICS``.
     """
-    sides = [_sides(predictions, [metric])[metric] for predictions in (one, other)]
+    sides = [score_sides(predictions, [metric])[metric] for predictions in (one, other)]
     found = _difference(metric, [one, other], sides)
     told = not np.isnan(found[f"{metric}_p"])
     return {"gain": found[metric]} | {

@@ -16,13 +16,14 @@ from torch import Tensor
 from measures.overlap import overlap_features
 from models.batches import Batch, RowReader, sorted_batches, to_probabilities
 from models.checkpoint import encoding_of, load_classifier, read_card
-from models.classifier import Classifier, run_frozen
+from models.classifier import Classifier, run_frozen, storage_type
 from models.cleaning import clean
 from models.cosine import mean_cosine
 from models.encoder_files import EncoderError, read_encoder_info
 from models.ensemble import find_saved, require_alike
 from models.pair_checks import PairError, check_lengths, check_texts
 from models.precision import choose_device
+from models.state_writer import StateWriter
 from models.tokens import (
     Encoding,
     TokenTable,
@@ -38,6 +39,9 @@ from models.word_pieces import pair_pieces
 Row = tuple[list[int], list[int]]  # ids of the word pieces of both texts of a pair
 _LOG = logging.getLogger(__name__)
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
+_SHARED_TOKENS = (
+    32768  # of different texts whose states are kept at once: 100 MB at a width of 768
+)
 
 
 class Predictor:
@@ -98,7 +102,7 @@ class Predictor:
         if not len(firsts):
             return np.empty(0)
         table, features = self.prepare(firsts, seconds)
-        reader = RowReader(table, None, self.device, features)
+        reader = RowReader(table, self._states_of_texts(table), self.device, features)
         outputs, positions = [], []
         for rows in sorted_batches(table.lengths, _TOKENS_PER_BATCH[self.device.type]):
             batch = reader.read(rows)
@@ -183,6 +187,13 @@ class Predictor:
         cosine = mean_cosine(states[..., -self._encoder.width :], segments)
         return cosine if features is None else torch.cat([features, cosine], dim=1)
 
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights in the encoder's layers, of all members together."""
+        lower = [] if self.lower is None else [self.lower]
+        parts = [*lower, *(member.upper for member in self._members)]
+        return sum(weight.numel() for part in parts for weight in part.layers.parameters())
+
     def uses(self, field: str) -> bool:
         """Return whether the members were trained with the features of this field of a trial."""
         if self._members[0].branch is None:
@@ -190,8 +201,23 @@ class Predictor:
         older = field == "overlap_features"  # what a branch of an earlier version was for
         return bool(self.card["trial"].get(field, older))
 
+    def _states_of_texts(self, table: TokenTable) -> np.ndarray | None:
+        """Return the frozen states of each different text, which rows then share; None if none do.
+
+        Many texts are run row by row, so that memory does not grow with their number.
+        """
+        if self.lower is None or table.members is None or len(table.tokens) > _SHARED_TOKENS:
+            return None
+        texts, precision = table.sequences, self._members[0].frozen_precision
+        reader = RowReader(texts, None, self.device)
+        with StateWriter(texts, self.device) as writer:
+            for rows in sorted_batches(texts.lengths, _TOKENS_PER_BATCH[self.device.type]):
+                states = self._encode(reader.read(rows))
+                writer.write(rows, states.to(storage_type(precision)))
+        return writer.states
+
     def _encode(self, batch: Batch) -> Tensor:
-        if self.lower is None:
+        if self.lower is None or batch.inputs.is_floating_point():
             return batch.inputs
         precision = self._members[0].frozen_precision
         return run_frozen(self.lower, batch.inputs, batch.segments, precision)

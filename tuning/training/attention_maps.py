@@ -1,12 +1,14 @@
-"""Attention maps of the most confident errors on test, which the report shows.
+"""What explains the most confident errors on test: attention maps, and occlusion of each word.
 
 Shapes: N pairs of a split, T tokens of a pair with its special tokens.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,20 @@ from tokenizers import Tokenizer
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
+from models.occlusion import occlude
+from models.pair_checks import PairError
+from models.predictor import Predictor
 from models.segments import FIRST, SECOND
 from models.word_pieces import pair_pieces
+from tuning.data.pairs import PairTable
 from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
 MAPS_PER_KIND = 5  # at most as many false positives, and as many false negatives
+OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each of its words
+OCCLUSION_FORMAT = 1
+_MOST_TOKENS = 3000  # to encode for the words of an example: half a second with minilm on a core
+_SMALL = 11_000_000  # weights in the layers of such an encoder; a larger one encodes fewer tokens
 
 
 def map_errors(
@@ -50,17 +60,18 @@ def map_errors(
 
 
 def confident_errors(
-    labels: np.ndarray, probabilities: np.ndarray, groups: list[str]
+    labels: np.ndarray, probabilities: np.ndarray, groups: list[str], most: int = MAPS_PER_KIND
 ) -> list[int]:
     """Return the indices of the most confident errors at 0.5, false positives first.
 
-    Of either kind there are at most ``MAPS_PER_KIND``, the most confident first, and at most one
+    Of either kind there are at most ``most``, the most confident first, and at most one
     for each group.
 
     Args:
         labels: Classes, 0 or 1, int (N,).
         probabilities: Probabilities of class 1, float (N,).
         groups: Group of each pair, N texts; a pair without one ("") is a group of its own.
+        most: Largest number of errors of a kind.
     """
     chosen = []
     for label, confident_first in ((0, -probabilities), (1, probabilities)):
@@ -69,7 +80,7 @@ def confident_errors(
         for pair in np.argsort(confident_first, kind="stable"):
             if wrong[pair]:
                 first_of_group.setdefault(groups[pair] or str(pair), int(pair))
-        chosen += list(first_of_group.values())[:MAPS_PER_KIND]
+        chosen += list(first_of_group.values())[:most]
     return chosen
 
 
@@ -102,6 +113,50 @@ def attention_map(
         "segments": segments.tolist(),
         "weights": np.round(attended.astype(np.float64), 4).tolist(),
     }
+
+
+def occlude_errors(saved: Path, encoder: Path, test: PairTable) -> list[dict[str, Any]]:
+    """Return for a trial's most confident errors what deleting each word does, for JSON.
+
+    An example has the ``line`` of its pair in the data file, ``log_odds`` of the whole pair, and
+    for the ``first`` and the ``second`` text a list of words with their changes.
+
+    Args:
+        saved: Folder of a finished trial; its classifier scores the shorter texts.
+        encoder: Folder of the encoder's files.
+        test: Test split that its predictions are of.
+
+    Raises:
+        OSError: If its files cannot be read.
+    """
+    labels, probabilities = _test_predictions(saved / "predictions.csv")
+    predictor = Predictor(saved / "model", [encoder])
+    most_tokens = min(_MOST_TOKENS, _MOST_TOKENS * _SMALL // max(predictor.parameters, 1))
+    examples = []
+    for pair in confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND):
+        with suppress(PairError):  # only a user's pair can be refused; the launch must not fail
+            found = occlude(predictor, test.first[pair], test.second[pair], most_tokens)
+            sides = {
+                side: [(word, None if c is None else round(c, 4)) for word, c in words]
+                for side, words in (("first", found.first), ("second", found.second))
+            }
+            log_odds = round(found.log_odds, 4)
+            examples.append({"line": int(test.lines[pair]), "log_odds": log_odds, **sides})
+    return examples
+
+
+def _test_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels, int (N,), and probabilities, float (N,), of the test pairs in their order."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    labels = np.array([int(row["label"]) for row in rows])
+    return labels, np.array([float(row["probability"]) for row in rows])
+
+
+def write_occlusion(path: Path, trials: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Write the examples of ``occlude_errors`` by trial as JSON, with the format's number."""
+    content = {"format": OCCLUSION_FORMAT, "trials": trials}
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:
