@@ -109,7 +109,7 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
         )
     values = "\n".join(f"{row.split} {row.auc:.3f}" for row in auc.itertuples())
     note = f"AUC of overlap alone\n{values}"
-    axes[0].text(0.97, 0.55, note, transform=axes[0].transAxes, ha="right", va="center")
+    axes[0].text(0.97, 0.45, note, transform=axes[0].transAxes, ha="right", va="center")
     axes[0].set(xlabel="word overlap (Jaccard index)", ylabel="density")
     axes[0].legend()
     if voters:
@@ -123,7 +123,7 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
             medianprops={"color": "black"},
             flierprops={"marker": ".", "markersize": 2},
         )
-        axes[1].set(xlabel=_votes_of(voters), ylabel="word overlap (Jaccard index)")
+        axes[1].set(xlabel=_votes_of(voters), ylabel="word overlap")
     return figure
 
 
@@ -140,7 +140,7 @@ def plot_entities(sizes: pd.DataFrame) -> Figure:
             axis.annotate(
                 f"“{name}”\n{largest['pairs']} pairs, {largest['share']:.0%}",
                 (1, largest["pairs"]),
-                xytext=(0.2, 0.85),
+                xytext=(0.2, 0.65),
                 textcoords="axes fraction",
                 arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.7},
             )
