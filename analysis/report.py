@@ -101,21 +101,32 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
         launches.append(search)
-    _add_trials(book, launches, compared)
+    _add_trials(book, launches, store, compared)
     book.facts |= _facts(store, launches, launch, sources)
     return typeset(book)
 
 
 def _add_trials(
-    book: Book, launches: list[Launch], compared: compared_chapters.Compared | None
+    book: Book, launches: list[Launch], store: Store, compared: compared_chapters.Compared | None
 ) -> None:
-    """Add a table of all trials, and the compared launch's scores recomputed."""
+    """Add a table of all trials, and the scores of those that have test scores, recomputed."""
     filled = [launch for launch in launches if len(launch.trials)]
     book.open_chapter("All trials")
     if filled:
         book.add_table("trials", trial_tables.all_trials(filled))
-    if compared is not None:
-        table = trial_tables.recomputed(compared.launch.trials, compared.predictions)
+    parts = []
+    for launch in filled:
+        if "search" in launch.params:  # a search does not score test
+            continue
+        try:
+            same = compared is not None and compared.launch is launch
+            predictions = compared.predictions if same else store.predictions(launch)
+        except StoreError as error:
+            store.notes.append(str(error))
+            continue
+        parts.append(trial_tables.recomputed(launch, predictions))
+    if parts:
+        table = pd.concat(parts, ignore_index=True)
         book.add_table("recomputed", table, trial_tables.RECOMPUTED)
 
 
@@ -227,6 +238,7 @@ def _facts(
         "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
         "encodings": facts.encodings(launches),
+        "sizes": facts.sizes(launch),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],

@@ -184,6 +184,13 @@ def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> No
         assert (report / figure["file"]).is_file()
 
 
+def test_no_heading_stands_at_a_pages_foot_with_one_line_below_it(report: Path) -> None:
+    for page in PdfReader(report / "Report.pdf").pages:
+        *lines, number = page.extract_text().strip().splitlines()
+        assert re.fullmatch(r"\d+ / \d+", number.strip())
+        assert not any(re.match(r"\d+(\.\d+)* [A-Z]", line) for line in lines[-2:])
+
+
 def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
     assert min(len(text) for text in pages[:-1]) > 200
 
