@@ -56,7 +56,9 @@ FIGURES = {
     "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters that mattered "
     "most, coloured by {measure}.",
-    "search_importance": "Importance of the searched parameters for {measure}, {evaluator}.",
+    "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
+    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
+    "chance.",
 }
 
 _INTERVAL = (
@@ -100,7 +102,7 @@ TABLES = {
     "{measure}, mean ± standard deviation over fresh seeds; the gain in percentage points with "
     "its 95 % interval {how}. That the champion was chosen on these seeds is not taken into "
     "account.",
-    "trials": "Every finished trial of the launches shown (of a search those that it drew, not its "
+    "trials": "Every finished trial of the launches shown (of a search what it drew, not its "
     "confirmation and ablations), those with the highest validation F1 first; * at the threshold "
     "chosen on validation, others at 0.5.",
     "recomputed": "Test scores of the saved models as they were logged, and recomputed from their "

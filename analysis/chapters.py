@@ -10,6 +10,7 @@ from analysis import (
     data_tables,
     findings,
     grid_findings,
+    importance_tables,
     search_figures,
     search_tables,
 )
@@ -101,7 +102,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     book.open_chapter("The search")
     measure = RANKED_WORDS["auc" if launch.params.get("search.objective") == "auc" else "f1"]
     history = search_tables.search_history(launch.trials)
-    importance = search_tables.parameter_importance(launch.trials)
+    importance = importance_tables.parameter_importance(launch.trials)
     book.keep_numbers("search_history", history)
     book.keep_numbers("search_importance", importance)
     book.add_figure(
@@ -117,7 +118,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     if len(importance):
         figure = search_figures.plot_importance(importance)
         book.add_figure(
-            "search_importance", figure, evaluator=search_tables.IMPORTANCE, measure=measure
+            "search_importance", figure, evaluator=importance_tables.IMPORTANCE, measure=measure
         )
     book.add_text("search", findings.about_search(history, importance, measure))
     _add_champion(book, champion, measure)

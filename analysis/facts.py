@@ -12,6 +12,7 @@ from analysis.error_tables import best_trials
 from analysis.load_runs import Launch
 from analysis.run_tables import freezing_order
 from analysis.theme import mode_name
+from measures.addresses import is_default_store
 from measures.objective import VALIDATION_F1
 
 _DATA = {"parade": "PARADE", "embedded": "the embedded pairs"}
@@ -139,10 +140,15 @@ def modes(trials: pd.DataFrame) -> list[str]:
     return [mode_name(mode) for mode in freezing_order(trials["freezing"])]
 
 
-def warn_of_one_seed(launch: Launch) -> dict[str, str]:
+def warn_of_one_seed(launch: Launch, uri: str) -> dict[str, str]:
     """Return what the first page says if all that is compared is a grid with one seed a cell.
 
-    It is a ``text``, and the ``command`` that does more; nothing if cells have several seeds.
+    It is a ``text``, and the ``command`` that does more, in the same store; nothing if cells have
+    several seeds.
+
+    Args:
+        launch: Launch of the grid.
+        uri: Address of the store, without a password.
     """
     cells = ["freezing", "optimizer", "learning_rate"]
     if launch.trials.groupby(cells)["seed"].nunique().max() > 1:
@@ -151,6 +157,7 @@ def warn_of_one_seed(launch: Launch) -> dict[str, str]:
     for option in ("data", "encoder"):
         value = launch.params.get(option, "auto")
         words += [f"--{option}", value] if value != "auto" else []
+    words += [] if is_default_store(uri) else ["--tracking-uri", uri]
     return {
         "text": "This report is of a grid alone, and each cell of it is one training run with one "
         "seed: what differs between cells, optimizers or frozen layers may be chance. The "

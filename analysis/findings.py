@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -157,7 +160,7 @@ def _comparison(value: float) -> str:
 
 
 def about_search(history: pd.DataFrame, importance: pd.DataFrame, measure: str) -> list[str]:
-    """Return which trial was best and which parameter mattered most.
+    """Return which trial was best, and which parameter mattered most if that can be told.
 
     Args:
         history: Table ``search_history``, at least one row.
@@ -173,12 +176,25 @@ def about_search(history: pd.DataFrame, importance: pd.DataFrame, measure: str) 
             f"{measure}, {score(best['best'])}."
         ]
     if len(importance):
-        first = importance.iloc[0]
-        sentences.append(
-            f"“{first['parameter']}” mattered most: it has {percent(first['importance'])} of the "
-            "total importance of all parameters."
-        )
+        sentences.append(_about_importance(*importance.head(2).to_dict("records")))
     return sentences
+
+
+def _about_importance(
+    first: dict[Hashable, Any], second: dict[Hashable, Any] | None = None
+) -> str:
+    """Return which parameter mattered most, if its interval lies above that of the second."""
+    share = (
+        f"{percent(first['importance'])} of the total importance of all parameters (95 % interval "
+        f"over trials {percent(first['low'])} to {percent(first['high'])})"
+    )
+    if second is None or first["low"] > second["high"]:
+        return f"“{first['parameter']}” mattered most: it has {share}."
+    return (
+        f"Which parameter mattered most cannot be told: “{first['parameter']}” has {share}, and "
+        f"that of “{second['parameter']}”, {percent(second['low'])} to {percent(second['high'])}, "
+        "overlaps it."
+    )
 
 
 def about_ensemble(ensemble: pd.DataFrame) -> list[str]:

@@ -96,7 +96,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
         if launch is grid:
-            book.facts["warning"] = facts.warn_of_one_seed(grid)
+            book.facts["warning"] = facts.warn_of_one_seed(grid, store.uri)
     search = store.search()
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))

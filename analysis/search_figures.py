@@ -121,9 +121,11 @@ def _range_of(values: pd.Series) -> str:
 
 
 def plot_importance(importance: pd.DataFrame) -> Figure:
-    """Draw ``parameter_importance``: a bar per parameter."""
+    """Draw ``parameter_importance``: a bar per parameter, and a line for its interval."""
     figure, (axis,) = panels(1, 1, height=0.7 + 0.22 * len(importance), width=4.5)
-    axis.barh(importance["parameter"], importance["importance"], color=colour_of(0))
+    axis.barh(importance["parameter"], importance["importance"], color=colour_of(4))
+    axis.hlines(importance["parameter"], importance["low"], importance["high"], color="black",
+                linewidth=1)  # fmt: skip
     axis.invert_yaxis()
     axis.set(xlabel="importance (sums to 1)")
     return figure

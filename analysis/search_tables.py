@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,10 +13,6 @@ from analysis.run_rows import SEARCH_TAGS
 from analysis.run_tables import is_sound
 from measures.objective import FLAGS, SEED_MEAN
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-IMPORTANCE = "fANOVA (Hutter et al., 2014)"
 PARALLEL = 8  # parameters that the figure has room for
 WIDE = 30  # a range whose ends have at least this ratio is treated as logarithmic
 _FIXED = {"run_id", "name", "seed", "order_seed", "seeds", *SEARCH_TAGS}
@@ -186,55 +182,6 @@ def _verdict(row: Mapping[Hashable, Any]) -> str:
     return f"{verdict} ({row['failed']} failed)" if row.get("failed") else verdict
 
 
-def parameter_importance(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return each ``parameter`` and its ``importance`` by fANOVA, largest first; they sum to 1.
-
-    No rows if fewer than 4 trials finished, if no parameter differs between trials, or if the
-    trials' values do not vary with any parameter.
-    """
-    names = searched_parameters(trials)
-    if len(trials) < 4 or not names:
-        return _importance_table({})
-    import optuna
-    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize")
-    spaces = {name: _distribution(trials[name]) for name in names}
-    for _, row in trials.iterrows():
-        study.add_trial(
-            optuna.trial.create_trial(
-                params={name: _value(row[name], spaces[name]) for name in names},
-                distributions=spaces,
-                value=float(row[SEED_MEAN]),
-            )
-        )
-    try:
-        found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-    except RuntimeError:  # Optuna's word for values without variance, as of collapsed trials
-        found = {}
-    return _importance_table(found)
-
-
-def _importance_table(found: dict[str, float]) -> pd.DataFrame:
-    return pd.DataFrame(list(found.items()), columns=["parameter", "importance"])
-
-
-def _distribution(values: pd.Series) -> BaseDistribution:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return CategoricalDistribution(sorted(set(values.astype(str))))
-    low, high = float(values.min()), float(values.max())
-    return FloatDistribution(low, high, log=is_wide(low, high))
-
-
 def is_wide(low: float, high: float) -> bool:
     """Return whether a range is so wide that it is treated as logarithmic."""
     return low > 0 and high / low >= WIDE
-
-
-def _value(value: object, space: BaseDistribution) -> object:
-    from optuna.distributions import FloatDistribution
-
-    return float(str(value)) if isinstance(space, FloatDistribution) else str(value)

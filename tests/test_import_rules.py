@@ -44,7 +44,7 @@ LIBRARIES = {
         "benchmarks",
     },
     "ray": {"tuning/execution", "tuning/search/sampling.py", "benchmarks"},
-    "optuna": {"tuning/search", "analysis/search_tables.py"},
+    "optuna": {"tuning/search", "analysis/importance_tables.py"},
 }
 NEVER = {
     "config": {"torch", "transformers", "pandas"},

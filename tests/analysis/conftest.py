@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 from analysis.load_runs import PARENT_TAG
 from analysis.run_rows import METRICS
 from measures.intervals import Predictions
+from measures.objective import FLAGS
 from tests.empty_store import put_store
 
 
@@ -51,6 +52,27 @@ def pairs() -> pd.DataFrame:
             ("test", "the cold sea", "the cold sea there", 1, 2 / 3, "sea"),
             ("test", "no hot sun", "the hot sun of 5", 1, 1.0, "sun"),
         ]
+    )
+
+
+@pytest.fixture
+def trials() -> pd.DataFrame:
+    """Return 20 trials of a search whose value depends on the learning rate."""
+    generator = np.random.default_rng(0)
+    rates = 10 ** generator.uniform(-4, -1, 20)
+    values = 0.7 - 0.05 * np.abs(np.log10(rates) + 3) + generator.normal(0, 0.001, 20)
+    return pd.DataFrame(
+        {
+            "run_id": [f"r{n}" for n in range(20)],
+            "name": [f"sgd · trial {n:02d}" for n in reversed(range(20))],
+            "learning_rate": rates,
+            "optimizer": ["adamw", "sgd"] * 10,
+            "epochs": 3,
+            "val_loss": values / 2,
+            "threshold": 0.5,
+            "objective": values,
+            **dict.fromkeys(FLAGS, 0.0),
+        }
     )
 
 

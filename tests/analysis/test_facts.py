@@ -5,6 +5,7 @@ import pytest
 
 from analysis import facts
 from analysis.load_runs import Launch
+from measures.addresses import project_store
 from tests.analysis.test_run_tables import GRID
 
 
@@ -50,13 +51,15 @@ def test_the_commands_name_the_store_and_the_best_trial() -> None:
 
 
 def test_a_grid_of_one_seed_is_told_with_the_command_for_more() -> None:
-    warning = facts.warn_of_one_seed(launch())
+    warning = facts.warn_of_one_seed(launch(), project_store())
     assert "one training run with one seed" in warning["text"]
     assert warning["command"] == (
         "python tuning/run_grid.py experiments/freezing.yaml --data '/my pairs'"
     )
+    elsewhere = facts.warn_of_one_seed(launch(), "sqlite:////a b/x.db")["command"]
+    assert elsewhere == f"{warning['command']} --tracking-uri 'sqlite:////a b/x.db'"
     seeds = pd.concat([GRID, GRID.assign(seed=1)], ignore_index=True)
-    assert facts.warn_of_one_seed(launch(seeds)) == {}
+    assert facts.warn_of_one_seed(launch(seeds), project_store()) == {}
 
 
 def test_launches_on_other_data_are_told() -> None:

@@ -76,7 +76,8 @@ def log_grid(runs: Runs, scratch: Path) -> None:
     pairs.to_parquet(scratch / "pairs.parquet")
     runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
     (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    (scratch / "occlusion.json").write_text('{"format": 1, "examples": []}', encoding="utf-8")
+    (scratch / "occlusion.json").write_text('{"format": 1, "trials": {}}', encoding="utf-8")
+    runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
     for freezing, optimizer, rate, value in CELLS:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
         run = runs.trial(
@@ -89,7 +90,7 @@ def log_grid(runs: Runs, scratch: Path) -> None:
         told = pairs[["split", "line", "group", "label"]]
         told = told.assign(probability=draw.random(len(told)))
         told.to_csv(scratch / "predictions.csv", index=False)
-        for file in ("predictions.csv", "attention.json", "occlusion.json"):
+        for file in ("predictions.csv", "attention.json"):
             runs.client.log_artifact(run, str(scratch / file))
 
 

@@ -6,28 +6,8 @@ import pytest
 
 from analysis import search_tables
 from analysis.findings import about_search
-from analysis.search_figures import plot_history, plot_importance, plot_parallel, plot_tried
-from measures.objective import FLAGS
-
-
-@pytest.fixture
-def trials() -> pd.DataFrame:
-    generator = np.random.default_rng(0)
-    rates = 10 ** generator.uniform(-4, -1, 20)
-    values = 0.7 - 0.05 * np.abs(np.log10(rates) + 3) + generator.normal(0, 0.001, 20)
-    return pd.DataFrame(
-        {
-            "run_id": [f"r{n}" for n in range(20)],
-            "name": [f"sgd · trial {n:02d}" for n in reversed(range(20))],
-            "learning_rate": rates,
-            "optimizer": ["adamw", "sgd"] * 10,
-            "epochs": 3,
-            "val_loss": values / 2,
-            "threshold": 0.5,
-            "objective": values,
-            **dict.fromkeys(FLAGS, 0.0),
-        }
-    )
+from analysis.importance_tables import parameter_importance
+from analysis.search_figures import plot_history, plot_parallel, plot_tried
 
 
 def test_the_history_keeps_the_order_and_its_best_never_falls(trials: pd.DataFrame) -> None:
@@ -38,7 +18,7 @@ def test_the_history_keeps_the_order_and_its_best_never_falls(trials: pd.DataFra
 
 
 def test_no_flagged_trial_of_a_search_is_called_best(trials: pd.DataFrame) -> None:
-    nothing = search_tables.parameter_importance(trials.head(0))
+    nothing = parameter_importance(trials.head(0))
     best = trials["objective"].idxmax()
     flagged = search_tables.search_history(trials.assign(collapsed=trials.index == best))
     second = trials["objective"].nlargest(2).index[-1]
@@ -59,28 +39,11 @@ def test_only_what_differs_was_searched(trials: pd.DataFrame) -> None:
     assert search_tables.searched_parameters(trials) == ["learning_rate", "optimizer"]
 
 
-def test_the_parameter_that_decides_is_found(trials: pd.DataFrame) -> None:
-    importance = search_tables.parameter_importance(trials)
-    assert importance["parameter"].iloc[0] == "learning_rate"
-    assert importance["importance"].sum() == pytest.approx(1)
-    assert importance["importance"].iloc[0] > 0.8
-
-
-def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
-    assert not len(search_tables.parameter_importance(trials.head(3)))
-
-
-def test_equal_values_have_no_importance(trials: pd.DataFrame) -> None:
-    assert not len(search_tables.parameter_importance(trials.assign(objective=0.57)))
-
-
 def test_figures_draw_what_the_tables_hold(trials: pd.DataFrame) -> None:
     history = plot_history(search_tables.search_history(trials), "validation AUC")
     assert np.shape(history.axes[0].collections[0].get_offsets()) == (20, 2)
     columns = ["learning_rate", "optimizer", "objective"]
     assert len(plot_parallel(trials[columns]).axes[0].lines) == 20
-    bars = plot_importance(search_tables.parameter_importance(trials)).axes[0].patches
-    assert len(bars) == 2
 
 
 def test_race_and_final_are_shown_best_first_with_what_they_chose() -> None:

@@ -1,0 +1,43 @@
+"""Guards the importance of searched parameters: intervals show which ranks hold."""
+
+import pandas as pd
+import pytest
+
+from analysis.findings import about_search
+from analysis.importance_tables import parameter_importance
+from analysis.search_figures import plot_importance
+from analysis.search_tables import search_history
+
+
+def test_the_parameter_that_decides_is_found_and_its_interval_is_above_all_others(
+    trials: pd.DataFrame,
+) -> None:
+    importance = parameter_importance(trials, resamples=20)
+    first, second = importance.to_dict("records")
+    assert first["parameter"] == "learning_rate"
+    assert importance["importance"].sum() == pytest.approx(1)
+    assert first["importance"] > 0.8
+    assert first["high"] > first["low"] > second["high"]
+    sentence = about_search(search_history(trials), importance, "validation AUC")[-1]
+    assert "“learning_rate” mattered most" in sentence
+    axis = plot_importance(importance).axes[0]
+    assert len(axis.patches) == 2
+    (lines,) = axis.collections
+    assert lines.get_segments()[0][:, 0].tolist() == [first["low"], first["high"]]
+
+
+def test_of_parameters_without_effect_none_is_said_to_matter_most(trials: pd.DataFrame) -> None:
+    shuffled = trials["objective"].sample(frac=1, random_state=1).to_numpy()
+    rates = trials["learning_rate"].sample(frac=1, random_state=2).to_numpy()
+    chance = trials.assign(objective=shuffled, dropout=rates)
+    importance = parameter_importance(chance, resamples=20)
+    sentence = about_search(search_history(chance), importance, "validation AUC")[-1]
+    assert "mattered most cannot be told" in sentence
+
+
+def test_too_few_trials_have_no_importance(trials: pd.DataFrame) -> None:
+    assert not len(parameter_importance(trials.head(3)))
+
+
+def test_equal_values_have_no_importance(trials: pd.DataFrame) -> None:
+    assert not len(parameter_importance(trials.assign(objective=0.57)))
