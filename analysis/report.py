@@ -172,7 +172,7 @@ def _compare(
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
-    store.notes += _notes_on_modes(launch, trials, from_grid=from_grid)
+    store.notes += notes_on_modes(launch, trials, from_grid=from_grid)
     overlap = data_tables.overlap(pairs)
     everything = pairs.assign(
         **{name: overlap[name] for name in ("overlap", "votes", "voters")},
@@ -189,8 +189,8 @@ def _compare(
     )
 
 
-def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
-    """Return notes on the freezing modes of a launch of which no trial is compared, or one seed.
+def notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
+    """Return notes on freezing modes of which no trial, one seed, or a mixture is compared.
 
     Args:
         launch: Launch that tells which modes were to be tried.
@@ -210,7 +210,14 @@ def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) ->
         for mode in compared
         if not from_grid and (trials["freezing"].astype(str) == mode).sum() == 1
     ]
-    return missing + single
+    seeds = trials["seed"].groupby(trials["freezing"].astype(str))
+    mixed = [
+        f"Freezing '{mode}' has several trials with the same seed, which differ in more than the "
+        "seed: ± and intervals take all of them for seeds of one configuration."
+        for mode, known in seeds
+        if known.duplicated().any()
+    ]
+    return missing + single + mixed
 
 
 def _declared(launch: Launch) -> list[object]:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from analysis.load_runs import Store, StoreError
-from analysis.report import Sources, publish
+from analysis.load_runs import Launch, Store, StoreError
+from analysis.report import Sources, notes_on_modes, publish
 from tests.analysis.conftest import Runs, make_pairs
 
 pytestmark = pytest.mark.slow  # draws and sets every page
@@ -203,3 +203,13 @@ def test_a_search_in_place_of_a_grid_is_refused_in_words(
     runs.trial(runs.parent("launch", search="optuna"), "000", objective=0.7)
     with pytest.raises(StoreError, match="experiment 'mine' must be a grid, got a search"):
         publish(Store(runs.uri), tmp_path / "report", Sources(grid="mine"))
+
+
+@pytest.mark.parametrize(("seeds", "told"), [((0, 0), 1), ((0, 1), 0)])
+def test_trials_that_differ_in_more_than_the_seed_are_told(
+    seeds: tuple[int, ...], told: int
+) -> None:
+    trials = pd.DataFrame({"freezing": ["all", "all"], "seed": seeds})
+    launch = Launch(experiment="e", run_id="r", tags={}, params={}, trials=trials, failed=[])
+    notes = notes_on_modes(launch, trials, from_grid=False)
+    assert len([note for note in notes if "more than the seed" in note]) == told
