@@ -36,6 +36,11 @@ FIGURES = {
     "accuracy_by_votes": "Test accuracy at the threshold chosen on validation by the number of "
     "votes for paraphrase: mean over seeds, with 95 % intervals over seeds and entities; dashed: "
     "what is expected of an oracle that knows how all annotators divide over each pair.",
+    "reliability": "Reliability on test: observed against predicted, in {bins} bins of equally "
+    "many predictions of all trials of a freezing mode ({seeds}); dashed: where probabilities "
+    "are right.{votes}",
+    "precision_recall": "Precision by recall on test, mean over the trials of a freezing mode "
+    "({seeds}); dashed: every pair called a paraphrase.{votes}",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
