@@ -58,6 +58,7 @@ def reliability(
                 }
             )
             bins = pd.qcut(flat["predicted"], BINS, labels=False, duplicates="drop")
+            bins = bins.fillna(0)  # all are equal
             means = flat.groupby(bins, as_index=False).mean()
             sizes = flat.groupby(bins).size().to_numpy()
             rows.append(means.assign(against=against, model=model, predictions=sizes))

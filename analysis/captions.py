@@ -88,6 +88,10 @@ TABLES = {
     "scores_at_threshold": f"Test scores at the threshold chosen on validation: {_INTERVAL}",
     "differences": f"Differences in test scores at the threshold chosen on validation. {_TESTED}",
     "differences_at_half": f"Differences in test scores at 0.5. {_TESTED}",
+    "gaps": "Validation score minus test score in percentage points: of the model, of logistic "
+    "regression on overlap, and what is left of the former beyond the latter, with its 95 % "
+    "interval over seeds and over the entities of both splits, drawn separately; not corrected. "
+    "F1 is at the threshold chosen on validation.",
     "champion_differences": "Differences in test scores between the champion, or the ensemble of "
     f"its seeds, and the baseline. {_TESTED}",
     "grid": "Every cell of the grid, {runs}; * at the threshold chosen on validation, "
@@ -206,6 +210,10 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
+    **{f"{metric}_{kind}": (f"{name}, {words}", form)
+       for metric, name in (("auc", "AUC"), ("f1", "F1"))
+       for kind, words, form in (("gap", "gap", points), ("baseline_gap", "baseline", points),
+       ("excess", "beyond it", str))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
     "searched": ("in the search", score),

@@ -9,6 +9,8 @@ from analysis import (
     ceiling_findings,
     ceiling_tables,
     claim_figures,
+    gap_findings,
+    gap_tables,
 )
 from analysis import run_tables as tables
 from analysis.book import Book
@@ -28,6 +30,7 @@ def claims_chapter(book: Book, compared: Compared) -> None:
     models = _models(compared, "test")
     _add_ceiling(book, compared, models)
     _add_power(book, compared, models)
+    _add_gaps(book, compared, models)
     _add_calibration(book, compared, models)
 
 
@@ -67,6 +70,18 @@ def _add_power(book: Book, compared: Compared, models: dict[str, Predictions]) -
     sentences = ceiling_findings.about_seeds(deviation, RANKED_WORDS["f1"])
     entities = int(baseline.entities.max()) + 1
     book.add_text("power", sentences + ceiling_findings.about_power(least, entities))
+
+
+def _add_gaps(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
+    """Add how far validation lies above test, beyond the gap of a baseline that no one chose."""
+    if "validation" not in set(compared.predictions["split"]):
+        return
+    test = {**models, REFERENCE: _baseline(compared, "test")}
+    validation = {**_models(compared, "validation"), REFERENCE: _baseline(compared, "validation")}
+    table = gap_tables.gaps(validation, test, REFERENCE)
+    book.keep_numbers("gaps_exact", table)
+    book.add_text("gaps", gap_findings.about_gaps(table, REFERENCE))
+    book.add_table("gaps", gap_findings.written_gaps(table))
 
 
 def _add_calibration(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
