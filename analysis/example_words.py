@@ -10,25 +10,36 @@ from typing import Any
 
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
 
-from analysis.load_runs import Store, StoreError
+from analysis.load_runs import Launch, Store, StoreError
 
+OCCLUSION_FORMAT = 1  # as in tuning.training.attention_maps, which needs torch
 _FEW, _MANY = 0.1, 0.5  # shares of common words
 
 
-def read_occlusion(store: Store, run_id: str) -> dict[int, dict[str, Any]]:
-    """Return a trial's logged examples by line; none, with a note, of an earlier version."""
+def read_occlusion(store: Store, launch: Launch, trial: str) -> dict[int, dict[str, Any]]:
+    """Return a trial's logged examples by line; none, with a note, if the launch logged none.
+
+    Raises:
+        StoreError: If they are of a format that this version does not know.
+    """
     with TemporaryDirectory() as folder:
         try:
-            path = store.save_artifacts(run_id, "occlusion.json", Path(folder))
+            path = store.save_artifacts(launch.run_id, "explanations", Path(folder))
         except StoreError:
             store.notes.append(
-                "Trials of an earlier version did not log what deleting a word changes: their "
-                "examples show attention only."
+                f"The launch of {launch.experiment} did not log what deleting a word changes (a "
+                "grid does, unless `occlusion` is false): its examples show attention only."
             )
             return {}
-        content = json.loads(path.read_bytes())
-    return {found["line"]: found for found in content["examples"]}
+        content = json.loads((path / "occlusion.json").read_bytes())
+    if content["format"] != OCCLUSION_FORMAT:
+        raise StoreError(
+            f"explanations/occlusion.json of {launch.experiment}: format must be "
+            f"{OCCLUSION_FORMAT}, got {content['format']}; a newer version wrote it"
+        )
+    return {found["line"]: found for found in content["trials"].get(trial, [])}
 
 
 def explain(
@@ -58,9 +69,8 @@ def nearest_pairs(pair: pd.Series, train: pd.DataFrame) -> list[dict[str, Any]]:
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+")
     matrix = vectorizer.fit_transform(texts)
     own = vectorizer.transform([f"{pair['first']} {pair['second']}"])
-    cosine = pd.Series((matrix @ own.T).toarray()[:, 0]).sort_values(
-        ascending=False, kind="stable"
-    )
+    values = cosine_similarity(matrix, own)[:, 0]
+    cosine = pd.Series(values).sort_values(ascending=False, kind="stable")
     return [
         {name: str(train.iloc[at][name]) for name in ("first", "second")}
         | {"label": int(train.iloc[at]["label"]), "similarity": float(cosine[at])}

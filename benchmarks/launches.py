@@ -108,7 +108,9 @@ def _workers(pid: int) -> list[int]:
 def grid_file(folder: Path, trial: dict[str, object], grid: dict[str, list[object]]) -> Path:
     """Write bench.yaml, an experiment called ``bench``, to ``folder`` and return its path."""
     path = folder / "bench.yaml"
-    path.write_text(yaml.safe_dump({"name": "bench", "trial": trial, "grid": grid}), "utf-8")
+    # without what only a report shows, and no other program does
+    experiment = {"name": "bench", "occlusion": False, "trial": trial, "grid": grid}
+    path.write_text(yaml.safe_dump(experiment), "utf-8")
     return path
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cost_blocks, gpu_blocks, score_blocks, search_blocks
+from benchmarks import cost_blocks, gpu_blocks, score_blocks, search_blocks, statistics_blocks
 from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
@@ -69,6 +69,7 @@ BLOCKS = {
     "faults": Block(cost_blocks.faults, ("faults",)),
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
     "floor": Block(cost_blocks.floor, ("floor",)),
+    "statistics": Block(statistics_blocks.statistics, ("statistics",)),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
     "readme_scores": Block(score_blocks.readme_scores, ("encoder_effect", "baselines")),
     "readme_alone": Block(score_blocks.readme_alone, ("cosine_parade",)),

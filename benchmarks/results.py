@@ -96,6 +96,7 @@ STEPS = (
          command="tuning/run_search.py --data FOLDER --encoder minilm"),
     Step(name="champion_parade", experiment="champion", config="champion", minutes=45,
          command="tuning/run_search.py experiments/champion.yaml --data FOLDER --encoder minilm"),
+    Step(name="statistics", command="benchmarks/simulated_tests.py", minutes=6),
     Step(name="baselines", command="benchmarks/baselines.py --data FOLDER", minutes=1),
     Step(name="choices", command="benchmarks/choices.py --data FOLDER", minutes=8),
     Step(name="frozen_pass", command="benchmarks/frozen_pass.py --data FOLDER", minutes=3),

@@ -53,19 +53,13 @@ class Predictor:
     Args:
         folder: Folder of a saved model, as in ``models.ensemble.find_saved``.
         encoders: Folders that may hold its encoder, beside those near it.
-        device: Device to predict on; by default a GPU where there is one.
 
     Raises:
         CheckpointError, EncoderError: If the model cannot be loaded, or its members differ
             in what they read.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        encoders: Iterable[Path] = (),
-        device: torch.device | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, encoders: Iterable[Path] = ()) -> None:
         saved = find_saved(folder, encoders)
         cards = [read_card(member) for member in saved.members]
         self.encoding: Encoding = encoding_of(cards[0])
@@ -73,7 +67,7 @@ class Predictor:
         self.saved = saved
         self.threshold = saved.threshold
         self.card = cards[0]
-        self.device = device or choose_device()
+        self.device = choose_device()
         self._members = [load_classifier(member, saved.encoder) for member in saved.members]
         self.lower = self._members[0].lower
         for member in self._members:
@@ -192,6 +186,13 @@ class Predictor:
             return features
         cosine = mean_cosine(states[..., -self._encoder.width :], segments)
         return cosine if features is None else torch.cat([features, cosine], dim=1)
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights in the encoder's layers, of all members together."""
+        lower = [] if self.lower is None else [self.lower]
+        parts = [*lower, *(member.upper for member in self._members)]
+        return sum(weight.numel() for part in parts for weight in part.layers.parameters())
 
     def uses(self, field: str) -> bool:
         """Return whether the members were trained with the features of this field of a trial."""

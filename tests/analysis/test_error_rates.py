@@ -1,5 +1,7 @@
 """Guards error rates: counted in each bin, for each class by itself, with intervals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -53,11 +55,12 @@ def test_a_property_with_a_single_value_has_no_rates() -> None:
 
 def test_many_voters_come_in_quartiles_in_their_order() -> None:
     many = pd.concat([TEST] * 4, ignore_index=True).assign(votes=np.arange(24.0), voters=30)
-    times = {name: np.tile(getattr(MODEL, name), 4) for name in ("labels", "entities")}
-    wide = Predictions(
-        **times, probabilities=np.tile(MODEL.probabilities, 4), seeds=np.array([0]),
-        thresholds=np.array([0.5]),
-    )  # fmt: skip
+    wide = replace(
+        MODEL,
+        labels=np.tile(MODEL.labels, 4),
+        entities=np.tile(MODEL.entities, 4),
+        probabilities=np.tile(MODEL.probabilities, 4),
+    )
     rows = error_rates(many, {"all": wide})
     assert rows[rows["by"] == "votes for paraphrase (of 30)"]["bin"].tolist() == [
         "0 to 6", "6 to 12", "12 to 17", "17 to 23"

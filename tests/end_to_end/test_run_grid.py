@@ -1,6 +1,7 @@
 """Guards the command as a user runs it: table, log, saved models, and their scores again."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -52,6 +53,27 @@ def test_the_parent_run_says_what_is_needed_to_repeat_it(smoke: Ran) -> None:
     assert {"git_commit", "data_fingerprint", "encoder_fingerprint", "torch_version"} <= set(
         parent.data.tags
     )
+
+
+def test_words_of_the_surest_errors_are_measured_for_the_best_trial_of_each_mode(
+    smoke: Ran,
+) -> None:
+    (path,) = (smoke.folder / "out").glob("smoke-*/occlusion.json")
+    found = json.loads(path.read_bytes())["trials"]
+    runs = {run.data.tags["trial"]: run for run in smoke.trials()}
+    assert {runs[name].data.params["freezing"] for name in found} == {"all", "some"}
+    for name, examples in found.items():
+        (told,) = path.parent.glob(f"{name}/checkpoint_*/predictions.csv")
+        rows = [line.split(",") for line in told.read_text().splitlines()]
+        likely = {int(row[1]): float(row[-1]) for row in rows if row[0] == "test"}
+        for example in examples:
+            p = likely[example["line"]]
+            assert abs(example["log_odds"] - math.log(p / (1 - p))) < 0.02  # bfloat16
+            assert any(change for _, change in example["first"] + example["second"])
+    client = MlflowClient(tracking_uri=smoke.store)
+    parent = smoke.trials()[0].data.tags["mlflow.parentRunId"]
+    (logged,) = client.list_artifacts(parent, "explanations")
+    assert logged.path == "explanations/occlusion.json"
 
 
 def test_test_scores_are_not_among_what_ray_was_told(smoke: Ran) -> None:

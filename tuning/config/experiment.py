@@ -206,6 +206,11 @@ class Experiment(StrictModel):
         "auto",
         description="number format of the encoder; auto: bfloat16 where this machine is faster",
     )
+    occlusion: bool = Field(
+        True,
+        description="whether a grid measures, for the surest errors of the best trial of each "
+        "freezing mode, what deleting each word changes; a few seconds at its end",
+    )
     cache_activations: bool = Field(
         True, description="whether to run the frozen layers once, and not in every epoch"
     )

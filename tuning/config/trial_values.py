@@ -17,6 +17,7 @@ _ADDED = {
     "folds": None,
     "layer_mean": False,
     "objective": "f1",
+    "occlusion": True,  # changes no result: a launch of before may measure it when resumed
     "threshold_rule": "maximum",
     "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,

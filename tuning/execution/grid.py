@@ -17,6 +17,8 @@ from rich.text import Text
 from measures.addresses import script
 from measures.objective import VALIDATION_F1, flags_of, is_sound
 from measures.passwords import hide_passwords
+from models.checkpoint import CheckpointError
+from models.encoder_files import EncoderError
 from tuning.config.experiment import TrialConfig
 from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
@@ -33,6 +35,7 @@ from tuning.tracking.launch_folder import LaunchOptions, LaunchSettings, make_se
 from tuning.tracking.launch_log import FIGURES
 from tuning.tracking.mlflow_pages import how_to_look
 from tuning.tracking.record import Launch, keep_inputs, recording
+from tuning.training.attention_maps import occlude_errors, write_occlusion
 
 _SCORES = {"accuracy": "acc", "f1": "F1", "precision": "P", "recall": "R"}  # with their headers
 _BOUNDLESS = 10_000  # characters, more than any table needs
@@ -86,12 +89,39 @@ def run_grid(launch: Launch) -> list[Outcome]:
     if context is not None:
         done |= run_specs(context, left)
     outcomes = [done[name] for name in names]
+    keep_occlusion(launch, rank(outcomes))
     failed = sum(outcome.cause is not None for outcome in outcomes)
     ranked = [outcome.metrics for outcome in rank(outcomes) if outcome.cause is None]
     best = next(filter(is_sound, ranked), {})
     log.end_parent(failed=failed, summary=best)
     (settings.storage / STATES).remove()
     return outcomes
+
+
+def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
+    """Record what each word does to the surest errors of the best trial of each freezing mode.
+
+    The report explains them. Nothing is recorded twice, if the experiment asks for none, or if
+    no trial learned; files that cannot be read are named.
+    """
+    path = launch.settings.folder / "occlusion.json"
+    sound = [o for o in ranked if o.cause is None and o.folder and is_sound(o.metrics)]
+    if not launch.prepared.experiment.occlusion or not sound:
+        return
+    best = {str(outcome.config.freezing): outcome for outcome in reversed(sound)}
+    if not path.is_file():
+        encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
+        try:
+            found = {
+                o.name: occlude_errors(o.folder, encoder, test) for o in best.values() if o.folder
+            }
+        except (OSError, CheckpointError, EncoderError) as error:
+            launch.console.print(
+                f"Notice: no word of an error was measured: {error}", markup=False
+            )
+            return
+        write_occlusion(path, found)
+    launch.log.keep(path, "explanations")
 
 
 def trial_names(trials: list[TrialConfig], grid: Collection[str]) -> list[str]:

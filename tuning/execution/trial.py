@@ -22,12 +22,7 @@ from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
 from tuning.system.storage_path import StoragePath
-from tuning.training.attention_maps import (
-    map_errors,
-    occlude_errors,
-    write_attention,
-    write_occlusion,
-)
+from tuning.training.attention_maps import map_errors, write_attention
 from tuning.training.builders import build_classifier, head_arguments
 from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
 from tuning.training.inputs import LoadedSplit, SharedInputs
@@ -136,8 +131,6 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_outcome(Path(folder), model, trial, inputs, evaluation)
         write_attention(Path(folder) / "attention.json", maps)
-        examples = occlude_errors(Path(folder) / "model", inputs, evaluation, device)
-        write_occlusion(Path(folder) / "occlusion.json", examples)
         checkpoint.finish({OBJECTIVE: best.f1}, Path(folder))
 
 

@@ -5,6 +5,7 @@ Shapes: N pairs of a split, T tokens of a pair with its special tokens.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,13 +17,13 @@ import torch
 from tokenizers import Tokenizer
 
 from models.batches import SplitArrays
-from models.checkpoint import AbsentEncoderError
 from models.classifier import Classifier
 from models.occlusion import occlude
 from models.pair_checks import PairError
 from models.predictor import Predictor
 from models.segments import FIRST, SECOND
 from models.word_pieces import pair_pieces
+from tuning.data.pairs import PairTable
 from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
@@ -30,6 +31,7 @@ MAPS_PER_KIND = 5  # at most as many false positives, and as many false negative
 OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each of its words
 OCCLUSION_FORMAT = 1
 _MOST_TOKENS = 3000  # to encode for the words of an example: half a second with minilm on a core
+_SMALL = 11_000_000  # weights in the layers of such an encoder; a larger one encodes fewer tokens
 
 
 def map_errors(
@@ -113,45 +115,47 @@ def attention_map(
     }
 
 
-def occlude_errors(
-    saved: Path, inputs: SharedInputs, evaluation: Evaluation, device: torch.device
-) -> list[dict[str, Any]]:
-    """Return for the most confident errors what deleting each word does to the answer, for JSON.
+def occlude_errors(saved: Path, encoder: Path, test: PairTable) -> list[dict[str, Any]]:
+    """Return for a trial's most confident errors what deleting each word does, for JSON.
 
     An example has the ``line`` of its pair in the data file, ``log_odds`` of the whole pair, and
-    for the ``first`` and the ``second`` text a list of words with their changes. The list is
-    empty without a test split, or on a machine that does not have the encoder's files.
+    for the ``first`` and the ``second`` text a list of words with their changes.
 
     Args:
-        saved: Folder of the saved classifier, which scores the shorter texts as a predictor does.
-        inputs: Inputs that the classifier was trained on.
-        evaluation: Its scores.
-        device: Device to predict on.
+        saved: Folder of a finished trial; its classifier scores the shorter texts.
+        encoder: Folder of the encoder's files.
+        test: Test split that its predictions are of.
+
+    Raises:
+        OSError: If its files cannot be read.
     """
-    if "test" not in inputs.splits:
-        return []
-    try:
-        predictor = Predictor(saved, [inputs.encoder], device)
-    except AbsentEncoderError:  # a node of a cluster
-        return []
-    (lines, groups), (firsts, seconds) = inputs.index["test"], inputs.texts
-    labels, probabilities = evaluation.labels["test"], evaluation.probabilities["test"]
+    labels, probabilities = _test_predictions(saved / "predictions.csv")
+    predictor = Predictor(saved / "model", [encoder])
+    most_tokens = min(_MOST_TOKENS, _MOST_TOKENS * _SMALL // max(predictor.parameters, 1))
     examples = []
-    for pair in confident_errors(labels, probabilities, groups, OCCLUDED_PER_KIND):
-        with suppress(PairError):  # only a user's pair can be refused; the trial must not fail
-            found = occlude(predictor, firsts[pair], seconds[pair], _MOST_TOKENS)
+    for pair in confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND):
+        with suppress(PairError):  # only a user's pair can be refused; the launch must not fail
+            found = occlude(predictor, test.first[pair], test.second[pair], most_tokens)
             sides = {
                 side: [(word, None if c is None else round(c, 4)) for word, c in words]
                 for side, words in (("first", found.first), ("second", found.second))
             }
             log_odds = round(found.log_odds, 4)
-            examples.append({"line": int(lines[pair]), "log_odds": log_odds, **sides})
+            examples.append({"line": int(test.lines[pair]), "log_odds": log_odds, **sides})
     return examples
 
 
-def write_occlusion(path: Path, examples: list[dict[str, Any]]) -> None:
-    """Write the examples of ``occlude_errors`` as JSON, with the number of the format."""
-    content = {"format": OCCLUSION_FORMAT, "examples": examples}
+def _test_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels, int (N,), and probabilities, float (N,), of the test pairs in their order."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    labels = np.array([int(row["label"]) for row in rows])
+    return labels, np.array([float(row["probability"]) for row in rows])
+
+
+def write_occlusion(path: Path, trials: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Write the examples of ``occlude_errors`` by trial as JSON, with the format's number."""
+    content = {"format": OCCLUSION_FORMAT, "trials": trials}
     path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -34,7 +34,6 @@ class SharedInputs:
         index: Lines of each split's pairs in the data file, int (N,), and their groups.
         texts: Cleaned texts of the test pairs, N each; none without a test split.
         tokenizer: Tokenizer of the encoder as JSON text.
-        encoder: Folder of the encoder's files on the driver's machine.
         lower: Frozen layers; None if there are none or the splits hold their states.
         upper: Trained layers, copied by each trial; may have no layers.
         width: Width D of the encoder.
@@ -48,7 +47,6 @@ class SharedInputs:
     index: Mapping[str, tuple[np.ndarray, list[str]]]
     texts: tuple[list[str], list[str]]
     tokenizer: str
-    encoder: Path
     lower: EncoderPart | None
     upper: EncoderPart
     width: int
@@ -150,7 +148,6 @@ def build_inputs(
         },
         texts=(prepared.pairs.splits["test"].first, prepared.pairs.splits["test"].second),
         tokenizer=load_tokenizer(encoder.folder)[0].to_str(),
-        encoder=encoder.folder,
         lower=load()[0].cpu() if depth and not states else None,
         upper=none if depth == encoder.layers else load()[1],
         width=encoder.width,
