@@ -21,8 +21,8 @@ def read_sentences(path: Path) -> dict[int, str]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise StoreError(f"{path}: {form}; put quotes around a sentence with a colon ({told})") from error  # fmt: skip
+        told = f"put quotes around a sentence with a colon ({' '.join(str(error).split())})"
+        raise StoreError(f"{path}: {form}; {told}") from error
     if not isinstance(content, dict):
         raise StoreError(f"{path}: {form}, got {content!r}")
     for line, sentence in content.items():
