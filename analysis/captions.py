@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -121,8 +122,8 @@ BY_ENTITIES = (
 
 
 def score(value: float) -> str:
-    """Return a score in [0, 1] as .123; a dash if it is missing."""
-    return DASH if math.isnan(value) else f"{value:.3f}".replace("0.", ".", 1)
+    """Return a score in [0, 1] as .123, or a loss, which may be larger; a dash if missing."""
+    return DASH if math.isnan(value) else re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
 
 
 def score_cell(cell: Mapping[Hashable, Any]) -> str:

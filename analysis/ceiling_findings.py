@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.captions import percent, points, score
 from analysis.ceiling_tables import ALL, ORACLE
 from measures.ceiling import Ceiling
-from measures.power import seeds_needed
+from measures.power import MOST_SEEDS, seeds_needed
 
 _HALF_A_POINT = 0.005
 _CONVENTION = "with a chance of 80 %, by a two-sided test at the level .05 (Cohen, 1988)"
@@ -61,11 +61,13 @@ def about_seeds(deviation: float, measure: str) -> list[str]:
     """
     if math.isnan(deviation) or deviation == 0:
         return []
+    needed = seeds_needed(deviation, _HALF_A_POINT)
+    count = f"more than {MOST_SEEDS}" if needed == MOST_SEEDS else f"{needed}"
     return [
         f"{measure[0].upper()}{measure[1:]} varies over seeds with a standard deviation of "
         f"{points(deviation).lstrip('+')} points: half a point between two trainings is found "
-        f"{_CONVENTION}, with {seeds_needed(deviation, _HALF_A_POINT)} seeds of each. More seeds "
-        "do not make up for few validation entities, which all trainings share."
+        f"{_CONVENTION}, with {count} seeds of each. More seeds do not make up for few validation "
+        "entities, which all trainings share."
     ]
 
 
@@ -76,12 +78,19 @@ def about_power(least: pd.DataFrame, entities: int) -> list[str]:
         least: Table ``least_differences``.
         entities: Number of test entities.
     """
-    if not len(least):
+    known = least[least["least"] > 0]  # else the entities' share of it is lost in the seeds'
+    if not len(known):
         return []
-    first = least.iloc[0]
-    return [
-        f"However many seeds are run, the {entities} entities of the test split show no "
-        f"difference in test F1 below {points(first['least']).lstrip('+')} points between "
-        f"{first['model']} and {first['other']}: that is 2.8 standard errors of their difference "
-        f"over resampled entities, what is found {_CONVENTION}."
-    ]
+    first = known.iloc[0]
+    several = first["seeds"] > 1
+    found = (
+        f"{'However many seeds are run, the' if several else 'The'} {entities} entities of the "
+        f"test split show no difference in test F1 below {points(first['least']).lstrip('+')} "
+        f"points between {first['model']} and {first['other']}: that is 2.8 standard errors of "
+        f"their difference over resampled entities, what is found {_CONVENTION}."
+    )
+    alone = (
+        " It is of these very runs, of which one has a single seed; means over several seeds can "
+        "show smaller ones."
+    )
+    return [found if several else found + alone]

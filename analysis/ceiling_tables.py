@@ -18,7 +18,10 @@ ORACLE = "what the votes allow"
 
 
 def ceiling_of(pairs: pd.DataFrame) -> Ceiling | None:
-    """Return what the votes on the test pairs allow; None where fewer than two voted on each.
+    """Return what the votes on the test pairs allow; None where they cannot tell.
+
+    That is where fewer than two voted on each pair, or where some label is not that of its votes:
+    an oracle on the votes then says nothing of these labels.
 
     Args:
         pairs: ``Store.pairs``.
@@ -26,9 +29,12 @@ def ceiling_of(pairs: pd.DataFrame) -> Ceiling | None:
     voters = count_voters(pairs)
     if voters < 2:
         return None
+    needed, share = label_rule(pairs)
+    if share < 1:
+        return None
     test = pairs[pairs["split"] == "test"]
     votes = (test["votes"] * voters).round().to_numpy(dtype=int)
-    return vote_ceiling(votes, voters, label_rule(pairs)[0])
+    return vote_ceiling(votes, voters, needed)
 
 
 def accuracy_by_votes(
@@ -87,16 +93,18 @@ def least_differences(models: Mapping[str, Predictions], baseline: str) -> pd.Da
         baseline: Model that a single other is compared with.
 
     Returns:
-        ``model``, ``other`` and ``least``, one row for each two models that are no baseline; if
-        there is only one, for it and the baseline. No rows if there is a single entity.
+        ``model``, ``other``, ``least`` and ``seeds`` (of the model with fewer that has any), one
+        row for each two models that are no baseline; if there is only one, for it and the
+        baseline. No rows if there is a single entity.
     """
     modes = [name for name in models if name != baseline]
     declared = declared_comparisons(modes, None) or declared_comparisons(modes, baseline)
     entities = models[baseline].entities
     rows = [
-        (model, other, least_difference(models[model], models[other], "f1"))
+        (model, other, least_difference(models[model], models[other], "f1"), min(seeds))
         for model, other in declared
         if entities.max() > 0
+        for seeds in [[len(models[name].seeds) for name in (model, other) if name != baseline]]
     ]
-    table = pd.DataFrame(rows, columns=["model", "other", "least"])
+    table = pd.DataFrame(rows, columns=["model", "other", "least", "seeds"])
     return table.sort_values("least", ignore_index=True)

@@ -93,15 +93,16 @@ def about_curves(curves: pd.DataFrame, names: list[str]) -> list[str]:
         train = part[part["metric"] == "train_loss"].sort_values("epoch")
         lowest = loss.sort_values("mean").iloc[0]
         last = loss.iloc[-1]
-        ending = (
-            "was still falling when training ended"
-            if lowest["epoch"] == last["epoch"]
-            else f"had risen to {score(last['mean'])} by epoch {last['epoch']}"
-        )
+        if len(loss) == 1:
+            ending = ", the only one"
+        elif lowest["epoch"] == last["epoch"]:
+            ending = " and was still falling when training ended"
+        else:
+            ending = f" and had risen to {score(last['mean'])} by epoch {last['epoch']}"
         sentences.append(
             f"With {mode_name(mode)}, train loss went from {score(train['mean'].iloc[0])} to "
             f"{score(train['mean'].iloc[-1])}; validation loss was lowest in epoch "
-            f"{lowest['epoch']} ({score(lowest['mean'])}) and {ending}."
+            f"{lowest['epoch']} ({score(lowest['mean'])}){ending}."
         )
     return sentences
 

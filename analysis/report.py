@@ -128,6 +128,13 @@ def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launc
     grid = store.latest(sources.grid)
     told = list(store.notes)
     freezing = store.latest(sources.freezing)
+    for launch in (grid, freezing):
+        if launch is not None and launch.params.get("search") == "optuna":
+            raise StoreError(
+                f"{store.uri}: experiment '{launch.experiment}' must be a grid, got a search, "
+                "whose trials are not scored on test; a search is shown beside a grid: python "
+                "tuning/run_grid.py runs one"
+            )
     if freezing is None and grid is not None and len(grid.trials):
         store.notes = told
     return freezing, grid

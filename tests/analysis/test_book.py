@@ -40,6 +40,7 @@ def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
     [
         (captions.score, 0.70351, ".704"),
         (captions.score, 1.0, "1.000"),
+        (captions.score, 10.25, "10.250"),  # a loss
         (captions.points, -0.0123, "−1.2"),
         (captions.points, 0.0723, "+7.2"),
         (captions.p_value, 0.00099, "< .001"),

@@ -40,6 +40,11 @@ def test_votes_of_one_annotator_or_none_allow_no_ceiling(pairs: pd.DataFrame) ->
     assert ceiling_of(pairs.assign(votes=np.nan)) is None
 
 
+def test_votes_that_a_label_does_not_follow_from_allow_no_ceiling(pairs: pd.DataFrame) -> None:
+    labels = pairs["label"].where(pairs.index != 0, 0)  # of a pair with every vote
+    assert ceiling_of(pairs.assign(label=labels)) is None
+
+
 def test_the_deviation_over_seeds_is_pooled_within_arms() -> None:
     values = pd.Series([0.70, 0.72, 0.90, 0.90, 0.90, 0.50])
     arms = pd.Series(["all", "all", "some", "some", "some", "none"])
@@ -53,6 +58,8 @@ def test_half_a_point_needs_eight_seeds_at_a_third_of_a_point_of_spread() -> Non
     assert "0.3 points" in sentence
     assert "with 8 seeds of each" in sentence
     assert about_seeds(float("nan"), "validation F1") == []
+    (wide,) = about_seeds(0.3, "validation F1")  # as where one seed collapsed
+    assert "with more than 10000 seeds of each" in wide
 
 
 def test_a_single_mode_is_held_against_the_baseline(predictions: Predictions) -> None:
@@ -62,6 +69,10 @@ def test_a_single_mode_is_held_against_the_baseline(predictions: Predictions) ->
     two = least_differences({"a": predictions, "b": predictions, "base": other}, "base")
     assert two[["model", "other"]].to_numpy().tolist() == [["b", "a"]]
     assert two["least"].tolist() == [0.0]
-    (sentence,) = about_power(least, entities=3)
-    assert "the 3 entities of the test split show no difference" in sentence
+    assert about_power(two, entities=3) == []  # of equal predictions nothing is known
+    (sentence,) = about_power(least.assign(least=0.03), entities=3)
+    assert "However many seeds are run, the 3 entities of the test split show no" in sentence
+    (alone,) = about_power(least.assign(least=0.03, seeds=1), entities=3)
+    assert alone.startswith("The 3 entities of the test split show no difference")
+    assert "of these very runs, of which one has a single seed" in alone
     assert about_power(least[:0], entities=3) == []

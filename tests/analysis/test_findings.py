@@ -113,3 +113,5 @@ def test_the_epoch_with_the_lowest_validation_loss_is_named(loss: str) -> None:
     curves = pd.DataFrame(rows, columns=["metric", "epoch", "mean"]).assign(freezing="all")
     (sentence,) = findings.about_curves(curves, ["all"])
     assert "lowest in epoch 2 (.500) and had risen to .550 by epoch 3." in sentence
+    (once,) = findings.about_curves(curves[curves["epoch"] == 1], ["all"])
+    assert "lowest in epoch 1 (.600), the only one." in once

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from analysis.load_runs import Store
+from analysis.load_runs import Store, StoreError
 from analysis.report import Sources, publish
 from tests.analysis.conftest import Runs, make_pairs
 
@@ -186,3 +186,13 @@ def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> No
 
 def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
     assert min(len(text) for text in pages[:-1]) > 200
+
+
+def test_a_search_in_place_of_a_grid_is_refused_in_words(
+    empty_store: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(empty_store, tmp_path / "log.db")
+    runs = Runs(tmp_path / "log.db", "mine")
+    runs.trial(runs.parent("launch", search="optuna"), "000", objective=0.7)
+    with pytest.raises(StoreError, match="experiment 'mine' must be a grid, got a search"):
+        publish(Store(runs.uri), tmp_path / "report", Sources(grid="mine"))

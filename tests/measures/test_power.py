@@ -58,6 +58,28 @@ def test_seeds_with_the_same_predictions_show_nothing_smaller() -> None:
     assert least_difference(first, second, "f1") == pytest.approx(least_difference(one, two, "f1"))
 
 
+def test_what_seeds_are_right_about_by_chance_is_no_bound() -> None:
+    generator = np.random.default_rng(0)
+    fixed, _ = models(100)
+    one, two = [
+        replace(
+            fixed,
+            probabilities=fixed.labels ^ (generator.random((seeds, 1000)) < 0.3),
+            seeds=np.arange(seeds),
+            thresholds=np.full(seeds, 0.5),
+        )
+        for seeds in (8, 8)
+    ]
+    alone = [
+        replace(side, probabilities=side.probabilities[:1], seeds=side.seeds[:1],
+                thresholds=side.thresholds[:1])
+        for side in (one, two)
+    ]  # fmt: skip
+    # both err everywhere alike: with many seeds any difference would show
+    of_one = least_difference(alone[0], alone[1], "accuracy")
+    assert least_difference(one, two, "accuracy") < 0.4 * of_one / 8**0.5
+
+
 def test_the_error_of_an_accuracy_is_that_of_independent_pairs() -> None:
     labels = np.zeros(400, dtype=int)
     right = np.random.default_rng(0).random(400) < 0.8

@@ -17,7 +17,7 @@ _ADDED = {
     "folds": None,
     "layer_mean": False,
     "objective": "f1",
-    "occlusion": False,
+    "occlusion": True,  # changes no result: a launch of before may measure it when resumed
     "threshold_rule": "maximum",
     "racing_seeds": 2,  # without finalists it has no effect
     "truncate": False,
