@@ -24,6 +24,7 @@ from analysis import (
 from analysis.book import Book
 from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
+from analysis.own_sentences import add_sentences, read_sentences
 from analysis.web_page import write_page
 
 PAGE = Path(__file__).with_name("report.typ")
@@ -32,10 +33,11 @@ NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Names of the MLflow experiments that the report shows."""
+    """Names of the MLflow experiments that the report shows, and a file with own sentences."""
 
     grid: str = "grid"
     freezing: str = "freezing"
+    own: Path | None = None
 
 
 def publish(store: Store, folder: Path, sources: Sources) -> Path:
@@ -93,6 +95,8 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         compared_chapters.comparison_chapter(book, compared)
         claims.claims_chapter(book, compared)
         compared_chapters.errors_chapter(book, compared)
+    if sources.own is not None:
+        add_sentences(book.facts.get("examples", []), read_sentences(sources.own), sources.own)
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
         if launch is grid:
