@@ -129,7 +129,7 @@ def _examples(
     probability = own[own["split"] == "test"].set_index("line")["probability"]
     try:
         maps = compared.store.attention(trial["run_id"])
-        occluded = read_occlusion(compared.store, compared.launch, str(trial["name"]))
+        occluded = read_occlusion(compared.store, compared.launch, str(trial["folder"]))
     except StoreError as error:
         compared.store.notes.append(str(error))
         return []

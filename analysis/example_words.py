@@ -21,6 +21,11 @@ _FEW, _MANY = 0.1, 0.5  # shares of common words
 def read_occlusion(store: Store, launch: Launch, trial: str) -> dict[int, dict[str, Any]]:
     """Return a trial's logged examples by line; none, with a note, if the launch logged none.
 
+    Args:
+        store: MLflow store.
+        launch: Launch of the trial.
+        trial: Name of the trial's folder, as in ``01-all``.
+
     Raises:
         StoreError: If they are of a format that this version does not know.
     """
