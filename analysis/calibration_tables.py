@@ -96,7 +96,7 @@ def _slope(found: Predictions, target: np.ndarray) -> dict[str, float]:
     seeds = len(found.seeds)
     logits = logit(found.probabilities.astype(float).clip(_NEAREST, 1 - _NEAREST)).ravel()
     wanted, entities = np.tile(target, seeds), np.tile(found.entities, seeds)
-    row = dict.fromkeys(("slope", "low", "high", "intercept"), np.nan)
+    row: dict[str, float] = dict.fromkeys(("slope", "low", "high", "intercept"), np.nan)
     positive, negative = logits[wanted > 0], logits[wanted < 1]
     if not len(positive) or not len(negative) or not np.ptp(logits):
         return row

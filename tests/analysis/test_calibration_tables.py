@@ -102,7 +102,7 @@ def test_precision_at_a_recall_is_that_of_the_threshold_which_reaches_it(
     assert by_recall[[0.3, 0.6, 0.9]].tolist() == [1.0, 1.0, 0.75]
     assert len(by_recall) == len(RECALLS)
     (axis,) = plot_precision_recall(table).axes
-    assert list(axis.lines[0].get_ydata()) == [0.5, 0.5]  # 3 of 6 pairs
+    assert np.array_equal(axis.lines[0].get_ydata(), [0.5, 0.5])  # 3 of 6 pairs
 
 
 def test_a_pair_counts_by_the_share_of_its_votes() -> None:

@@ -68,7 +68,8 @@ def test_dependent_pairs_of_either_split_widen_the_interval(dependent: int) -> N
     parts = [[five_times(found) for found in split] for split in parts]
 
     def width() -> float:
-        table = gaps(*[dict(zip(("a", BASE), split, strict=True)) for split in parts], BASE)
+        validation, test = (dict(zip(("a", BASE), split, strict=True)) for split in parts)
+        table = gaps(validation, test, BASE)
         return float((table["high"] - table["low"])[0])
 
     independent = width()

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection
 
 from analysis.findings import about_search
 from analysis.importance_tables import parameter_importance
@@ -24,8 +23,7 @@ def test_the_parameter_that_decides_is_found_and_its_interval_is_above_all_other
     axis = plot_importance(importance).axes[0]
     assert len(axis.patches) == 2
     (lines,) = axis.collections
-    assert isinstance(lines, LineCollection)
-    assert lines.get_segments()[0][:, 0].tolist() == [first["low"], first["high"]]
+    assert lines.get_paths()[0].vertices[:, 0].tolist() == [first["low"], first["high"]]
 
 
 def test_of_parameters_without_effect_none_is_said_to_matter_most(trials: pd.DataFrame) -> None:
