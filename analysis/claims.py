@@ -16,6 +16,7 @@ from measures.objective import RANKED_WORDS, VALIDATION_F1
 
 def claims_chapter(book: Book, compared: Compared) -> None:
     """Add what the votes allow, how many seeds half a point needs, and what the test can show."""
+    book.open_chapter("What the scores can claim")
     models = _models(compared, "test")
     _add_ceiling(book, compared, models)
     _add_power(book, compared, models)
