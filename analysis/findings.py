@@ -135,6 +135,8 @@ def about_differences(differences: pd.DataFrame, where: str) -> list[str]:
 
 def _evidence(row: pd.Series) -> str:
     """Return the interval of F1 and its corrected p, or why there is none."""
+    if pd.isna(row["f1_low"]):
+        return "no interval: all test pairs are of one entity"
     interval = f"95 % interval {points(row['f1_low'])} to {points(row['f1_high'])}"
     if pd.isna(row["f1_p_holm"]):
         return f"{interval}, of entities alone and too narrow: one seed tells nothing of others"

@@ -105,21 +105,32 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
         launches.append(search)
-    _add_trials(book, launches, compared)
+    _add_trials(book, launches, store, compared)
     book.facts |= _facts(store, launches, launch, sources)
     return typeset(book)
 
 
 def _add_trials(
-    book: Book, launches: list[Launch], compared: compared_chapters.Compared | None
+    book: Book, launches: list[Launch], store: Store, compared: compared_chapters.Compared | None
 ) -> None:
-    """Add a table of all trials, and the compared launch's scores recomputed."""
+    """Add a table of all trials, and the scores of those that have test scores, recomputed."""
     filled = [launch for launch in launches if len(launch.trials)]
     book.open_chapter("All trials")
     if filled:
         book.add_table("trials", trial_tables.all_trials(filled))
-    if compared is not None:
-        table = trial_tables.recomputed(compared.launch.trials, compared.predictions)
+    parts = []
+    for launch in filled:
+        if "search" in launch.params:  # a search does not score test
+            continue
+        try:
+            same = compared is not None and compared.launch is launch
+            predictions = compared.predictions if same else store.predictions(launch)
+        except StoreError as error:
+            store.notes.append(str(error))
+            continue
+        parts.append(trial_tables.recomputed(launch, predictions))
+    if parts:
+        table = pd.concat(parts, ignore_index=True)
         book.add_table("recomputed", table, trial_tables.RECOMPUTED)
 
 
@@ -165,7 +176,7 @@ def _compare(
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
-    store.notes += _notes_on_modes(launch, trials, from_grid=from_grid)
+    store.notes += notes_on_modes(launch, trials, from_grid=from_grid)
     overlap = data_tables.overlap(pairs)
     everything = pairs.assign(
         **{name: overlap[name] for name in ("overlap", "votes", "voters")},
@@ -182,8 +193,8 @@ def _compare(
     )
 
 
-def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
-    """Return notes on the freezing modes of a launch of which no trial is compared, or one seed.
+def notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
+    """Return notes on freezing modes of which no trial, one seed, or a mixture is compared.
 
     Args:
         launch: Launch that tells which modes were to be tried.
@@ -203,7 +214,14 @@ def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) ->
         for mode in compared
         if not from_grid and (trials["freezing"].astype(str) == mode).sum() == 1
     ]
-    return missing + single
+    seeds = trials["seed"].groupby(trials["freezing"].astype(str))
+    mixed = [
+        f"Freezing '{mode}' has several trials with the same seed, which differ in more than the "
+        "seed: ± and intervals take all of them for seeds of one configuration."
+        for mode, known in seeds
+        if known.duplicated().any()
+    ]
+    return missing + single + mixed
 
 
 def _declared(launch: Launch) -> list[object]:
@@ -231,6 +249,7 @@ def _facts(
         "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
         "encodings": facts.encodings(launches),
+        "sizes": facts.sizes(launch),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],

@@ -43,6 +43,7 @@ def write_page(contents: Path) -> Path:
         texts=report["texts"],
         chapters=_chapters(report, {name for example in examples for name in example["figures"]}),
         examples=examples,
+        numbered=report["numbered"],
         picture=lambda name: _picture(contents.parent / "figures" / f"{name}.png"),
     )
     path = contents.with_name("index.html")
