@@ -43,13 +43,15 @@ FIGURES = {
     "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
     "mean over seeds, and shares of the true class.",
     "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
-    "with 95 % bootstrap intervals over seeds and entities; length and entity size in quartiles "
-    "of the test pairs.",
+    "with 95 % bootstrap intervals over seeds and entities; what is counted is in quartiles of "
+    "the test pairs.",
     "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
     "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
     "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
     "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
-    "the texts, each cell is the mean of the weights in both directions.",
+    "the texts, each cell is the mean of the weights in both directions. It shows where the head "
+    "looks, and is no "
+    "explanation of what it answers (Jain and Wallace, 2019).",
     "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
     "search_tried": "The trials of each encoding and head of the space, and their number: "
     "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "

@@ -27,6 +27,7 @@ _BY_VOTES = " Against shares of votes a pair counts as a paraphrase by its share
 
 def claims_chapter(book: Book, compared: Compared) -> None:
     """Add what votes allow, what seeds and pairs can show, and what probabilities are worth."""
+    book.open_chapter("What the scores can claim")
     models = _models(compared, "test")
     _add_ceiling(book, compared, models)
     _add_power(book, compared, models)

@@ -90,7 +90,8 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
     book.add_figure(name, figures.plot_comparison(long))
     rows = []
     for model, part in long.groupby("model", sort=False):
-        row: dict[str, object] = {"model": model, "seeds": part["seeds"].iloc[0]}
+        seeds = None if models[str(model)].fixed else part["seeds"].iloc[0]
+        row: dict[str, object] = {"model": model, "seeds": seeds}
         for cell in part.to_dict("records"):
             row[f"{cell['metric']}_cell"] = score_cell(cell)
         rows.append(row)

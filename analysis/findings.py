@@ -149,8 +149,8 @@ def _change(row: pd.Series, metric: str) -> str:
     if value < LEVEL:
         verb = "gains" if row[metric] > 0 else "loses"
         return f"{metric} {verb} {size} points (p {_comparison(value)})"
-    tested = "" if pd.isna(value) else f" (p {_comparison(value)})"
-    return f"{metric} differs by {points(row[metric])} points, no gain or loss shown{tested}"
+    told = f"{metric} differs by {points(row[metric])} points"
+    return told if pd.isna(value) else f"{told}, no gain or loss shown (p {_comparison(value)})"
 
 
 def _comparison(value: float) -> str:

@@ -28,7 +28,7 @@ MEASURED = {
     "first_words": [{"text": "a", "change": 0.5}, {"text": EVIL, "change": -2.0}],
     "second_words": [{"text": "one", "change": None}, {"text": "car", "change": 0.0}],
     "threshold": 0.4,
-    "votes": "1 of 3 annotators called it a paraphrase.",
+    "comment": "1 of 3 annotators called it a paraphrase.",
     "causes": [f"The word {EVIL} flips the decision."],
     "nearest": [{"first": EVIL, "second": "x", "label": 1, "similarity": 0.5}],
     "note": EVIL,
