@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
+from analysis.comparison_notes import notes_on_modes
 from analysis.load_runs import Launch, Store, StoreError
-from analysis.report import Sources, notes_on_modes, publish
+from analysis.report import Sources, publish
 from tests.analysis.conftest import Runs, make_pairs
 
 pytestmark = pytest.mark.slow  # draws and sets every page
