@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
+
 DASH = "–"
 
 FIGURES = {
+    **CLAIM_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
@@ -34,28 +37,27 @@ FIGURES = {
     "intervals over seeds and entities, not corrected; blue: the corrected p is below .05.",
     "differences_at_half": "Differences in test F1 at 0.5 with 95 % intervals over seeds and "
     "entities, not corrected for their number; blue: the corrected p is below .05.",
-    "accuracy_by_votes": "Test accuracy at the threshold chosen on validation by the number of "
-    "votes for paraphrase: mean over seeds, with 95 % intervals over seeds and entities; dashed: "
-    "what is expected of an oracle that knows how all annotators divide over each pair.",
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
     "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
     "mean over seeds, and shares of the true class.",
     "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
-    "with 95 % bootstrap intervals over seeds and entities; length and entity size in quartiles "
-    "of the test pairs.",
+    "with 95 % bootstrap intervals over seeds and entities; what is counted is in quartiles of "
+    "the test pairs.",
     "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
     "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
     "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
     "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
-    "the texts, each cell is the mean of the weights in both directions.",
+    "the texts, each cell is the mean of the weights in both directions. It shows where the head "
+    "looks, and is no "
+    "explanation of what it answers (Jain and Wallace, 2019).",
     "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
     "search_tried": "The trials of each encoding and head of the space, and their number: "
     "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
     "TPE. A warm start's trials ran in another launch and are not shown.",
-    "search_parallel": "Every trial of the search as a line through the parameters that mattered "
-    "most, coloured by {measure}.",
+    "search_parallel": "Every trial of the search as a line through the parameters of the "
+    "highest importance, coloured by {measure}.",
     "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
     "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
     "chance.",
@@ -73,6 +75,7 @@ _TESTED = (
     "narrow."
 )
 TABLES = {
+    **CLAIM_TABLES,
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
     "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces {unit}.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
@@ -102,8 +105,9 @@ TABLES = {
     "{measure}, mean ± standard deviation over fresh seeds; the gain in percentage points with "
     "its 95 % interval {how}. That the champion was chosen on these seeds is not taken into "
     "account.",
-    "trials": "Every finished trial, those with the highest validation F1 first; * at the "
-    "threshold chosen on validation, others at 0.5.",
+    "trials": "Every finished trial of the launches shown (of a search what it drew, not its "
+    "confirmation and ablations), those with the highest validation F1 first; * at the threshold "
+    "chosen on validation, others at 0.5.",
     "recomputed": "Test scores of the saved models as they were logged, and recomputed from their "
     "logged predictions with scikit-learn; the difference is the greatest of F1 and accuracy, at "
     "0.5 and * at the threshold chosen on validation, and AUC.",
@@ -202,6 +206,10 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
+    **{f"{metric}_{kind}": (f"{name}, {words}", form)
+       for metric, name in (("auc", "AUC"), ("f1", "F1"))
+       for kind, words, form in (("gap", "gap", points), ("baseline_gap", "baseline", points),
+       ("excess", "beyond it", str))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
     "searched": ("in the search", score),

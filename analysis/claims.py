@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from analysis import ceiling_findings, ceiling_tables, claim_figures
+from analysis import (
+    calibration_figures,
+    calibration_findings,
+    calibration_tables,
+    ceiling_findings,
+    ceiling_tables,
+    claim_figures,
+    gap_findings,
+    gap_tables,
+)
 from analysis import run_tables as tables
 from analysis.book import Book
 from analysis.compared_chapters import REFERENCE, Compared
@@ -13,12 +22,17 @@ from measures.comparison import entity_codes
 from measures.intervals import Predictions
 from measures.objective import RANKED_WORDS, VALIDATION_F1
 
+_BY_VOTES = " Against shares of votes a pair counts as a paraphrase by its share, else as none."
+
 
 def claims_chapter(book: Book, compared: Compared) -> None:
-    """Add what the votes allow, how many seeds half a point needs, and what the test can show."""
+    """Add what votes allow, what seeds and pairs can show, and what probabilities are worth."""
+    book.open_chapter("What the scores can claim")
     models = _models(compared, "test")
     _add_ceiling(book, compared, models)
     _add_power(book, compared, models)
+    _add_gaps(book, compared, models)
+    _add_calibration(book, compared, models)
 
 
 def _models(compared: Compared, split: str) -> dict[str, Predictions]:
@@ -57,3 +71,36 @@ def _add_power(book: Book, compared: Compared, models: dict[str, Predictions]) -
     sentences = ceiling_findings.about_seeds(deviation, RANKED_WORDS["f1"])
     entities = int(baseline.entities.max()) + 1
     book.add_text("power", sentences + ceiling_findings.about_power(least, entities))
+
+
+def _add_gaps(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
+    """Add how far validation lies above test, beyond the gap of a baseline that no one chose."""
+    if "validation" not in set(compared.predictions["split"]):
+        return
+    test = {**models, REFERENCE: _baseline(compared, "test")}
+    validation = {**_models(compared, "validation"), REFERENCE: _baseline(compared, "validation")}
+    table = gap_tables.gaps(validation, test, REFERENCE)
+    book.keep_numbers("gaps_exact", table)
+    book.add_text("gaps", gap_findings.about_gaps(table, REFERENCE))
+    book.add_table("gaps", gap_findings.written_gaps(table))
+
+
+def _add_calibration(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
+    """Add whether probabilities are right, and precision at every recall."""
+    targets = calibration_tables.targets_of(compared.test)
+    bins = calibration_tables.reliability(models, targets)
+    curves = calibration_tables.precision_recall(models, targets)
+    slopes = calibration_tables.platt_slopes(models, targets)
+    seeds = sorted({len(found.seeds) for found in models.values()})
+    words = {
+        "votes": _BY_VOTES if calibration_tables.VOTES in targets else "",
+        "bins": calibration_tables.BINS,
+        "seeds": " or ".join(map(str, seeds)) + (" seed" if seeds == [1] else " seeds"),
+    }
+    book.keep_numbers("reliability", bins)
+    book.keep_numbers("precision_recall", curves)
+    book.keep_numbers("platt_slopes", slopes)
+    book.add_text("calibration", calibration_findings.about_slopes(slopes))
+    book.add_figure("reliability", calibration_figures.plot_reliability(bins), **words)
+    figure = calibration_figures.plot_precision_recall(curves)
+    book.add_figure("precision_recall", figure, **words)

@@ -90,7 +90,8 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
     book.add_figure(name, figures.plot_comparison(long))
     rows = []
     for model, part in long.groupby("model", sort=False):
-        row: dict[str, object] = {"model": model, "seeds": part["seeds"].iloc[0]}
+        seeds = None if models[str(model)].fixed else part["seeds"].iloc[0]
+        row: dict[str, object] = {"model": model, "seeds": seeds}
         for cell in part.to_dict("records"):
             row[f"{cell['metric']}_cell"] = score_cell(cell)
         rows.append(row)
@@ -129,7 +130,7 @@ def _examples(
     probability = own[own["split"] == "test"].set_index("line")["probability"]
     try:
         maps = compared.store.attention(trial["run_id"])
-        occluded = read_occlusion(compared.store, compared.launch, str(trial["name"]))
+        occluded = read_occlusion(compared.store, compared.launch, str(trial["folder"]))
     except StoreError as error:
         compared.store.notes.append(str(error))
         return []

@@ -16,7 +16,7 @@ from analysis.theme import BLUE, CLASS_COLOURS, CLASS_NAMES, GREY, RED, colour_o
 def plot_class_balance(balance: pd.DataFrame) -> Figure:
     """Draw ``class_balance``: the share of paraphrases, and of each number of votes, by split."""
     with_votes = bool(vote_columns(balance))
-    figure, axes = panels(1, 2 if with_votes else 1, height=2.0)
+    figure, axes = panels(1, 2 if with_votes else 1, height=1.6)
     shares = np.array([1 - balance["positive_share"], balance["positive_share"]])
     left = np.zeros(len(balance))
     for number, values in enumerate(shares):
@@ -65,7 +65,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int, pieces: str = "per pair") ->
         limit: Largest number of word pieces.
         pieces: What the word pieces are counted of, ``data_tables.pieces_of``.
     """
-    figure, axes = panels(1, 2, height=2.1)
+    figure, axes = panels(1, 2, height=1.9)
     for split, colour in zip(SPLITS, map(colour_of, range(len(SPLITS))), strict=True):
         part = lengths[lengths["split"] == split]
         for axis, column in zip(axes, ("words", "pieces"), strict=True):
@@ -97,7 +97,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int, pieces: str = "per pair") ->
 def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
     """Draw ``overlap`` by label and, if there were voters, by votes; with the AUC of overlap."""
     voters = int(overlap["voters"].iloc[0])
-    figure, axes = panels(1, 2 if voters else 1, height=2.2)
+    figure, axes = panels(1, 2 if voters else 1, height=1.9)
     for kind in (0, 1):
         axes[0].hist(
             overlap.loc[overlap["label"] == kind, "overlap"],
@@ -109,7 +109,7 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
         )
     values = "\n".join(f"{row.split} {row.auc:.3f}" for row in auc.itertuples())
     note = f"AUC of overlap alone\n{values}"
-    axes[0].text(0.97, 0.55, note, transform=axes[0].transAxes, ha="right", va="center")
+    axes[0].text(0.97, 0.45, note, transform=axes[0].transAxes, ha="right", va="center")
     axes[0].set(xlabel="word overlap (Jaccard index)", ylabel="density")
     axes[0].legend()
     if voters:
@@ -123,13 +123,13 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
             medianprops={"color": "black"},
             flierprops={"marker": ".", "markersize": 2},
         )
-        axes[1].set(xlabel=_votes_of(voters), ylabel="word overlap (Jaccard index)")
+        axes[1].set(xlabel=_votes_of(voters), ylabel="word overlap")
     return figure
 
 
 def plot_entities(sizes: pd.DataFrame) -> Figure:
     """Draw ``entity_sizes``: pairs per entity of each split, a single largest one named."""
-    figure, axes = panels(1, 3, height=2.0, share_y=True)
+    figure, axes = panels(1, 3, height=1.7, share_y=True)
     for axis, split, colour in zip(axes, SPLITS, map(colour_of, range(3)), strict=True):
         part = sizes[sizes["split"] == split].reset_index(drop=True)
         axis.bar(part.index + 1, part["pairs"], width=1.0, color=colour)
@@ -140,7 +140,7 @@ def plot_entities(sizes: pd.DataFrame) -> Figure:
             axis.annotate(
                 f"“{name}”\n{largest['pairs']} pairs, {largest['share']:.0%}",
                 (1, largest["pairs"]),
-                xytext=(0.2, 0.85),
+                xytext=(0.2, 0.65),
                 textcoords="axes fraction",
                 arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.7},
             )
@@ -150,7 +150,7 @@ def plot_entities(sizes: pd.DataFrame) -> Figure:
 
 def plot_telling_words(telling: pd.DataFrame) -> Figure:
     """Draw ``telling_words``: the words most typical of each class, by z-score."""
-    figure, axes = panels(1, 2, height=2.7)
+    figure, axes = panels(1, 2, height=2.3)
     for axis, kind in zip(axes, (1, 0), strict=True):
         part = telling[(telling["z"] > 0) == (kind == 1)]
         part = part.reindex(part["z"].abs().sort_values().index)

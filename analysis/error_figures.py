@@ -23,11 +23,13 @@ from analysis.theme import (
 )
 
 _PIECE = 20  # characters that are shown of a word piece
+# inches of the rows of a map: together, so that two examples share a page, and of each at least
+_MAP_ROWS, _LEAST_ROW = 1.7, 0.085
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
     """Draw ``confusion``: a matrix per model, with counts and shares of the true class."""
-    figure, axes = panels(1, len(table), height=2.0, width=2.2 * len(table))
+    figure, axes = panels(1, len(table), height=1.8, width=1.9 * len(table))
     for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
         counts = np.array([[row["tn"], row["fp"]], [row["fn"], row["tp"]]], dtype=float)
         shares = counts / counts.sum(axis=1, keepdims=True)
@@ -48,7 +50,7 @@ def plot_confusion(table: pd.DataFrame) -> Figure:
 def plot_error_rates(table: pd.DataFrame) -> Figure:
     """Draw the part of ``error_rates`` over all pairs: a panel per property, a line per model."""
     kinds = list(dict.fromkeys(table["by"]))
-    figure, axes = panels(1, len(kinds), height=2.3, share_y=True)
+    figure, axes = panels(1, len(kinds), height=2.0, share_y=True)
     for axis, by in zip(axes, kinds, strict=True):
         part = table[table["by"] == by]
         for number, model in enumerate(dict.fromkeys(part["model"])):
@@ -62,7 +64,7 @@ def plot_error_rates(table: pd.DataFrame) -> Figure:
 def plot_overlap_errors(table: pd.DataFrame) -> Figure:
     """Draw the part of ``error_rates`` by word overlap: a panel per model, a line per class."""
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = panels(1, len(models), height=2.3, share_y=True)
+    figure, axes = panels(1, len(models), height=2.0, share_y=True)
     for axis, model in zip(axes, models, strict=True):
         part = table[table["model"] == model]
         for number, kind in CLASS_NAMES.items():
@@ -116,11 +118,12 @@ def plot_attention(found: dict[str, Any]) -> Figure:
     down, across = map(_pieces, sides(found))
     if len(down) > len(across):  # the longer one along the x axis
         down, across, weights, names = across, down, weights.T, names[::-1]
-    height = max(1.7, 0.9 + 0.13 * len(down))
+    row = min(0.13, max(_LEAST_ROW, _MAP_ROWS / len(down)))
+    height = max(1.7, 0.9 + row * len(down))
     figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.6 + 0.15 * len(across)))
     image = axis.imshow(weights, cmap=SEQUENTIAL, vmin=0, aspect="auto")
     axis.set_xticks(range(len(across)), across, rotation=90, fontsize=6.5)
-    axis.set_yticks(range(len(down)), down, fontsize=6.5)
+    axis.set_yticks(range(len(down)), down, fontsize=min(6.5, 72 * 0.8 * row))
     axis.set(xlabel=names[1], ylabel=names[0])
     axis.grid(visible=False)
     figure.colorbar(image, ax=axis, label="attention weight", shrink=0.9)

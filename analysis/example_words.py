@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
@@ -20,6 +21,11 @@ _FEW, _MANY = 0.1, 0.5  # shares of common words
 
 def read_occlusion(store: Store, launch: Launch, trial: str) -> dict[int, dict[str, Any]]:
     """Return a trial's logged examples by line; none, with a note, if the launch logged none.
+
+    Args:
+        store: MLflow store.
+        launch: Launch of the trial.
+        trial: Name of the trial's folder, as in ``01-all``.
 
     Raises:
         StoreError: If they are of a format that this version does not know.
@@ -69,7 +75,7 @@ def nearest_pairs(pair: pd.Series, train: pd.DataFrame) -> list[dict[str, Any]]:
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+")
     matrix = vectorizer.fit_transform(texts)
     own = vectorizer.transform([f"{pair['first']} {pair['second']}"])
-    values = cosine_similarity(matrix, own)[:, 0]
+    values = np.asarray(cosine_similarity(matrix, own)).ravel()
     cosine = pd.Series(values).sort_values(ascending=False, kind="stable")
     return [
         {name: str(train.iloc[at][name]) for name in ("first", "second")}

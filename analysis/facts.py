@@ -87,6 +87,35 @@ def settings(trials: pd.DataFrame) -> dict[str, str]:
     return {name: _values(trials[name]) for name in _SETTINGS if name in trials}
 
 
+def sizes(launch: Launch) -> dict[str, str]:
+    """Return the numbers of weights in words: of the encoder, of the head, and trained by mode.
+
+    A log of an earlier version has none of them.
+    """
+    trials, found = launch.trials, {}
+    total = launch.tags.get("encoder_parameters", "unknown")
+    if total != "unknown":
+        found["encoder"] = _amount(int(total))
+    if "trained_parameters" in trials:
+        found["head"] = _amounts(trials["head_parameters"])
+        found["trained"] = "; ".join(
+            f"{_amounts(trials.loc[trials['freezing'].astype(str) == mode, 'trained_parameters'])}"
+            f" with {mode_name(mode)}"
+            for mode in freezing_order(trials["freezing"])
+        )
+    return found
+
+
+def _amounts(column: pd.Series) -> str:
+    """Return the least and the greatest number of a column, or its only one, in words."""
+    ends = (_amount(column.min()), _amount(column.max()))
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _amount(number: float) -> str:
+    return f"{number / 1e6:.1f} million" if number >= 1e6 else f"{number:,.0f}"
+
+
 def features(trials: pd.DataFrame) -> list[str]:
     """Return what classifiers read beside token states, in words; where some do not, that too."""
     found = []

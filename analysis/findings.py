@@ -135,6 +135,8 @@ def about_differences(differences: pd.DataFrame, where: str) -> list[str]:
 
 def _evidence(row: pd.Series) -> str:
     """Return the interval of F1 and its corrected p, or why there is none."""
+    if pd.isna(row["f1_low"]):
+        return "no interval: all test pairs are of one entity"
     interval = f"95 % interval {points(row['f1_low'])} to {points(row['f1_high'])}"
     if pd.isna(row["f1_p_holm"]):
         return f"{interval}, of entities alone and too narrow: one seed tells nothing of others"
@@ -147,8 +149,8 @@ def _change(row: pd.Series, metric: str) -> str:
     if value < LEVEL:
         verb = "gains" if row[metric] > 0 else "loses"
         return f"{metric} {verb} {size} points (p {_comparison(value)})"
-    tested = "" if pd.isna(value) else f" (p {_comparison(value)})"
-    return f"{metric} differs by {points(row[metric])} points, no gain or loss shown{tested}"
+    told = f"{metric} differs by {points(row[metric])} points"
+    return told if pd.isna(value) else f"{told}, no gain or loss shown (p {_comparison(value)})"
 
 
 def _comparison(value: float) -> str:

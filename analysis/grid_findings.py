@@ -83,6 +83,13 @@ def about_optimism(optimism: pd.DataFrame) -> list[str]:
     sentences = []
     for _, row in optimism.iterrows():
         flagged, tried = row["flagged"], row["flagged"] + row["trials"]
+        if tried == 1:
+            sentences.append(
+                f"With {mode_name(str(row['freezing']))} there is one trial, so nothing was "
+                f"chosen: {score(row['val_f1'])} on validation and {score(row['test_f1'])} on "
+                f"test at the same threshold, a gap of {points(row['gap'])} points."
+            )
+            continue
         left_out = f" ({flagged} flagged, which are never chosen)" if flagged else ""
         sentences.append(
             f"The best of {tried} trials{left_out} with {mode_name(str(row['freezing']))}, chosen "

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> int:
     """Return 0 when the report is written, 2 if the store has nothing to report."""
     parser = argparse.ArgumentParser(
-        allow_abbrev=False, description="Turn the MLflow store into Report.pdf."
+        allow_abbrev=False, description="Turn the MLflow store into Report.pdf and index.html."
     )
     parser.add_argument("--tracking-uri", type=store_uri,
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
@@ -23,6 +23,9 @@ def main() -> int:
     parser.add_argument("--grid", default="grid", help="MLflow experiment with the grid")
     parser.add_argument("--freezing", default="freezing",
                         help="MLflow experiment with seeds of each freezing mode")  # fmt: skip
+    parser.add_argument("--own", type=user_path, metavar="FILE",
+                        help="YAML file with a person's own sentences on misclassified examples, "
+                        "by line of the test file")  # fmt: skip
     args = parser.parse_args()
 
     from analysis.load_runs import Store, StoreError  # imported here to keep --help fast
@@ -30,7 +33,7 @@ def main() -> int:
 
     try:
         store = Store(choose_store(args.tracking_uri))
-        sources = Sources(grid=args.grid, freezing=args.freezing)
+        sources = Sources(grid=args.grid, freezing=args.freezing, own=args.own)
         path = publish(store, args.output.resolve(), sources)
     except PermissionError as error:
         parser.error(f"{error.filename}: {error.strerror}; --output names another folder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from analysis import (
     data_tables,
     error_tables,
     facts,
-    run_tables,
     trial_tables,
 )
 from analysis.book import Book
+from analysis.comparison_notes import notes_on_modes
 from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
+from analysis.own_sentences import add_sentences, read_sentences
 from analysis.web_page import write_page
 
 PAGE = Path(__file__).with_name("report.typ")
@@ -32,10 +32,11 @@ NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """Names of the MLflow experiments that the report shows."""
+    """Names of the MLflow experiments that the report shows, and a file with own sentences."""
 
     grid: str = "grid"
     freezing: str = "freezing"
+    own: Path | None = None
 
 
 def publish(store: Store, folder: Path, sources: Sources) -> Path:
@@ -93,6 +94,8 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         compared_chapters.comparison_chapter(book, compared)
         claims.claims_chapter(book, compared)
         compared_chapters.errors_chapter(book, compared)
+    if sources.own is not None:
+        add_sentences(book.facts.get("examples", []), read_sentences(sources.own), sources.own)
     if grid is not None and len(grid.trials):
         chapters.grid_chapter(book, grid)
         if launch is grid:
@@ -101,21 +104,32 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     if search is not None:
         chapters.search_chapter(book, search, store.champion(search))
         launches.append(search)
-    _add_trials(book, launches, compared)
+    _add_trials(book, launches, store, compared)
     book.facts |= _facts(store, launches, launch, sources)
     return typeset(book)
 
 
 def _add_trials(
-    book: Book, launches: list[Launch], compared: compared_chapters.Compared | None
+    book: Book, launches: list[Launch], store: Store, compared: compared_chapters.Compared | None
 ) -> None:
-    """Add a table of all trials, and the compared launch's scores recomputed."""
+    """Add a table of all trials, and the scores of those that have test scores, recomputed."""
     filled = [launch for launch in launches if len(launch.trials)]
     book.open_chapter("All trials")
     if filled:
         book.add_table("trials", trial_tables.all_trials(filled))
-    if compared is not None:
-        table = trial_tables.recomputed(compared.launch.trials, compared.predictions)
+    parts = []
+    for launch in filled:
+        if "search" in launch.params:  # a search does not score test
+            continue
+        try:
+            same = compared is not None and compared.launch is launch
+            predictions = compared.predictions if same else store.predictions(launch)
+        except StoreError as error:
+            store.notes.append(str(error))
+            continue
+        parts.append(trial_tables.recomputed(launch, predictions))
+    if parts:
+        table = pd.concat(parts, ignore_index=True)
         book.add_table("recomputed", table, trial_tables.RECOMPUTED)
 
 
@@ -161,7 +175,7 @@ def _compare(
     if from_grid:
         best = [trial["run_id"] for trial in error_tables.best_trials(trials).values()]
         trials = trials[trials["run_id"].isin(best)].reset_index(drop=True)
-    store.notes += _notes_on_modes(launch, trials, from_grid=from_grid)
+    store.notes += notes_on_modes(launch, trials, from_grid=from_grid)
     overlap = data_tables.overlap(pairs)
     everything = pairs.assign(
         **{name: overlap[name] for name in ("overlap", "votes", "voters")},
@@ -176,36 +190,6 @@ def _compare(
         test=test.reset_index(drop=True),
         predictions=store.predictions(launch),
     )
-
-
-def _notes_on_modes(launch: Launch, trials: pd.DataFrame, *, from_grid: bool) -> list[str]:
-    """Return notes on the freezing modes of a launch of which no trial is compared, or one seed.
-
-    Args:
-        launch: Launch that tells which modes were to be tried.
-        trials: Trials to compare.
-        from_grid: Whether they are the best of a grid, one of each mode.
-    """
-    compared = run_tables.freezing_order(trials["freezing"])
-    tried = run_tables.freezing_order(pd.Series(_declared(launch)))
-    missing = [
-        f"No trial with freezing '{mode}' finished and learned: this mode is not compared."
-        for mode in tried
-        if mode not in compared
-    ]
-    single = [
-        f"Freezing '{mode}' has a single seed: there is no standard deviation, and its interval "
-        "covers the variation over entities only."
-        for mode in compared
-        if not from_grid and (trials["freezing"].astype(str) == mode).sum() == 1
-    ]
-    return missing + single
-
-
-def _declared(launch: Launch) -> list[object]:
-    """Return the freezing modes that a launch was to try: its grid's, else its trials'."""
-    logged = launch.params.get("grid.freezing")
-    return ast.literal_eval(logged) if logged else launch.trials["freezing"].tolist()
 
 
 def _facts(
@@ -227,6 +211,7 @@ def _facts(
         "features": facts.features(launch.trials),
         "separate": facts.encodes_separately(launch.trials),
         "encodings": facts.encodings(launches),
+        "sizes": facts.sizes(launch),
         "modes": facts.modes(launch.trials) if len(launch.trials) else [],
         "cached": launch.params.get("cache_activations", "True") == "True",
         "launches": [facts.launch_facts(found) for found in launches],

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from analysis.run_tables import claimed, freezing_order, validation_loss
 from analysis.theme import (
     GREY,
+    HALF_WIDTH,
     RED,
     SEQUENTIAL,
     colour_of,
@@ -27,7 +28,7 @@ _FLAG_WIDTH = 12  # characters of a line in a cell of the heat map
 def plot_curves(curves: pd.DataFrame) -> Figure:
     """Draw ``curves``: losses and validation F1 by epoch, bands one standard deviation."""
     modes = freezing_order(curves["freezing"])
-    figure, axes = panels(1, len(modes) + 1, height=2.2)
+    figure, axes = panels(1, len(modes) + 1, height=2.0)
     names = {"train_loss": "train", validation_loss(curves): "validation"}
     losses = curves[curves["metric"].isin(names)]
     for axis, mode in zip(axes, modes, strict=False):
@@ -153,7 +154,7 @@ def _hatch(axis: Axes, column: float, row: float) -> None:
 
 def plot_optimism(optimism: pd.DataFrame) -> Figure:
     """Draw ``selection_optimism``: the chosen trial's F1 on validation and test, by mode."""
-    figure, (axis,) = panels(1, 1, height=0.8 + 0.35 * len(optimism), width=4.5)
+    figure, (axis,) = panels(1, 1, height=0.8 + 0.3 * len(optimism), width=HALF_WIDTH)
     positions = np.arange(len(optimism))
     axis.hlines(positions, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)
     axis.scatter(optimism["val_f1"], positions, color=colour_of(1), label="validation", zorder=3)

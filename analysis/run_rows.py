@@ -35,7 +35,8 @@ def trial_row(run: Run) -> dict[str, Any]:
     flags = {} if "no_positive" in metrics else _flags_since(metrics)
     tags = {name: run.data.tags[name] for name in SEARCH_TAGS if name in run.data.tags}
     name = run.info.run_name
-    return {"run_id": run.info.run_id, "name": name, **params, **metrics, **flags, **tags}
+    known = {"run_id": run.info.run_id, "name": name, "folder": run.data.tags.get("trial", name)}
+    return {**known, **params, **metrics, **flags, **tags}
 
 
 def _flags_since(metrics: dict[str, float]) -> dict[str, float]:

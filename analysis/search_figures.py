@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.legible import label
 from analysis.search_tables import is_wide
-from analysis.theme import SEQUENTIAL, colour_of, panels
+from analysis.theme import HALF_WIDTH, SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
 
 # origin, shape and colour of a mark; logs of earlier versions tell no origin
@@ -32,7 +32,7 @@ def plot_history(history: pd.DataFrame, measure: str) -> Figure:
         history: Table ``search_history``.
         measure: Words for what the trials are ranked by.
     """
-    figure, (axis,) = panels(1, 1, height=2.2)
+    figure, (axis,) = panels(1, 1, height=2.0, width=HALF_WIDTH)
     axis.scatter(history["number"], history["value"], s=14, color=colour_of(0), label="trial")
     axis.step(history["number"], history["best"], where="post", color=colour_of(1), label="best")
     axis.set(xlabel="trial", ylabel=measure)
@@ -87,7 +87,7 @@ def plot_parallel(values: pd.DataFrame) -> Figure:
         values: One row per trial: its parameters, and its value (``SEED_MEAN``).
     """
     names = [name for name in values.columns if name != SEED_MEAN]
-    figure, (axis,) = panels(1, 1, height=2.6)
+    figure, (axis,) = panels(1, 1, height=2.3)
     positions = np.column_stack([_positions(values[name]) for name in names])
     objective = values[SEED_MEAN].to_numpy(dtype=float)
     spread = np.ptp(objective) or 1.0
@@ -122,7 +122,7 @@ def _range_of(values: pd.Series) -> str:
 
 def plot_importance(importance: pd.DataFrame) -> Figure:
     """Draw ``parameter_importance``: a bar per parameter, and a line for its interval."""
-    figure, (axis,) = panels(1, 1, height=0.7 + 0.22 * len(importance), width=4.5)
+    figure, (axis,) = panels(1, 1, height=0.7 + 0.17 * len(importance), width=HALF_WIDTH)
     axis.barh(importance["parameter"], importance["importance"], color=colour_of(4))
     axis.hlines(importance["parameter"], importance["low"], importance["high"], color="black",
                 linewidth=1)  # fmt: skip

@@ -23,6 +23,7 @@ CLASS_NAMES = {0: "no paraphrase", 1: "paraphrase"}
 MODE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 SEQUENTIAL = "cividis"
 FULL_WIDTH = 6.7  # inches: A4 without its margins
+HALF_WIDTH = 3.2  # inches: two figures side by side
 RULES: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,

@@ -19,6 +19,7 @@ _LOGGED = ("test_f1_at_threshold", "test_accuracy_at_threshold", "test_f1", "tes
 
 
 RECOMPUTED = [
+    "experiment",
     "name",
     *(f"{kind}_{name}" for name in ("test_f1_at_threshold", "test_accuracy_at_threshold",
       "test_auc") for kind in ("logged", "again")),
@@ -47,26 +48,26 @@ def all_trials(launches: list[Launch]) -> pd.DataFrame:
     return table[shown].sort_values("val_f1", ascending=False, ignore_index=True, kind="stable")
 
 
-def recomputed(trials: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+def recomputed(launch: Launch, predictions: pd.DataFrame) -> pd.DataFrame:
     """Return each trial's logged test scores beside those recomputed from its predictions.
 
     Args:
-        trials: ``Launch.trials``.
-        predictions: ``Store.predictions`` of the same launch.
+        launch: Launch whose trials have test scores.
+        predictions: ``Store.predictions`` of this launch.
 
     Returns:
-        A row for each trial: ``name``, ``logged_SCORE`` and ``again_SCORE`` for F1, accuracy and
-        AUC, and ``difference``, the largest one of these scores, NaN if none can be computed. F1
-        and accuracy are taken at the trial's threshold and at 0.5.
+        A row for each trial: ``experiment``, ``name``, ``logged_SCORE`` and ``again_SCORE``
+        for F1, accuracy and AUC, and ``difference``, the largest one of these scores, NaN if none
+        can be computed. F1 and accuracy are taken at the trial's threshold and at 0.5.
     """
     test = predictions[predictions["split"] == "test"]
     parts = dict(list(test.groupby("run_id")))
     rows = []
-    for trial in trials.to_dict("records"):
+    for trial in launch.trials.to_dict("records"):
         again = _scores(parts[trial["run_id"]], float(trial["threshold"]))
         gaps = [abs(float(trial[name]) - again[name]) for name in _LOGGED]
         known = [gap for gap in gaps if not np.isnan(gap)]
-        row: dict[str, object] = {"name": trial["name"]}
+        row: dict[str, object] = {"experiment": launch.experiment, "name": trial["name"]}
         for name in _LOGGED:
             row |= {f"logged_{name}": trial[name], f"again_{name}": again[name]}
         rows.append({**row, "difference": max(known, default=float("nan"))})

@@ -43,6 +43,7 @@ def write_page(contents: Path) -> Path:
         texts=report["texts"],
         chapters=_chapters(report, {name for example in examples for name in example["figures"]}),
         examples=examples,
+        numbered=report["numbered"],
         picture=lambda name: _picture(contents.parent / "figures" / f"{name}.png"),
     )
     path = contents.with_name("index.html")
@@ -91,12 +92,11 @@ def _prepared(example: dict[str, Any]) -> dict[str, Any]:
     plain = [[{"text": example[side], "change": None}] for side in ("first", "second")]
     return {
         "threshold": None,
-        "votes": "",
+        "comment": "",
+        "causes": [],
         "note": "",
         "nearest": [],
         **example,
-        "causes": example.get("causes")
-        or [example[name] for name in ("comment",) if name in example],
         "attention": example.get("attention", ""),
         "sides": [
             [_coloured(word, largest) for word in side or text]

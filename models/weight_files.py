@@ -39,7 +39,7 @@ def find_mismatch(
         config: Content of its ``config.json``, with all sizes.
         family: Family of the encoder.
     """
-    shapes = dict(_shapes(folder / name for name in files if name.endswith(".safetensors")))
+    shapes = dict(read_shapes(folder / name for name in files if name.endswith(".safetensors")))
     width = config.get("embedding_size") or config[family.sizes["width"]]
     rows = {
         "word": config[family.sizes["vocabulary"]],
@@ -68,7 +68,8 @@ def describe_mismatch(name: str, found: Iterable[int], expected: Iterable[int]) 
     return f"{name} has the shape {shapes[0]} in the file, and config.json makes it {shapes[1]}"
 
 
-def _shapes(paths: Iterable[Path]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def read_shapes(paths: Iterable[Path]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the name and the shape of each tensor; a damaged file is left out."""
     for path in paths:
         try:
             with safe_open(path, framework="np") as file:

@@ -62,6 +62,19 @@ def test_a_grid_of_one_seed_is_told_with_the_command_for_more() -> None:
     assert facts.warn_of_one_seed(launch(seeds), project_store()) == {}
 
 
+def test_numbers_of_weights_are_told_by_mode_and_not_at_all_of_an_older_log() -> None:
+    assert facts.sizes(launch()) == {}
+    trials = pd.DataFrame(
+        {"freezing": ["none", "all", "all"], "head_parameters": [5e4, 5e4, 6e4]}
+    ).assign(trained_parameters=[66_360_000.0, 5e4, 6e4])
+    assert facts.sizes(launch(trials, encoder_parameters="66310000")) == {
+        "encoder": "66.3 million",
+        "head": "50,000 to 60,000",
+        "trained": "50,000 to 60,000 with all layers frozen; 66.4 million with no layers frozen",
+    }
+    assert "encoder" not in facts.sizes(launch(trials, encoder_parameters="unknown"))
+
+
 def test_launches_on_other_data_are_told() -> None:
     assert facts.unlike([launch(), launch()]) == []
     (note,) = facts.unlike([launch(), launch(data="shop", data_fingerprint="b")])

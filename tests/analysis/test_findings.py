@@ -45,6 +45,8 @@ def test_one_seed_is_told_and_nothing_claimed_of_it() -> None:
     assert "too narrow: one seed tells nothing of others" in sentence
     assert "gains" not in sentence
     assert "loses" not in sentence
+    of_one_entity = about(**untold, f1_low=float("nan"), f1_high=float("nan"))
+    assert "(no interval: all test pairs are of one entity)" in of_one_entity
 
 
 def test_a_loss_is_called_one() -> None:

@@ -61,6 +61,12 @@ def test_the_best_of_all_trials_says_how_many_were_flagged() -> None:
     )
 
 
+def test_of_a_single_trial_no_choice_is_told() -> None:
+    (sentence,) = grid_findings.about_optimism(selection_optimism(GRID.head(1)))
+    assert "there is one trial, so nothing was chosen" in sentence
+    assert "best" not in sentence
+
+
 @pytest.mark.parametrize(
     ("seeds", "runs"),
     [

@@ -1,5 +1,6 @@
 """Guards the importance of searched parameters: intervals show which ranks hold."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,7 +24,10 @@ def test_the_parameter_that_decides_is_found_and_its_interval_is_above_all_other
     axis = plot_importance(importance).axes[0]
     assert len(axis.patches) == 2
     (lines,) = axis.collections
-    assert lines.get_segments()[0][:, 0].tolist() == [first["low"], first["high"]]
+    assert np.asarray(lines.get_paths()[0].vertices)[:, 0].tolist() == [
+        first["low"],
+        first["high"],
+    ]
 
 
 def test_of_parameters_without_effect_none_is_said_to_matter_most(trials: pd.DataFrame) -> None:

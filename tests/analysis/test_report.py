@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from analysis.load_runs import Store, StoreError
+from analysis.comparison_notes import notes_on_modes
+from analysis.load_runs import Launch, Store, StoreError
 from analysis.report import Sources, publish
 from tests.analysis.conftest import Runs, make_pairs
 
@@ -184,6 +185,13 @@ def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> No
         assert (report / figure["file"]).is_file()
 
 
+def test_no_heading_stands_at_a_pages_foot_with_one_line_below_it(report: Path) -> None:
+    for page in PdfReader(report / "Report.pdf").pages:
+        *lines, number = page.extract_text().strip().splitlines()
+        assert re.fullmatch(r"\d+ / \d+", number.strip())
+        assert not any(re.match(r"\d+(\.\d+)* [A-Z]", line) for line in lines[-2:])
+
+
 def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
     assert min(len(text) for text in pages[:-1]) > 200
 
@@ -196,3 +204,13 @@ def test_a_search_in_place_of_a_grid_is_refused_in_words(
     runs.trial(runs.parent("launch", search="optuna"), "000", objective=0.7)
     with pytest.raises(StoreError, match="experiment 'mine' must be a grid, got a search"):
         publish(Store(runs.uri), tmp_path / "report", Sources(grid="mine"))
+
+
+@pytest.mark.parametrize(("seeds", "told"), [((0, 0), 1), ((0, 1), 0)])
+def test_trials_that_differ_in_more_than_the_seed_are_told(
+    seeds: tuple[int, ...], told: int
+) -> None:
+    trials = pd.DataFrame({"freezing": ["all", "all"], "seed": seeds})
+    launch = Launch(experiment="e", run_id="r", tags={}, params={}, trials=trials, failed=[])
+    notes = notes_on_modes(launch, trials, from_grid=False)
+    assert len([note for note in notes if "more than the seed" in note]) == told

@@ -1,6 +1,6 @@
 """Guards table rows: flags of runs that an earlier version logged are judged anew."""
 
-from mlflow.entities import Metric, Param, Run, RunData, RunInfo
+from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
 from analysis.run_rows import trial_row
 
@@ -28,3 +28,9 @@ def test_flags_of_this_version_are_taken_as_logged() -> None:
 def test_a_trial_whose_log_names_no_encoding_read_pairs_together() -> None:
     assert trial_row(run_with())["encoding"] == "pair"
     assert trial_row(run_with({"encoding": "separate"}))["encoding"] == "separate"
+
+
+def test_a_row_names_the_folder_of_its_trial() -> None:
+    run = Run(run_with().info, RunData([], [], [RunTag("trial", "02-some")]))
+    assert trial_row(run)["folder"] == "02-some"
+    assert trial_row(run_with())["folder"] == "01"  # the log of a version without the tag

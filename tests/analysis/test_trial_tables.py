@@ -19,6 +19,11 @@ LOGGED = {
 }
 
 
+def launch(**changes: float) -> Launch:
+    trials = pd.DataFrame([{"run_id": "r", "name": "a", "threshold": 0.35, **LOGGED, **changes}])
+    return Launch(experiment="grid", run_id="p", tags={}, params={}, trials=trials, failed=[])
+
+
 def predictions(probabilities: list[float]) -> pd.DataFrame:
     frame = pd.DataFrame({"label": LABELS, "probability": probabilities})
     return frame.assign(run_id="r", split="test")
@@ -30,16 +35,15 @@ def predictions(probabilities: list[float]) -> pd.DataFrame:
 def test_the_largest_difference_of_logged_and_recomputed_scores_is_shown(
     changes: dict[str, float], gap: float
 ) -> None:
-    trials = pd.DataFrame([{"run_id": "r", "name": "a", "threshold": 0.35, **LOGGED, **changes}])
-    (row,) = recomputed(trials, predictions(PROBABILITIES)).to_dict("records")
+    (row,) = recomputed(launch(**changes), predictions(PROBABILITIES)).to_dict("records")
+    assert (row["experiment"], row["name"]) == ("grid", "a")
     assert row["difference"] == pytest.approx(gap, abs=1e-12)
     assert row["again_test_f1"] == pytest.approx(1 / 2)
     assert row["again_test_f1_at_threshold"] == pytest.approx(2 / 3)
 
 
 def test_predictions_that_are_no_numbers_have_no_scores() -> None:
-    trials = pd.DataFrame([{"run_id": "r", "name": "a", "threshold": 0.35, **LOGGED}])
-    table = recomputed(trials, predictions([float("nan"), *PROBABILITIES[1:]]))
+    table = recomputed(launch(), predictions([float("nan"), *PROBABILITIES[1:]]))
     assert table["difference"].isna().all()
 
 

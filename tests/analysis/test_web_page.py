@@ -28,7 +28,7 @@ MEASURED = {
     "first_words": [{"text": "a", "change": 0.5}, {"text": EVIL, "change": -2.0}],
     "second_words": [{"text": "one", "change": None}, {"text": "car", "change": 0.0}],
     "threshold": 0.4,
-    "votes": "1 of 3 annotators called it a paraphrase.",
+    "comment": "1 of 3 annotators called it a paraphrase.",
     "causes": [f"The word {EVIL} flips the decision."],
     "nearest": [{"first": EVIL, "second": "x", "label": 1, "similarity": 0.5}],
     "note": EVIL,
@@ -119,6 +119,24 @@ def test_the_page_is_one_file_that_fetches_nothing(tmp_path: Path) -> None:
     ]
     assert "default-src 'none'" in text
     assert not re.search(r"url\(|@import|https?:", text)
+
+
+def test_texts_from_right_to_left_turn_nothing_around_them(tmp_path: Path) -> None:
+    text, _ = page_of(
+        tmp_path, EXAMPLE | MEASURED | {"first": "\u05d0\u05d1 10", "group": "\u05d0\u05d1"}
+    )
+    assert "“<bdi>\u05d0\u05d1</bdi>”" in text
+    assert text.count('<li dir="auto">') == 2
+    assert "<td>" not in text  # each cell finds its own direction
+
+
+def test_missing_runs_and_limits_are_pointed_at_from_the_top(tmp_path: Path) -> None:
+    text, _ = page_of(tmp_path, EXAMPLE)
+    assert text.index('href="#notes"') < text.index("<main>") < text.index('id="notes"')
+    assert "assumptions and limits" in text
+    assert "Unicode numbers" not in text
+    turned, _ = page_of(tmp_path / "turned", EXAMPLE | {"first": "\u202eturned"})
+    assert "Unicode numbers" in turned
 
 
 def test_a_chapter_shows_what_was_added_to_it_and_an_empty_one_is_left_out(tmp_path: Path) -> None:

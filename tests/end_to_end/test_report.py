@@ -117,6 +117,12 @@ def test_a_grid_alone_is_told_on_the_first_page_and_is_complete(report: Path, pa
     assert "run_grid.py" in contents(report)["facts"]["launches"][0]["command"]
 
 
+def test_examples_show_what_deleting_each_word_changes(report: Path) -> None:
+    examples = contents(report)["facts"]["examples"]
+    assert examples
+    assert all(each["first_words"] and each["second_words"] for each in examples)
+
+
 def test_every_figure_is_there_as_vectors_and_as_a_picture(report: Path) -> None:
     for name, figure in contents(report)["figures"].items():
         assert (report / figure["file"]).read_bytes().startswith(b"%PDF")

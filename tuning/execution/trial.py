@@ -17,6 +17,7 @@ import torch
 from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
+from models.parameter_counts import trained_parameters
 from models.precision import choose_device
 from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
@@ -123,6 +124,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     evaluation = evaluate(model, splits)
     maps = map_errors(model, splits, inputs, evaluation)
     training_metrics = {
+        **trained_parameters(model),
         "best_epoch": best.epoch,
         "diverged": float(trainer.result is not None and trainer.result.diverged),
         "seconds": before + time.perf_counter() - started,

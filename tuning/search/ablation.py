@@ -87,7 +87,8 @@ def plan_ablations(
         "cosine_feature": champion.encoding == "separate"
         and champion.freezing not in ("none", 0)
         and any(trial.cosine_feature is True for trial in variants),
-        "freezing": {"all", "some"} <= {trial.freezing for trial in variants},
+        "freezing": {"all", "some"} <= {trial.freezing for trial in variants}
+        and champion.freezing != layers,  # all of them by their number: nothing would be trained
         "layer_decay": layers > 1 and layers - frozen_layers("some", layers) > 1,
     }
     return [_plan(champion, factor) for factor in FACTORS if possible.get(factor.field, True)]

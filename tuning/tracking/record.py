@@ -17,6 +17,7 @@ from measures.objective import RANKED_BY
 from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
+from models.parameter_counts import encoder_parameters
 from tuning.config.trial_values import known_before, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.data.snapshot import write_pairs
@@ -228,16 +229,15 @@ def _search_params(prepared: Prepared) -> dict[str, Any]:
 
 def _tags(prepared: Prepared, settings: LaunchSettings) -> dict[str, str]:
     packages = ("mlflow", "optuna", "ray", "torch", "transformers")
+    sizes = ("fingerprint", "architecture", "layers", "width")
     return {
         "data": prepared.data_source.name,
         "data_fingerprint": prepared.pairs.fingerprint,
         "data_folder": str(prepared.data_source.folder),
         "encoder": prepared.encoder_source.name,
         "encoder_revision": prepared.encoder_source.revision or "none",
-        "encoder_fingerprint": prepared.encoder.fingerprint,
-        "encoder_architecture": prepared.encoder.architecture,
-        "encoder_layers": str(prepared.encoder.layers),
-        "encoder_width": str(prepared.encoder.width),
+        **{f"encoder_{name}": str(getattr(prepared.encoder, name)) for name in sizes},
+        "encoder_parameters": str(encoder_parameters(prepared.encoder) or "unknown"),
         "max_tokens": str(prepared.tokens.max_tokens),
         "notices": "; ".join(prepared.notices) or "none",
         "notice_details": "; ".join(prepared.details) or "none",

@@ -35,7 +35,8 @@ from tuning.training.inputs import LoadedSplit, split_arrays
 from tuning.training.pair_features import add_cosines, frozen_states
 
 TOLERANCE = 1e-4  # largest difference between a logged and a recomputed score
-_NOT_SCORES = ("best_epoch", "diverged", "seconds")  # they describe the training
+# they describe the training
+_NOT_SCORES = ("best_epoch", "diverged", "head_parameters", "seconds", "trained_parameters")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,6 +75,8 @@ def test_a_factor_that_has_no_inputs_is_left_out() -> None:
     frozen = [trial for trial in BOTH if trial.freezing == "all"]
     whole = plan_ablations(separate, votes=True, layers=6, variants=frozen)
     assert "freezing" not in [ablation.factor.field for ablation in whole]
+    by_number = plan_ablations(config(freezing=4), votes=True, layers=4, variants=BOTH)
+    assert "freezing" not in [ablation.factor.field for ablation in by_number]
     trained = plan_ablations(config(freezing="some"), votes=True, layers=4, variants=BOTH)
     assert "layer_mean" not in [ablation.factor.field for ablation in trained]
 

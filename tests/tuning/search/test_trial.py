@@ -112,7 +112,6 @@ def inputs_of(trial: TrialConfig, folder: Path) -> SharedInputs:
         index={},
         texts=([], []),
         tokenizer="",
-        encoder=Path(),
         lower=None,
         upper=load_encoder(folder, 3, encoding=trial.encoding)[1],
         width=12,
