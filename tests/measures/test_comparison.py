@@ -17,7 +17,7 @@ def test_pairs_without_a_group_are_entities_of_their_own() -> None:
 
 
 def test_entities_are_told_apart_whatever_the_numbers_of_the_rows() -> None:
-    codes = comparison.entity_codes(pd.Series(["a", "", "", "a"], index=[7, 3, 9, 1]))
+    codes = comparison.entity_codes(pd.Series(["a", "", "", "a"], index=[7, 13, 9, 1]))
     assert codes[0] == codes[3]
     assert len(set(codes)) == 3
 

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from measures.metrics import area_under_curve, choose_threshold, log_loss, score
-from measures.objective import ThresholdRule
+from measures.metrics import (
+    all_positive_f1,
+    area_under_curve,
+    choose_threshold,
+    log_loss,
+    make_objective,
+    score,
+)
+from measures.objective import Objective, ThresholdRule
 
 RULES: tuple[ThresholdRule, ...] = ("steady", "maximum")
 LABELS = np.array([1, 0, 1, 1, 0, 0, 0])
@@ -137,6 +144,13 @@ def test_three_pairs_and_equal_probabilities_have_a_threshold(rule: ThresholdRul
     assert choose_threshold(np.array([0, 1, 1]), np.full(3, 0.4), rule) == (0.2, 0.8)
     found = choose_threshold(np.array([0, 1, 0]), np.array([0.1, 0.9, 0.3]), rule)
     assert found == (pytest.approx(0.6), 1.0)
+
+
+def test_the_floor_of_an_objective_is_what_calling_every_pair_positive_scores() -> None:
+    labels = np.array([1, 0, 0, 1, 0])
+    assert all_positive_f1(labels) == pytest.approx(4 / 7)
+    assert make_objective("f1", labels) == Objective(name="f1", floor=all_positive_f1(labels))
+    assert make_objective("auc", labels) == Objective(name="auc", floor=0.5)
 
 
 def test_log_loss_of_even_logits_is_the_log_of_two() -> None:
