@@ -122,8 +122,10 @@ def _add_trials(
         if "search" in launch.params:  # a search does not score test
             continue
         try:
-            same = compared is not None and compared.launch is launch
-            predictions = compared.predictions if same else store.predictions(launch)
+            if compared is not None and compared.launch is launch:
+                predictions = compared.predictions
+            else:
+                predictions = store.predictions(launch)
         except StoreError as error:
             store.notes.append(str(error))
             continue

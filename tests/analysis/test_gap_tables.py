@@ -68,7 +68,8 @@ def test_dependent_pairs_of_either_split_widen_the_interval(dependent: int) -> N
     parts = [[five_times(found) for found in split] for split in parts]
 
     def width() -> float:
-        validation, test = (dict(zip(("a", BASE), split, strict=True)) for split in parts)
+        names: list[str] = ["a", BASE]
+        validation, test = (dict(zip(names, split, strict=True)) for split in parts)
         table = gaps(validation, test, BASE)
         return float((table["high"] - table["low"])[0])
 
