@@ -15,7 +15,7 @@ from measures.objective import FLAGS, SEED_MEAN
 
 PARALLEL = 8  # parameters that the figure has room for
 WIDE = 30  # a range whose ends have at least this ratio is treated as logarithmic
-_FIXED = {"run_id", "name", "seed", "order_seed", "seeds", *SEARCH_TAGS}
+_FIXED = {"run_id", "name", "folder", "seed", "order_seed", "seeds", *SEARCH_TAGS}
 ORIGINS = ("given", "start-up", "TPE")
 _METRICS = {
     SEED_MEAN,
