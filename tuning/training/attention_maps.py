@@ -24,6 +24,7 @@ from models.predictor import Predictor
 from models.segments import FIRST, SECOND
 from models.word_pieces import pair_pieces
 from tuning.data.pairs import PairTable
+from tuning.system.atomic_files import atomic_write_bytes
 from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
@@ -154,9 +155,14 @@ def _test_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_occlusion(path: Path, trials: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Write the examples of ``occlude_errors`` by trial as JSON, with the format's number."""
+    """Write the examples of ``occlude_errors`` by trial as JSON, with the format's number.
+
+    Raises:
+        DiskError: If the disk is full or not writable; there is then no file.
+    """
     content = {"format": OCCLUSION_FORMAT, "trials": trials}
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, ensure_ascii=False) + "\n"
+    atomic_write_bytes(path, text.encode())  # a resumed launch takes the file for whole
 
 
 def write_attention(path: Path, maps: list[dict[str, Any]]) -> None:
