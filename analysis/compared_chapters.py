@@ -16,6 +16,7 @@ from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
+from analysis.whole_words import content_map, join_pieces, rule_of
 from measures.baselines import baseline_predictions
 from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
 from measures.comparison import differences as compare_models
@@ -149,6 +150,8 @@ def _examples(
         row |= explain(found["pair"], own_words, float(trial["threshold"]), train)
         entity = f", entity “{row['group']}”" if row["group"] else ""
         words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
-        book.add_figure(name, error_figures.plot_attention(found), "attention", **words)
+        whole = content_map(join_pieces(found))
+        words["rule"] = rule_of(whole)
+        book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
         rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
     return rows

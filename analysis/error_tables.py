@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from analysis.legible import shorten
 from analysis.run_tables import freezing_order, sound_trials
+from analysis.whole_words import SIDES, is_content, join_pieces
 from measures.intervals import Predictions, entity_counts
 from measures.objective import VALIDATION_F1
 from measures.overlap import content_words, jaccard, words
@@ -20,7 +20,6 @@ EXAMPLES_PER_KIND = 1  # for each freezing mode
 _NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
 _NUMBER = re.compile(r"\d")
 _ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
-_SIDES = {2: "first", 3: "second"}  # the kinds of position that belong to a text
 _SHOWN = 600  # characters of a text; all are in the log
 _KINDS = {0: "false positive", 1: "false negative"}
 
@@ -140,11 +139,12 @@ def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
     return f"Word pieces that the train split does not have: {', '.join(unseen[:5])}."
 
 
-def _attention_evidence(found: dict[str, Any]) -> str:
+def _attention_evidence(pieces: dict[str, Any]) -> str:
+    found = join_pieces(pieces)
     weights = np.array(found["weights"])
     if weights.ndim == 2:
         return _alignment_evidence(found, weights)
-    order = [index for index in np.argsort(-weights) if _is_content(found["tokens"][index])]
+    order = [index for index in np.argsort(-weights) if is_content(found["tokens"][index])]
     names = ", ".join(f"“{found['tokens'][index]}”" for index in order[:3])
     return f"The attention weights are highest on {names}."
 
@@ -155,7 +155,7 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
     positions = [
         (int(row), int(column))
         for row, column in zip(*falling, strict=True)
-        if _is_content(first[row]) and _is_content(second[column])
+        if is_content(first[row]) and is_content(second[column])
     ]
     matched: dict[int, int] = {}
     for row, column in positions:
@@ -167,20 +167,15 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
         for row, column in best
     )
     shared = content_words(" ".join(first)), content_words(" ".join(second))
-    alone = "" if jaccard(*shared) else " The texts have no content word piece in common."
+    alone = "" if jaccard(*shared) else " The texts have no content word in common."
     return f"The attention matched {names} most strongly.{alone}" if best else alone.strip()
 
 
-def _is_content(piece: str) -> bool:
-    """Return whether a word piece is part of a word that is no stop word."""
-    return piece.removeprefix("##").isalnum() and piece not in ENGLISH_STOP_WORDS
-
-
 def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the word pieces of the first and of the second text."""
+    """Return the words, or word pieces, of the first and of the second text."""
     first, second = (
         [token for token, at in zip(found["tokens"], found["segments"], strict=True) if at == kind]
-        for kind in _SIDES
+        for kind in SIDES
     )
     return first, second
 
@@ -193,7 +188,7 @@ def input_template(found: dict[str, Any]) -> str:
     """
     words: list[str] = []
     for token, kind in zip(found["tokens"], found["segments"], strict=True):
-        word = _SIDES[kind] if kind in _SIDES else str(token)
-        if kind not in _SIDES or words[-1:] != [word]:
+        word = SIDES[kind] if kind in SIDES else str(token)
+        if kind not in SIDES or words[-1:] != [word]:
             words.append(word)
     return " ".join(words)
