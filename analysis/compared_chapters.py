@@ -144,10 +144,10 @@ def _examples(
     rows = []
     for found in error_tables.choose_examples(maps, compared.test, shown):
         predicted = float(probability[found["line"]])
-        row = error_tables.describe_example(found, predicted, compared.test, seen)
+        row = error_tables.describe_example(found, predicted, compared.test)
         name = f"attention_{mode}_{found['line']}"
         own_words = occluded.get(found["line"], {})
-        row |= explain(found["pair"], own_words, float(trial["threshold"]), train)
+        row |= explain(found["pair"], own_words, float(trial["threshold"]), train, seen)
         entity = f", entity “{row['group']}”" if row["group"] else ""
         words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
         whole = content_map(join_pieces(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,9 @@ from analysis.run_tables import freezing_order, sound_trials
 from analysis.whole_words import SIDES, is_content, join_pieces
 from measures.intervals import Predictions, entity_counts
 from measures.objective import VALIDATION_F1
-from measures.overlap import content_words, jaccard, words
+from measures.overlap import content_words, jaccard
 
 EXAMPLES_PER_KIND = 1  # for each freezing mode
-_NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
-_NUMBER = re.compile(r"\d")
-_ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
 _SHOWN = 600  # characters of a text; all are in the log
 _KINDS = {0: "false positive", 1: "false negative"}
 
@@ -73,7 +69,7 @@ def choose_examples(
 
 
 def describe_example(
-    found: dict[str, Any], probability: float, test: pd.DataFrame, seen: set[str]
+    found: dict[str, Any], probability: float, test: pd.DataFrame
 ) -> dict[str, Any]:
     """Return an example as a row, with a ``comment`` that states only what can be counted.
 
@@ -81,14 +77,11 @@ def describe_example(
         found: Example from ``choose_examples``.
         probability: Predicted probability of a paraphrase.
         test: Test pairs with ``overlap`` and ``label``.
-        seen: Word pieces that occur in the train split.
     """
     pair = found["pair"]
     evidence = [
         _overlap_evidence(pair, test),
         _vote_evidence(pair),
-        *_one_sided(pair["raw_first"], pair["raw_second"]),
-        _unseen_evidence(pair, seen),
         _attention_evidence(found),
     ]
     return {
@@ -114,29 +107,9 @@ def _vote_evidence(pair: pd.Series) -> str:
     if np.isnan(pair["votes"]):
         return ""
     votes, voters = round(pair["votes"]), pair["voters"]
-    if voters == 1:
-        return ""  # it is the label
-    split = "they were split" if 0 < votes < voters else "they agreed"
-    return f"{votes} of {voters} annotators called it a paraphrase: {split}."
-
-
-def _one_sided(first: str, second: str) -> list[str]:
-    """Return a sentence on what only one of the texts contains, if there is such a thing."""
-    checks = {
-        "a negation": lambda text: bool(set(words(text)) & _NEGATIONS),
-        "a number": lambda text: bool(_NUMBER.search(text)),
-        "an abbreviation": lambda text: bool(_ABBREVIATION.search(text)),
-    }
-    names = [name for name, has in checks.items() if has(first) != has(second)]
-    return [f"Only one of the texts has {' and '.join(names)}."] if names else []
-
-
-def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
-    pieces = f"{pair['first_pieces']} {pair['second_pieces']}".split()
-    unseen = [piece for piece in dict.fromkeys(pieces) if piece not in seen]
-    if not unseen:
-        return "Every word piece occurs in the train split."
-    return f"Word pieces that the train split does not have: {', '.join(unseen[:5])}."
+    if voters == 1 or 0 < votes < voters:
+        return ""  # it is the label, or a cause tells it
+    return f"{votes} of {voters} annotators called it a paraphrase: they agreed."
 
 
 def _attention_evidence(pieces: dict[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-SIDES = {2: "first", 3: "second"}  # the kinds of position that belong to a text
+FIRST, SECOND = 2, 3  # the kinds of position that belong to a text, as in models.segments
+SIDES = {FIRST: "first", SECOND: "second"}
 NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non"}
 _SKIPPED = (ENGLISH_STOP_WORDS - NEGATIONS) | {"s"}  # what follows the apostrophe of a genitive
 _CONTINUATION, _SPACE = "##", "\u2581"  # as in models.word_pieces, which needs torch
@@ -28,16 +29,11 @@ def join_pieces(found: dict[str, Any]) -> dict[str, Any]:
     Args:
         found: Map of ``Store.attention``, with ``tokens``, ``segments`` and ``weights``.
     """
-    words: list[str] = []
-    kinds: list[int] = []
-    owners: list[int] = []  # of each piece, the number of its word
-    for piece, kind in zip(found["tokens"], found["segments"], strict=True):
-        if kind in SIDES and kinds[-1:] == [kind] and piece.startswith(_CONTINUATION):
-            words[-1] += piece.removeprefix(_CONTINUATION)
-        else:
-            words.append(piece.removeprefix(_SPACE) if kind in SIDES else piece)
-            kinds.append(kind)
-        owners.append(len(words) - 1)
+    owners = number_words(found["tokens"], found["segments"])
+    words, kinds = [""] * (owners[-1] + 1), [0] * (owners[-1] + 1)
+    for piece, kind, word in zip(found["tokens"], found["segments"], owners, strict=True):
+        words[word] += shown_part(piece) if kind in SIDES else piece
+        kinds[word] = kind
     owner = np.eye(len(words))[owners]  # pieces by words
     weights, kind_of = np.array(found["weights"]), np.array(found["segments"])
     if weights.ndim == 1:
@@ -47,6 +43,26 @@ def join_pieces(found: dict[str, Any]) -> dict[str, Any]:
         received = first.T @ weights @ second  # summed over the pieces of both words
         joined = (received / first.sum(axis=0)[:, None] + received / second.sum(axis=0)) / 2
     return {**found, "tokens": words, "segments": kinds, "weights": joined.tolist()}
+
+
+def number_words(pieces: list[str], kinds: list[int]) -> list[int]:
+    """Return for each word piece the number of its word, counted from 0.
+
+    Args:
+        pieces: T word pieces as the log has them.
+        kinds: Their T kinds of position; a word is of one kind, and special tokens are words.
+    """
+    numbers: list[int] = []
+    for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)):
+        continues = piece.startswith(_CONTINUATION) and kinds[at - 1 : at] == [kind]
+        last = numbers[-1] if numbers else -1
+        numbers.append(last if continues and kind in SIDES else last + 1)
+    return numbers
+
+
+def shown_part(piece: str) -> str:
+    """Return what a piece adds to its word."""
+    return piece.removeprefix(_CONTINUATION).removeprefix(_SPACE)
 
 
 def content_map(words: dict[str, Any]) -> dict[str, Any]:
