@@ -48,9 +48,8 @@ FIGURES = {
     "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
     "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
     "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
-    "attention": "Attention of the head ({mode}) in a {kind}{entity}, {rule} (Clark et al., "
-    "2019). It shows where the head looks, and is no explanation of what it answers (Jain and "
-    "Wallace, 2019).",
+    "attention": "Attention of the head ({mode}) in a {kind}{entity}: {rule} (Clark et al., "
+    "2019). It shows where the head looks, and is no explanation (Jain and Wallace, 2019).",
     "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
     "search_tried": "The trials of each encoding and head of the space, and their number: "
     "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "

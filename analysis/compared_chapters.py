@@ -12,6 +12,7 @@ from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
 from analysis.captions import score_cell
+from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
 from analysis.load_runs import Launch, Store, StoreError
@@ -120,7 +121,9 @@ def errors_chapter(book: Book, compared: Compared) -> None:
     for mode, trial in error_tables.best_trials(compared.trials).items():
         examples += _examples(book, compared, mode, trial, examples)
     book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = examples
+    book.facts["examples"] = [
+        {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
+    ]
 
 
 def _examples(

@@ -120,13 +120,13 @@ def plot_attention(found: dict[str, Any]) -> Figure:
         down, across, weights, names = across, down, weights.T, names[::-1]
     row = min(0.13, max(_LEAST_ROW, _MAP_ROWS / len(down)))
     height = max(1.7, 0.9 + row * len(down))
-    figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.6 + 0.15 * len(across)))
+    figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.5 + 0.13 * len(across)))
     image = axis.imshow(weights, cmap=SEQUENTIAL, vmin=0, aspect="auto")
     axis.set_xticks(range(len(across)), across, rotation=90, fontsize=6.5)
     axis.set_yticks(range(len(down)), down, fontsize=min(6.5, 72 * 0.8 * row))
     axis.set(xlabel=names[1], ylabel=names[0])
     axis.grid(visible=False)
-    figure.colorbar(image, ax=axis, label="attention weight", shrink=0.9)
+    figure.colorbar(image, ax=axis, label="weight", shrink=0.9)
     return figure
 
 

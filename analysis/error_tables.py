@@ -16,7 +16,7 @@ from measures.objective import VALIDATION_F1
 from measures.overlap import content_words, jaccard
 
 EXAMPLES_PER_KIND = 1  # for each freezing mode
-_SHOWN = 600  # characters of a text; all are in the log
+SHOWN = 600  # characters of a text; all are in the log
 _KINDS = {0: "false positive", 1: "false negative"}
 
 
@@ -88,8 +88,8 @@ def describe_example(
         "kind": _KINDS[int(pair["label"])],
         "line": int(pair["line"]),
         "group": pair["group"],
-        "first": shorten(str(pair["first"]), _SHOWN),
-        "second": shorten(str(pair["second"]), _SHOWN),
+        "first": shorten(str(pair["first"]), SHOWN),
+        "second": shorten(str(pair["second"]), SHOWN),
         "probability": probability,
         "comment": " ".join(sentence for sentence in evidence if sentence),
     }

@@ -90,8 +90,8 @@ def content_map(words: dict[str, Any]) -> dict[str, Any]:
 def rule_of(words: dict[str, Any]) -> str:
     """Return for the caption of a map how the weights of its words were made."""
     if np.ndim(words["weights"]) == 1:
-        return "each word the sum of its pieces"
+        return "a word's weight is the sum over its pieces"
     return (
-        "the mean of both directions, between all words but stop words; of the pieces of a word, "
-        "what they give is averaged and what they receive summed"
+        "mean of both directions, stop words left out; of a word's pieces, what they give is "
+        "averaged and what they receive summed"
     )

@@ -38,7 +38,7 @@ def test_weights_over_one_text_are_summed() -> None:
     pooled = {**MAP, "weights": np.arange(10.0).tolist()}
     assert join_pieces(pooled)["weights"] == [0, 1 + 2 + 3, 4, 5, 6, 7 + 8, 9]
     assert content_map(join_pieces(pooled)) == join_pieces(pooled)
-    assert rule_of(pooled) == "each word the sum of its pieces"
+    assert "the sum over its pieces" in rule_of(pooled)
 
 
 def test_a_piece_never_continues_a_word_of_the_other_text() -> None:
