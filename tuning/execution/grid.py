@@ -108,13 +108,13 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
     sound = [o for o in ranked if o.cause is None and o.folder and is_sound(o.metrics)]
     if not launch.prepared.experiment.occlusion or not sound:
         return
-    best = {str(outcome.config.freezing): outcome for outcome in reversed(sound)}
+    best = {str(o.config.freezing): (o.name, o.folder) for o in reversed(sound)}
     if not path.is_file():
         encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
         try:
-            found = {
-                o.name: occlude_errors(o.folder, encoder, test) for o in best.values() if o.folder
-            }
+            modes = sorted(best, key=lambda mode: (mode == "none", mode))  # the report's order
+            saved = {name: folder for name, folder in (best[mode] for mode in modes) if folder}
+            found = occlude_errors(saved, encoder, test)
         except (OSError, CheckpointError, EncoderError) as error:
             launch.console.print(
                 f"Notice: no word of an error was measured: {error}", markup=False

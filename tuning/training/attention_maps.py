@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
 MAPS_PER_KIND = 5  # at most as many false positives, and as many false negatives
-OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each of its words
+OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each word; one may be
+# of the group that the other kind's example is of
 OCCLUSION_FORMAT = 1
 _MOST_TOKENS = 3000  # to encode for the words of an example: half a second with minilm on a core
 _SMALL = 11_000_000  # weights in the layers of such an encoder; a larger one encodes fewer tokens
@@ -61,7 +62,11 @@ def map_errors(
 
 
 def confident_errors(
-    labels: np.ndarray, probabilities: np.ndarray, groups: list[str], most: int = MAPS_PER_KIND
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: list[str],
+    most: int = MAPS_PER_KIND,
+    skipped: Collection[str] = (),
 ) -> list[int]:
     """Return the indices of the most confident errors at 0.5, false positives first.
 
@@ -73,13 +78,14 @@ def confident_errors(
         probabilities: Probabilities of class 1, float (N,).
         groups: Group of each pair, N texts; a pair without one ("") is a group of its own.
         most: Largest number of errors of a kind.
+        skipped: Groups of which no error is returned.
     """
     chosen = []
     for label, confident_first in ((0, -probabilities), (1, probabilities)):
         wrong = (labels == label) & ((probabilities >= 0.5) != label)
         first_of_group: dict[str, int] = {}
         for pair in np.argsort(confident_first, kind="stable"):
-            if wrong[pair]:
+            if wrong[pair] and groups[pair] not in skipped:
                 first_of_group.setdefault(groups[pair] or str(pair), int(pair))
         chosen += list(first_of_group.values())[:most]
     return chosen
@@ -116,25 +122,39 @@ def attention_map(
     }
 
 
-def occlude_errors(saved: Path, encoder: Path, test: PairTable) -> list[dict[str, Any]]:
-    """Return for a trial's most confident errors what deleting each word does, for JSON.
+def occlude_errors(
+    saved: Mapping[str, Path], encoder: Path, test: PairTable
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for the surest errors of each trial what deleting each word does, for JSON.
 
     An example has the ``line`` of its pair in the data file, ``log_odds`` of the whole pair, and
-    for the ``first`` and the ``second`` text a list of words with their changes.
+    for the ``first`` and the ``second`` text a list of words with their changes. The report shows
+    no group twice: of a trial are measured its surest errors of the groups that are left.
 
     Args:
-        saved: Folder of a finished trial; its classifier scores the shorter texts.
+        saved: Folders of finished trials by name; their classifiers score the shorter texts.
         encoder: Folder of the encoder's files.
-        test: Test split that its predictions are of.
+        test: Test split that their predictions are of.
 
     Raises:
-        OSError: If its files cannot be read.
+        OSError: If files cannot be read.
     """
-    labels, probabilities = _test_predictions(saved / "predictions.csv")
-    predictor = Predictor(saved / "model", [encoder])
+    shown: set[str] = set()
+    found = {}
+    for name, folder in saved.items():
+        labels, probabilities = _test_predictions(folder / "predictions.csv")
+        pairs = confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND, shown)
+        found[name] = _occlude(Predictor(folder / "model", [encoder]), test, pairs)
+        for kind in (0, 1):
+            left = [test.groups[pair] for pair in pairs if labels[pair] == kind]
+            shown |= set([group for group in left if group and group not in shown][:1])
+    return found
+
+
+def _occlude(predictor: Predictor, test: PairTable, pairs: list[int]) -> list[dict[str, Any]]:
     most_tokens = min(_MOST_TOKENS, _MOST_TOKENS * _SMALL // max(predictor.parameters, 1))
     examples = []
-    for pair in confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND):
+    for pair in pairs:
         with suppress(PairError):  # only a user's pair can be refused; the launch must not fail
             found = occlude(predictor, test.first[pair], test.second[pair], most_tokens)
             sides = {
