@@ -8,11 +8,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
+from analysis.error_captions import ERROR_FIGURES
 
 DASH = "–"
 
 FIGURES = {
     **CLAIM_FIGURES,
+    **ERROR_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
@@ -40,18 +42,6 @@ FIGURES = {
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
-    "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
-    "mean over seeds, and shares of the true class.",
-    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
-    "with 95 % bootstrap intervals over seeds and entities; what is counted is in quartiles of "
-    "the test pairs.",
-    "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
-    "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
-    "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
-    "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
-    "the texts, each cell is the mean of the weights in both directions. It shows where the head "
-    "looks, and is no "
-    "explanation of what it answers (Jain and Wallace, 2019).",
     "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
     "search_tried": "The trials of each encoding and head of the space, and their number: "
     "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "

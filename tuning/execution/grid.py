@@ -113,7 +113,9 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
         encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
         try:
             found = {
-                o.name: occlude_errors(o.folder, encoder, test) for o in best.values() if o.folder
+                o.name: occlude_errors(o.folder, encoder, test, o.metrics["threshold"])
+                for o in best.values()
+                if o.folder
             }
         except (OSError, CheckpointError, EncoderError) as error:
             launch.console.print(
