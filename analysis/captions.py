@@ -196,10 +196,9 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
-    **{f"{metric}_{kind}": (f"{name}, {words}", form)
-       for metric, name in (("auc", "AUC"), ("f1", "F1"))
-       for kind, words, form in (("gap", "gap", points), ("baseline_gap", "baseline", points),
-       ("excess", "beyond it", str))},
+    "measure": ("score", str),
+    **{f"{name}_part": (words, str) for name, words in (("harder", "harder test"),
+       ("threshold", "threshold"), ("left", "left over"), ("epoch", "epoch"))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
     "searched": ("in the search", score),

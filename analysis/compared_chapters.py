@@ -30,14 +30,15 @@ _LEARNED = (REFERENCE, "gradient boosting on overlap and topics")
 class Compared:
     """Inputs of the chapters that compare trials.
 
-    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``pairs`` all
-    pairs; ``test`` the test pairs with ``overlap``, ``votes``, ``voters`` and ``pieces``, in the
-    order of the ``predictions``.
+    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``epochs`` is
+    what each trial of the launch logged by epoch; ``pairs`` all pairs; ``test`` the test pairs
+    with ``overlap``, ``votes``, ``voters`` and ``pieces``, in the order of the ``predictions``.
     """
 
     store: Store
     launch: Launch
     trials: pd.DataFrame
+    epochs: pd.DataFrame
     pairs: pd.DataFrame
     test: pd.DataFrame
     predictions: pd.DataFrame
@@ -46,7 +47,7 @@ class Compared:
 def training_chapter(book: Book, compared: Compared) -> None:
     """Add losses and validation F1 by epoch."""
     book.open_chapter("Training")
-    curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
+    curves = tables.curves(compared.epochs, compared.trials)
     modes = tables.freezing_order(curves["freezing"])
     book.keep_numbers("curves", curves)
     book.add_figure("curves", figures.plot_curves(curves))
