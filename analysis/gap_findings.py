@@ -12,7 +12,7 @@ from analysis.captions import DASH, points
 from analysis.gap_tables import mean_over
 
 _MEASURES = {"auc": "AUC", "f1": "F1*"}
-_NAMES = {"auc": "AUC", "f1": "F1 at the threshold that was chosen on validation"}
+_NAMES = {"auc": "AUC, which needs no threshold,", "f1": "F1 at the chosen threshold"}
 _UNSEPARATED = (
     "What is left over has two parts that the log cannot separate: that of choosing the epoch, as "
     "the last one is not scored on test, and that of choosing the configuration, as only a search "
@@ -56,15 +56,13 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
             for row in part.to_dict("records")
         )
         first = part.iloc[0].to_dict()
-        but, beyond = ("", "") if metric == "auc" else (" but a threshold", " and the threshold")
+        apart = "" if metric == "auc" else ", the threshold set apart,"
         sentences.append(
-            f"{_NAMES[str(metric)]} of {baseline}, of which nothing{but} was chosen, is "
-            f"{points(first['harder'])} points higher on validation than on test"
-            f"{' beyond its threshold' if but else ''} ({_interval(first, 'harder')}); beyond "
-            f"this{beyond}, the gap in points is {told}."
+            f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
+            f"differs{apart} between validation and test by {points(first['harder'])} points "
+            f"({_interval(first, 'harder')}): so much harder is the test split. Beyond this, "
+            f"validation and test differ in points by {told}."
         )
-    if (gaps["seeds"] == 1).any():
-        sentences.append("Intervals of a single seed are of entities alone, and too narrow.")
     return [*sentences, _UNSEPARATED]
 
 

@@ -56,9 +56,9 @@ def test_the_parts_add_up_and_what_is_beyond_the_baseline_is_told() -> None:
     assert (table["left_low"] < table["left"]).all()
     assert (table["left"] < table["left_high"]).all()
     first, second, last = about_gaps(table, BASE)
-    assert first.startswith("AUC of logistic regression, of which nothing was chosen, is")
+    assert first.startswith("AUC, which needs no threshold, of logistic regression, of which")
     assert "above 0" in first
-    assert second.startswith("F1 at the threshold")
+    assert second.startswith("F1 at the chosen threshold of logistic regression")
     assert "cannot separate" in last
     written = written_gaps(table)
     assert written["threshold_part"].tolist()[0] == "–"
