@@ -8,11 +8,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
+from analysis.search_captions import SEARCH_FIGURES, SEARCH_TABLES
 
 DASH = "–"
 
 FIGURES = {
     **CLAIM_FIGURES,
+    **SEARCH_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
@@ -52,15 +54,6 @@ FIGURES = {
     "the texts, each cell is the mean of the weights in both directions. It shows where the head "
     "looks, and is no "
     "explanation of what it answers (Jain and Wallace, 2019).",
-    "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
-    "search_tried": "The trials of each encoding and head of the space, and their number: "
-    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
-    "TPE. A warm start's trials ran in another launch and are not shown.",
-    "search_parallel": "Every trial of the search as a line through the parameters of the "
-    "highest importance, coloured by {measure}.",
-    "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
-    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
-    "chance.",
 }
 
 _INTERVAL = (
@@ -76,6 +69,7 @@ _TESTED = (
 )
 TABLES = {
     **CLAIM_TABLES,
+    **SEARCH_TABLES,
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
     "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces {unit}.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
@@ -212,6 +206,9 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
        ("excess", "beyond it", str))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "drawn": ("random trials", whole),
+    "expected": ("expected best", score),
+    "band": ("95 % interval", str),
     "searched": ("in the search", score),
     "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),
