@@ -142,6 +142,6 @@ def plot_budget(budget: pd.DataFrame, measure: str) -> Figure:
     axis.fill_between(budget["drawn"], budget["low"], budget["high"], color=colour_of(1),
                       alpha=0.25, linewidth=0)  # fmt: skip
     axis.plot(budget["drawn"], budget["expected"], "o-", color=colour_of(1), markersize=3)
-    axis.set(xlabel="random trials", ylabel=f"expected best {measure}")
+    axis.set(xlabel="random trials", ylabel=measure)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

@@ -40,7 +40,7 @@ def test_the_curve_is_drawn_with_its_band(trials: pd.DataFrame) -> None:
     (axis,) = plot_budget(budget, MEASURE).axes
     np.testing.assert_allclose(axis.lines[0].get_ydata(), budget["expected"])
     assert len(axis.collections) == 1
-    assert axis.get_ylabel() == "expected best validation AUC"
+    assert axis.get_ylabel() == MEASURE
 
 
 def test_the_best_of_the_random_trials_stands_beside_that_of_all(trials: pd.DataFrame) -> None:
