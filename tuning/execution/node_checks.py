@@ -155,7 +155,15 @@ def _problems(reports: Mapping[str, NodeReport | str]) -> Iterable[str]:
         differing = [
             f"{package} must be {wanted[package]} as here, got {own}"
             for package, own in report.versions.items()
-            if own != wanted[package]
+            if _release(own) != _release(wanted[package])
         ]
         if differing:
             yield f"  - node {name}: {'; '.join(differing)}; install constraints.txt there"
+
+
+def _release(version: str) -> str:
+    """Return a version without its local part, which says for what a package was built.
+
+    A head without a GPU may have torch 2.13.0+cpu where its workers have 2.13.0.
+    """
+    return version.partition("+")[0]
