@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -86,7 +86,8 @@ def use_full_float32() -> None:
 
     By default torch does so in cuDNN's LSTM alone, and nowhere else.
     """
-    torch.backends.fp32_precision = "ieee"
+    settings: Any = torch.backends  # it has no types
+    settings.fp32_precision = "ieee"
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Guards the choice of device, a GPU's precision and the number of threads on this machine."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -51,13 +53,14 @@ def test_a_processor_has_no_precision_before_it_is_measured() -> None:
 
 
 def test_no_product_of_float32_is_rounded_to_tensorfloat32() -> None:
-    before = torch.backends.fp32_precision
+    settings: Any = torch.backends  # these have no types
+    before = settings.fp32_precision
     try:
         use_full_float32()
-        assert torch.backends.cudnn.rnn.fp32_precision == "ieee"
-        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert settings.cudnn.rnn.fp32_precision == "ieee"
+        assert settings.cuda.matmul.fp32_precision == "ieee"
     finally:
-        torch.backends.fp32_precision = before
+        settings.fp32_precision = before
 
 
 def test_the_number_of_threads_is_restored() -> None:

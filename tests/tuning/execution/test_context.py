@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,12 +77,13 @@ def test_a_driver_without_a_gpu_gets_states_from_all_gpus_nodes(distilbert: Path
 @pytest.mark.usefixtures("pretended_gpus")
 def test_trials_are_on_all_gpus() -> None:
     class Trial:  # in here, so that its process imports nothing of this file
-        def gpus(self) -> list[int]:
-            return ray.get_gpu_ids()
+        def gpus(self) -> list[Any]:
+            return [*ray.get_gpu_ids()]
 
-    def used(share: float) -> Counter[int]:
-        actors = [ray.remote(num_gpus=share, num_cpus=1)(Trial).remote() for _ in range(GPUS)]
-        found = ray.get([actor.gpus.remote() for actor in actors])
+    def used(share: float) -> Counter[Any]:
+        actor: Any = ray.remote(num_gpus=share, num_cpus=1)(Trial)
+        actors = [actor.remote() for _ in range(GPUS)]
+        found = ray.get([each.gpus.remote() for each in actors])
         return Counter(gpu for (gpu,) in found)
 
     assert list(used(1 / 20).values()) == [GPUS]  # what memory allows, and Ray makes of it
