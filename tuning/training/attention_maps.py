@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,7 @@ from tuning.training.evaluation import Evaluation
 from tuning.training.inputs import LoadedSplit, SharedInputs
 
 MAPS_PER_KIND = 5  # at most as many false positives, and as many false negatives
-OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each word; one may be
-# of the group that the other kind's example is of
+OCCLUDED_PER_KIND = 2  # fewer: an example takes a pass of the encoder for each of its words
 OCCLUSION_FORMAT = 1
 _MOST_TOKENS = 3000  # to encode for the words of an example: half a second with minilm on a core
 _SMALL = 11_000_000  # weights in the layers of such an encoder; a larger one encodes fewer tokens
@@ -50,7 +49,9 @@ def map_errors(
         return []
     lines, groups = inputs.index["test"]
     arrays = inputs.splits["test"]
-    pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
+    labels, probabilities = evaluation.labels["test"], evaluation.probabilities["test"]
+    threshold = evaluation.metrics["threshold"]
+    pairs = confident_errors(labels, probabilities, groups, threshold, MAPS_PER_KIND)
     tokenizer, (firsts, seconds) = Tokenizer.from_str(inputs.tokenizer), inputs.texts
     maps = []
     for pair in pairs:
@@ -65,10 +66,10 @@ def confident_errors(
     labels: np.ndarray,
     probabilities: np.ndarray,
     groups: list[str],
-    most: int = MAPS_PER_KIND,
-    skipped: Collection[str] = (),
+    threshold: float,
+    most: int,
 ) -> list[int]:
-    """Return the indices of the most confident errors at 0.5, false positives first.
+    """Return the indices of the most confident errors at a threshold, false positives first.
 
     Of either kind there are at most ``most``, the most confident first, and at most one
     for each group.
@@ -77,15 +78,15 @@ def confident_errors(
         labels: Classes, 0 or 1, int (N,).
         probabilities: Probabilities of class 1, float (N,).
         groups: Group of each pair, N texts; a pair without one ("") is a group of its own.
+        threshold: Lowest probability that counts as class 1: the one chosen on validation.
         most: Largest number of errors of a kind.
-        skipped: Groups of which no error is returned.
     """
     chosen = []
     for label, confident_first in ((0, -probabilities), (1, probabilities)):
-        wrong = (labels == label) & ((probabilities >= 0.5) != label)
+        wrong = (labels == label) & ((probabilities >= threshold) != label)
         first_of_group: dict[str, int] = {}
         for pair in np.argsort(confident_first, kind="stable"):
-            if wrong[pair] and groups[pair] not in skipped:
+            if wrong[pair]:
                 first_of_group.setdefault(groups[pair] or str(pair), int(pair))
         chosen += list(first_of_group.values())[:most]
     return chosen
@@ -123,7 +124,7 @@ def attention_map(
 
 
 def occlude_errors(
-    saved: Mapping[str, Path], encoder: Path, test: PairTable
+    saved: Mapping[str, tuple[Path, float]], encoder: Path, test: PairTable
 ) -> dict[str, list[dict[str, Any]]]:
     """Return for the surest errors of each trial what deleting each word does, for JSON.
 
@@ -132,7 +133,8 @@ def occlude_errors(
     no group twice: of a trial are measured its surest errors of the groups that are left.
 
     Args:
-        saved: Folders of finished trials by name; their classifiers score the shorter texts.
+        saved: By name of finished trials their folders, with classifiers that score the shorter
+            texts, and the thresholds that they chose on validation, at which errors are taken.
         encoder: Folder of the encoder's files.
         test: Test split that their predictions are of.
 
@@ -141,13 +143,15 @@ def occlude_errors(
     """
     shown: set[str] = set()
     found = {}
-    for name, folder in saved.items():
+    for name, (folder, threshold) in saved.items():
         labels, probabilities = _test_predictions(folder / "predictions.csv")
-        pairs = confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND, shown)
-        found[name] = _occlude(Predictor(folder / "model", [encoder]), test, pairs)
+        errors = confident_errors(labels, probabilities, test.groups, threshold, len(labels))
+        pairs: list[int] = []
         for kind in (0, 1):
-            left = [test.groups[pair] for pair in pairs if labels[pair] == kind]
-            shown |= set([group for group in left if group and group not in shown][:1])
+            left = [p for p in errors if labels[p] == kind and test.groups[p] not in shown]
+            pairs += left[:OCCLUDED_PER_KIND]
+            shown |= {test.groups[pair] for pair in left[:1]} - {""}
+        found[name] = _occlude(Predictor(folder / "model", [encoder]), test, pairs)
     return found
 
 
