@@ -89,8 +89,8 @@ def log_grid(runs: Runs, scratch: Path) -> None:
     pairs.to_parquet(scratch / "pairs.parquet")
     runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
     (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    told = json.dumps(occlusion_of(pairs))
-    (scratch / "occlusion.json").write_text(told, encoding="utf-8")
+    measured = json.dumps(occlusion_of(pairs))
+    (scratch / "occlusion.json").write_text(measured, encoding="utf-8")
     runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
     for freezing, optimizer, rate, value in CELLS:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
