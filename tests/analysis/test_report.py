@@ -96,7 +96,8 @@ def log_grid(runs: Runs, scratch: Path) -> None:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
         run = runs.trial(
             parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
-            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0, **sound,
+            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0,
+            best_epoch=2, **sound,
         )  # fmt: skip
         for epoch in (1, 2):
             for metric in ("train_loss", "val_loss", "val_f1"):
