@@ -9,12 +9,14 @@ from typing import Any
 
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
 from analysis.error_captions import ERROR_FIGURES
+from analysis.search_captions import SEARCH_FIGURES, SEARCH_TABLES
 
 DASH = "–"
 
 FIGURES = {
     **CLAIM_FIGURES,
     **ERROR_FIGURES,
+    **SEARCH_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
@@ -42,15 +44,6 @@ FIGURES = {
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
-    "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
-    "search_tried": "The trials of each encoding and head of the space, and their number: "
-    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
-    "TPE. A warm start's trials ran in another launch and are not shown.",
-    "search_parallel": "Every trial of the search as a line through the parameters of the "
-    "highest importance, coloured by {measure}.",
-    "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
-    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
-    "chance.",
 }
 
 _INTERVAL = (
@@ -66,6 +59,7 @@ _TESTED = (
 )
 TABLES = {
     **CLAIM_TABLES,
+    **SEARCH_TABLES,
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
     "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces {unit}.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
@@ -201,6 +195,9 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
        ("threshold", "threshold"), ("left", "left over"), ("epoch", "epoch"))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "drawn": ("random trials", whole),
+    "expected": ("expected best", score),
+    "band": ("95 % interval", str),
     "searched": ("in the search", score),
     "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),

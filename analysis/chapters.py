@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import (
+    budget_tables,
     captions,
     data_figures,
     data_tables,
@@ -112,6 +113,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     tried = search_tables.tried_places(launch.trials, launch.params)
     book.keep_numbers("search_tried", tried)
     book.add_figure("search_tried", search_figures.plot_tried(tried, measure))
+    _add_budget(book, launch.trials, measure)
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]
@@ -123,6 +125,18 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         )
     book.add_text("search", findings.about_search(history, importance, measure))
     _add_champion(book, champion, measure)
+
+
+def _add_budget(book: Book, trials: pd.DataFrame, measure: str) -> None:
+    """Add what the best of fewer trials, drawn at random, would be expected to reach."""
+    budget = budget_tables.random_budget(trials)
+    book.keep_numbers("search_budget", budget)
+    book.add_text("budget", budget_tables.about_budget(budget, trials, measure))
+    if len(budget):
+        words = {"measure": measure, "count": len(budget)}
+        book.add_table("budget", budget_tables.written_budget(budget), **words)
+        words["measure"] = f"{measure[0].upper()}{measure[1:]}"
+        book.add_figure("search_budget", search_figures.plot_budget(budget, measure), **words)
 
 
 def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -> None:
