@@ -8,12 +8,14 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
+from analysis.error_captions import ERROR_FIGURES
 from analysis.search_captions import SEARCH_FIGURES, SEARCH_TABLES
 
 DASH = "–"
 
 FIGURES = {
     **CLAIM_FIGURES,
+    **ERROR_FIGURES,
     **SEARCH_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
@@ -42,18 +44,6 @@ FIGURES = {
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
-    "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
-    "mean over seeds, and shares of the true class.",
-    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
-    "with 95 % bootstrap intervals over seeds and entities; what is counted is in quartiles of "
-    "the test pairs.",
-    "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
-    "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
-    "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
-    "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
-    "the texts, each cell is the mean of the weights in both directions. It shows where the head "
-    "looks, and is no "
-    "explanation of what it answers (Jain and Wallace, 2019).",
 }
 
 _INTERVAL = (
@@ -200,10 +190,9 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
-    **{f"{metric}_{kind}": (f"{name}, {words}", form)
-       for metric, name in (("auc", "AUC"), ("f1", "F1"))
-       for kind, words, form in (("gap", "gap", points), ("baseline_gap", "baseline", points),
-       ("excess", "beyond it", str))},
+    "measure": ("score", str),
+    **{f"{name}_part": (words, str) for name, words in (("harder", "harder test"),
+       ("threshold", "threshold"), ("left", "left over"), ("epoch", "epoch"))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
     "drawn": ("random trials", whole),

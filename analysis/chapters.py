@@ -10,6 +10,7 @@ from analysis import (
     data_figures,
     data_tables,
     findings,
+    gap_findings,
     grid_findings,
     importance_tables,
     search_figures,
@@ -146,6 +147,7 @@ def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -
         book.add_table(
             "rounds", search_tables.confirmation_rounds(champion["rounds"]), measure=measure
         )
+        book.add_text("choice", gap_findings.about_choice(champion["rounds"], measure))
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:

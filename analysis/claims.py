@@ -14,6 +14,7 @@ from analysis import (
 )
 from analysis import run_tables as tables
 from analysis.book import Book
+from analysis.claim_captions import BY_EPOCH
 from analysis.compared_chapters import REFERENCE, Compared
 from analysis.theme import mode_name
 from analysis.votes import count_voters
@@ -74,15 +75,19 @@ def _add_power(book: Book, compared: Compared, models: dict[str, Predictions]) -
 
 
 def _add_gaps(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
-    """Add how far validation lies above test, beyond the gap of a baseline that no one chose."""
+    """Add how far validation lies above test, and the parts that this has."""
     if "validation" not in set(compared.predictions["split"]):
         return
     test = {**models, REFERENCE: _baseline(compared, "test")}
     validation = {**_models(compared, "validation"), REFERENCE: _baseline(compared, "validation")}
-    table = gap_tables.gaps(validation, test, REFERENCE)
+    rule = tables.threshold_rule(compared.trials)
+    table = gap_tables.gaps(validation, test, REFERENCE, rule)
+    epochs = gap_tables.epoch_parts(compared.epochs, compared.trials)
+    table = table.merge(epochs, on=["model", "metric"], how="left")
+    written = gap_findings.written_gaps(table)
     book.keep_numbers("gaps_exact", table)
     book.add_text("gaps", gap_findings.about_gaps(table, REFERENCE))
-    book.add_table("gaps", gap_findings.written_gaps(table))
+    book.add_table("gaps", written, epoch=BY_EPOCH if "epoch_part" in written else "")
 
 
 def _add_calibration(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:

@@ -22,20 +22,25 @@ from analysis.theme import (
     panels,
 )
 
+_MATRIX = (("tn", "fp"), ("fn", "tp"))
 _PIECE = 20  # characters that are shown of a word piece
 # inches of the rows of a map: together, so that two examples share a page, and of each at least
 _MAP_ROWS, _LEAST_ROW = 1.7, 0.085
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
-    """Draw ``confusion``: a matrix per model, with counts and shares of the true class."""
+    """Draw ``confusion``: a matrix per model: counts, shares of the true class, counts at 0.5."""
     figure, axes = panels(1, len(table), height=1.8, width=1.9 * len(table))
     for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
-        counts = np.array([[row["tn"], row["fp"]], [row["fn"], row["tp"]]], dtype=float)
+        counts, at_half = (
+            np.array([[row[f"{name}{ending}"] for name in names] for names in _MATRIX], float)
+            for ending in ("", "_at_half")
+        )
         shares = counts / counts.sum(axis=1, keepdims=True)
         axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
         for (row_index, column), share in np.ndenumerate(shares):
-            text = f"{counts[row_index, column]:.0f}\n{share:.0%}"
+            half = at_half[row_index, column]
+            text = f"{counts[row_index, column]:.0f}\n{share:.0%}\n({half:.0f})"
             axis.text(column, row_index, text, ha="center", va="center",
                       color="white" if share < 0.6 else "black")  # fmt: skip
         axis.set_xticks([0, 1], ["no", "yes"])
@@ -90,7 +95,7 @@ def _rate_line(
 def _finish_rates(figure: Figure, table: pd.DataFrame) -> None:
     """Set the common scale of the panels, and write the legend above them."""
     first = figure.axes[0]
-    first.set(ylabel="error rate at 0.5", ylim=(0, 1.05 * table["high"].max() or 1))
+    first.set(ylabel="error rate", ylim=(0, 1.05 * table["high"].max() or 1))
     lines, names = first.get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names))
 

@@ -22,16 +22,23 @@ _NUMBER = re.compile(r"\d")
 _ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
 _SIDES = {2: "first", 3: "second"}  # the kinds of position that belong to a text
 _SHOWN = 600  # characters of a text; all are in the log
+_CELLS = ("tn", "fp", "fn", "tp")
 _KINDS = {0: "false positive", 1: "false negative"}
 
 
 def confusion(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return each model's counts on test, mean over seeds: ``tn``, ``fp``, ``fn``, ``tp``."""
-    rows = [
-        [model, *entity_counts(predictions).sum(axis=1).mean(axis=0)]
-        for model, predictions in models.items()
-    ]
-    return pd.DataFrame(rows, columns=["model", "tn", "fp", "fn", "tp"])
+    """Return each model's counts on test, mean over seeds: ``tn``, ``fp``, ``fn``, ``tp``.
+
+    They are at the thresholds of the predictions; ``tn_at_half`` and so on are those at 0.5.
+    """
+    rows = []
+    for model, predictions in models.items():
+        row: dict[str, object] = {"model": model}
+        for ending, cut in (("", predictions), ("_at_half", predictions.at(0.5))):
+            counts = entity_counts(cut).sum(axis=1).mean(axis=0)
+            row |= {f"{name}{ending}": n for name, n in zip(_CELLS, counts, strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
@@ -48,13 +55,15 @@ def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def choose_examples(
-    maps: list[dict[str, Any]], test: pd.DataFrame, shown: set[str]
+    maps: list[dict[str, Any]], test: pd.DataFrame, decided: Mapping[int, bool], shown: set[str]
 ) -> list[dict[str, Any]]:
     """Return the most confident false positive and false negative, of different entities.
 
     Args:
-        maps: ``Store.attention``: errors of each kind, the most confident first.
+        maps: ``Store.attention``: errors of each kind, the most confident first. Those of earlier
+            versions are errors at 0.5; what is right at the trial's threshold is skipped.
         test: Test pairs with ``line``, ``label`` and ``group``.
+        decided: Whether the trial calls the pair of a line a paraphrase at its threshold.
         shown: Entities of which an example is shown already; they are skipped.
 
     Returns:
@@ -67,7 +76,9 @@ def choose_examples(
         fitting = [
             {**found, "pair": rows[found["line"]]}
             for found in maps
-            if rows[found["line"]]["label"] == label and rows[found["line"]]["group"] not in groups
+            if rows[found["line"]]["label"] == label
+            and decided[found["line"]] != label
+            and rows[found["line"]]["group"] not in groups
         ]
         chosen += fitting[:EXAMPLES_PER_KIND]
     return chosen

@@ -188,6 +188,7 @@ def _compare(
         store=store,
         launch=launch,
         trials=trials,
+        epochs=store.epochs(launch),
         pairs=pairs.reset_index(drop=True),
         test=test.reset_index(drop=True),
         predictions=store.predictions(launch),

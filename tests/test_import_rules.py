@@ -206,3 +206,20 @@ def test_a_plan_needs_no_heavy_import() -> None:
 def test_the_report_loads_neither_torch_nor_ray() -> None:
     loaded = loaded_by("analysis.report, analysis.submission, analysis.search_figures")
     assert not loaded & {"torch", "ray", "transformers", "tuning", "models"}
+
+
+_STEP = """torch
+from tuning.execution import trial
+from models.optimizers import SGD
+optimizer = SGD([torch.nn.Parameter(torch.zeros(3))], fused=True)
+optimizer.zero_grad(), optimizer.step(), optimizer.load_state_dict(optimizer.state_dict())
+print(*{"torch._dynamo"} & set(sys.modules))
+"""
+
+
+@pytest.mark.slow  # a worker's imports take seconds
+def test_a_worker_imports_no_more_than_its_training_needs() -> None:
+    loaded = loaded_by(_STEP)
+    others = {"matplotlib", "mlflow", "optuna", "scipy", "sklearn", "sqlalchemy", "transformers"}
+    assert "torch" in loaded
+    assert not loaded & {*others, "torch._dynamo"}

@@ -40,10 +40,18 @@ def scored() -> pd.DataFrame:
 
 def test_one_error_of_each_kind_is_chosen_and_no_entity_twice(scored: pd.DataFrame) -> None:
     maps = [{"line": line} for line in (2, 5, 3, 4)]
-    lines = [found["line"] for found in error_tables.choose_examples(maps, scored, set())]
+    wrong = {line: label == 0 for line, label in zip(scored["line"], scored["label"], strict=True)}
+    lines = [found["line"] for found in error_tables.choose_examples(maps, scored, wrong, set())]
     assert lines == [2, 4]
-    shown = error_tables.choose_examples(maps, scored, {"car"})
+    shown = error_tables.choose_examples(maps, scored, wrong, {"car"})
     assert [found["line"] for found in shown] == [5, 4]
+
+
+def test_what_is_right_at_the_threshold_is_no_example(scored: pd.DataFrame) -> None:
+    maps = [{"line": line} for line in (2, 5, 3, 4)]  # errors at 0.5, of an earlier version
+    decided = {2: False, 5: True, 3: False, 4: True}  # by the trial's threshold
+    found = error_tables.choose_examples(maps, scored, decided, set())
+    assert [each["line"] for each in found] == [5, 3]
 
 
 def test_a_comment_states_what_can_be_counted(scored: pd.DataFrame) -> None:
@@ -85,6 +93,13 @@ def test_a_head_that_pools_names_the_heaviest_words(scored: pd.DataFrame) -> Non
 def test_confusion_is_a_mean_over_seeds(predictions: Predictions) -> None:
     row = error_tables.confusion({"all": predictions}).iloc[0]
     assert [row[name] for name in ("tn", "fp", "fn", "tp")] == [2.0, 1.0, 1.0, 2.0]
+
+
+def test_confusion_is_at_the_threshold_and_beside_it_at_half(predictions: Predictions) -> None:
+    row = error_tables.confusion({"all": predictions.at(0.35)}).iloc[0]
+    assert [row[name] for name in ("tn", "fp", "fn", "tp")] == [1.5, 1.5, 0.5, 2.5]
+    halves = [row[f"{name}_at_half"] for name in ("tn", "fp", "fn", "tp")]
+    assert halves == [2.0, 1.0, 1.0, 2.0]
 
 
 def test_the_votes_are_of_as_many_as_voted(scored: pd.DataFrame) -> None:

@@ -83,7 +83,7 @@ def log_grid(runs: Runs, scratch: Path) -> None:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
         run = runs.trial(
             parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
-            learning_rate=rate, val_f1_at_threshold=value, threshold=0.5, all_positive=0, **sound,
+            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0, **sound,
         )  # fmt: skip
         for epoch in (1, 2):
             for metric in ("train_loss", "val_loss", "val_f1"):
@@ -158,6 +158,25 @@ def test_hard_names_stand_on_the_page_as_they_are(pages: list[str]) -> None:
     assert "$x^{ or $y" in whole or "$5 to $10”" in whole
     assert "\x07" not in whole
     assert "\u202e" not in whole
+
+
+def test_what_is_shown_as_an_error_is_one_at_the_threshold_shown(
+    report: Path, pages: list[str]
+) -> None:
+    made = contents(report)
+    examples = made["facts"]["examples"]
+    assert len(examples) == 4
+    labels = pd.read_parquet(report.parent / "pairs.parquet")
+    labels = labels[labels["split"] == "test"].set_index("line")["label"]
+    for example in examples:
+        assert example["threshold"] == 0.35
+        called = example["probability"] >= example["threshold"]
+        assert called != labels[example["line"]]
+        assert example["kind"] == ("false positive" if called else "false negative")
+        assert "at the threshold .350" in made["figures"][example["figure"]]["caption"]
+    assert "(threshold 0.35)" in " ".join(pages)
+    for name in ("confusion", "overlap_errors", "error_rates"):
+        assert "threshold chosen on validation (.350)" in made["figures"][name]["caption"]
 
 
 def test_settings_stand_apart(pages: list[str]) -> None:

@@ -18,7 +18,7 @@ from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from models.parameter_counts import trained_parameters
-from models.precision import choose_device
+from models.precision import choose_device, use_full_float32
 from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -143,8 +143,9 @@ def input_key(trial: TrialConfig) -> str:
 
 
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
-    """Set the number of torch's threads; return the trial's shared inputs and its device."""
+    """Set how torch computes here; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
+    use_full_float32()
     return ray.get(context.inputs[input_key(trial)]), device_of(ray.get_gpu_ids())
 
 

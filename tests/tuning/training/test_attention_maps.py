@@ -17,11 +17,18 @@ def test_the_most_confident_errors_come_first_and_a_group_only_once() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
     probabilities = np.array([0.7, 0.9, 0.2, 0.1, 0.3, 0.8])
     groups = ["a", "a", "b", "c", "d", "d"]
-    assert confident_errors(labels, probabilities, groups) == [1, 3, 4]
+    assert confident_errors(labels, probabilities, groups, 0.5, 5) == [1, 3, 4]
+    assert confident_errors(labels, probabilities, groups, 0.5, 1) == [1, 3]
+
+
+def test_errors_are_those_at_the_threshold() -> None:
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.45, 0.3, 0.45, 0.3])
+    assert confident_errors(labels, probabilities, [""] * 4, 0.4, 5) == [0, 3]
+    assert confident_errors(labels, probabilities, [""] * 4, 0.5, 5) == [3, 2]
 
 
 def test_pairs_without_a_group_are_groups_of_their_own() -> None:
-    found = confident_errors(np.zeros(3), np.array([0.6, 0.8, 0.7]), ["", "", ""])
+    found = confident_errors(np.zeros(3), np.array([0.6, 0.8, 0.7]), ["", "", ""], 0.5, 5)
     assert found == [1, 2, 0]
 
 
