@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from tuning.cli import (
-    build_parser,
-    build_pretraining_parser,
-    folder_or_uri,
     launch_options,
     pretraining_options,
     read_experiment,
@@ -20,6 +17,7 @@ from tuning.cli import (
 )
 from tuning.config.experiment import ConfigError
 from tuning.config.loader import load_experiment
+from tuning.parsers import build_parser, build_pretraining_parser, folder_or_uri
 from tuning.system.project import ROOT
 from tuning.tracking.launch_folder import run_name
 
