@@ -133,6 +133,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     training_metrics = {
         **trained_parameters(model),
         "best_epoch": best.epoch,
+        **({"batch_parts": trainer.parts} if trainer.parts > 1 else {}),
         "diverged": float(trainer.result is not None and trainer.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }

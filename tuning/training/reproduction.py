@@ -50,7 +50,9 @@ _EQUAL = 1e-6  # the same where what computes is the same: sums may still be add
 _PROBABILITIES = {FLOAT32: 1e-5}
 _ROUNDED = 2e-3  # of all other number formats
 # they describe the training
-_NOT_SCORES = ("best_epoch", "diverged", "head_parameters", "seconds", "trained_parameters")
+_NOT_SCORES = (
+    "batch_parts", "best_epoch", "diverged", "head_parameters", "seconds", "trained_parameters"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
