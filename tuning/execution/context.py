@@ -91,6 +91,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
             input_key(trial): references[prepared.variant_of(trial)] for trial in prepared.trials
         },
         threads=int(resources["cpu"]),
+        gpu_share=resources.get("gpu", 0),
         storage=settings.storage,
     )
     return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
