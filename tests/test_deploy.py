@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tuning.cli import add_search_options, build_parser
+from tuning.parsers import add_search_options, build_parser
 from tuning.system.storage_path import StoragePath
 
 ROOT = Path(__file__).resolve().parents[1]

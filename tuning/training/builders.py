@@ -14,6 +14,7 @@ from torch import Tensor
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.heads import FeatureBranch, build_head
+from models.optimizers import SGD, AdamW
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import SharedInputs
 from tuning.training.pair_features import features_of
@@ -111,8 +112,8 @@ def build_optimizer(groups: list[dict[str, Any]], config: TrialConfig) -> torch.
     decay = config.weight_decay
     if config.optimizer == "sgd":
         momentum = config.momentum
-        return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=True)
-    return torch.optim.AdamW(groups, weight_decay=decay, fused=True)
+        return SGD(groups, momentum=momentum, weight_decay=decay, fused=True)
+    return AdamW(groups, weight_decay=decay, fused=True)
 
 
 def build_schedule(
