@@ -99,6 +99,7 @@ STEPS = (
     Step(name="statistics", command="benchmarks/simulated_tests.py", minutes=6),
     Step(name="baselines", command="benchmarks/baselines.py --data FOLDER", minutes=1),
     Step(name="choices", command="benchmarks/choices.py --data FOLDER", minutes=8),
+    Step(name="intermediate", command="benchmarks/intermediate.py --data FOLDER", minutes=6),
     Step(name="weight_decay", command="benchmarks/weight_decay.py --data FOLDER", minutes=10),
     Step(name="folds_embedded", command="benchmarks/folds.py --encoder embedded", minutes=25),
     Step(name="folds_parade", command="benchmarks/folds.py --data FOLDER", minutes=120),
