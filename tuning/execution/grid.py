@@ -120,9 +120,8 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
                 if o.folder
             }
         except (OSError, CheckpointError, EncoderError) as error:
-            launch.console.print(
-                f"Notice: no word of an error was measured: {error}", markup=False
-            )
+            notice = f"Notice: no word of an error was measured: {error}"
+            launch.console.print(notice, markup=False)
             return
         write_occlusion(path, found)
     launch.log.keep(path, "explanations")
