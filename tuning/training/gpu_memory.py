@@ -15,9 +15,10 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
+from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import Trainer, batch_loss
+from tuning.training.trainer import Trainer
 
 _HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a training is
 # What a process holds on a GPU besides its tensors: context, kernels, libraries. An H200 with
