@@ -12,10 +12,12 @@ from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
 from analysis.captions import score, score_cell
+from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
+from analysis.whole_words import content_map, join_pieces, rule_of
 from measures.baselines import baseline_predictions
 from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
 from measures.comparison import differences as compare_models
@@ -125,7 +127,9 @@ def errors_chapter(book: Book, compared: Compared) -> None:
     for mode, trial in error_tables.best_trials(compared.trials).items():
         examples += _examples(book, compared, mode, trial, examples)
     book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = examples
+    book.facts["examples"] = [
+        {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
+    ]
 
 
 def _examples(
@@ -151,13 +155,14 @@ def _examples(
     decided = (probability >= threshold).to_dict()
     for found in error_tables.choose_examples(maps, compared.test, decided, shown):
         predicted = float(probability[found["line"]])
-        row = error_tables.describe_example(found, predicted, compared.test, seen)
+        row = error_tables.describe_example(found, predicted, compared.test)
         name = f"attention_{mode}_{found['line']}"
         own_words = occluded.get(found["line"], {})
-        row |= explain(found["pair"], own_words, threshold, train)
+        row |= explain(found["pair"], own_words, threshold, train, seen)
         entity = f", entity “{row['group']}”" if row["group"] else ""
         words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
-        figure = error_figures.plot_attention(found)
-        book.add_figure(name, figure, "attention", cut=score(threshold), **words)
+        whole = content_map(join_pieces(found))
+        words |= {"cut": score(threshold), "rule": rule_of(whole)}
+        book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
         rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
     return rows

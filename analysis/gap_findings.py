@@ -60,8 +60,8 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
         sentences.append(
             f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
             f"differs{apart} between validation and test by {points(first['harder'])} points "
-            f"({_interval(first, 'harder')}): so much harder is the test split. Beyond this, "
-            f"validation and test differ in points by {told}."
+            f"({_interval(first, 'harder')}): the part of a harder test split. Beyond it the gap "
+            f"in points is {told}."
         )
     return [*sentences, _UNSEPARATED]
 

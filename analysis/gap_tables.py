@@ -44,7 +44,7 @@ def gaps(
     validation: Mapping[str, Predictions],
     test: Mapping[str, Predictions],
     baseline: str,
-    rule: ThresholdRule,
+    rules: Mapping[str, ThresholdRule],
 ) -> pd.DataFrame:
     """Return for each model its validation score minus its test score, as a sum of three parts.
 
@@ -57,7 +57,7 @@ def gaps(
         validation: Predictions for the validation pairs by the model's name.
         test: Predictions of the same trainings for the test pairs.
         baseline: Model whose gap is taken from that of the others.
-        rule: Rule by which thresholds were chosen.
+        rules: Rule by which the thresholds of each were chosen.
 
     Returns:
         A row for each other model and each of ``GAP_METRICS``: ``model``, ``metric``, ``seeds``,
@@ -66,7 +66,7 @@ def gaps(
         NaN if either split has a single entity, and AUC has no threshold.
     """
     effective = min(effective_entities(part[baseline].entities) for part in (validation, test))
-    found = {name: _gap(validation[name], test[name], rule) for name in test}
+    found = {name: _gap(validation[name], test[name], rules[name]) for name in test}
     rows = []
     for model in (name for name in test if name != baseline):
         for metric in GAP_METRICS:

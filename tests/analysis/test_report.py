@@ -68,6 +68,18 @@ def attention_of(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     return maps
 
 
+def occlusion_of(pairs: pd.DataFrame) -> dict[str, Any]:
+    """Return an example for each test pair of one of the best trials, and none of the other."""
+    examples = []
+    for row in pairs[pairs["split"] == "test"].itertuples():
+        first, second = str(row.raw_first).split(), str(row.raw_second).split()
+        changes = [-1.25, *[0.5] * (len(first) - 2), None]
+        sides = {"first": list(zip(first, changes, strict=True)),
+                 "second": [[word, 0.5] for word in second]}  # fmt: skip
+        examples.append({"line": row.line, "log_odds": 2.0, **sides})
+    return {"format": 1, "trials": {"some adamw 0.01": examples}}
+
+
 def log_grid(runs: Runs, scratch: Path) -> None:
     """Write a launch of four trials, of which all with SGD are flagged, with their files."""
     pairs, draw = hard_pairs(), np.random.default_rng(1)
@@ -77,7 +89,8 @@ def log_grid(runs: Runs, scratch: Path) -> None:
     pairs.to_parquet(scratch / "pairs.parquet")
     runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
     (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    (scratch / "occlusion.json").write_text('{"format": 1, "trials": {}}', encoding="utf-8")
+    told = json.dumps(occlusion_of(pairs))
+    (scratch / "occlusion.json").write_text(told, encoding="utf-8")
     runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
     for freezing, optimizer, rate, value in CELLS:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
@@ -193,6 +206,22 @@ def test_the_logged_command_is_the_one_to_reproduce(pages: list[str]) -> None:
     whole = " ".join(pages)
     assert COMMAND in whole
     assert "data shop $5 to $10, encoder my $x^{ encoder" in whole
+
+
+def test_the_pdf_shows_what_words_change_and_the_nearest_training_pairs(
+    report: Path, pages: list[str]
+) -> None:
+    whole = " ".join(pages)
+    examples = contents(report)["facts"]["examples"]
+    measured = [each for each in examples if each["first_words"]]
+    assert 0 < len(measured) < len(examples)  # of one trial only
+    for each in measured:
+        assert f"{each['first'].split()[0]}−1.25" in whole.replace(" −", "−")
+    assert "the strongest have their change in log-odds" in whole
+    assert whole.count("Nearest training pairs") == len(examples)
+    for pair in examples[0]["nearest"]:
+        label = ("no paraphrase", "a paraphrase")[pair["label"]]
+        assert f"“{pair['first']}” and “{pair['second']}”: {label}" in whole
 
 
 def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> None:

@@ -111,14 +111,13 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
     if not launch.prepared.experiment.occlusion or not sound:
         return
     best = {str(outcome.config.freezing): outcome for outcome in reversed(sound)}
+    in_order = sorted(best, key=lambda mode: (mode == "none", mode))  # as the report shows them
+    trials = [best[mode] for mode in in_order]
+    saved = {o.name: (o.folder, o.metrics["threshold"]) for o in trials if o.folder}
     if not path.is_file():
         encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
         try:
-            found = {
-                o.name: occlude_errors(o.folder, encoder, test, o.metrics["threshold"])
-                for o in best.values()
-                if o.folder
-            }
+            found = occlude_errors(saved, encoder, test)
         except (OSError, CheckpointError, EncoderError) as error:
             launch.console.print(
                 f"Notice: no word of an error was measured: {error}", markup=False

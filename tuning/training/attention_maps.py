@@ -124,28 +124,41 @@ def attention_map(
 
 
 def occlude_errors(
-    saved: Path, encoder: Path, test: PairTable, threshold: float
-) -> list[dict[str, Any]]:
-    """Return for a trial's most confident errors what deleting each word does, for JSON.
+    saved: Mapping[str, tuple[Path, float]], encoder: Path, test: PairTable
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for the surest errors of each trial what deleting each word does, for JSON.
 
     An example has the ``line`` of its pair in the data file, ``log_odds`` of the whole pair, and
-    for the ``first`` and the ``second`` text a list of words with their changes.
+    for the ``first`` and the ``second`` text a list of words with their changes. The report shows
+    no group twice: of a trial are measured its surest errors of the groups that are left.
 
     Args:
-        saved: Folder of a finished trial; its classifier scores the shorter texts.
+        saved: By name of finished trials their folders, with classifiers that score the shorter
+            texts, and the thresholds that they chose on validation, at which errors are taken.
         encoder: Folder of the encoder's files.
-        test: Test split that its predictions are of.
-        threshold: The one that it chose on validation, at which its errors are taken.
+        test: Test split that their predictions are of.
 
     Raises:
-        OSError: If its files cannot be read.
+        OSError: If files cannot be read.
     """
-    labels, probabilities = _test_predictions(saved / "predictions.csv")
-    predictor = Predictor(saved / "model", [encoder])
+    shown: set[str] = set()
+    found = {}
+    for name, (folder, threshold) in saved.items():
+        labels, probabilities = _test_predictions(folder / "predictions.csv")
+        errors = confident_errors(labels, probabilities, test.groups, threshold, len(labels))
+        pairs: list[int] = []
+        for kind in (0, 1):
+            left = [p for p in errors if labels[p] == kind and test.groups[p] not in shown]
+            pairs += left[:OCCLUDED_PER_KIND]
+            shown |= {test.groups[pair] for pair in left[:1]} - {""}
+        found[name] = _occlude(Predictor(folder / "model", [encoder]), test, pairs)
+    return found
+
+
+def _occlude(predictor: Predictor, test: PairTable, pairs: list[int]) -> list[dict[str, Any]]:
     most_tokens = min(_MOST_TOKENS, _MOST_TOKENS * _SMALL // max(predictor.parameters, 1))
     examples = []
-    errors = confident_errors(labels, probabilities, test.groups, threshold, OCCLUDED_PER_KIND)
-    for pair in errors:
+    for pair in pairs:
         with suppress(PairError):  # only a user's pair can be refused; the launch must not fail
             found = occlude(predictor, test.first[pair], test.second[pair], most_tokens)
             sides = {

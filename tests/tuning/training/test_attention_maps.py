@@ -1,15 +1,26 @@
 """Guards the attention maps: the most confident errors, and weights of the right word pieces."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from analysis.error_tables import choose_examples
 from models.classifier import Classifier
 from models.encoder import load_encoder
 from models.heads import build_head
+from tests.models.untrained import save
 from tests.tuning.training.test_trainer import CPU, config, toy
+from tuning.data.pairs import PairTable
 from tuning.system.project import EMBEDDED
-from tuning.training.attention_maps import attention_map, confident_errors
+from tuning.training.attention_maps import (
+    MAPS_PER_KIND,
+    attention_map,
+    confident_errors,
+    occlude_errors,
+)
 from tuning.training.inputs import LoadedSplit
 
 
@@ -48,3 +59,28 @@ def test_weights_belong_to_their_word_pieces(head: str) -> None:
     else:
         assert weights.shape == (9,)
         assert weights.sum() == pytest.approx(1, abs=1e-2)
+
+
+def test_every_example_of_three_modes_has_measured_words(distilbert: Path, tmp_path: Path) -> None:
+    groups = list("abcdefabcdef")  # the surest errors of both kinds are of the same groups
+    labels, likely = np.repeat([0, 1], 6), [*np.linspace(0.9, 0.6, 6), *np.linspace(0.1, 0.4, 6)]
+    lines = list(range(2, 14))
+    test = PairTable(
+        first=["w1 w2"] * 12, second=["w2 w3"] * 12, labels=labels, votes=np.full(12, np.nan),
+        groups=groups, lines=lines,
+    )  # fmt: skip
+    rows = pd.DataFrame({"split": "test", "line": lines, "label": labels, "probability": likely})
+    saved = {name: (tmp_path / name, 0.5) for name in ("01-all", "02-some", "03-none")}
+    for folder, _ in saved.values():
+        save(folder / "model", distilbert)
+        rows.to_csv(folder / "predictions.csv", index=False)
+    measured = occlude_errors(saved, distilbert, test)
+    surest = confident_errors(labels, np.array(likely), groups, 0.5, MAPS_PER_KIND)
+    maps = [{"line": lines[pair]} for pair in surest]
+    decided = dict(zip(lines, [True] * 6 + [False] * 6, strict=True))
+    shown: set[str] = set()
+    for examples in measured.values():
+        chosen = choose_examples(maps, rows.assign(group=groups), decided, shown)
+        assert {each["line"] for each in chosen} <= {each["line"] for each in examples}
+        shown |= {each["pair"]["group"] for each in chosen}
+    assert len(shown) == 5  # the maps of the last mode have no sixth group
