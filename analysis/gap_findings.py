@@ -60,8 +60,8 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
         sentences.append(
             f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
             f"differs{apart} between validation and test by {points(first['harder'])} points "
-            f"({_interval(first, 'harder')}): so much harder is the test split. Beyond this, "
-            f"validation and test differ in points by {told}."
+            f"({_interval(first, 'harder')}): the part of a harder test split. Beyond it the gap "
+            f"in points is {told}."
         )
     return [*sentences, _UNSEPARATED]
 
@@ -78,7 +78,7 @@ def about_choice(rounds: pd.DataFrame, measure: str) -> list[str]:
     found = first.groupby("configuration").agg(
         searched=("searched", "first"), fresh=("value", "mean")
     )
-    row = mean_over("choice", found["searched"] - found["fresh"])
+    row: dict[Hashable, Any] = {**mean_over("choice", found["searched"] - found["fresh"])}
     interval = f" (over configurations, {_interval(row, 'choice')})" if len(found) > 1 else ""
     return [
         f"The values by which the search chose its {len(found)} best configurations lie "

@@ -44,7 +44,7 @@ def gaps(
     validation: Mapping[str, Predictions],
     test: Mapping[str, Predictions],
     baseline: str,
-    rule: ThresholdRule,
+    rules: Mapping[str, ThresholdRule],
 ) -> pd.DataFrame:
     """Return for each model its validation score minus its test score, as a sum of three parts.
 
@@ -57,7 +57,7 @@ def gaps(
         validation: Predictions for the validation pairs by the model's name.
         test: Predictions of the same trainings for the test pairs.
         baseline: Model whose gap is taken from that of the others.
-        rule: Rule by which thresholds were chosen.
+        rules: Rule by which the thresholds of each were chosen.
 
     Returns:
         A row for each other model and each of ``GAP_METRICS``: ``model``, ``metric``, ``seeds``,
@@ -66,7 +66,7 @@ def gaps(
         NaN if either split has a single entity, and AUC has no threshold.
     """
     effective = min(effective_entities(part[baseline].entities) for part in (validation, test))
-    found = {name: _gap(validation[name], test[name], rule) for name in test}
+    found = {name: _gap(validation[name], test[name], rules[name]) for name in test}
     rows = []
     for model in (name for name in test if name != baseline):
         for metric in GAP_METRICS:
@@ -180,5 +180,8 @@ def epoch_parts(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 def mean_over(name: str, values: pd.Series) -> dict[str, float]:
     """Return the mean of values and its 95 % interval, Student's t; NaN for a single value."""
     mean, count = float(values.mean()), len(values)
-    reach = float(stats.t.ppf(0.975, count - 1) * values.sem()) if count > 1 else np.nan
+    if count == 1:
+        return {name: mean, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    error = float(np.std(values.to_numpy(), ddof=1)) / count**0.5
+    reach = float(stats.t.ppf(0.975, count - 1)) * error
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}

@@ -155,7 +155,7 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         if found != expected:
             raise CheckpointError(f"{encoder}: must be encoder {expected}, got {found}")
         depth = card["encoder"]["depth"]
-        attention = choose_attention(choose_device())
+        attention = choose_attention(choose_device().type)
         lower, upper = load_encoder(
             encoder,
             depth,

@@ -195,7 +195,7 @@ def encoder_loader(
 
     Its first call imports a library for seconds, which cached states of all layers make needless.
     """
-    load = partial(load_encoder, folder, depth, attention=choose_attention(device))
+    load = partial(load_encoder, folder, depth, attention=choose_attention(device.type))
     return cache(partial(load, encoding=encoding, layer_mean=layer_mean))
 
 

@@ -186,6 +186,27 @@ def choose_precision(
         return Precision(FLOAT32, FLOAT32)
 
 
+def device_record(device: DeviceProperties, gpus: int = 0) -> dict[str, Any]:
+    """Return what numbers depend on beside their inputs, as a saved model's card has it.
+
+    Args:
+        device: Device that was computed on.
+        gpus: Number of GPUs that the frozen layers ran on, each with a part of the texts.
+    """
+    from models.precision import choose_attention  # loads torch
+
+    if device.kind == "cuda":
+        name, parts = device.name, max(1, gpus)
+    else:
+        name, parts = describe_processor(), count_cores()
+    return {
+        "name": name,
+        "parts": parts,
+        "attention": choose_attention(device.kind),
+        "torch": device.torch_build,
+    }
+
+
 def describe_rates(rates: Rates) -> str:
     """Return what was measured and what follows from it, as a phrase for plans and notices."""
     chosen = rates.choose()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
@@ -132,3 +134,16 @@ def start_order(config: TrialConfig) -> np.random.Generator:
         return np.random.default_rng(config.seed)
     torch.manual_seed(config.order_seed)
     return np.random.default_rng(config.order_seed)
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators: the CPU's, and the device's if it is a GPU."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_states(states: Mapping[str, Tensor]) -> None:
+    """Set torch's generators to the states that ``random_states`` returned."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu())

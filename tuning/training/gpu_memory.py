@@ -15,9 +15,10 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
+from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import Trainer, batch_loss
+from tuning.training.trainer import Trainer
 
 _HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a training is
 # What a process holds on a GPU besides its tensors: context, kernels, libraries. An H200 with
@@ -118,6 +119,26 @@ def spread_share(share: float, gpus: int, at_a_time: int) -> float:
         at_a_time: Number of trials that could run at a time, at least 1.
     """
     return 1 / min(round(1 / share), math.ceil(at_a_time / gpus), _SIDE_BY_SIDE)
+
+
+def allocator_fraction(share: float, total_bytes: int) -> float:
+    """Return the fraction of a GPU that the allocator of a trial may take.
+
+    The process needs memory of its own beside it. A trial that has a GPU alone has no limit.
+
+    Args:
+        share: Fraction of the GPU that the trial was given.
+        total_bytes: Memory of the GPU.
+    """
+    if share >= 1:
+        return 1.0
+    return max(share - _PROCESS_BYTES / total_bytes, share / 2)
+
+
+def limit_memory(share: float) -> None:
+    """Limit this process to its share of the GPU, so that it cannot take what is another's."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(allocator_fraction(share, total))
 
 
 def needed_bytes(peak_bytes: int) -> float:

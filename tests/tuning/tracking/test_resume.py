@@ -15,7 +15,8 @@ import models.precision
 import models.speed
 from models.number_formats import Precision, Rates
 from tests.tuning.tracking.recording import open_log
-from tuning.cli import build_parser, launch_options
+from tuning.cli import launch_options
+from tuning.parsers import build_parser
 from tuning.system.machine import RATES_FILE, machine_key
 from tuning.system.project import ROOT
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
