@@ -241,11 +241,8 @@ def two_sided_p(values: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for multiple comparisons (Holm, 1979); NaN stays.
-
-    They are those of statsmodels, which collects all garbage of the process in each call.
-    """
-    found = np.array(p_values, dtype=float)
+    """Return the p-values corrected for multiple comparisons (Holm, 1979); NaN stays."""
+    found = np.array(p_values, dtype=float)  # not by statsmodels, which collects all garbage
     told = np.flatnonzero(~np.isnan(found))
     smallest_first = told[np.argsort(found[told])]
     steps = found[smallest_first] * np.arange(len(told), 0, -1)
