@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from models.batches import RowReader, SplitArrays
 from models.split_parts import join, part_of
+from models.state_files import MappedStates, create, read
 from models.tokens import Encoding
 from tests.tuning.training.test_trainer import PAIRS, toy
 
@@ -21,6 +23,21 @@ def joined(encoding: Encoding) -> tuple[SplitArrays, list[SplitArrays]]:
     """Return two joined splits, the one and the other."""
     splits = [toy(seed, encoding) for seed in (0, 1)]
     return join(splits[0], splits[1], ENTITIES), splits
+
+
+def test_states_that_follow_each_other_in_a_file_are_joined_there(tmp_path: Path) -> None:
+    whole, splits = joined("pair")
+    tokens = {name: len(split.table.tokens) for name, split in zip("ab", splits, strict=True)}
+    arrays = create(tmp_path / "x", tokens, 12, np.dtype(np.float32))
+    for array, split in zip(arrays.values(), splits, strict=True):
+        array[:] = split.states
+    mapped = read(tmp_path / "x")[0]
+    one, other = (replace(split, states=mapped[n]) for n, split in zip("ab", splits, strict=True))
+    both, copied = join(one, other, ENTITIES).states, join(other, one, ENTITIES).states
+    assert isinstance(both, MappedStates)
+    assert isinstance(copied, np.ndarray)
+    np.testing.assert_array_equal(both, whole.states)
+    np.testing.assert_array_equal(copied[: tokens["b"]], splits[1].states)
 
 
 @pytest.mark.parametrize("encoding", ["pair", "separate"])

@@ -56,8 +56,8 @@ class ExecutionContext:
 def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     """Build what the trials share, put it into Ray's object store, and return the context.
 
-    Needs a Ray session. The driver keeps no copy, and each node of a cluster gets one, which its
-    trials read in place.
+    Needs a Ray session. On one machine trials map the file of the states; each node of a cluster
+    gets a copy of them, which its trials read in place.
 
     Args:
         launch: Launch that the trials belong to.
@@ -75,6 +75,8 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     for trial in prepared.input_variants:
         with encoding_progress(launch.console, prepared, trial) as advance:
             inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
+        if settings.address is not None:  # other machines have no such file
+            inputs = in_memory(inputs)
         if prepared.depth_of(trial) == prepared.depths[0]:  # they train most and set the share
             found = trial_resources(prepared, inputs, trial)
             resources = max(resources, found, key=lambda each: each.get("gpu", 0))
@@ -90,6 +92,15 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
         storage=settings.storage,
     )
     return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
+
+
+def in_memory(inputs: SharedInputs) -> SharedInputs:
+    """Return the inputs with the states themselves, as Ray copies them to other machines."""
+    splits = {
+        name: split if split.states is None else replace(split, states=np.asarray(split.states))
+        for name, split in inputs.splits.items()
+    }
+    return replace(inputs, splits=splits)
 
 
 def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
