@@ -14,7 +14,7 @@ from tuning.cli import (
 )
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
-from tuning.execution.plan import print_plan
+from tuning.execution.plan import print_plan, require_space, states_rows
 from tuning.execution.ray_session import (
     check_address,
     import_aside,
@@ -42,8 +42,10 @@ def main() -> int:
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
+        rates = recall_rates(options.cache)
+        log = states_rows(prepared, rates, options.output) | store_rows(options.tracking_uri)
         print_plan(prepared, console, rates, log)
+        require_space(prepared, rates, options.output)
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

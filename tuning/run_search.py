@@ -15,6 +15,7 @@ from tuning.cli import (
 )
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations
+from tuning.execution.plan import require_space, states_rows
 from tuning.execution.ray_session import check_address, set_ray_defaults
 from tuning.search.plan import print_search_plan
 from tuning.system.console import make_console, print_details
@@ -40,8 +41,10 @@ def main() -> int:
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
-        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
+        rates = recall_rates(options.cache)
+        log = states_rows(prepared, rates, options.output) | store_rows(options.tracking_uri)
         print_search_plan(prepared, search, console, rates, log)
+        require_space(prepared, rates, options.output)
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

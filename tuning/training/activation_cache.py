@@ -24,14 +24,11 @@ from models.state_files import MappedStates
 from models.state_writer import StateWriter
 from models.tokens import TokenTable
 from tuning.system.atomic_files import DiskError, atomic_write
+from tuning.training.cost import WAYS_OUT
 
 logger = logging.getLogger(__name__)
 States = Mapping[str, np.ndarray | MappedStates]
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
-WAYS_OUT = (
-    "free some space, or name a folder on a larger disk by --output, or run the frozen layers in "
-    "every epoch by --no-cache-activations"
-)
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
 
 

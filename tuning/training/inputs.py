@@ -22,6 +22,7 @@ from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared, cut_length
 from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
+from tuning.training.cost import ACTIVATIONS
 from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
@@ -132,7 +133,7 @@ def build_inputs(
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
         frozen = replace(frozen, layer_mean=mean)
-        states = load_or_compute(frozen, tables, output / "activations", advance)
+        states = load_or_compute(frozen, tables, output / ACTIVATIONS, advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     cosines = any(each.cosine_feature is True for each in prepared.trials)
     if depth and trial.encoding == "separate" and cosines:  # embedded tokens are trained, not here
