@@ -88,9 +88,9 @@ def repeat_pairs(data: str, folder: Path, times: int) -> Path:
 
 
 def synthetic_pairs(folder: Path, count: int) -> Path:
-    """Write a data folder with random sentences of 6 to 20 words, paired at random; return it.
+    """Write a data folder with random sentences of 4 to 14 words, paired at random; return it.
 
-    As among QQP's questions, each stands in one and a half pairs on average.
+    Each sentence stands in two pairs on average.
 
     Args:
         folder: Folder to create, with a Parquet file for each split.
@@ -99,7 +99,7 @@ def synthetic_pairs(folder: Path, count: int) -> Path:
     generator = np.random.default_rng(0)
     entries = json.loads((EMBEDDED / "encoder/tokenizer.json").read_bytes())["model"]["vocab"]
     words = np.array([word for word in entries if word.isalpha() and len(word) > 2])
-    ends = generator.integers(6, 21, int(1.34 * count)).cumsum()
+    ends = generator.integers(4, 15, int(1.34 * count)).cumsum()
     drawn = words[generator.zipf(1.3, ends[-1]) % len(words)]
     texts = np.array([" ".join(part) for part in np.split(drawn, ends[:-1])], dtype=object)
     folder.mkdir(parents=True)
