@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from models.split_parts import join, part_of_table
+from models.split_parts import in_memory, join, part_of_table, split_sequences
+from models.tokens import TokenTable
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
-from tuning.execution.trial import TrialContext, input_key
+from tuning.execution.trial import TrialContext, device_of, input_key
 from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
+from tuning.training.activation_cache import Advance, FrozenEncoder, FrozenPass, encode
 from tuning.training.cost import Speed, expected_speed, usual_rates
-from tuning.training.gpu_memory import measure_share
+from tuning.training.gpu_memory import measure_share, spread_share
 from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
+_DECIDE_MEMORY = ("batch_size", "head_width", "r_drop")  # fields of a trial
+_TOKENS_A_TASK = 1_000_000  # whose states, 1.5 GB of width 768, the object store has room for
 _PATIENCE = 300.0  # seconds for a node to measure a training step
 
 
@@ -74,12 +80,13 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     resources: dict[str, float] = {"cpu": 1}
     for trial in prepared.input_variants:
         with encoding_progress(launch.console, prepared, trial) as advance:
-            inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
+            run = frozen_pass(launch, advance)
+            inputs = build_inputs(prepared, trial, launch.precision, settings.output, run)
         if settings.address is not None:  # other machines have no such file
-            inputs = in_memory(inputs)
-        if prepared.depth_of(trial) == prepared.depths[0]:  # they train most and set the share
-            found = trial_resources(prepared, inputs, trial)
-            resources = max(resources, found, key=lambda each: each.get("gpu", 0))
+            splits = {name: in_memory(split) for name, split in inputs.splits.items()}
+            inputs = replace(inputs, splits=splits)
+        found = trial_resources(launch, inputs, trial)
+        resources = max(resources, found, key=lambda each: each.get("gpu", 0))
         shared = inputs if with_test else without_test(inputs)
         if prepared.components is not None:
             shared = with_pool(shared, prepared.components)
@@ -89,18 +96,10 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
             input_key(trial): references[prepared.variant_of(trial)] for trial in prepared.trials
         },
         threads=int(resources["cpu"]),
+        gpu_share=resources.get("gpu", 0),
         storage=settings.storage,
     )
     return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
-
-
-def in_memory(inputs: SharedInputs) -> SharedInputs:
-    """Return the inputs with the states themselves, as Ray copies them to other machines."""
-    splits = {
-        name: split if split.states is None else replace(split, states=np.asarray(split.states))
-        for name, split in inputs.splits.items()
-    }
-    return replace(inputs, splits=splits)
 
 
 def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
@@ -124,46 +123,118 @@ def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
     return replace(inputs, splits={**inputs.splits, **views}, pool=pool)
 
 
+def frozen_pass(launch: Launch, advance: Advance) -> FrozenPass:
+    """Return where the frozen layers run: on the GPUs of the Ray session, else in this process.
+
+    The driver uses no GPU itself: it may have none, and what it held, trials could not use.
+    """
+    on_gpus = encode_on_gpus if launch.device.kind == "cuda" else None
+    return FrozenPass(device=torch.device(launch.device.kind), elsewhere=on_gpus, advance=advance)
+
+
+def encode_on_gpus(
+    frozen: FrozenEncoder, table: TokenTable, advance: Advance, states: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the states of every token of the table's sequences, from all GPUs of the session.
+
+    A GPU gets a part of the sequences at a time, whose states are written where they belong when
+    it is done, and its task ends with it: neither the GPU nor Ray holds memory.
+
+    Args are those of ``encode``.
+
+    Raises:
+        ClusterError: If a part could not be encoded.
+    """
+    gpus = int(ray.cluster_resources()["GPU"])
+    parts = split_sequences(table.sequences, max(1, gpus, len(table.tokens) // _TOKENS_A_TASK))
+    ends = np.cumsum([len(part.tokens) for part in parts])
+    sent = replace(frozen, lower=partial(ray.get, ray.put(frozen.lower())), elsewhere=None)
+    encode_part = ray.remote(num_gpus=1)(_encode_part)
+    left = [encode_part.remote(sent, part) for part in parts]
+    pending = dict(zip(left, zip(parts, ends, strict=True), strict=True))
+    try:
+        while left:
+            (done,), left = ray.wait(left)
+            part, end = pending.pop(done)
+            found = ray.get(done)  # raises what ended it
+            if states is None:
+                states = np.empty((len(table.tokens), found.shape[1]), found.dtype)
+            states[end - len(part.tokens) : end] = found
+            advance(part.rows)
+            del done, found  # Ray keeps what is named
+    except RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ClusterError(f"the frozen layers could not run on a GPU: {reason}") from error
+    assert states is not None, "there was a part"
+    return states
+
+
+def _encode_part(frozen: FrozenEncoder, part: TokenTable) -> np.ndarray:
+    return encode(replace(frozen, device=device_of(ray.get_gpu_ids())), part)
+
+
 def trial_resources(
-    prepared: Prepared, inputs: SharedInputs, variant: TrialConfig
+    launch: Launch, inputs: SharedInputs, variant: TrialConfig
 ) -> dict[str, float]:
     """Return what Ray reserves for each trial: a core, and a share of a GPU where there are GPUs.
 
     Args:
-        prepared: Experiment with its trials.
+        launch: Launch that the trials belong to.
         inputs: Shared inputs of one variant.
         variant: Trial of that variant, from ``Prepared.input_variants``.
 
     Raises:
         ClusterError: If the share is to be measured and no node's GPU could do so.
     """
-    gpus = ray.cluster_resources().get("GPU", 0)
+    prepared, available = launch.prepared, ray.cluster_resources()
+    gpus, share = available.get("GPU", 0), prepared.experiment.gpus_per_trial
     if not gpus:
         return {"cpu": 1}
-    share = prepared.experiment.gpus_per_trial
     if share == "auto":
-        here = torch.cuda.is_available()
-        measure = measure_share if here else _measure_on_a_node
-        share = measure(largest_trial(prepared, variant), inputs)
+        if launch.device.kind != "cuda":
+            return {"cpu": 1}  # this torch cannot use them
+        measured = _measure_on_a_node(largest_trial(prepared, variant), inputs, launch.device.node)
+        at_a_time = int(min(available["CPU"], _trials_of(prepared)))
+        share = spread_share(measured, int(gpus), at_a_time)
     return {"cpu": 1, "gpu": float(share)}
 
 
+def _trials_of(prepared: Prepared) -> int:
+    """Return the number of trials that could run at a time if there were cores enough."""
+    search = prepared.experiment.search
+    if search is None:
+        return len(prepared.trials)
+    return search.max_concurrent or search.num_samples
+
+
 def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
-    """Return the trial with the largest batches among those that share a variant's inputs."""
-    wanted = prepared.variant_of(variant)
+    """Return a trial that needs as much memory as any that shares a variant's inputs.
+
+    It has the largest values of what decides memory, among these trials and in a search's space.
+    """
+    wanted, space = prepared.variant_of(variant), prepared.experiment.space
     trials = [trial for trial in prepared.trials if prepared.variant_of(trial) == wanted]
-    return max(trials, key=lambda trial: trial.batch_size)
+    largest = {
+        name: max(
+            *(getattr(trial, name) for trial in trials),
+            *(space[name].ends if name in space else (0,)),
+        )
+        for name in _DECIDE_MEMORY
+    }
+    return trials[0].model_copy(update=largest)
 
 
-def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return what ``measure_share`` measures on a node of the cluster that has a GPU.
+def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs, node: str) -> float:
+    """Return what ``measure_share`` measures on a node of the session.
 
     Raises:
-        ClusterError: If the step fails there, or no node answers in time.
+        ClusterError: If the step fails there, or the node does not answer in time.
     """
+    there = NodeAffinitySchedulingStrategy(node, soft=True)
     measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
     try:
-        return ray.get(measure.remote(trial, inputs), timeout=_PATIENCE)
+        pending = measure.options(scheduling_strategy=there).remote(trial, inputs)
+        return ray.get(pending, timeout=_PATIENCE)
     except (RayError, GetTimeoutError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(

@@ -10,6 +10,7 @@ from statistics import mean
 from rich.console import Console
 from rich.text import Text
 
+from measures.addresses import store_rows
 from models.number_formats import Precision, Rates
 from models.state_files import fits_memory
 from tuning.config.experiment import TrialConfig
@@ -140,6 +141,30 @@ def source_rows(prepared: Prepared) -> dict[str, str]:
     }
 
 
+def place_rows(
+    prepared: Prepared, rates: Rates | None, output: Path, store: str
+) -> dict[str, str]:
+    """Return the plan's rows on states and log.
+
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        rates: Measured rates of this machine; None if it was not measured yet.
+        output: Folder of results.
+        store: Address of the MLflow store.
+
+    Raises:
+        DiskError: If there is no room for the states that are still to compute.
+    """
+    _, missing = states_bytes(prepared, rates, output / ACTIVATIONS)
+    free = _free_bytes(output)
+    if missing > free:
+        raise DiskError(
+            f"{output}: the states of the frozen layers need {_size(missing)} and {_size(free)} "
+            f"are free: {WAYS_OUT}"
+        )
+    return states_rows(prepared, rates, output) | store_rows(store)
+
+
 def states_rows(prepared: Prepared, rates: Rates | None, output: Path) -> dict[str, str]:
     """Return the plan's row on the states of frozen layers that are kept; none if none are.
 
@@ -160,21 +185,6 @@ def states_rows(prepared: Prepared, rates: Rates | None, output: Path) -> dict[s
         *([] if fits_memory(whole) else ["read from there in each epoch"]),
     ]
     return {"states": "; ".join(parts)}
-
-
-def require_space(prepared: Prepared, rates: Rates | None, output: Path) -> None:
-    """Check that there is room for the states that are still to compute; args of ``states_rows``.
-
-    Raises:
-        DiskError: If there is not.
-    """
-    _, missing = states_bytes(prepared, rates, output / ACTIVATIONS)
-    free = _free_bytes(output)
-    if missing > free:
-        raise DiskError(
-            f"{output}: the states of the frozen layers need {_size(missing)} and {_size(free)} "
-            f"are free: {WAYS_OUT}"
-        )
 
 
 def _free_bytes(output: Path) -> int:

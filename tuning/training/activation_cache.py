@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from models import state_files
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
+from models.precision import choose_device
 from models.state_files import MappedStates
 from models.state_writer import StateWriter
 from models.tokens import TokenTable
@@ -28,6 +29,9 @@ from tuning.training.cost import WAYS_OUT
 
 logger = logging.getLogger(__name__)
 States = Mapping[str, np.ndarray | MappedStates]
+Advance = Callable[[int], None]  # gets the number of rows that are ready since its last call
+# as ``encode``
+Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance, np.ndarray | None], np.ndarray]
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
 
@@ -38,7 +42,8 @@ class FrozenEncoder:
 
     ``lower`` returns the layers; it is called only if states have to be computed. ``depth`` is
     their number, ``precision`` the type they compute in, ``layer_mean`` whether they return the
-    mean of their states beside the highest's.
+    mean of their states beside the highest's. ``elsewhere``, if given, runs them in place of this
+    process, which then needs no such device.
     """
 
     lower: Callable[[], EncoderPart]
@@ -47,6 +52,26 @@ class FrozenEncoder:
     precision: torch.dtype
     device: torch.device
     layer_mean: bool = False
+    elsewhere: Elsewhere | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrozenPass:
+    """Where the frozen layers run, and who is told how far they are.
+
+    Attributes:
+        device: Device that trials run on; by default the one that torch sees here.
+        elsewhere: Function that runs the layers on such a device in place of this process.
+        advance: Called with the number of rows whose states are ready since its last call.
+    """
+
+    device: torch.device = field(default_factory=choose_device)
+    elsewhere: Elsewhere | None = None
+    advance: Advance = lambda rows: None
+
+
+class PassError(Exception):
+    """The frozen layers could not run, for the reason that is its argument."""
 
 
 def load_or_compute(
@@ -70,6 +95,7 @@ def load_or_compute(
 
     Raises:
         DiskError: If the file cannot be written, and memory has no room for the states.
+        OSError: If the frozen layers cannot run, as on the GPUs of a cluster.
     """
     path = folder / f"{fingerprint(frozen, tables)}.safetensors"
     try:
@@ -78,6 +104,8 @@ def load_or_compute(
             cached = load_states(path)
             if cached is None:
                 return _compute(frozen, tables, path, advance)
+    except PassError as error:
+        raise error.args[0] from error
     except OSError as error:
         if not state_files.fits_memory(_bytes_of(tables, *_form(frozen, tables))):
             raise DiskError(f"{error}; memory has no room for them: {WAYS_OUT}") from error
@@ -93,12 +121,20 @@ def _compute(
     path: Path,
     advance: Callable[[int], None],
 ) -> States:
-    """Compute the states, in the file; raise a DiskError if it cannot be written."""
+    """Compute the states, in the file.
+
+    Raises:
+        DiskError: If the file cannot be written.
+        PassError: If the layers cannot run, so that this is not taken for an error of the disk.
+    """
     width, kind = _form(frozen, tables)
     tokens = {split: len(table.tokens) for split, table in tables.items()}
     with atomic_write(path, _bytes_of(tables, width, kind)) as beside:
         for split, states in state_files.create(beside, tokens, width, kind).items():
-            encode(frozen, tables[split], advance, states)
+            try:
+                encode(frozen, tables[split], advance, states)
+            except OSError as error:
+                raise PassError(error) from error
         state_files.seal(beside)
     return state_files.read(path)[0]
 
@@ -108,12 +144,12 @@ def _bytes_of(tables: dict[str, TokenTable], width: int, kind: np.dtype[Any]) ->
 
 
 def _form(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> tuple[int, np.dtype[Any]]:
-    """Return the numbers of a token's state and their type, from a pass over one sequence."""
+    """Return the numbers of a token's state and their type, from a pass over one sequence here."""
     table = next(iter(tables.values())).sequences
     end = table.offsets[1]
     tokens, segments = table.tokens[:end], table.segments[:end]
     one = replace(table, tokens=tokens, segments=segments, offsets=table.offsets[:2], pairs=1)
-    states = encode(frozen, one)
+    states = encode(replace(frozen, elsewhere=None, device=torch.device("cpu")), one)
     return states.shape[1], states.dtype
 
 
@@ -147,6 +183,8 @@ def encode(
     """
     if not table.rows:
         raise ValueError("the table has no rows")
+    if frozen.elsewhere is not None:
+        return frozen.elsewhere(frozen, table, advance, states)
     table = table.sequences
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from tests.tuning.training.test_trainer import CPU, build, config, toy
 from tuning.training.gpu_memory import (
+    allocator_fraction,
     batches_of_all_lengths,
     gpu_share,
     needed_bytes,
     rehearse,
+    spread_share,
 )
 from tuning.training.inputs import LoadedSplit
 
@@ -38,6 +40,36 @@ def test_trials_side_by_side_fit_or_a_trial_has_the_card_alone(peak: int, free: 
 
 def test_a_small_trial_gets_a_small_share() -> None:
     assert gpu_share(1 * GIB, 80 * GIB) == 1 / 37  # 80 / (1.25 + 900 / 1024) = 37.6
+
+
+@pytest.mark.parametrize(
+    ("fitting", "gpus", "at_a_time", "side_by_side"),
+    [
+        (20, 4, 4, 1),  # a trial for each GPU
+        (20, 4, 16, 4),
+        (20, 4, 6, 2),
+        (3, 4, 16, 3),  # no more than fit
+        (100, 1, 64, 8),  # no more than were measured
+        (1, 4, 64, 1),
+        (20, 8, 2, 1),  # fewer trials than GPUs
+    ],
+)
+def test_trials_are_spread_over_all_gpus(
+    fitting: int, gpus: int, at_a_time: int, side_by_side: int
+) -> None:
+    assert spread_share(1 / fitting, gpus, at_a_time) == 1 / side_by_side
+
+
+@given(reserved=st.integers(2**20, 20 * GIB), total=st.integers(8 * GIB, 200 * GIB))
+def test_a_trial_may_take_what_its_share_was_measured_from_and_no_others(
+    reserved: int, total: int
+) -> None:
+    share = gpu_share(reserved, total)
+    allowed = allocator_fraction(share, total) * total
+    if share == 1:
+        assert allowed == total  # alone on the card, even if too little was predicted
+    else:
+        assert reserved < allowed < share * total
 
 
 @pytest.mark.parametrize(("reserved", "used"), MEASURED)
