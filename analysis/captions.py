@@ -8,11 +8,15 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
+from analysis.error_captions import ERROR_FIGURES
+from analysis.search_captions import SEARCH_FIGURES, SEARCH_TABLES
 
 DASH = "–"
 
 FIGURES = {
     **CLAIM_FIGURES,
+    **ERROR_FIGURES,
+    **SEARCH_FIGURES,
     "class_balance": "Class balance (left) and votes of the {voters} annotators (right) by split.",
     "class_balance_without_votes": "Class balance by split.",
     "lengths": "Words per pair (left) and word pieces {pieces} (right); the encoder takes at most "
@@ -40,27 +44,6 @@ FIGURES = {
     "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
     "layers; each cell is {runs}; hatched cells are flagged.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
-    "confusion": "Test pairs by true class (rows) and class predicted at 0.5 (columns): counts, "
-    "mean over seeds, and shares of the true class.",
-    "error_rates": "Error rate on test at 0.5, mean over seeds, by properties of the pair, "
-    "with 95 % bootstrap intervals over seeds and entities; what is counted is in quartiles of "
-    "the test pairs.",
-    "overlap_errors": "Errors on test at 0.5 by word overlap, in quartiles of the test pairs, for "
-    "each class by itself: pairs that are no paraphrases and are called one, and paraphrases that "
-    "are missed; mean over seeds, with 95 % bootstrap intervals over seeds and entities.",
-    "attention": "Attention of the head ({mode}) in a {kind}{entity}; in a map between "
-    "the texts, each cell is the mean of the weights in both directions. It shows where the head "
-    "looks, and is no "
-    "explanation of what it answers (Jain and Wallace, 2019).",
-    "search_history": "What each trial of the search is worth, {measure}, and the best so far.",
-    "search_tried": "The trials of each encoding and head of the space, and their number: "
-    "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
-    "TPE. A warm start's trials ran in another launch and are not shown.",
-    "search_parallel": "Every trial of the search as a line through the parameters of the "
-    "highest importance, coloured by {measure}.",
-    "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
-    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
-    "chance.",
 }
 
 _INTERVAL = (
@@ -76,6 +59,7 @@ _TESTED = (
 )
 TABLES = {
     **CLAIM_TABLES,
+    **SEARCH_TABLES,
     "class_balance": "Pairs by split, and how many of them are paraphrases{votes}.",
     "lengths": "Lengths over all splits; the encoder takes at most {limit} word pieces {unit}.",
     "overlap_auc": "AUC of word overlap alone: how well the share of common words ranks "
@@ -206,12 +190,14 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
-    **{f"{metric}_{kind}": (f"{name}, {words}", form)
-       for metric, name in (("auc", "AUC"), ("f1", "F1"))
-       for kind, words, form in (("gap", "gap", points), ("baseline_gap", "baseline", points),
-       ("excess", "beyond it", str))},
+    "measure": ("score", str),
+    **{f"{name}_part": (words, str) for name, words in (("harder", "harder test"),
+       ("threshold", "threshold"), ("left", "left over"), ("epoch", "epoch"))},
     "other": ("compared with", str),
     "cut": ("threshold", str),
+    "drawn": ("random trials", whole),
+    "expected": ("expected best", score),
+    "band": ("95 % interval", str),
     "searched": ("in the search", score),
     "confirmed": ("on its seeds", str),
     "lever": ("ablation", str),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import (
+    budget_tables,
     captions,
     data_figures,
     data_tables,
     findings,
+    gap_findings,
     grid_findings,
     importance_tables,
     search_figures,
@@ -111,6 +113,7 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     tried = search_tables.tried_places(launch.trials, launch.params)
     book.keep_numbers("search_tried", tried)
     book.add_figure("search_tried", search_figures.plot_tried(tried, measure))
+    _add_budget(book, launch.trials, measure)
     names = list(importance["parameter"][: search_tables.PARALLEL])
     if names:
         values = launch.trials[[*names, SEED_MEAN]]
@@ -124,6 +127,18 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
     _add_champion(book, champion, measure)
 
 
+def _add_budget(book: Book, trials: pd.DataFrame, measure: str) -> None:
+    """Add what the best of fewer trials, drawn at random, would be expected to reach."""
+    budget = budget_tables.random_budget(trials)
+    book.keep_numbers("search_budget", budget)
+    book.add_text("budget", budget_tables.about_budget(budget, trials, measure))
+    if len(budget):
+        words = {"measure": measure, "count": len(budget)}
+        book.add_table("budget", budget_tables.written_budget(budget), **words)
+        words["measure"] = f"{measure[0].upper()}{measure[1:]}"
+        book.add_figure("search_budget", search_figures.plot_budget(budget, measure), **words)
+
+
 def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -> None:
     """Add how the champion was confirmed, its test scores, its ablations, and an ensemble."""
     for name, table in champion.items():
@@ -132,6 +147,7 @@ def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -
         book.add_table(
             "rounds", search_tables.confirmation_rounds(champion["rounds"]), measure=measure
         )
+        book.add_text("choice", gap_findings.about_choice(champion["rounds"], measure))
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:

@@ -14,6 +14,8 @@ from analysis import (
 )
 from analysis import run_tables as tables
 from analysis.book import Book
+from analysis.champion_predictions import CHAMPION, Champion
+from analysis.claim_captions import BY_EPOCH
 from analysis.compared_chapters import REFERENCE, Compared
 from analysis.theme import mode_name
 from analysis.votes import count_voters
@@ -25,13 +27,19 @@ from measures.objective import RANKED_WORDS, VALIDATION_F1
 _BY_VOTES = " Against shares of votes a pair counts as a paraphrase by its share, else as none."
 
 
-def claims_chapter(book: Book, compared: Compared) -> None:
-    """Add what votes allow, what seeds and pairs can show, and what probabilities are worth."""
+def claims_chapter(book: Book, compared: Compared, champion: Champion | None) -> None:
+    """Add what votes allow, what seeds and pairs can show, and what probabilities are worth.
+
+    Args:
+        book: Contents of the report, which receives the chapter.
+        compared: Trials to compare.
+        champion: Champion of a search on the same data; only its gap is shown.
+    """
     book.open_chapter("What the scores can claim")
     models = _models(compared, "test")
     _add_ceiling(book, compared, models)
     _add_power(book, compared, models)
-    _add_gaps(book, compared, models)
+    _add_gaps(book, compared, models, champion)
     _add_calibration(book, compared, models)
 
 
@@ -73,16 +81,25 @@ def _add_power(book: Book, compared: Compared, models: dict[str, Predictions]) -
     book.add_text("power", sentences + ceiling_findings.about_power(least, entities))
 
 
-def _add_gaps(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:
-    """Add how far validation lies above test, beyond the gap of a baseline that no one chose."""
+def _add_gaps(
+    book: Book, compared: Compared, models: dict[str, Predictions], champion: Champion | None
+) -> None:
+    """Add how far validation lies above test, and the parts that this has."""
     if "validation" not in set(compared.predictions["split"]):
         return
     test = {**models, REFERENCE: _baseline(compared, "test")}
     validation = {**_models(compared, "validation"), REFERENCE: _baseline(compared, "validation")}
-    table = gap_tables.gaps(validation, test, REFERENCE)
+    rules = dict.fromkeys(test, tables.threshold_rule(compared.trials))
+    if champion is not None:
+        validation[CHAMPION], test[CHAMPION] = champion.validation, champion.test
+        rules[CHAMPION] = champion.rule
+    table = gap_tables.gaps(validation, test, REFERENCE, rules)
+    epochs = gap_tables.epoch_parts(compared.epochs, compared.trials)
+    table = table.merge(epochs, on=["model", "metric"], how="left")
+    written = gap_findings.written_gaps(table)
     book.keep_numbers("gaps_exact", table)
     book.add_text("gaps", gap_findings.about_gaps(table, REFERENCE))
-    book.add_table("gaps", gap_findings.written_gaps(table))
+    book.add_table("gaps", written, epoch=BY_EPOCH if "epoch_part" in written else "")
 
 
 def _add_calibration(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:

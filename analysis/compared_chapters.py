@@ -11,11 +11,13 @@ from analysis import error_figures, error_tables, findings, grid_findings, searc
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import score_cell
+from analysis.captions import score, score_cell
+from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
+from analysis.whole_words import content_map, join_pieces, rule_of
 from measures.baselines import baseline_predictions
 from measures.comparison import declared_comparisons, entity_codes, scores_with_intervals
 from measures.comparison import differences as compare_models
@@ -30,14 +32,15 @@ _LEARNED = (REFERENCE, "gradient boosting on overlap and topics")
 class Compared:
     """Inputs of the chapters that compare trials.
 
-    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``pairs`` all
-    pairs; ``test`` the test pairs with ``overlap``, ``votes``, ``voters`` and ``pieces``, in the
-    order of the ``predictions``.
+    ``trials`` are the compared ones of ``launch``, one per freezing mode and seed; ``epochs`` is
+    what each trial of the launch logged by epoch; ``pairs`` all pairs; ``test`` the test pairs
+    with ``overlap``, ``votes``, ``voters`` and ``pieces``, in the order of the ``predictions``.
     """
 
     store: Store
     launch: Launch
     trials: pd.DataFrame
+    epochs: pd.DataFrame
     pairs: pd.DataFrame
     test: pd.DataFrame
     predictions: pd.DataFrame
@@ -46,7 +49,7 @@ class Compared:
 def training_chapter(book: Book, compared: Compared) -> None:
     """Add losses and validation F1 by epoch."""
     book.open_chapter("Training")
-    curves = tables.curves(compared.store.epochs(compared.launch), compared.trials)
+    curves = tables.curves(compared.epochs, compared.trials)
     modes = tables.freezing_order(curves["freezing"])
     book.keep_numbers("curves", curves)
     book.add_figure("curves", figures.plot_curves(curves))
@@ -100,26 +103,33 @@ def _add_scores(book: Book, name: str, models: dict[str, Predictions]) -> None:
 
 
 def errors_chapter(book: Book, compared: Compared) -> None:
-    """Add confusion, error rates, and misclassified examples with their attention maps."""
+    """Add confusion, error rates, and misclassified examples with their attention maps.
+
+    All errors are those at the threshold that a trial chose on validation.
+    """
     book.open_chapter("Errors")
-    models = tables.model_predictions(compared.predictions, compared.trials, threshold=0.5)
+    models = tables.model_predictions(compared.predictions, compared.trials, threshold=None)
     confusion = error_tables.confusion(models)
     rates = error_rates(compared.test, models)
     book.keep_numbers("confusion", confusion)
     book.keep_numbers("error_rates", rates)
-    book.add_figure("confusion", error_figures.plot_confusion(confusion))
+    cuts = sorted({score(cut) for cut in compared.trials["threshold"]})
+    cut = " to ".join(dict.fromkeys([cuts[0], cuts[-1]]))
+    book.add_figure("confusion", error_figures.plot_confusion(confusion), cut=cut)
     for name, part, draw in (
         ("overlap_errors", rates[rates["by"] == OVERLAP], error_figures.plot_overlap_errors),
         ("error_rates", rates[rates["of"] == ALL], error_figures.plot_error_rates),
     ):
         if len(part):  # else every property has a single bin
-            book.add_figure(name, draw(part))
+            book.add_figure(name, draw(part), cut=cut)
     book.add_text("errors", grid_findings.about_errors(rates))
     examples: list[dict[str, Any]] = []
     for mode, trial in error_tables.best_trials(compared.trials).items():
         examples += _examples(book, compared, mode, trial, examples)
     book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = examples
+    book.facts["examples"] = [
+        {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
+    ]
 
 
 def _examples(
@@ -141,14 +151,18 @@ def _examples(
     seen = {piece for text in texts for piece in text.split()}
     shown = {str(example["group"]) for example in before}
     rows = []
-    for found in error_tables.choose_examples(maps, compared.test, shown):
+    threshold = float(trial["threshold"])
+    decided = (probability >= threshold).to_dict()
+    for found in error_tables.choose_examples(maps, compared.test, decided, shown):
         predicted = float(probability[found["line"]])
-        row = error_tables.describe_example(found, predicted, compared.test, seen)
+        row = error_tables.describe_example(found, predicted, compared.test)
         name = f"attention_{mode}_{found['line']}"
         own_words = occluded.get(found["line"], {})
-        row |= explain(found["pair"], own_words, float(trial["threshold"]), train)
+        row |= explain(found["pair"], own_words, threshold, train, seen)
         entity = f", entity “{row['group']}”" if row["group"] else ""
         words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
-        book.add_figure(name, error_figures.plot_attention(found), "attention", **words)
+        whole = content_map(join_pieces(found))
+        words |= {"cut": score(threshold), "rule": rule_of(whole)}
+        book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
         rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
     return rows

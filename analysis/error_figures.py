@@ -22,20 +22,25 @@ from analysis.theme import (
     panels,
 )
 
-_PIECE = 20  # characters that are shown of a word piece
+_MATRIX = (("tn", "fp"), ("fn", "tp"))
+_WORD = 20  # characters that are shown of a word
 # inches of the rows of a map: together, so that two examples share a page, and of each at least
 _MAP_ROWS, _LEAST_ROW = 1.7, 0.085
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
-    """Draw ``confusion``: a matrix per model, with counts and shares of the true class."""
+    """Draw ``confusion``: a matrix per model: counts, shares of the true class, counts at 0.5."""
     figure, axes = panels(1, len(table), height=1.8, width=1.9 * len(table))
     for axis, (_, row) in zip(axes, table.iterrows(), strict=True):
-        counts = np.array([[row["tn"], row["fp"]], [row["fn"], row["tp"]]], dtype=float)
+        counts, at_half = (
+            np.array([[row[f"{name}{ending}"] for name in names] for names in _MATRIX], float)
+            for ending in ("", "_at_half")
+        )
         shares = counts / counts.sum(axis=1, keepdims=True)
         axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1)
         for (row_index, column), share in np.ndenumerate(shares):
-            text = f"{counts[row_index, column]:.0f}\n{share:.0%}"
+            half = at_half[row_index, column]
+            text = f"{counts[row_index, column]:.0f}\n{share:.0%}\n({half:.0f})"
             axis.text(column, row_index, text, ha="center", va="center",
                       color="white" if share < 0.6 else "black")  # fmt: skip
         axis.set_xticks([0, 1], ["no", "yes"])
@@ -90,7 +95,7 @@ def _rate_line(
 def _finish_rates(figure: Figure, table: pd.DataFrame) -> None:
     """Set the common scale of the panels, and write the legend above them."""
     first = figure.axes[0]
-    first.set(ylabel="error rate at 0.5", ylim=(0, 1.05 * table["high"].max() or 1))
+    first.set(ylabel="error rate", ylim=(0, 1.05 * table["high"].max() or 1))
     lines, names = first.get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names))
 
@@ -102,33 +107,33 @@ def _name_bins(axis: Axes, part: pd.DataFrame) -> None:
 
 
 def plot_attention(found: dict[str, Any]) -> Figure:
-    """Draw an attention map: a matrix between the texts, or a bar per token.
+    """Draw an attention map: a matrix between the texts, or a bar per word.
 
     Args:
-        found: Example with ``tokens`` and ``weights``, as ``Store.attention`` returns it.
+        found: Example with ``tokens`` and ``weights``, of ``whole_words``.
     """
     weights = np.array(found["weights"])
     if weights.ndim == 1:
         figure, (axis,) = panels(1, 1, height=2.0)
         axis.bar(range(len(weights)), weights, color=colour_of(0))
-        axis.set_xticks(range(len(weights)), _pieces(found["tokens"]), rotation=90)
+        axis.set_xticks(range(len(weights)), _words(found["tokens"]), rotation=90)
         axis.set(ylabel="attention weight")
         return figure
     names = ["first text", "second text"]
-    down, across = map(_pieces, sides(found))
+    down, across = map(_words, sides(found))
     if len(down) > len(across):  # the longer one along the x axis
         down, across, weights, names = across, down, weights.T, names[::-1]
     row = min(0.13, max(_LEAST_ROW, _MAP_ROWS / len(down)))
     height = max(1.7, 0.9 + row * len(down))
-    figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.6 + 0.15 * len(across)))
+    figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.5 + 0.13 * len(across)))
     image = axis.imshow(weights, cmap=SEQUENTIAL, vmin=0, aspect="auto")
     axis.set_xticks(range(len(across)), across, rotation=90, fontsize=6.5)
     axis.set_yticks(range(len(down)), down, fontsize=min(6.5, 72 * 0.8 * row))
     axis.set(xlabel=names[1], ylabel=names[0])
     axis.grid(visible=False)
-    figure.colorbar(image, ax=axis, label="attention weight", shrink=0.9)
+    figure.colorbar(image, ax=axis, label="weight", shrink=0.9)
     return figure
 
 
-def _pieces(tokens: list[str]) -> list[str]:
-    return [label(token, _PIECE) for token in tokens]
+def _words(tokens: list[str]) -> list[str]:
+    return [label(token, _WORD) for token in tokens]

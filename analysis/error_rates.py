@@ -30,7 +30,7 @@ def error_rates(test: pd.DataFrame, models: Mapping[str, Predictions]) -> pd.Dat
     Args:
         test: Test pairs with ``overlap``, ``votes`` and ``voters`` (numbers), ``pieces``,
             ``group`` and ``label``, in the order of the predictions.
-        models: Predictions of each freezing mode, with threshold 0.5.
+        models: Predictions of each freezing mode, at the thresholds chosen on validation.
 
     Returns:
         ``model``, ``by`` (the property), ``of`` (all pairs, or those of a class), ``bin`` and

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from analysis.legible import shorten
 from analysis.run_tables import freezing_order, sound_trials
+from analysis.whole_words import SIDES, is_content, join_pieces
 from measures.intervals import Predictions, entity_counts
 from measures.objective import VALIDATION_F1
-from measures.overlap import content_words, jaccard, words
+from measures.overlap import content_words, jaccard
 
 EXAMPLES_PER_KIND = 1  # for each freezing mode
-_NEGATIONS = {"no", "not", "never", "without", "none", "cannot", "neither", "nor", "non", "un"}
-_NUMBER = re.compile(r"\d")
-_ABBREVIATION = re.compile(r"\b[A-Z]{2,}s?\b|\b(?:[a-z]\.){2,}|\((?:[a-z]{2,4}|[A-Z]{2,})\)")
-_SIDES = {2: "first", 3: "second"}  # the kinds of position that belong to a text
-_SHOWN = 600  # characters of a text; all are in the log
+SHOWN = 600  # characters of a text; all are in the log
+_CELLS = ("tn", "fp", "fn", "tp")
 _KINDS = {0: "false positive", 1: "false negative"}
 
 
 def confusion(models: Mapping[str, Predictions]) -> pd.DataFrame:
-    """Return each model's counts on test, mean over seeds: ``tn``, ``fp``, ``fn``, ``tp``."""
-    rows = [
-        [model, *entity_counts(predictions).sum(axis=1).mean(axis=0)]
-        for model, predictions in models.items()
-    ]
-    return pd.DataFrame(rows, columns=["model", "tn", "fp", "fn", "tp"])
+    """Return each model's counts on test, mean over seeds: ``tn``, ``fp``, ``fn``, ``tp``.
+
+    They are at the thresholds of the predictions; ``tn_at_half`` and so on are those at 0.5.
+    """
+    rows = []
+    for model, predictions in models.items():
+        row: dict[str, object] = {"model": model}
+        for ending, cut in (("", predictions), ("_at_half", predictions.at(0.5))):
+            counts = entity_counts(cut).sum(axis=1).mean(axis=0)
+            row |= {f"{name}{ending}": n for name, n in zip(_CELLS, counts, strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
@@ -48,13 +50,15 @@ def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def choose_examples(
-    maps: list[dict[str, Any]], test: pd.DataFrame, shown: set[str]
+    maps: list[dict[str, Any]], test: pd.DataFrame, decided: Mapping[int, bool], shown: set[str]
 ) -> list[dict[str, Any]]:
     """Return the most confident false positive and false negative, of different entities.
 
     Args:
-        maps: ``Store.attention``: errors of each kind, the most confident first.
+        maps: ``Store.attention``: errors of each kind, the most confident first. Those of earlier
+            versions are errors at 0.5; what is right at the trial's threshold is skipped.
         test: Test pairs with ``line``, ``label`` and ``group``.
+        decided: Whether the trial calls the pair of a line a paraphrase at its threshold.
         shown: Entities of which an example is shown already; they are skipped.
 
     Returns:
@@ -67,14 +71,16 @@ def choose_examples(
         fitting = [
             {**found, "pair": rows[found["line"]]}
             for found in maps
-            if rows[found["line"]]["label"] == label and rows[found["line"]]["group"] not in groups
+            if rows[found["line"]]["label"] == label
+            and decided[found["line"]] != label
+            and rows[found["line"]]["group"] not in groups
         ]
         chosen += fitting[:EXAMPLES_PER_KIND]
     return chosen
 
 
 def describe_example(
-    found: dict[str, Any], probability: float, test: pd.DataFrame, seen: set[str]
+    found: dict[str, Any], probability: float, test: pd.DataFrame
 ) -> dict[str, Any]:
     """Return an example as a row, with a ``comment`` that states only what can be counted.
 
@@ -82,22 +88,19 @@ def describe_example(
         found: Example from ``choose_examples``.
         probability: Predicted probability of a paraphrase.
         test: Test pairs with ``overlap`` and ``label``.
-        seen: Word pieces that occur in the train split.
     """
     pair = found["pair"]
     evidence = [
         _overlap_evidence(pair, test),
         _vote_evidence(pair),
-        *_one_sided(pair["raw_first"], pair["raw_second"]),
-        _unseen_evidence(pair, seen),
         _attention_evidence(found),
     ]
     return {
         "kind": _KINDS[int(pair["label"])],
         "line": int(pair["line"]),
         "group": pair["group"],
-        "first": shorten(str(pair["first"]), _SHOWN),
-        "second": shorten(str(pair["second"]), _SHOWN),
+        "first": shorten(str(pair["first"]), SHOWN),
+        "second": shorten(str(pair["second"]), SHOWN),
         "probability": probability,
         "comment": " ".join(sentence for sentence in evidence if sentence),
     }
@@ -115,36 +118,17 @@ def _vote_evidence(pair: pd.Series) -> str:
     if np.isnan(pair["votes"]):
         return ""
     votes, voters = round(pair["votes"]), pair["voters"]
-    if voters == 1:
-        return ""  # it is the label
-    split = "they were split" if 0 < votes < voters else "they agreed"
-    return f"{votes} of {voters} annotators called it a paraphrase: {split}."
+    if voters == 1 or 0 < votes < voters:
+        return ""  # it is the label, or a cause tells it
+    return f"{votes} of {voters} annotators called it a paraphrase: they agreed."
 
 
-def _one_sided(first: str, second: str) -> list[str]:
-    """Return a sentence on what only one of the texts contains, if there is such a thing."""
-    checks = {
-        "a negation": lambda text: bool(set(words(text)) & _NEGATIONS),
-        "a number": lambda text: bool(_NUMBER.search(text)),
-        "an abbreviation": lambda text: bool(_ABBREVIATION.search(text)),
-    }
-    names = [name for name, has in checks.items() if has(first) != has(second)]
-    return [f"Only one of the texts has {' and '.join(names)}."] if names else []
-
-
-def _unseen_evidence(pair: pd.Series, seen: set[str]) -> str:
-    pieces = f"{pair['first_pieces']} {pair['second_pieces']}".split()
-    unseen = [piece for piece in dict.fromkeys(pieces) if piece not in seen]
-    if not unseen:
-        return "Every word piece occurs in the train split."
-    return f"Word pieces that the train split does not have: {', '.join(unseen[:5])}."
-
-
-def _attention_evidence(found: dict[str, Any]) -> str:
+def _attention_evidence(pieces: dict[str, Any]) -> str:
+    found = join_pieces(pieces)
     weights = np.array(found["weights"])
     if weights.ndim == 2:
         return _alignment_evidence(found, weights)
-    order = [index for index in np.argsort(-weights) if _is_content(found["tokens"][index])]
+    order = [index for index in np.argsort(-weights) if is_content(found["tokens"][index])]
     names = ", ".join(f"“{found['tokens'][index]}”" for index in order[:3])
     return f"The attention weights are highest on {names}."
 
@@ -155,7 +139,7 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
     positions = [
         (int(row), int(column))
         for row, column in zip(*falling, strict=True)
-        if _is_content(first[row]) and _is_content(second[column])
+        if is_content(first[row]) and is_content(second[column])
     ]
     matched: dict[int, int] = {}
     for row, column in positions:
@@ -167,20 +151,15 @@ def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
         for row, column in best
     )
     shared = content_words(" ".join(first)), content_words(" ".join(second))
-    alone = "" if jaccard(*shared) else " The texts have no content word piece in common."
+    alone = "" if jaccard(*shared) else " The texts have no content word in common."
     return f"The attention matched {names} most strongly.{alone}" if best else alone.strip()
 
 
-def _is_content(piece: str) -> bool:
-    """Return whether a word piece is part of a word that is no stop word."""
-    return piece.removeprefix("##").isalnum() and piece not in ENGLISH_STOP_WORDS
-
-
 def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the word pieces of the first and of the second text."""
+    """Return the words, or word pieces, of the first and of the second text."""
     first, second = (
         [token for token, at in zip(found["tokens"], found["segments"], strict=True) if at == kind]
-        for kind in _SIDES
+        for kind in SIDES
     )
     return first, second
 
@@ -193,7 +172,7 @@ def input_template(found: dict[str, Any]) -> str:
     """
     words: list[str] = []
     for token, kind in zip(found["tokens"], found["segments"], strict=True):
-        word = _SIDES[kind] if kind in _SIDES else str(token)
-        if kind not in _SIDES or words[-1:] != [word]:
+        word = SIDES[kind] if kind in SIDES else str(token)
+        if kind not in SIDES or words[-1:] != [word]:
             words.append(word)
     return " ".join(words)

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from analysis.captions import points
+from analysis.captions import DASH, points
+from analysis.gap_tables import mean_over
 
-_NAMES = {
-    "auc": "AUC, which needs no threshold,",
-    "f1": "F1 at the threshold that was chosen on validation",
-}
+_MEASURES = {"auc": "AUC", "f1": "F1*"}
+_NAMES = {"auc": "AUC, which needs no threshold,", "f1": "F1 at the chosen threshold"}
+_UNSEPARATED = (
+    "What is left over has two parts that the log cannot separate: that of choosing the epoch, as "
+    "the last one is not scored on test, and that of choosing the configuration, as only a search "
+    "trains again, on fresh seeds, what it chose."
+)
 
 
 def written_gaps(gaps: pd.DataFrame) -> pd.DataFrame:
-    """Return the table ``gaps`` for a page: one row per model, intervals as text."""
-    rows = []
-    for (model, seeds), part in gaps.groupby(["model", "seeds"], sort=False):
-        row: dict[str, object] = {"model": model, "seeds": seeds}
-        for cell in part.to_dict("records"):
-            metric = cell["metric"]
-            row[f"{metric}_gap"] = cell["gap"]
-            row[f"{metric}_baseline_gap"] = cell["baseline_gap"]
-            row[f"{metric}_excess"] = (
-                f"{points(cell['excess'])} [{points(cell['low'])}, {points(cell['high'])}]"
-            )
-        rows.append(row)
+    """Return the table ``gaps``, with the columns of ``epoch_parts``, for a page.
+
+    Parts have their interval below them. Without a log of epochs there is no column on them.
+    """
+    names = ["harder", "threshold", "left"] + ["epoch"] * bool(gaps["epoch"].notna().any())
+    rows = [
+        {"model": row["model"], "seeds": row["seeds"], "measure": _MEASURES[row["metric"]]}
+        | {"gap": row["gap"]}
+        | {f"{name}_part": _cell(row, name) for name in names}
+        for row in gaps.to_dict("records")
+    ]
     return pd.DataFrame(rows)
 
 
+def _cell(row: Mapping[Hashable, Any], name: str) -> str:
+    if np.isnan(row[name]):
+        return DASH
+    interval = f"\n[{points(row[f'{name}_low'])}, {points(row[f'{name}_high'])}]"
+    return points(row[name]) + ("" if np.isnan(row[f"{name}_low"]) else interval)
+
+
 def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
-    """Return how far validation lies above test for the baseline, and for the models beyond it.
+    """Return how much harder the test split is, what models show beyond it, and what is not told.
 
     Args:
         gaps: Table ``gaps``.
@@ -38,20 +52,46 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
     sentences = []
     for metric, part in gaps.groupby("metric", sort=False):
         told = "; ".join(
-            f"{points(row['excess'])} with {row['model']} ({points(row['low'])} to "
-            f"{points(row['high'])}, {_verdict(row['low'], row['high'])})"
+            f"{points(row['left'])} with {row['model']} ({_interval(row, 'left')})"
             for row in part.to_dict("records")
         )
+        first = part.iloc[0].to_dict()
+        apart = "" if metric == "auc" else ", the threshold set apart,"
         sentences.append(
-            f"{_NAMES[str(metric)]} differs between validation and test by "
-            f"{points(part['baseline_gap'].iloc[0])} points for {baseline}, of which nothing "
-            f"but a threshold was chosen; beyond that, the gap in points is {told}."
+            f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
+            f"differs{apart} between validation and test by {points(first['harder'])} points "
+            f"({_interval(first, 'harder')}): the part of a harder test split. Beyond it the gap "
+            f"in points is {told}."
         )
-    if (gaps["seeds"] == 1).any():
-        sentences.append("The interval of the gap of a single seed is of entities alone.")
-    return sentences
+    return [*sentences, _UNSEPARATED]
 
 
-def _verdict(low: float, high: float) -> str:
-    """Return whether the interval, not corrected, leaves out 0."""
-    return "above 0" if low > 0 else "below 0" if high < 0 else "not told from 0"
+def about_choice(rounds: pd.DataFrame, measure: str) -> list[str]:
+    """Return how far a search's values lie above those on fresh seeds, which chose nothing yet.
+
+    Args:
+        rounds: Table that the search logged: one row per round, configuration and seed. Its first
+            round has the best configurations of the search, before any was chosen by new seeds.
+        measure: Words for what trials are ranked by.
+    """
+    first = rounds[rounds["round"] == rounds["round"].iloc[0]]
+    found = first.groupby("configuration").agg(
+        searched=("searched", "first"), fresh=("value", "mean")
+    )
+    row = mean_over("choice", found["searched"] - found["fresh"])
+    interval = f" (over configurations, {_interval(row, 'choice')})" if len(found) > 1 else ""
+    return [
+        f"The values by which the search chose its {len(found)} best configurations lie "
+        f"{points(row['choice'])} points of {measure} above their means on seeds that took no "
+        f"part in this choice{interval}: so much do seeds add to the gap between validation and "
+        "test; what choosing on the same validation pairs adds is not in it."
+    ]
+
+
+def _interval(row: Mapping[Hashable, Any], name: str) -> str:
+    """Return the interval of a part, not corrected, and whether it leaves out 0."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if np.isnan(low):
+        return "no interval: one entity"
+    verdict = "above 0" if low > 0 else "below 0" if high < 0 else "not told from 0"
+    return f"{points(low)} to {points(high)}, {verdict}"

@@ -20,6 +20,7 @@ from analysis import (
     trial_tables,
 )
 from analysis.book import Book
+from analysis.champion_predictions import read_champion
 from analysis.comparison_notes import notes_on_modes
 from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
@@ -88,11 +89,15 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     pairs = store.pairs(launch)
     separate = facts.encodes_separately(launch.trials)
     chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]), separate=separate)
+    search = store.search()
+    champion = store.champion(search) if search is not None else {}
     compared = _compare(store, launch, launch is grid, pairs) if len(launch.trials) else None
     if compared is not None and len(compared.trials):
         compared_chapters.training_chapter(book, compared)
         compared_chapters.comparison_chapter(book, compared)
-        claims.claims_chapter(book, compared)
+        claims.claims_chapter(
+            book, compared, read_champion(store, search, champion, compared.launch)
+        )
         compared_chapters.errors_chapter(book, compared)
     if sources.own is not None:
         add_sentences(book.facts.get("examples", []), read_sentences(sources.own), sources.own)
@@ -100,9 +105,8 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         chapters.grid_chapter(book, grid)
         if launch is grid:
             book.facts["warning"] = facts.warn_of_one_seed(grid, store.uri)
-    search = store.search()
     if search is not None:
-        chapters.search_chapter(book, search, store.champion(search))
+        chapters.search_chapter(book, search, champion)
         launches.append(search)
     _add_trials(book, launches, store, compared)
     book.facts |= _facts(store, launches, launch, sources)
@@ -188,6 +192,7 @@ def _compare(
         store=store,
         launch=launch,
         trials=trials,
+        epochs=store.epochs(launch),
         pairs=pairs.reset_index(drop=True),
         test=test.reset_index(drop=True),
         predictions=store.predictions(launch),

@@ -154,12 +154,12 @@ def _hatch(axis: Axes, column: float, row: float) -> None:
 
 def plot_optimism(optimism: pd.DataFrame) -> Figure:
     """Draw ``selection_optimism``: the chosen trial's F1 on validation and test, by mode."""
-    figure, (axis,) = panels(1, 1, height=0.8 + 0.3 * len(optimism), width=HALF_WIDTH)
+    figure, (axis,) = panels(1, 1, height=0.95 + 0.3 * len(optimism), width=HALF_WIDTH)
     positions = np.arange(len(optimism))
     axis.hlines(positions, optimism["test_f1"], optimism["val_f1"], colors=GREY, linewidth=1.5)
     axis.scatter(optimism["val_f1"], positions, color=colour_of(1), label="validation", zorder=3)
     axis.scatter(optimism["test_f1"], positions, color=colour_of(0), label="test", zorder=3)
     axis.set_yticks(positions, [mode_name(mode) for mode in optimism["freezing"]])
-    axis.set(xlabel="F1 at the threshold chosen on validation", ylim=(len(optimism) - 0.5, -0.5))
+    axis.set(xlabel="F1 at the threshold\nchosen on validation", ylim=(len(optimism) - 0.5, -0.5))
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure

@@ -129,3 +129,19 @@ def plot_importance(importance: pd.DataFrame) -> Figure:
     axis.invert_yaxis()
     axis.set(xlabel="importance (sums to 1)")
     return figure
+
+
+def plot_budget(budget: pd.DataFrame, measure: str) -> Figure:
+    """Draw ``random_budget``: the expected best of random trials by their number, and its band.
+
+    Args:
+        budget: The table, at least one row.
+        measure: Words for what the trials are ranked by.
+    """
+    figure, (axis,) = panels(1, 1, height=2.0, width=HALF_WIDTH)
+    axis.fill_between(budget["drawn"], budget["low"], budget["high"], color=colour_of(1),
+                      alpha=0.25, linewidth=0)  # fmt: skip
+    axis.plot(budget["drawn"], budget["expected"], "o-", color=colour_of(1), markersize=3)
+    axis.set(xlabel="random trials", ylabel=measure)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure

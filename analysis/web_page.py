@@ -9,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analysis.coloured_words import coloured
+
 PAGE = Path(__file__).with_name("report.html")
-_DEEPEST = 0.55  # opacity of the word with the largest change: black and white text stay readable
-_PRINTED = 0.5  # share of the largest change from which on a word's change is printed beside it
 _SUMMARY = {"best_cell"}  # texts that stand in the summary alone
 
 
@@ -84,12 +84,7 @@ def _prepared(example: dict[str, Any]) -> dict[str, Any]:
     ``sides`` are its texts as words with ``opacity``, ``tone`` and the printed ``change``, and
     ``figures`` the names of its pictures.
     """
-    words = [example.get(f"{side}_words") or [] for side in ("first", "second")]
-    changes = [
-        abs(word["change"]) for side in words for word in side if word["change"] is not None
-    ]
-    largest = max(changes, default=0.0)
-    plain = [[{"text": example[side], "change": None}] for side in ("first", "second")]
+    sides = coloured(example)
     return {
         "threshold": None,
         "comment": "",
@@ -98,30 +93,7 @@ def _prepared(example: dict[str, Any]) -> dict[str, Any]:
         "nearest": [],
         **example,
         "attention": example.get("attention", ""),
-        "sides": [
-            [_coloured(word, largest) for word in side or text]
-            for side, text in zip(words, plain, strict=True)
-        ],
-        "measured": largest > 0,
+        "sides": sides,
+        "measured": any(word["tone"] for side in sides for word in side),
         "figures": [example[name] for name in ("figure", "occlusion") if example.get(name)],
-    }
-
-
-def _coloured(word: dict[str, Any], largest: float) -> dict[str, Any]:
-    """Return a word with its colour: the more its deletion changes, the stronger.
-
-    Args:
-        word: ``text`` and ``change``, in nats of log-odds; None if it was not measured.
-        largest: Largest absolute change among the words of both texts.
-    """
-    change = word["change"]
-    if not change:
-        return {"text": word["text"], "tone": "", "opacity": 0.0, "change": "", "printed": False}
-    share = abs(change) / largest
-    return {
-        "text": word["text"],
-        "tone": "against" if change > 0 else "for",  # without it more like a paraphrase, or less
-        "opacity": round(_DEEPEST * share, 3),
-        "change": f"{change:+.2f}".replace("-", "−"),
-        "printed": share >= _PRINTED,
     }

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from benchmarks.gpu_bench import Bench
 from models.batches import Batch
 from tuning.config.experiment import TrialConfig
-from tuning.training.epoch import EpochLoss, epoch_batches
+from tuning.training.epoch import EpochLoss, batch_loss, epoch_batches
 from tuning.training.inputs import SharedInputs
-from tuning.training.trainer import Trainer, batch_loss
+from tuning.training.trainer import Trainer
 
 _MULTIPLE = 16  # lengths are padded to multiples of so many tokens, so that few graphs do
 _WARM_UPS = 3  # passes before a capture, in which libraries choose their kernels

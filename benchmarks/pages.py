@@ -11,7 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cost_blocks, gpu_blocks, score_blocks, search_blocks, statistics_blocks
+from benchmarks import (
+    cost_blocks,
+    default_blocks,
+    gpu_blocks,
+    score_blocks,
+    search_blocks,
+    statistics_blocks,
+)
 from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
@@ -53,6 +60,8 @@ BLOCKS = {
         ),
     ),
     "choices": Block(score_blocks.choices, ("choices",)),
+    "weight_decay": Block(default_blocks.weight_decay, ("weight_decay",)),
+    "folds": Block(default_blocks.folds, ("folds_embedded",), ("folds_parade",)),
     "frozen_pass": Block(cost_blocks.frozen_pass, ("frozen_pass",)),
     "baselines": Block(score_blocks.baselines, ("baselines",)),
     "encoder_effect": Block(score_blocks.encoder_effect, ("encoder_effect",)),

@@ -18,7 +18,7 @@ LEFT, MIDDLE, RIGHT, OUTSIDE = 152, 282, 412, 704
 WIDTH, HEIGHT, STEP, TOP = 232, 56, 94, 118
 # Where a room stands from left to right, and what it does; how high follows from the arrows.
 WORDS = {
-    "entries": (MIDDLE, "the five commands and cli.py"),
+    "entries": (MIDDLE, "the five commands, their options"),
     "search": (LEFT, "draw, confirm, test once (Optuna)"),
     "execution": (LEFT, "trials on cores and GPUs (Ray)"),
     "pretraining": (RIGHT, "an encoder from text"),

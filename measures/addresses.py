@@ -6,8 +6,7 @@ import argparse
 import os
 import shlex
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from measures.passwords import first_line, hide_passwords
 from measures.sqlite_tables import read_tables
@@ -16,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 _TRACKING, _REGISTRY = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"  # read by MLflow too
 _SQLITE = ("sqlite:", "sqlite+")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-# SQLAlchemy is imported by the functions that need it: help would take half as long again
 
 
 class AddressError(argparse.ArgumentTypeError, OSError):
@@ -79,9 +77,11 @@ def absolute_store(uri: str) -> str:
 
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file; only a path that a URL cannot hold as it is gets quoted."""
+    plain = f"sqlite:///{path}"
+    if not {"%", "?"} & set(plain):
+        return plain  # without SQLAlchemy: its import takes longer than the rest of --dry-run's
     from sqlalchemy.engine import URL, make_url
 
-    plain = f"sqlite:///{path}"
     if make_url(plain).database == str(path):
         return plain
     # with the driver's name MLflow makes no folder that is called as the quoted path
@@ -119,7 +119,7 @@ def choose_store(given: str | None = None) -> str:
     Raises:
         AddressError: If it cannot be one.
     """
-    return absolute_store(given or _store_of_environment() or project_store())
+    return absolute_store(uri) if (uri := given or _store_of_environment()) else project_store()
 
 
 def choose_registry(store: str) -> str:
@@ -233,7 +233,7 @@ def find_moved(artifacts: str, store: str) -> Path | None:
     file, parts = sqlite_path(store), urlsplit(artifacts)
     if file is None or parts.scheme not in ("", "file"):
         return None
-    recorded = Path(url2pathname(parts.path) if parts.scheme else artifacts)
+    recorded = Path(unquote(parts.path) if parts.scheme else artifacts)
     if recorded.is_dir():
         return None
     names = recorded.parts[1:]

@@ -23,6 +23,7 @@ from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
 from models.heads import FeatureBranch, build_head
 from models.number_formats import read_precision
+from models.precision import choose_attention, choose_device
 from models.tokens import Encoding
 from models.weight_files import find_pointer
 
@@ -154,7 +155,7 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         if found != expected:
             raise CheckpointError(f"{encoder}: must be encoder {expected}, got {found}")
         depth = card["encoder"]["depth"]
-        attention = "sdpa" if torch.cuda.is_available() else "eager"
+        attention = choose_attention(choose_device().type)
         lower, upper = load_encoder(
             encoder,
             depth,

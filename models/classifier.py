@@ -86,6 +86,11 @@ class Classifier(nn.Module):
         with autocast(inputs.device, self.precision):
             return self.upper(inputs, segments).float()
 
+    @property
+    def device(self) -> torch.device:
+        """Return the device of the head's weights."""
+        return next(self.head.parameters()).device
+
     def trained_state(self) -> dict[str, Tensor]:
         """Return all weights except those of the frozen part, by name, not copied."""
         return {

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from models.families import FAMILIES, Family
 from models.layer_calls import CALLS, hide
+from models.precision import choose_attention
 from models.pretrained import load_pretrained, require_weights
 from models.segments import PADDING, SECOND
 from models.tokens import Encoding
@@ -194,8 +195,7 @@ def encoder_loader(
 
     Its first call imports a library for seconds, which cached states of all layers make needless.
     """
-    attention = "sdpa" if device.type == "cuda" else "eager"  # on a CPU eager is faster both ways
-    load = partial(load_encoder, folder, depth, attention=attention)
+    load = partial(load_encoder, folder, depth, attention=choose_attention(device.type))
     return cache(partial(load, encoding=encoding, layer_mean=layer_mean))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
+FLOAT32, BFLOAT16, FLOAT16 = "float32", "bfloat16", "float16"
 _CLEARLY = 1.1  # bfloat16 rounds more: it must be faster by this factor to be worth it
 
 
@@ -36,6 +36,8 @@ _BY_TEXT = {
     for frozen in (FLOAT32, BFLOAT16)
     for precision in (Precision(frozen, FLOAT32), Precision(frozen, BFLOAT16))
 }
+_OF_OLDER_GPUS = Precision(FLOAT16, FLOAT32)
+_BY_TEXT[str(_OF_OLDER_GPUS)] = _OF_OLDER_GPUS
 
 
 def read_precision(text: str) -> Precision:

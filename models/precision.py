@@ -2,28 +2,92 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 
-from models.number_formats import BFLOAT16, FLOAT32
+from models.number_formats import BFLOAT16, FLOAT16, FLOAT32, Precision
+
+_FAST_FLOAT16 = (7, 0)  # first capability whose tensor cores multiply in float16: V100, T4
 
 
-def gpu_precision() -> str | None:
-    """Return the number format for the GPU that torch sees: bfloat16 if it is native there.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceProperties:
+    """What a machine computes on: a GPU, or its processor.
 
-    Without a GPU the result is None.
+    Attributes:
+        kind: Type of device as torch names it, ``cpu`` or ``cuda``.
+        name: Name of the GPU, or the machine type of the processor.
+        torch_build: Version of torch with the part that names its build, as ``2.13.0+cpu``.
+        capability: Major and minor number of a GPU's capability; (0, 0) for a processor.
+        bfloat16: Whether a GPU has instructions for bfloat16; torch emulates it without them.
+        architectures: Architectures that this torch has code for, as ``sm_80``.
+        memory: Memory of a GPU in bytes; 0 for a processor.
+        node: Id of the node in a cluster; empty outside of one.
     """
-    if not torch.cuda.is_available():
+
+    kind: str
+    name: str
+    torch_build: str
+    capability: tuple[int, int] = (0, 0)
+    bfloat16: bool = False
+    architectures: tuple[str, ...] = ()
+    memory: int = 0
+    node: str = ""
+
+
+def describe_device(device: torch.device | None = None) -> DeviceProperties:
+    """Return what a device is; by default the GPU if torch sees one, else the processor."""
+    device = device or choose_device()
+    build = str(torch.__version__)
+    if device.type != "cuda":
+        return DeviceProperties(kind=device.type, name=platform.machine(), torch_build=build)
+    card = torch.cuda.get_device_properties(device)
+    return DeviceProperties(
+        kind=device.type,
+        name=card.name,
+        torch_build=build,
+        capability=(card.major, card.minor),
+        bfloat16=torch.cuda.is_bf16_supported(including_emulation=False),
+        architectures=tuple(torch.cuda.get_arch_list()),
+        memory=card.total_memory,
+    )
+
+
+def gpu_precision(device: DeviceProperties) -> Precision | None:
+    """Return the number formats for a GPU; None for a processor, which is measured instead.
+
+    bfloat16 where it is native. Before that, frozen layers compute in float16, which trained
+    layers do not: their gradients would need scaling.
+    """
+    if device.kind != "cuda":
         return None
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return BFLOAT16 if native else FLOAT32
+    if device.bfloat16:
+        return Precision(BFLOAT16, BFLOAT16)
+    return Precision(FLOAT16 if device.capability >= _FAST_FLOAT16 else FLOAT32, FLOAT32)
 
 
 def choose_device() -> torch.device:
     """Return the GPU if torch sees one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_attention(kind: str) -> Literal["eager", "sdpa"]:
+    """Return the implementation of attention for a type of device: on a CPU eager is faster."""
+    return "sdpa" if kind == "cuda" else "eager"
+
+
+def use_full_float32() -> None:
+    """Let float32 mean float32 in this process: a GPU rounds to TensorFloat-32 nowhere.
+
+    By default torch does so in cuDNN's LSTM alone, and nowhere else.
+    """
+    settings: Any = torch.backends  # it has no types
+    settings.fp32_precision = "ieee"
 
 
 @contextmanager

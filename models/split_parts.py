@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,27 @@ def part_of_table(table: TokenTable, pairs: np.ndarray) -> TokenTable:
     """
     members = _by_order(table)[:, pairs]
     return replace(table, members=members.reshape(-1, members.shape[-1]), pairs=len(pairs))
+
+
+def split_sequences(table: TokenTable, count: int) -> list[TokenTable]:
+    """Return tables of the sequences in order, with about the same number of tokens each.
+
+    Args:
+        table: Token sequences.
+        count: Number of tables, at least 1; fewer are returned if there are not so many sequences.
+    """
+    wanted = np.linspace(0, table.offsets[-1], count + 1)[1:-1]
+    ends = [0, *np.searchsorted(table.offsets, wanted), len(table.offsets) - 1]
+    return [
+        TokenTable(
+            tokens=table.tokens[table.offsets[first] : table.offsets[last]],
+            segments=table.segments[table.offsets[first] : table.offsets[last]],
+            offsets=table.offsets[first : last + 1] - table.offsets[first],
+            pairs=int(last - first),
+        )
+        for first, last in itertools.pairwise(ends)
+        if last > first
+    ]
 
 
 def join(first: SplitArrays, second: SplitArrays, entities: np.ndarray) -> SplitArrays:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tuning.cli import add_search_options, build_parser
+from tuning.parsers import add_search_options, build_parser
 from tuning.system.storage_path import StoragePath
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,6 +155,20 @@ def test_nothing_but_what_is_needed_gets_into_the_image() -> None:
     copied = TEXTS["Dockerfile"].partition("COPY ")[2].split("\n")[0].split()
     assert {"pyproject.toml", *project["project"]["license-files"]} <= wanted & set(copied)
     assert not wanted & {"results", "mlflow.db", "data", ".venv", ".git"}
+
+
+def test_gpus_are_the_workers_alone_and_asked_for_by_who_has_them() -> None:
+    head, *workers = [pod["containers"][0]["resources"]["limits"] for pod in groups()]
+    assert "nvidia.com/gpu" not in head
+    assert [limits.get("nvidia.com/gpu", 0) for limits in workers] == [0, 1]
+    plain, with_gpus = JOB["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    assert plain["replicas"] > 0 == with_gpus["replicas"] == with_gpus["minReplicas"]
+    worker, gpu_worker = (COMPOSE["services"][name] for name in ("worker", "gpu-worker"))
+    assert gpu_worker["profiles"] == ["gpu"]
+    (device,) = gpu_worker["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    same = {key: value for key, value in gpu_worker.items() if key not in ("profiles", "deploy")}
+    assert same == worker
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "docker-compose.yml", "rayjob.yaml"])

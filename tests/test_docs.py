@@ -20,11 +20,11 @@ from models.columns import Columns, read_columns
 from models.encoder_files import read_encoder_info
 from models.families import FAMILIES
 from models.predict import build_parser as build_predict_parser
-from tuning.cli import add_search_options, build_parser, build_pretraining_parser
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.config.loader import load_experiment
 from tuning.config.search_space import SearchSettings
 from tuning.data.split import build_parser as build_split_parser
+from tuning.parsers import add_search_options, build_parser, build_pretraining_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTER = ("analysis", "benchmarks", "measures", "models", "tuning")
-ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli"}
+ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli", "parsers"}
 # A room of tuning/ and what it may import of its neighbours; entries may import all.
 ROOMS = {
     "system": set(),
@@ -198,11 +198,40 @@ def loaded_by(code: str) -> set[str]:
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_a_plan_needs_no_heavy_import() -> None:
-    loaded = loaded_by("tuning.run_grid, tuning.reproduce, tuning.pretrain")
-    assert not loaded & {"torch", "ray", "mlflow", "transformers", "pandas", "optuna"}
+def test_a_plan_needs_no_heavy_import(tmp_path: Path) -> None:
+    words = ["--dry-run", "--data", "embedded", "--encoder", "embedded", "--output", str(tmp_path)]
+    loaded = loaded_by(
+        "tuning.run_grid, tuning.reproduce, tuning.pretrain\n"
+        f"sys.argv = {['run_grid.py', *words]}\nassert tuning.run_grid.main() == 0"
+    )
+    assert {"numpy", "pydantic", "rich"} <= loaded
+    heavy = {"torch", "ray", "mlflow", "transformers", "pandas", "optuna", "sqlalchemy", "pyarrow"}
+    assert not loaded & {*heavy, "scipy", "sklearn", "huggingface_hub"}
+
+
+def test_help_needs_none_of_what_a_plan_needs() -> None:
+    loaded = loaded_by("tuning.run_grid, tuning.run_search, tuning.pretrain, tuning.parsers")
+    assert "argparse" in loaded
+    assert not loaded & {"numpy", "pydantic", "rich", "yaml", "http", "tokenizers", "sqlalchemy"}
 
 
 def test_the_report_loads_neither_torch_nor_ray() -> None:
     loaded = loaded_by("analysis.report, analysis.submission, analysis.search_figures")
     assert not loaded & {"torch", "ray", "transformers", "tuning", "models"}
+
+
+_STEP = """torch
+from tuning.execution import trial
+from models.optimizers import SGD
+optimizer = SGD([torch.nn.Parameter(torch.zeros(3))], fused=True)
+optimizer.zero_grad(), optimizer.step(), optimizer.load_state_dict(optimizer.state_dict())
+print(*{"torch._dynamo"} & set(sys.modules))
+"""
+
+
+@pytest.mark.slow  # a worker's imports take seconds
+def test_a_worker_imports_no_more_than_its_training_needs() -> None:
+    loaded = loaded_by(_STEP)
+    others = {"matplotlib", "mlflow", "optuna", "scipy", "sklearn", "sqlalchemy", "transformers"}
+    assert "torch" in loaded
+    assert not loaded & {*others, "torch._dynamo"}

@@ -1,21 +1,10 @@
 """Train an encoder on text: python tuning/pretrain.py --corpus FILES --output FOLDER."""
 
+import argparse
 import sys
 
-from measures.addresses import store_rows
 from measures.command_line import run_command
-from tuning.cli import (
-    USER_ERRORS,
-    build_pretraining_parser,
-    pretraining_options,
-    report_error,
-)
-from tuning.pretraining.corpus import CorpusError
-from tuning.pretraining.plan import make_plan, print_plan
-from tuning.pretraining.recipe import DivergedError
-from tuning.system.atomic_files import DamagedError
-from tuning.system.console import make_console
-from tuning.system.signals import INTERRUPTED
+from tuning.parsers import build_pretraining_parser
 
 
 def main() -> int:
@@ -23,7 +12,25 @@ def main() -> int:
 
     130 is that of an interrupted training.
     """
-    args, console = build_pretraining_parser().parse_args(), make_console()
+    return _run(build_pretraining_parser().parse_args())
+
+
+def _run(args: argparse.Namespace) -> int:
+    # here, since --help needs none of them
+    from measures.addresses import store_rows
+    from tuning.cli import (
+        USER_ERRORS,
+        pretraining_options,
+        report_error,
+    )
+    from tuning.pretraining.corpus import CorpusError
+    from tuning.pretraining.plan import make_plan, print_plan
+    from tuning.pretraining.recipe import DivergedError
+    from tuning.system.atomic_files import DamagedError
+    from tuning.system.console import make_console
+    from tuning.system.signals import INTERRUPTED
+
+    console = make_console()
     try:
         options = pretraining_options(args)
         plan = make_plan(options, console)

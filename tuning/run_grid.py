@@ -1,30 +1,10 @@
 """Run every trial of a grid: python tuning/run_grid.py [experiments/FILE.yaml] [--dry-run]."""
 
+import argparse
 import sys
 
-from measures.addresses import store_rows
 from measures.command_line import run_command
-from tuning.cli import (
-    USER_ERRORS,
-    build_parser,
-    launch_options,
-    read_experiment,
-    report_error,
-    require_grid,
-)
-from tuning.data.prepared import prepare
-from tuning.data.sources import read_locations
-from tuning.execution.plan import print_plan
-from tuning.execution.ray_session import (
-    check_address,
-    import_aside,
-    ray_session,
-    set_ray_defaults,
-)
-from tuning.system.console import make_console, print_details
-from tuning.system.machine import recall_rates
-from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
+from tuning.parsers import build_parser
 
 
 def main() -> int:
@@ -32,7 +12,32 @@ def main() -> int:
 
     130 is that of an interrupted launch.
     """
-    args = build_parser("Run every trial of a grid.", "grid.yaml").parse_args()
+    return _run(build_parser("Run every trial of a grid.", "grid.yaml").parse_args())
+
+
+def _run(args: argparse.Namespace) -> int:
+    # here, since --help needs none of them
+    from measures.addresses import store_rows
+    from tuning.cli import (
+        USER_ERRORS,
+        launch_options,
+        prepare_experiment,
+        read_experiment,
+        report_error,
+        require_grid,
+    )
+    from tuning.execution.plan import print_plan
+    from tuning.execution.ray_session import (
+        check_address,
+        import_aside,
+        ray_session,
+        set_ray_defaults,
+    )
+    from tuning.system.console import make_console, print_details
+    from tuning.system.machine import recall_rates
+    from tuning.system.signals import INTERRUPTED
+    from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
+
     console, name, options = make_console(), args.config.stem, None
     try:
         options = launch_options(args)
@@ -41,7 +46,7 @@ def main() -> int:
         # first, since the rest takes seconds; a plan alone needs no choice
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
-        prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
+        prepared = prepare_experiment(args, experiment, console)
         rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
         print_plan(prepared, console, rates, log)
         print_details(console, prepared.details if args.verbose else ())

@@ -1,26 +1,10 @@
 """Search for the best classifier: python tuning/run_search.py [experiments/FILE.yaml]."""
 
+import argparse
 import sys
 
-from measures.addresses import store_rows
 from measures.command_line import run_command
-from tuning.cli import (
-    USER_ERRORS,
-    add_search_options,
-    build_parser,
-    launch_options,
-    read_experiment,
-    report_error,
-    require_search,
-)
-from tuning.data.prepared import prepare
-from tuning.data.sources import read_locations
-from tuning.execution.ray_session import check_address, set_ray_defaults
-from tuning.search.plan import print_search_plan
-from tuning.system.console import make_console, print_details
-from tuning.system.machine import recall_rates
-from tuning.system.signals import INTERRUPTED
-from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
+from tuning.parsers import add_search_options, build_parser
 
 
 def main() -> int:
@@ -29,7 +13,27 @@ def main() -> int:
     2 is that of a search that cannot run, 130 that of an interrupted one.
     """
     parser = build_parser("Search with Optuna, confirm the best, test it once.", "bonus_f1.yaml")
-    args = add_search_options(parser).parse_args()
+    return _run(add_search_options(parser).parse_args())
+
+
+def _run(args: argparse.Namespace) -> int:
+    # here, since --help needs none of them
+    from measures.addresses import store_rows
+    from tuning.cli import (
+        USER_ERRORS,
+        launch_options,
+        prepare_experiment,
+        read_experiment,
+        report_error,
+        require_search,
+    )
+    from tuning.execution.ray_session import check_address, set_ray_defaults
+    from tuning.search.plan import print_search_plan
+    from tuning.system.console import make_console, print_details
+    from tuning.system.machine import recall_rates
+    from tuning.system.signals import INTERRUPTED
+    from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
+
     console, name, options = make_console(), args.config.stem, None
     try:
         options = launch_options(args)
@@ -39,7 +43,7 @@ def main() -> int:
         # first, since the rest takes seconds; a plan alone needs no choice
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
-        prepared = prepare(experiment, read_locations(), strict=args.strict, console=console)
+        prepared = prepare_experiment(args, experiment, console)
         rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
         print_search_plan(prepared, search, console, rates, log)
         print_details(console, prepared.details if args.verbose else ())

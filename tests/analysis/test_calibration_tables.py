@@ -19,6 +19,7 @@ from analysis.calibration_tables import (
     targets_of,
 )
 from measures.intervals import Predictions
+from tests.measures.drawn_predictions import drawn_predictions, first_seed
 
 PAIRS, SEEDS = 3000, 2
 
@@ -27,22 +28,8 @@ def drawn(sureness: float) -> Predictions:
     """Return predictions whose logits are ``sureness`` times the true ones, with the labels."""
     generator = np.random.default_rng(0)
     true = generator.normal(0.2, 1.5, PAIRS)
-    return Predictions(
-        labels=(generator.random(PAIRS) < expit(true)).astype(int),
-        entities=np.arange(PAIRS) // 10,
-        probabilities=np.stack([expit(sureness * true)] * SEEDS),
-        seeds=np.arange(SEEDS),
-        thresholds=np.full(SEEDS, 0.5),
-    )
-
-
-def first_seed(found: Predictions) -> Predictions:
-    return replace(
-        found,
-        probabilities=found.probabilities[:1],
-        seeds=found.seeds[:1],
-        thresholds=found.thresholds[:1],
-    )
+    labels = (generator.random(PAIRS) < expit(true)).astype(int)
+    return drawn_predictions(labels, np.arange(PAIRS) // 10, np.stack([sureness * true] * SEEDS))
 
 
 def test_targets_are_labels_and_votes_where_several_voted() -> None:

@@ -1,16 +1,23 @@
-"""Guards the gap between validation and test: held against a baseline's, with its chance."""
+"""Guards the gap between validation and test: its parts add up, and none is chosen on test."""
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import expit
 
-from analysis.gap_findings import about_gaps, written_gaps
-from analysis.gap_tables import gaps
+from analysis.gap_findings import about_choice, about_gaps, written_gaps
+from analysis.gap_tables import decided_across, epoch_parts, gaps
 from measures.intervals import Predictions
+from measures.metrics import choose_threshold
+from tests.measures.drawn_predictions import drawn_predictions, first_seed
 
 BASE, SEEDS = "logistic regression", 8
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.gap_tables.RESAMPLES", 400)
 
 
 def drawn(seed: int, pairs: int, noise: float) -> Predictions:
@@ -18,48 +25,45 @@ def drawn(seed: int, pairs: int, noise: float) -> Predictions:
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 2, pairs)
     logits = 2.0 * labels - 1 + generator.normal(0, noise, (SEEDS, pairs))
-    return Predictions(
-        labels=labels,
-        entities=np.arange(pairs) // 5,
-        probabilities=expit(logits),
-        seeds=np.arange(SEEDS),
-        thresholds=np.full(SEEDS, 0.5),
-    )
+    return drawn_predictions(labels, np.arange(pairs) // 5, logits)
 
 
 def single(found: Predictions) -> Predictions:
-    return replace(
-        found,
-        probabilities=found.probabilities[:1],
-        seeds=found.seeds[:1],
-        thresholds=found.thresholds[:1],
-        fixed=True,
-    )
+    return first_seed(found, fixed=True)
 
 
-def test_a_model_that_is_the_baseline_has_its_gap_and_none_beyond_it() -> None:
+def table_of(validation: list[Predictions], test: list[Predictions]) -> pd.DataFrame:
+    """Return the gaps of a model "a", the first of each list, beside the baseline, the second."""
+    splits = (dict(zip(["a", BASE], split, strict=True)) for split in (validation, test))
+    return gaps(*splits, BASE, {"a": "maximum", BASE: "maximum"}).assign(epoch=np.nan)
+
+
+def test_a_model_that_is_the_baseline_has_nothing_left_over() -> None:
     validation, test = single(drawn(0, 400, 1.0)), single(drawn(1, 300, 2.0))
-    table = gaps({"a": validation, BASE: validation}, {"a": test, BASE: test}, BASE)
-    assert (table["gap"] > 0.05).all()  # the test pairs are harder
-    assert table["gap"].to_numpy() == pytest.approx(table["baseline_gap"])
-    assert table[["excess", "low", "high"]].to_numpy() == pytest.approx(0, abs=1e-12)
+    table = table_of([validation] * 2, [test] * 2)
+    assert (table["harder"] > 0.05).all()  # the test pairs are harder
+    assert table[["left", "left_low", "left_high"]].to_numpy() == pytest.approx(0, abs=1e-12)
 
 
-def test_a_gap_beyond_the_baselines_is_found_and_told() -> None:
+def test_the_parts_add_up_and_what_is_beyond_the_baseline_is_told() -> None:
     base = single(drawn(2, 400, 2.0)), single(drawn(3, 300, 2.0))
     validation, test = drawn(2, 400, 0.7), drawn(3, 300, 2.0)
-    table = gaps({"a": validation, BASE: base[0]}, {"a": test, BASE: base[1]}, BASE)
-    assert (table["low"] > 0).all()
-    assert (table["low"] < table["excess"]).all()
-    assert (table["excess"] < table["high"]).all()
-    assert table["excess"].to_numpy() == pytest.approx(table["gap"] - table["baseline_gap"])
-    first, second = about_gaps(table, BASE)
-    assert first.startswith("AUC, which needs no threshold, differs")
+    table = table_of([validation, base[0]], [test, base[1]])
+    parts = table["harder"] + table["threshold"].fillna(0) + table["left"]
+    assert table["gap"].to_numpy() == pytest.approx(parts)
+    assert table["threshold"].isna().tolist() == [True, False]  # an AUC has none
+    assert (table["left_low"] > 0).all()
+    assert (table["left_low"] < table["left"]).all()
+    assert (table["left"] < table["left_high"]).all()
+    first, second, last = about_gaps(table, BASE)
+    assert first.startswith("AUC, which needs no threshold, of logistic regression, of which")
     assert "above 0" in first
-    assert second.startswith("F1 at the threshold")
-    (row,) = written_gaps(table).to_dict("records")
-    assert row["seeds"] == SEEDS
-    assert row["auc_excess"].startswith("+")
+    assert second.startswith("F1 at the chosen threshold of logistic regression")
+    assert "cannot separate" in last
+    written = written_gaps(table)
+    assert written["threshold_part"].tolist()[0] == "–"
+    assert written["left_part"].str.startswith("+").all()
+    assert "epoch_part" not in written
 
 
 @pytest.mark.parametrize("dependent", [0, 1])
@@ -68,16 +72,16 @@ def test_dependent_pairs_of_either_split_widen_the_interval(dependent: int) -> N
     parts = [[five_times(found) for found in split] for split in parts]
 
     def width() -> float:
-        names: list[str] = ["a", BASE]
-        validation, test = (dict(zip(names, split, strict=True)) for split in parts)
-        table = gaps(validation, test, BASE)
-        return float((table["high"] - table["low"])[0])
+        table = table_of(*parts)
+        return float((table["left_high"] - table["left_low"])[0])
 
     independent = width()
     parts[dependent] = [replace(found, entities=np.arange(400) // 5) for found in parts[dependent]]
     assert width() > 1.3 * independent
     parts[dependent] = [replace(found, entities=np.zeros(400, int)) for found in parts[dependent]]
     assert np.isnan(width())
+    told = written_gaps(table_of(*parts)).loc[0, "left_part"]
+    assert "[" not in str(told)
 
 
 def five_times(found: Predictions) -> Predictions:
@@ -88,3 +92,57 @@ def five_times(found: Predictions) -> Predictions:
         probabilities=np.repeat(found.probabilities, 5, axis=1),
         entities=np.arange(5 * len(found.labels)),
     )
+
+
+def test_no_pair_is_decided_by_the_labels_of_its_own_entity() -> None:
+    found = drawn(6, 60, 2.0)
+    before = decided_across(found, "maximum", 0).decisions
+    others_changed = []
+    for entity in range(12):
+        own = found.entities == entity
+        labels = np.where(own, 1 - found.labels, found.labels)
+        after = decided_across(replace(found, labels=labels), "maximum", 0).decisions
+        assert np.array_equal(after[:, own], before[:, own])
+        others_changed.append((after != before).any())
+    assert any(others_changed)
+
+
+def test_a_threshold_that_fits_chance_has_a_part_and_one_that_is_plain_has_none() -> None:
+    chance, plain = drawn(7, 200, 100.0), drawn(7, 200, 0.1)
+    for found, least, most in ((chance, 0.005, 0.1), (plain, -1e-9, 1e-9)):
+        cuts = [choose_threshold(found.labels, p, "maximum")[0] for p in found.probabilities]
+        chosen = replace(found, thresholds=np.array(cuts))
+        table = table_of([chosen, single(chosen)], [found, single(found)]).set_index("metric")
+        assert least <= float(table.loc["f1", "threshold"]) <= most  # type: ignore[arg-type]
+
+
+def test_the_epoch_that_was_kept_is_compared_with_the_last_one() -> None:
+    trials = pd.DataFrame({"run_id": ["a", "b"], "freezing": "all", "best_epoch": [2.0, 1.0]})
+    epochs = pd.DataFrame(
+        {"run_id": ["a"] * 3 + ["b"] * 2, "epoch": [1, 2, 3, 1, 2],
+         "val_auc": [0.5, 0.9, 0.8, 0.7, 0.5]}
+    )  # fmt: skip
+    (row,) = epoch_parts(epochs, trials).to_dict("records")
+    assert (row["model"], row["metric"]) == ("all layers frozen", "auc")
+    assert row["epoch"] == pytest.approx(0.15)
+    assert row["epoch_high"] - 0.15 == pytest.approx(12.706 * 0.05, rel=1e-3)
+    (one,) = epoch_parts(epochs, trials[:1]).to_dict("records")
+    assert np.isnan(one["epoch_low"])
+    table = pd.DataFrame(
+        {"model": "all layers frozen", "metric": ["auc"], "seeds": 1, "gap": 0.1}
+        | {f"{name}{end}": 0.1 for name in ("harder", "threshold", "left")
+           for end in ("", "_low", "_high")}
+    ).merge(epoch_parts(epochs, trials[:1]))  # fmt: skip
+    assert written_gaps(table)["epoch_part"].tolist() == ["+10.0"]
+
+
+def test_what_seeds_add_to_a_choice_is_told_by_those_that_chose_nothing() -> None:
+    rows = [("race", "best-1", 0.9, 0.86), ("race", "best-1", 0.9, 0.88)]
+    rows += [("race", "best-2", 0.88, 0.87), ("confirm", "best-1", 0.9, 0.1)]
+    rounds = pd.DataFrame(rows, columns=["round", "configuration", "searched", "value"])
+    (sentence,) = about_choice(rounds, "validation AUC")
+    assert "its 2 best configurations lie +2.0 points of validation AUC above" in sentence
+    assert "not told from 0" in sentence
+    (alone,) = about_choice(rounds[:2], "validation AUC")
+    assert "+3.0 points" in alone
+    assert "interval" not in alone

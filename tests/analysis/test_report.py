@@ -68,6 +68,18 @@ def attention_of(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     return maps
 
 
+def occlusion_of(pairs: pd.DataFrame) -> dict[str, Any]:
+    """Return an example for each test pair of one of the best trials, and none of the other."""
+    examples = []
+    for row in pairs[pairs["split"] == "test"].itertuples():
+        first, second = str(row.raw_first).split(), str(row.raw_second).split()
+        changes = [-1.25, *[0.5] * (len(first) - 2), None]
+        sides = {"first": list(zip(first, changes, strict=True)),
+                 "second": [[word, 0.5] for word in second]}  # fmt: skip
+        examples.append({"line": row.line, "log_odds": 2.0, **sides})
+    return {"format": 1, "trials": {"some adamw 0.01": examples}}
+
+
 def log_grid(runs: Runs, scratch: Path) -> None:
     """Write a launch of four trials, of which all with SGD are flagged, with their files."""
     pairs, draw = hard_pairs(), np.random.default_rng(1)
@@ -77,13 +89,14 @@ def log_grid(runs: Runs, scratch: Path) -> None:
     pairs.to_parquet(scratch / "pairs.parquet")
     runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
     (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    (scratch / "occlusion.json").write_text('{"format": 1, "trials": {}}', encoding="utf-8")
+    told = json.dumps(occlusion_of(pairs))
+    (scratch / "occlusion.json").write_text(told, encoding="utf-8")
     runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
     for freezing, optimizer, rate, value in CELLS:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
         run = runs.trial(
             parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
-            learning_rate=rate, val_f1_at_threshold=value, threshold=0.5, all_positive=0, **sound,
+            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0, **sound,
         )  # fmt: skip
         for epoch in (1, 2):
             for metric in ("train_loss", "val_loss", "val_f1"):
@@ -160,6 +173,25 @@ def test_hard_names_stand_on_the_page_as_they_are(pages: list[str]) -> None:
     assert "\u202e" not in whole
 
 
+def test_what_is_shown_as_an_error_is_one_at_the_threshold_shown(
+    report: Path, pages: list[str]
+) -> None:
+    made = contents(report)
+    examples = made["facts"]["examples"]
+    assert len(examples) == 4
+    labels = pd.read_parquet(report.parent / "pairs.parquet")
+    labels = labels[labels["split"] == "test"].set_index("line")["label"]
+    for example in examples:
+        assert example["threshold"] == 0.35
+        called = example["probability"] >= example["threshold"]
+        assert called != labels[example["line"]]
+        assert example["kind"] == ("false positive" if called else "false negative")
+        assert "at the threshold .350" in made["figures"][example["figure"]]["caption"]
+    assert "(threshold 0.35)" in " ".join(pages)
+    for name in ("confusion", "overlap_errors", "error_rates"):
+        assert "threshold chosen on validation (.350)" in made["figures"][name]["caption"]
+
+
 def test_settings_stand_apart(pages: list[str]) -> None:
     text = " ".join("".join(pages).split())
     assert re.search(
@@ -174,6 +206,22 @@ def test_the_logged_command_is_the_one_to_reproduce(pages: list[str]) -> None:
     whole = " ".join(pages)
     assert COMMAND in whole
     assert "data shop $5 to $10, encoder my $x^{ encoder" in whole
+
+
+def test_the_pdf_shows_what_words_change_and_the_nearest_training_pairs(
+    report: Path, pages: list[str]
+) -> None:
+    whole = " ".join(pages)
+    examples = contents(report)["facts"]["examples"]
+    measured = [each for each in examples if each["first_words"]]
+    assert 0 < len(measured) < len(examples)  # of one trial only
+    for each in measured:
+        assert f"{each['first'].split()[0]}−1.25" in whole.replace(" −", "−")
+    assert "the strongest have their change in log-odds" in whole
+    assert whole.count("Nearest training pairs") == len(examples)
+    for pair in examples[0]["nearest"]:
+        label = ("no paraphrase", "a paraphrase")[pair["label"]]
+        assert f"“{pair['first']}” and “{pair['second']}”: {label}" in whole
 
 
 def test_tables_have_rows_and_captions_promise_what_is_there(report: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.records import write_record
 from benchmarks.results import ENDED, STEPS, Step, next_words
 from tests.tuning.tracking.recording import open_log
-from tuning.cli import add_search_options, build_parser
 from tuning.config.loader import load_experiment
+from tuning.parsers import add_search_options, build_parser
 from tuning.system.project import ROOT
 
 LAUNCHES = [step for step in STEPS if step.experiment is not None]

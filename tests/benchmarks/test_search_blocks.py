@@ -40,10 +40,30 @@ def test_goals_are_judged_by_their_bound(
     f1: float, low: float, minutes: float, missed: list[int]
 ) -> None:
     rows = goals(made(f1, low, minutes), None).split("\n\n")[0].splitlines()[2:]
-    assert [n for n, row in enumerate(rows) if row.endswith("| not reached |")] == missed
+    assert [n for n, row in enumerate(rows) if "| not reached" in row] == missed
     assert len(rows) == 5
     assert "| .735 | .735 ± .003 [.695, .765] | reached |" in rows[0] or f1 != 0.735
     assert f"| +3.4 [{100 * low:+.1f}, +5.0] |" in rows[3]
+
+
+@pytest.mark.parametrize(
+    ("auc", "p", "ending"),
+    [
+        (0.034, 0.004, ", p .004 | reached |"),
+        (0.034, 0.06, ", p .060 | not reached |"),
+        (-0.034, 0.004, ", p .004 | not reached |"),
+        (0.034, None, ", p – | not reached |"),
+    ],
+)
+def test_the_difference_is_judged_by_p_where_the_record_has_one(
+    auc: float, p: float | None, ending: str
+) -> None:
+    record = made(0.74, 0.01, 9.0)
+    record["numbers"]["champion"]["difference"][0] |= {"auc": auc, "auc_p_holm": p}
+    row = goals(record, None).splitlines()[5]
+    assert row.endswith(ending)
+    assert "by interval" not in row
+    assert "by interval (record without p)" in goals(made(0.74, 0.01, 9.0), None)
 
 
 def test_the_frozen_pass_is_judged_by_the_smaller_ratio() -> None:

@@ -26,7 +26,21 @@ from measures.addresses import (
     user_path,
 )
 
-ODD = ["a b", "50%20done", "why?", "ü", "#x", "x;y", "[z]", "it's", "{b}", "$HOME", "a+b&c=d"]
+ODD = [
+    "a b",
+    "a-b_c.d",
+    "a..",
+    "50%20done",
+    "why?",
+    "ü",
+    "#x",
+    "x;y",
+    "[z]",
+    "it's",
+    "{b}",
+    "$HOME",
+    "a+b&c=d",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import pytest
 
 from measures import comparison
 from measures.intervals import Predictions, holm
+from tests.measures.drawn_predictions import drawn_predictions, first_seed
 
 
 def test_pairs_without_a_group_are_entities_of_their_own() -> None:
@@ -30,7 +31,7 @@ def test_without_a_baseline_or_a_second_mode_there_is_less_to_compare(
 
 
 def test_models_without_seeds_are_compared_as_they_are(predictions: Predictions) -> None:
-    fixed = single(predictions, fixed=True)
+    fixed = first_seed(predictions, fixed=True)
     (row,) = comparison.differences({"a": fixed, "b": fixed}, [("a", "b")]).to_dict("records")
     assert (row["model"], row["other"], row["seeds"]) == ("a", "b", 0)
     assert row["f1_p"] == 1.0
@@ -59,20 +60,10 @@ def test_every_declared_comparison_has_an_interval_and_corrected_p_values(
     assert table["f1"].tolist()[2] == 0
 
 
-def single(side: Predictions, *, fixed: bool = False) -> Predictions:
-    return replace(
-        side,
-        probabilities=side.probabilities[:1],
-        seeds=side.seeds[:1],
-        thresholds=side.thresholds[:1],
-        fixed=fixed,
-    )
-
-
 def test_one_seed_has_an_interval_but_no_p_unless_the_model_is_fixed() -> None:
     generator = np.random.default_rng(4)
     one, other = (training(generator, by_seed=1.0, by_entity=1.0) for _ in range(2))
-    models = {"one": one, "once": single(other), "words": single(other, fixed=True)}
+    models = {"one": one, "once": first_seed(other), "words": first_seed(other, fixed=True)}
     table = comparison.differences(models, [("one", "once"), ("one", "words")])
     assert table["seeds"].tolist() == [1, 3]
     assert table["f1_low"].tolist()[0] == table["f1_low"].tolist()[1]
@@ -90,7 +81,7 @@ def test_the_interval_of_a_score_widens_by_seeds_alone_and_by_entities_alone() -
     seeds = copied(40, training(generator, by_seed=2.0, by_entity=0.0))
     assert width(seeds) > 0.02
     assert width(replace(seeds, probabilities=seeds.probabilities[[0, 0, 0]])) < 1e-12
-    assert width(single(training(generator, by_seed=0.0, by_entity=2.0))) > 0.02
+    assert width(first_seed(training(generator, by_seed=0.0, by_entity=2.0))) > 0.02
 
 
 def test_a_score_of_one_entity_has_no_interval(predictions: Predictions) -> None:
@@ -101,14 +92,8 @@ def test_a_score_of_one_entity_has_no_interval(predictions: Predictions) -> None
 
 
 def test_a_single_seed_has_no_standard_deviation(predictions: Predictions) -> None:
-    one = Predictions(
-        labels=predictions.labels,
-        entities=predictions.entities,
-        probabilities=predictions.probabilities[:1],
-        seeds=predictions.seeds[:1],
-        thresholds=predictions.thresholds[:1],
-    )
-    table = comparison.scores_with_intervals({"one": one, "two": predictions})
+    models = {"one": first_seed(predictions), "two": predictions}
+    table = comparison.scores_with_intervals(models)
     by_model = table.set_index(["model", "metric"])["std"]
     assert np.isnan(by_model["one", "accuracy"])
     assert by_model["two", "accuracy"] == pytest.approx(np.std([4 / 6, 4 / 6], ddof=1))
@@ -122,13 +107,7 @@ def training(
     hard = np.random.default_rng(9).normal(size=240)  # the same for every training
     found = strength + by_seed * generator.normal(size=(3, 1))
     found = found + by_entity * generator.normal(size=30)[entities]
-    return Predictions(
-        labels=labels,
-        entities=entities,
-        probabilities=1 / (1 + np.exp(-found * (labels - 0.5) - hard)),
-        seeds=np.arange(3),
-        thresholds=np.full(3, 0.5),
-    )
+    return drawn_predictions(labels, entities, found * (labels - 0.5) + hard)
 
 
 def copied(pairs: int, predictions: Predictions) -> Predictions:
@@ -202,7 +181,7 @@ def test_a_real_gain_is_told() -> None:
 def test_one_seed_or_one_entity_tells_no_interval() -> None:
     side = training(np.random.default_rng(3), by_seed=1.0, by_entity=0.0)
     alone = replace(side, entities=np.zeros(240, dtype=int))
-    for one, other in ((side, single(side)), (alone, alone)):
+    for one, other in ((side, first_seed(side)), (alone, alone)):
         found = comparison.gain_of_trainings(one, other, "auc")
         assert np.isnan([found["low"], found["high"], found["p"]]).all()
         assert np.isfinite(found["gain"])

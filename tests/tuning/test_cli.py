@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tuning import run_grid
 from tuning.cli import (
-    build_parser,
-    build_pretraining_parser,
-    folder_or_uri,
     launch_options,
     pretraining_options,
     read_experiment,
@@ -20,6 +18,7 @@ from tuning.cli import (
 )
 from tuning.config.experiment import ConfigError
 from tuning.config.loader import load_experiment
+from tuning.parsers import build_parser, build_pretraining_parser, folder_or_uri
 from tuning.system.project import ROOT
 from tuning.tracking.launch_folder import run_name
 
@@ -98,6 +97,33 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
+@pytest.fixture
+def refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Return a function that runs a grid here, sees exit code 2, and returns the error."""
+
+    def _refuse(*words: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["run_grid.py", *words])
+        try:
+            code = run_grid.main()
+        except SystemExit as ended:  # argparse's
+            code = ended.code
+        assert code == 2
+        return capsys.readouterr().err
+
+    return _refuse
+
+
+def test_bad_input_ends_a_process_with_a_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    ended = run("--set", "trial.epochs=0", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "trial.epochs: must be at least 1, got 0" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -113,17 +139,11 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (["--data", "embedded", "--encoder", "./nowhere"], "encoder: ./nowhere: no such folder"),
     ],
 )
-def test_bad_input_ends_with_a_sentence_and_exit_code_2(
-    tmp_path: Path, words: list[str], message: str
+def test_bad_input_is_refused_with_a_sentence(
+    tmp_path: Path, refuse: Callable[..., str], words: list[str], message: str
 ) -> None:
-    ended = (
-        run(*words, "--encoder", "embedded", folder=tmp_path)
-        if "--encoder" not in words
-        else (run(*words, folder=tmp_path))
-    )
-    assert ended.returncode == 2
-    assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
+    encoder = [] if "--encoder" in words else ["--encoder", "embedded"]
+    assert message in refuse(*words, *encoder)
     assert not list(tmp_path.iterdir())
 
 
@@ -161,18 +181,16 @@ def test_an_experiment_that_is_no_grid_is_refused(tmp_path: Path, text: str) -> 
 
 
 @pytest.mark.parametrize("change", ["name.=abc", "=5", ".=1", "trial..epochs=2"])
-def test_an_empty_key_is_refused(tmp_path: Path, change: str) -> None:
-    ended = run("--set", change, "--dry-run", folder=tmp_path)
-    assert ended.returncode == 2
-    assert f"--set {change}: must not have an empty key" in ended.stderr
+def test_an_empty_key_is_refused(refuse: Callable[..., str], change: str) -> None:
+    found = refuse("--set", change, "--dry-run")
+    assert f"--set {change}: must not have an empty key" in found
 
 
-def test_an_output_folder_that_links_to_itself_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_links_to_itself_is_refused(
+    tmp_path: Path, refuse: Callable[..., str]
+) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    ended = run("--output", str(tmp_path / "loop"), "--dry-run", folder=tmp_path)
-    assert ended.returncode == 2
-    assert "--output" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "--output" in refuse("--output", str(tmp_path / "loop"), "--dry-run")
 
 
 @pytest.mark.parametrize(

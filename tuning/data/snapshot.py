@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,20 @@ def _split_table(
             f"{side}_pieces": [" ".join(pieces) for pieces in read_pieces(tokenizer, cleaned)],
         }
     return pyarrow.table(columns)
+
+
+def describe_data(prepared: Prepared) -> dict[str, str]:
+    """Return the data set as a log has it, with the names that MLflow has for its fields."""
+    texts = ("first", "second")
+    columns = [{"name": name, "type": "string"} for name in texts] + [
+        {"name": "label", "type": "long"}
+    ]
+    rows = {split: len(table.labels) for split, table in prepared.pairs.splits.items()}
+    return {
+        "name": prepared.data_source.name,
+        "digest": prepared.pairs.fingerprint,
+        "source_type": "local",
+        "source": json.dumps({"uri": str(prepared.data_source.folder)}),
+        "schema": json.dumps({"mlflow_colspec": columns}),
+        "profile": json.dumps({"num_rows": sum(rows.values()), "pairs": rows}),
+    }

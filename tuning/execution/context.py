@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import ray
 import torch
 from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from models.split_parts import join, part_of_table
+from models.split_parts import join, part_of_table, split_sequences
+from models.tokens import TokenTable
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
 from tuning.execution.progress import encoding_progress
 from tuning.execution.ray_session import ClusterError
-from tuning.execution.trial import TrialContext, input_key
+from tuning.execution.trial import TrialContext, device_of, input_key
 from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
+from tuning.training.activation_cache import Advance, FrozenEncoder, FrozenPass, encode
 from tuning.training.cost import Speed, expected_speed, usual_rates
-from tuning.training.gpu_memory import measure_share
+from tuning.training.gpu_memory import measure_share, spread_share
 from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
 _PATIENCE = 300.0  # seconds for a node to measure a training step
@@ -74,10 +78,10 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     resources: dict[str, float] = {"cpu": 1}
     for trial in prepared.input_variants:
         with encoding_progress(launch.console, prepared, trial) as advance:
-            inputs = build_inputs(prepared, trial, launch.precision, settings.output, advance)
-        if prepared.depth_of(trial) == prepared.depths[0]:  # they train most and set the share
-            found = trial_resources(prepared, inputs, trial)
-            resources = max(resources, found, key=lambda each: each.get("gpu", 0))
+            run = frozen_pass(launch, advance)
+            inputs = build_inputs(prepared, trial, launch.precision, settings.output, run)
+        found = trial_resources(launch, inputs, trial)
+        resources = max(resources, found, key=lambda each: each.get("gpu", 0))
         shared = inputs if with_test else without_test(inputs)
         if prepared.components is not None:
             shared = with_pool(shared, prepared.components)
@@ -113,28 +117,81 @@ def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
     return replace(inputs, splits={**inputs.splits, **views}, pool=pool)
 
 
+def frozen_pass(launch: Launch, advance: Advance) -> FrozenPass:
+    """Return where the frozen layers run: on the GPUs of the Ray session, else in this process.
+
+    The driver uses no GPU itself: it may have none, and what it held, trials could not use.
+    """
+    on_gpus = encode_on_gpus if launch.device.kind == "cuda" else None
+    return FrozenPass(device=torch.device(launch.device.kind), elsewhere=on_gpus, advance=advance)
+
+
+def encode_on_gpus(frozen: FrozenEncoder, table: TokenTable, advance: Advance) -> np.ndarray:
+    """Return the states of every token of the table's sequences, from all GPUs of the session.
+
+    Each GPU gets a part of the sequences, and its task ends with it, so that it holds no memory.
+
+    Args:
+        frozen: Frozen layers and how to run them.
+        table: Token sequences.
+        advance: Called with the number of rows whose states are ready since its last call.
+
+    Raises:
+        ClusterError: If a part could not be encoded.
+    """
+    gpus = int(ray.cluster_resources()["GPU"])
+    parts = split_sequences(table.sequences, max(1, gpus))
+    sent = replace(frozen, lower=partial(ray.get, ray.put(frozen.lower())), elsewhere=None)
+    encode_part = ray.remote(num_gpus=1)(_encode_part)
+    pending = {encode_part.remote(sent, part): part for part in parts}
+    left = list(pending)
+    try:
+        while left:
+            done, left = ray.wait(left)
+            ray.get(done)  # raises what ended it
+            advance(sum(pending[each].rows for each in done))
+        return np.concatenate(ray.get(list(pending)))
+    except RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ClusterError(f"the frozen layers could not run on a GPU: {reason}") from error
+
+
+def _encode_part(frozen: FrozenEncoder, part: TokenTable) -> np.ndarray:
+    return encode(replace(frozen, device=device_of(ray.get_gpu_ids())), part)
+
+
 def trial_resources(
-    prepared: Prepared, inputs: SharedInputs, variant: TrialConfig
+    launch: Launch, inputs: SharedInputs, variant: TrialConfig
 ) -> dict[str, float]:
     """Return what Ray reserves for each trial: a core, and a share of a GPU where there are GPUs.
 
     Args:
-        prepared: Experiment with its trials.
+        launch: Launch that the trials belong to.
         inputs: Shared inputs of one variant.
         variant: Trial of that variant, from ``Prepared.input_variants``.
 
     Raises:
         ClusterError: If the share is to be measured and no node's GPU could do so.
     """
-    gpus = ray.cluster_resources().get("GPU", 0)
+    prepared, available = launch.prepared, ray.cluster_resources()
+    gpus, share = available.get("GPU", 0), prepared.experiment.gpus_per_trial
     if not gpus:
         return {"cpu": 1}
-    share = prepared.experiment.gpus_per_trial
     if share == "auto":
-        here = torch.cuda.is_available()
-        measure = measure_share if here else _measure_on_a_node
-        share = measure(largest_trial(prepared, variant), inputs)
+        if launch.device.kind != "cuda":
+            return {"cpu": 1}  # this torch cannot use them
+        measured = _measure_on_a_node(largest_trial(prepared, variant), inputs, launch.device.node)
+        at_a_time = int(min(available["CPU"], _trials_of(prepared)))
+        share = spread_share(measured, int(gpus), at_a_time)
     return {"cpu": 1, "gpu": float(share)}
+
+
+def _trials_of(prepared: Prepared) -> int:
+    """Return the number of trials that could run at a time if there were cores enough."""
+    search = prepared.experiment.search
+    if search is None:
+        return len(prepared.trials)
+    return search.max_concurrent or search.num_samples
 
 
 def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
@@ -144,15 +201,17 @@ def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
     return max(trials, key=lambda trial: trial.batch_size)
 
 
-def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs) -> float:
-    """Return what ``measure_share`` measures on a node of the cluster that has a GPU.
+def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs, node: str) -> float:
+    """Return what ``measure_share`` measures on a node of the session.
 
     Raises:
-        ClusterError: If the step fails there, or no node answers in time.
+        ClusterError: If the step fails there, or the node does not answer in time.
     """
+    there = NodeAffinitySchedulingStrategy(node, soft=True)
     measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
     try:
-        return ray.get(measure.remote(trial, inputs), timeout=_PATIENCE)
+        pending = measure.options(scheduling_strategy=there).remote(trial, inputs)
+        return ray.get(pending, timeout=_PATIENCE)
     except (RayError, GetTimeoutError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(

@@ -23,6 +23,7 @@ from tuning.config.experiment import TrialConfig
 from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.execution.context import open_context
+from tuning.execution.node_checks import find_device
 from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank
 from tuning.execution.trial_checkpoint import STATES
 from tuning.execution.trial_spec import GRID, TrialSpec
@@ -56,7 +57,8 @@ def run(prepared: Prepared, resumed: Path | None, options: LaunchOptions, consol
             start or be completed; the message has the reason and the way out.
     """
     settings = make_settings(options, prepared.experiment.name, resumed)
-    with recording(prepared, settings, console) as launch:
+    device = find_device(prepared.experiment.precision)
+    with recording(prepared, settings, console, device) as launch:
         outcomes = rank(run_grid(launch))
         rows = [(outcome.config, outcome.metrics, outcome.cause) for outcome in outcomes]
         table = result_table(table_title(prepared), rows)
@@ -109,12 +111,13 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
     if not launch.prepared.experiment.occlusion or not sound:
         return
     best = {str(outcome.config.freezing): outcome for outcome in reversed(sound)}
+    in_order = sorted(best, key=lambda mode: (mode == "none", mode))  # as the report shows them
+    trials = [best[mode] for mode in in_order]
+    saved = {o.name: (o.folder, o.metrics["threshold"]) for o in trials if o.folder}
     if not path.is_file():
         encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
         try:
-            found = {
-                o.name: occlude_errors(o.folder, encoder, test) for o in best.values() if o.folder
-            }
+            found = occlude_errors(saved, encoder, test)
         except (OSError, CheckpointError, EncoderError) as error:
             launch.console.print(
                 f"Notice: no word of an error was measured: {error}", markup=False

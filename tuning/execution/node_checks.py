@@ -1,21 +1,24 @@
-"""Checks of a cluster's nodes before the first trial: package versions and access to results."""
+"""Checks of a cluster's nodes before the first trial: versions, access to results, GPUs."""
 
 from __future__ import annotations
 
 import platform
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from measures.passwords import first_line
+from models.precision import DeviceProperties, describe_device
 from tuning.execution.ray_session import ClusterError
+from tuning.system.gpus import refuse_gpu
 from tuning.system.storage_path import StoragePath
 from tuning.tracking.launch_folder import LaunchSettings
 
@@ -24,6 +27,7 @@ _PACKAGES = ("numpy", "pyarrow", "pydantic", "ray", "safetensors", "scikit-learn
              "torch", "transformers")  # fmt: skip
 _PROBES = "probes"  # folder for the files of the checks, beside the launches
 _PATIENCE = 60.0  # seconds for a node to start a process and reply
+_GPU_PATIENCE = 300.0  # seconds for a node to load torch and start a GPU
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +159,67 @@ def _problems(reports: Mapping[str, NodeReport | str]) -> Iterable[str]:
         differing = [
             f"{package} must be {wanted[package]} as here, got {own}"
             for package, own in report.versions.items()
-            if own != wanted[package]
+            if _release(own) != _release(wanted[package])
         ]
         if differing:
             yield f"  - node {name}: {'; '.join(differing)}; install constraints.txt there"
+
+
+def _release(version: str) -> str:
+    """Return a version without its local part, which says for what a package was built.
+
+    A head without a GPU may have torch 2.13.0+cpu where its workers have 2.13.0.
+    """
+    return version.partition("+")[0]
+
+
+def find_device(precision: str) -> DeviceProperties:
+    """Return what trials run on: the weakest GPU of the Ray session, else a processor.
+
+    A process on each node with GPUs looks at one of them; those of a node are taken to be alike.
+
+    Args:
+        precision: ``auto``, or the number format that the experiment asks for.
+
+    Raises:
+        ClusterError: If a node's GPU cannot be used, or does not compute in that format.
+    """
+    found = []
+    for node in _alive():
+        if not node["Resources"].get("GPU"):
+            continue
+        address = node["NodeManagerAddress"]
+        try:
+            device = ray.get(_describe_there(node["NodeID"]), timeout=_GPU_PATIENCE)
+        except (RayError, GetTimeoutError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ClusterError(f"{address}: its GPU did not answer: {reason}") from error
+        refused = refuse_gpu(device, precision)
+        if refused is not None:
+            raise ClusterError(f"{address}: {refused}")
+        found.append(device)
+    return weakest(found) if found else describe_device(torch.device("cpu"))
+
+
+def _describe_there(node: str) -> ray.ObjectRef:
+    there = NodeAffinitySchedulingStrategy(node, soft=False)
+    describe = ray.remote(num_gpus=1, num_cpus=0, max_retries=0)(_describe_as)
+    return describe.options(scheduling_strategy=there).remote(node)
+
+
+def _describe_as(node: str) -> DeviceProperties:
+    return replace(describe_device(), node=node)
+
+
+def weakest(devices: Sequence[DeviceProperties]) -> DeviceProperties:
+    """Return the GPU with the least memory, with no more abilities than all of them have.
+
+    Args:
+        devices: GPUs of the nodes, at least one; a node without a usable one has its processor.
+    """
+    smallest = min(devices, key=lambda device: device.memory)
+    return replace(
+        smallest,
+        capability=min(device.capability for device in devices),
+        bfloat16=all(device.bfloat16 for device in devices),
+    )

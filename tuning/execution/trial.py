@@ -18,14 +18,21 @@ from measures.objective import OBJECTIVE
 from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from models.parameter_counts import trained_parameters
-from models.precision import choose_device
+from models.precision import choose_device, describe_device, use_full_float32
 from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
+from tuning.system.machine import device_record
 from tuning.system.storage_path import StoragePath
 from tuning.training.attention_maps import map_errors, write_attention
 from tuning.training.builders import build_classifier, head_arguments
-from tuning.training.evaluation import Evaluation, evaluate, write_confusion, write_predictions
+from tuning.training.evaluation import (
+    PREDICTIONS,
+    Evaluation,
+    evaluate,
+    write_confusion,
+    write_predictions,
+)
 from tuning.training.inputs import LoadedSplit, SharedInputs
 from tuning.training.trainer import EpochResult, Trainer
 
@@ -126,6 +133,7 @@ def run_trial(config: dict[str, Any], context: TrialContext) -> None:
     training_metrics = {
         **trained_parameters(model),
         "best_epoch": best.epoch,
+        **({"batch_parts": trainer.parts} if trainer.parts > 1 else {}),
         "diverged": float(trainer.result is not None and trainer.result.diverged),
         "seconds": before + time.perf_counter() - started,
     }
@@ -143,8 +151,9 @@ def input_key(trial: TrialConfig) -> str:
 
 
 def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInputs, torch.device]:
-    """Set the number of torch's threads; return the trial's shared inputs and its device."""
+    """Set how torch computes here; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
+    use_full_float32()
     return ray.get(context.inputs[input_key(trial)]), device_of(ray.get_gpu_ids())
 
 
@@ -181,6 +190,7 @@ def save_outcome(
         **inputs.card,
         "head": head_arguments(trial, inputs.width),
         "precision": str(inputs.precision),
+        "device": device_record(describe_device(model.device), _gpus()),
         "trial": trial.model_dump(),
         "metrics": evaluation.metrics,
     }
@@ -188,8 +198,13 @@ def save_outcome(
     save_predictions(folder, evaluation, inputs)
 
 
+def _gpus() -> int:
+    """Return the number of GPUs of the Ray session."""
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
 def save_predictions(folder: Path, evaluation: Evaluation, inputs: SharedInputs) -> None:
     """Write every prediction, the confusion counts and the metrics."""
-    write_predictions(folder / "predictions.csv", evaluation, inputs.index)
+    write_predictions(folder / PREDICTIONS, evaluation, inputs.index)
     write_confusion(folder / "confusion.json", evaluation)
     (folder / RESULT).write_text(json.dumps(evaluation.metrics, indent=2) + "\n", encoding="utf-8")

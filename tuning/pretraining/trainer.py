@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.masked_language_model import MaskedLanguageModel, summed_loss
+from models.optimizers import AdamW
 from tuning.pretraining.masking import MaskedBatch, PackedText
 from tuning.pretraining.recipe import DivergedError, Phase
 
@@ -64,7 +65,7 @@ class MlmTrainer:
         self.precision = getattr(torch, precision)
         self.step = 0
         self.seconds = 0.0
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = AdamW(
             model.parameters(),
             lr=phase.learning_rate,
             betas=phase.betas,

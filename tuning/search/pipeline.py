@@ -8,10 +8,9 @@ import pandas as pd
 
 from measures.objective import SEED_MEAN
 from tuning.config.trial_values import known_before
-from tuning.execution.context import ExecutionContext, open_context
+from tuning.execution.context import ExecutionContext, frozen_pass, open_context
 from tuning.execution.outcomes import Outcome, finished_trials
 from tuning.execution.progress import encoding_progress
-from tuning.execution.ray_session import ray_session
 from tuning.execution.trial_checkpoint import STATES
 from tuning.search.ablation import ablation_configs, ablation_rows, plan_ablations
 from tuning.search.champion import ChampionScores, score_champion
@@ -41,24 +40,23 @@ from tuning.training.inputs import build_inputs
 def find_champion(search: Search) -> SearchResult:
     """Run the stages that a search has left and return its result.
 
-    A search that is resumed repeats no finished trial.
+    Needs a Ray session. A search that is resumed repeats no finished trial.
 
     Raises:
         SearchError: If every trial failed, no configuration could be retrained, or a resumed
             search comes to another champion than the recorded one.
     """
     finished = reconcile(search)
-    with ray_session(search.launch.settings.address):
-        keep_inputs(search.launch)
-        context = open_context(search.launch, with_test=False)
-        outcomes = finished + _draw(search, context, len(finished))
-        tag_origins(search)
-        searched = _best_or_fail(search, outcomes)
-        rounds, chosen = confirm(search, context, searched)
-        (winner,) = chosen[FINAL]
-        champion = rounds[FINAL][winner]
-        record_champion(search, champion)
-        ablated, ablations = ablate(search, context, champion)
+    keep_inputs(search.launch)
+    context = open_context(search.launch, with_test=False)
+    outcomes = finished + _draw(search, context, len(finished))
+    tag_origins(search)
+    searched = _best_or_fail(search, outcomes)
+    rounds, chosen = confirm(search, context, searched)
+    (winner,) = chosen[FINAL]
+    champion = rounds[FINAL][winner]
+    record_champion(search, champion)
+    ablated, ablations = ablate(search, context, champion)
     retrained = [each for group in (*rounds.values(), ablated) for each in group.values()]
     tried = [*outcomes, *(outcome for group in retrained for outcome in group.outcomes)]
     result = SearchResult(
@@ -196,6 +194,7 @@ def _score(search: Search, champion: Retrained) -> ChampionScores:
     launch, prepared = search.launch, search.launch.prepared
     trial, output = champion.config, launch.settings.output
     with encoding_progress(launch.console, prepared, trial) as advance:
-        inputs = build_inputs(prepared, trial, launch.precision, output, advance)
+        run = frozen_pass(launch, advance)
+        inputs = build_inputs(prepared, trial, launch.precision, output, run)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]
     return score_champion(champion.config, saved, inputs, prepared.pairs, launch.settings.folder)

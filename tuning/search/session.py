@@ -19,6 +19,8 @@ from measures.passwords import hide_passwords
 from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import describe_time, print_failed
+from tuning.execution.node_checks import find_device
+from tuning.execution.ray_session import ray_session
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
@@ -60,11 +62,13 @@ def run(
         if resumed is None:
             seed_study(study, prepared, search, options.tracking_uri, console)
         settings = make_settings(options, prepared.experiment.name, resumed)
-        with recording(prepared, settings, console) as launch:
-            begun = open_search(launch, search, study)
-            result = find_champion(begun)
-            tables = result_tables(result, begun.objective)
-            _keep_picture(tables, launch)
+        with ray_session(settings.address):
+            device = find_device(prepared.experiment.precision)
+            with recording(prepared, settings, console, device) as launch:
+                begun = open_search(launch, search, study)
+                result = find_champion(begun)
+                tables = result_tables(result, begun.objective)
+                _keep_picture(tables, launch)
     except OptunaError as error:
         raise StudyError(f"storage: {hide_passwords(f'{storage}: {error}')}") from error
     except SearchError as error:

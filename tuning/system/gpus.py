@@ -8,8 +8,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tuning.system.findings import Finding
+
+if TYPE_CHECKING:  # loads torch
+    from models.precision import DeviceProperties
 
 _SECONDS = 120.0  # to import torch, on a slow disk too
 _PROGRAM = """
@@ -80,6 +84,30 @@ def describe_gpu(card: Sequence[object], architectures: Sequence[str]) -> Findin
         way_out="install a torch for this GPU, or hide it with CUDA_VISIBLE_DEVICES=-1",
         stops=True,
     )
+
+
+def refuse_gpu(device: DeviceProperties, precision: str) -> str | None:
+    """Return why nothing can be computed on a GPU as asked, with the way out; None if it can.
+
+    Args:
+        device: GPU, or a processor, which is never refused.
+        precision: ``auto``, or the number format that the experiment asks for.
+    """
+    if device.kind != "cuda":
+        return None
+    if not is_supported(device.capability, device.architectures):
+        major, minor = device.capability
+        known = ", ".join(device.architectures) or "none"
+        return (
+            f"{device.name}, sm_{major}{minor}: torch {device.torch_build} has code for {known} "
+            "alone; install a torch for this GPU, or hide it with CUDA_VISIBLE_DEVICES=-1"
+        )
+    if precision == "bfloat16" and not device.bfloat16:
+        return (
+            f"precision: bfloat16: {device.name} has no instructions for it and would emulate "
+            "them slowly; auto chooses what it has"
+        )
+    return None
 
 
 def is_supported(capability: tuple[int, int], architectures: Sequence[str]) -> bool:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from models.number_formats import BFLOAT16, FLOAT32, Precision, Rates
 from tuning.system.atomic_files import atomic_write_bytes
+
+if TYPE_CHECKING:  # loads torch
+    from models.precision import DeviceProperties
 
 RATES_FILE = "machines.json"  # in the folder of the caches, for every machine that uses it
 _PATIENCE = 30.0  # seconds to wait for another program that is measuring
@@ -152,31 +155,56 @@ def _measure(folder: Path) -> Rates:
 
 
 def choose_precision(
-    wanted: str, folder: Path, report: Callable[[str], object] = lambda sentence: None
+    wanted: str,
+    folder: Path,
+    report: Callable[[str], object] = lambda sentence: None,
+    device: DeviceProperties | None = None,
 ) -> Precision:
     """Return the precision to compute in: as wanted; for ``auto`` what this machine does faster.
 
-    A GPU's is its own: bfloat16 if it has instructions for it. A machine that cannot be measured
-    gets float32.
+    A GPU's is its own: ``models.precision.gpu_precision``. A machine that cannot be measured gets
+    float32.
 
     Args:
         wanted: ``auto``, ``float32`` or ``bfloat16``.
         folder: Folder of the caches, where the machine's rates are remembered.
         report: Called with a sentence if the machine could not be measured.
+        device: What is computed on; by default this machine's GPU if it has one.
     """
     if wanted != "auto":
         return Precision(wanted, wanted)
-    from models.precision import gpu_precision  # loads torch
+    from models.precision import describe_device, gpu_precision  # loads torch
 
-    of_gpu = gpu_precision()
+    of_gpu = gpu_precision(device or describe_device())
     if of_gpu is not None:
-        return Precision(of_gpu, of_gpu)
+        return of_gpu
     try:
         return load_or_measure(folder).choose()
     except RuntimeError as error:
         reason = str(error).strip().split("\n")[0]
         report(f"this machine's speed could not be measured ({reason}); it computes in float32")
         return Precision(FLOAT32, FLOAT32)
+
+
+def device_record(device: DeviceProperties, gpus: int = 0) -> dict[str, Any]:
+    """Return what numbers depend on beside their inputs, as a saved model's card has it.
+
+    Args:
+        device: Device that was computed on.
+        gpus: Number of GPUs that the frozen layers ran on, each with a part of the texts.
+    """
+    from models.precision import choose_attention  # loads torch
+
+    if device.kind == "cuda":
+        name, parts = device.name, max(1, gpus)
+    else:
+        name, parts = describe_processor(), count_cores()
+    return {
+        "name": name,
+        "parts": parts,
+        "attention": choose_attention(device.kind),
+        "torch": device.torch_build,
+    }
 
 
 def describe_rates(rates: Rates) -> str:

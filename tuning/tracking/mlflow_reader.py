@@ -25,6 +25,7 @@ from tuning.tracking.mlflow_pages import SHARED_VIEW
 from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX
 
 # ImportError: a database without its driver
+_PREDICTIONS = "predictions.csv"  # beside a saved model
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 
 
@@ -105,7 +106,8 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         folder: Existing folder to download into.
 
     Returns:
-        The folder of the classifier, the folder of the encoder, and the run's final metrics.
+        The folder of the classifier, beside which its predictions are if there are any; the folder
+        of the encoder, and the run's final metrics.
 
     Raises:
         AddressError: If the store is absent, or is none.
@@ -118,6 +120,9 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         parent = client.get_run(run.data.tags.get(MLFLOW_PARENT_RUN_ID, ""))
         model = _fetch(client, run, "model", folder)
         encoder = _fetch(client, parent, "encoder", folder)
+        files = client.list_artifacts(run_id) if model.parent == folder else []
+        if _PREDICTIONS in [file.path for file in files]:
+            client.download_artifacts(run_id, _PREDICTIONS, str(folder))
     except STORE_ERRORS as error:
         reason = first_line(error)
         raise TrackingError(f"{run_id}: no saved model in the MLflow store: {reason}") from error

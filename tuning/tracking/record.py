@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from measures.passwords import hide_passwords
 from models.encoder_files import TOKENIZER_CONFIG
 from models.number_formats import Precision
 from models.parameter_counts import encoder_parameters
+from models.precision import DeviceProperties
 from tuning.config.trial_values import known_before, varied_fields
 from tuning.data.prepared import Prepared
-from tuning.data.snapshot import write_pairs
+from tuning.data.snapshot import describe_data, write_pairs
 from tuning.system.atomic_files import atomic_copy
 from tuning.system.console import notify
 from tuning.tracking.delivery import PATIENCE, Delivery
@@ -44,6 +44,7 @@ class Launch:
         settings: Locations that the launch writes to.
         log: Log of the launch.
         precision: Number formats that the encoder's layers compute in.
+        device: What trials run on.
         console: Terminal for notices and results.
         delivery: Delivery of the log to MLflow.
     """
@@ -52,13 +53,22 @@ class Launch:
     settings: LaunchSettings
     log: LaunchLog
     precision: Precision
+    device: DeviceProperties
     console: Console
     delivery: Delivery
 
 
 @contextmanager
-def recording(prepared: Prepared, settings: LaunchSettings, console: Console) -> Iterator[Launch]:
+def recording(
+    prepared: Prepared, settings: LaunchSettings, console: Console, device: DeviceProperties
+) -> Iterator[Launch]:
     """Start or resume a launch, and deliver its log to MLflow while the block runs and at its end.
+
+    Args:
+        prepared: Experiment with its data and encoder.
+        settings: Locations that the launch writes to.
+        console: Terminal for notices and results.
+        device: What trials run on.
 
     Raises:
         LaunchError: If another program uses the folder, or the launch is resumed with another
@@ -69,10 +79,10 @@ def recording(prepared: Prepared, settings: LaunchSettings, console: Console) ->
     with lock_launch(settings.folder):
         log = LaunchLog(Journal(settings.folder))
         wanted = prepared.experiment.precision
-        precision = launch_precision(wanted, log, settings.cache, console)
+        precision = launch_precision(wanted, log, settings.cache, console, device)
         open_log(log, prepared, settings, precision)
         with delivering(log, settings, console) as delivery:
-            places = {"settings": settings, "log": log, "console": console}
+            places = {"settings": settings, "log": log, "console": console, "device": device}
             try:
                 yield Launch(prepared=prepared, delivery=delivery, precision=precision, **places)
             except BaseException:
@@ -145,7 +155,7 @@ def open_log(
         params = _experiment_params(prepared, precision)
         tags = _tags(prepared, settings)
         note = describe_launch(tags, params["trials"])
-        data_set = _data_set(prepared)
+        data_set = describe_data(prepared)
         log.start_parent(settings.run_name, params, {**tags, NOTE: note}, data_set=data_set)
     log.keep_view(_view(prepared))
 
@@ -155,23 +165,6 @@ def _view(prepared: Prepared) -> View:
     if (search := prepared.experiment.search) is None:
         return View(varied=varied_fields(prepared.trials))
     return View(varied=list(prepared.experiment.space), ranked_by=RANKED_BY[search.objective])
-
-
-def _data_set(prepared: Prepared) -> dict[str, str]:
-    """Return the data set with the names that MLflow has for its fields."""
-    texts = ("first", "second")
-    columns = [{"name": name, "type": "string"} for name in texts] + [
-        {"name": "label", "type": "long"}
-    ]
-    rows = {split: len(table.labels) for split, table in prepared.pairs.splits.items()}
-    return {
-        "name": prepared.data_source.name,
-        "digest": prepared.pairs.fingerprint,
-        "source_type": "local",
-        "source": json.dumps({"uri": str(prepared.data_source.folder)}),
-        "schema": json.dumps({"mlflow_colspec": columns}),
-        "profile": json.dumps({"num_rows": sum(rows.values()), "pairs": rows}),
-    }
 
 
 def _identity(prepared: Prepared, precision: Precision) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -28,6 +28,9 @@ from tuning.tracking.launch_folder import (
     lock_launch,
 )
 from tuning.tracking.launch_log import LaunchLog
+
+if TYPE_CHECKING:  # loads torch
+    from models.precision import DeviceProperties
 
 
 def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
@@ -160,21 +163,28 @@ def refuse_changes(log: LaunchLog, wanted: Mapping[str, Any], way_out: str) -> N
         )
 
 
-def launch_precision(wanted: str, log: LaunchLog, cache: Path, console: Console) -> Precision:
+def launch_precision(
+    wanted: str,
+    log: LaunchLog,
+    cache: Path,
+    console: Console,
+    device: DeviceProperties | None = None,
+) -> Precision:
     """Return the precision of a launch, and show it unless the plan, which knows no GPU, did.
 
     A launch that is resumed keeps the one that it was started with, on whatever machine. On a
-    cluster the driver's machine is the one that is measured.
+    cluster without GPUs the driver's machine is the one that is measured.
 
     Args:
         wanted: Precision of the experiment: ``auto``, ``float32`` or ``bfloat16``.
         log: Log of the launch; without entries if it is new.
         cache: Folder in which this machine's rates are remembered.
         console: Console for what was measured, and for notices.
+        device: What trials run on; by default this machine's GPU if it has one.
     """
     known, report = recall_rates(cache), partial(notify, console)
     if not log.journal.entries or wanted != "auto":
-        chosen = choose_precision(wanted, cache, report)
+        chosen = choose_precision(wanted, cache, report, device)
         told = known is not None and known.choose() == chosen  # by the plan
         if wanted == "auto" and not told:
             rates = recall_rates(cache)  # none where they cannot be kept; not those of a GPU

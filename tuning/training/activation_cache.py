@@ -9,7 +9,7 @@ import errno
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,17 @@ from safetensors.numpy import save_file
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
+from models.precision import choose_device
 from models.state_writer import StateWriter
 from models.tokens import TokenTable
 from tuning.system.atomic_files import atomic_write
 
 logger = logging.getLogger(__name__)
 States = dict[str, np.ndarray]
+Advance = Callable[
+    [int], None
+]  # gets the number of rows whose states are ready since its last call
+Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance], np.ndarray]  # as ``encode``
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
 
@@ -37,7 +42,8 @@ class FrozenEncoder:
 
     ``lower`` returns the layers; it is called only if states have to be computed. ``depth`` is
     their number, ``precision`` the type they compute in, ``layer_mean`` whether they return the
-    mean of their states beside the highest's.
+    mean of their states beside the highest's. ``elsewhere``, if given, runs them in place of this
+    process, which then needs no such device.
     """
 
     lower: Callable[[], EncoderPart]
@@ -46,6 +52,22 @@ class FrozenEncoder:
     precision: torch.dtype
     device: torch.device
     layer_mean: bool = False
+    elsewhere: Elsewhere | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrozenPass:
+    """Where the frozen layers run, and who is told how far they are.
+
+    Attributes:
+        device: Device that trials run on; by default the one that torch sees here.
+        elsewhere: Function that runs the layers on such a device in place of this process.
+        advance: Called with the number of rows whose states are ready since its last call.
+    """
+
+    device: torch.device = field(default_factory=choose_device)
+    elsewhere: Elsewhere | None = None
+    advance: Advance = lambda rows: None
 
 
 def load_or_compute(
@@ -115,6 +137,8 @@ def encode(
     """
     if not table.rows:
         raise ValueError("the table has no rows")
+    if frozen.elsewhere is not None:
+        return frozen.elsewhere(frozen, table, advance)
     table = table.sequences
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)

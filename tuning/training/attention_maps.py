@@ -49,7 +49,9 @@ def map_errors(
         return []
     lines, groups = inputs.index["test"]
     arrays = inputs.splits["test"]
-    pairs = confident_errors(evaluation.labels["test"], evaluation.probabilities["test"], groups)
+    labels, probabilities = evaluation.labels["test"], evaluation.probabilities["test"]
+    threshold = evaluation.metrics["threshold"]
+    pairs = confident_errors(labels, probabilities, groups, threshold, MAPS_PER_KIND)
     tokenizer, (firsts, seconds) = Tokenizer.from_str(inputs.tokenizer), inputs.texts
     maps = []
     for pair in pairs:
@@ -61,9 +63,13 @@ def map_errors(
 
 
 def confident_errors(
-    labels: np.ndarray, probabilities: np.ndarray, groups: list[str], most: int = MAPS_PER_KIND
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: list[str],
+    threshold: float,
+    most: int,
 ) -> list[int]:
-    """Return the indices of the most confident errors at 0.5, false positives first.
+    """Return the indices of the most confident errors at a threshold, false positives first.
 
     Of either kind there are at most ``most``, the most confident first, and at most one
     for each group.
@@ -72,11 +78,12 @@ def confident_errors(
         labels: Classes, 0 or 1, int (N,).
         probabilities: Probabilities of class 1, float (N,).
         groups: Group of each pair, N texts; a pair without one ("") is a group of its own.
+        threshold: Lowest probability that counts as class 1: the one chosen on validation.
         most: Largest number of errors of a kind.
     """
     chosen = []
     for label, confident_first in ((0, -probabilities), (1, probabilities)):
-        wrong = (labels == label) & ((probabilities >= 0.5) != label)
+        wrong = (labels == label) & ((probabilities >= threshold) != label)
         first_of_group: dict[str, int] = {}
         for pair in np.argsort(confident_first, kind="stable"):
             if wrong[pair]:
@@ -116,25 +123,42 @@ def attention_map(
     }
 
 
-def occlude_errors(saved: Path, encoder: Path, test: PairTable) -> list[dict[str, Any]]:
-    """Return for a trial's most confident errors what deleting each word does, for JSON.
+def occlude_errors(
+    saved: Mapping[str, tuple[Path, float]], encoder: Path, test: PairTable
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for the surest errors of each trial what deleting each word does, for JSON.
 
     An example has the ``line`` of its pair in the data file, ``log_odds`` of the whole pair, and
-    for the ``first`` and the ``second`` text a list of words with their changes.
+    for the ``first`` and the ``second`` text a list of words with their changes. The report shows
+    no group twice: of a trial are measured its surest errors of the groups that are left.
 
     Args:
-        saved: Folder of a finished trial; its classifier scores the shorter texts.
+        saved: By name of finished trials their folders, with classifiers that score the shorter
+            texts, and the thresholds that they chose on validation, at which errors are taken.
         encoder: Folder of the encoder's files.
-        test: Test split that its predictions are of.
+        test: Test split that their predictions are of.
 
     Raises:
-        OSError: If its files cannot be read.
+        OSError: If files cannot be read.
     """
-    labels, probabilities = _test_predictions(saved / "predictions.csv")
-    predictor = Predictor(saved / "model", [encoder])
+    shown: set[str] = set()
+    found = {}
+    for name, (folder, threshold) in saved.items():
+        labels, probabilities = _test_predictions(folder / "predictions.csv")
+        errors = confident_errors(labels, probabilities, test.groups, threshold, len(labels))
+        pairs: list[int] = []
+        for kind in (0, 1):
+            left = [p for p in errors if labels[p] == kind and test.groups[p] not in shown]
+            pairs += left[:OCCLUDED_PER_KIND]
+            shown |= {test.groups[pair] for pair in left[:1]} - {""}
+        found[name] = _occlude(Predictor(folder / "model", [encoder]), test, pairs)
+    return found
+
+
+def _occlude(predictor: Predictor, test: PairTable, pairs: list[int]) -> list[dict[str, Any]]:
     most_tokens = min(_MOST_TOKENS, _MOST_TOKENS * _SMALL // max(predictor.parameters, 1))
     examples = []
-    for pair in confident_errors(labels, probabilities, test.groups, OCCLUDED_PER_KIND):
+    for pair in pairs:
         with suppress(PairError):  # only a user's pair can be refused; the launch must not fail
             found = occlude(predictor, test.first[pair], test.second[pair], most_tokens)
             sides = {

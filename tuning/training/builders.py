@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from models.heads import FeatureBranch, build_head
+from models.optimizers import SGD, AdamW
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import SharedInputs
 from tuning.training.pair_features import features_of
@@ -109,8 +112,8 @@ def build_optimizer(groups: list[dict[str, Any]], config: TrialConfig) -> torch.
     decay = config.weight_decay
     if config.optimizer == "sgd":
         momentum = config.momentum
-        return torch.optim.SGD(groups, momentum=momentum, weight_decay=decay, fused=True)
-    return torch.optim.AdamW(groups, weight_decay=decay, fused=True)
+        return SGD(groups, momentum=momentum, weight_decay=decay, fused=True)
+    return AdamW(groups, weight_decay=decay, fused=True)
 
 
 def build_schedule(
@@ -131,3 +134,16 @@ def start_order(config: TrialConfig) -> np.random.Generator:
         return np.random.default_rng(config.seed)
     torch.manual_seed(config.order_seed)
     return np.random.default_rng(config.order_seed)
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators: the CPU's, and the device's if it is a GPU."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_states(states: Mapping[str, Tensor]) -> None:
+    """Set torch's generators to the states that ``random_states`` returned."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu())

@@ -40,9 +40,12 @@ def usual_rates(cores: int) -> Rates:
 
 
 def expected_speed(rates: Rates, precision: Precision) -> Speed:
-    """Return what real work reaches on a machine whose layer rates were measured."""
+    """Return what real work reaches on a machine whose layer rates were measured.
+
+    Formats that only GPUs use count as float32.
+    """
     return Speed(
-        frozen=_FROZEN_SHARE * rates.frozen[precision.frozen],
+        frozen=_FROZEN_SHARE * rates.frozen.get(precision.frozen, rates.frozen[FLOAT32]),
         trained=_TRAINED_SHARE * rates.trained[precision.trained],
         head=_HEAD_SHARE * rates.trained[FLOAT32],
     )

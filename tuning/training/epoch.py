@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.batches import Batch, shuffled_batches
+from tuning.training.evaluation import Forward
 from tuning.training.inputs import LoadedSplit
 
 # Steps between two looks at the losses. A look makes the host wait until a GPU has done all that
@@ -40,6 +41,56 @@ def epoch_batches(
     batches = list(shuffled_batches(rows, train.reader.lengths, size, generator))
     targets = train.targets_of(np.concatenate(batches)).split([*map(len, batches)])
     yield from zip(train.reader.read_each(batches), targets, strict=True)
+
+
+def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
+    """Return the cross-entropy of a batch in nats per pair: its sum by the number of pairs.
+
+    With ``r_drop`` above 0 the batch is passed twice, with different dropout: the result is the
+    mean of both losses, plus ``r_drop`` times the mean of the two Kullback-Leibler divergences
+    between the passes (R-Drop, Liang et al., 2021).
+
+    Args:
+        model: Function from inputs, segments and features to logits (B, C).
+        batch: Rows of B pairs.
+        targets: Probabilities of the classes, times their weights, float (B, C).
+        r_drop: Weight of the divergence, at least 0.
+    """
+    logits = model(batch.inputs, batch.segments, batch.features)
+    loss = nn.functional.cross_entropy(logits, targets)
+    if not r_drop:
+        return loss
+    second_logits = model(batch.inputs, batch.segments, batch.features)
+    loss = (loss + nn.functional.cross_entropy(second_logits, targets)) / 2
+    one, two = logits.log_softmax(dim=-1), second_logits.log_softmax(dim=-1)
+    divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
+    return loss + r_drop * divergence
+
+
+def in_parts(batch: Batch, targets: Tensor, parts: int) -> list[tuple[Batch, Tensor]]:
+    """Return a batch in parts of nearly equal size, each with its targets.
+
+    Args:
+        batch: Rows of B pairs.
+        targets: Their targets, (B, C).
+        parts: Number of parts, at least 1; at most B are made.
+    """
+    if parts == 1:
+        return [(batch, targets)]
+    return [
+        (
+            Batch(
+                rows=batch.rows[own],
+                inputs=batch.inputs[own],
+                segments=batch.segments[own],
+                features=None if batch.features is None else batch.features[own],
+            ),
+            targets[own],
+        )
+        for own in torch.arange(len(targets), device=targets.device).tensor_split(
+            min(parts, len(targets))
+        )
+    ]
 
 
 class EpochLoss:

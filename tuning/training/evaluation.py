@@ -23,6 +23,7 @@ from models.classifier import Classifier
 from tuning.training.inputs import LoadedSplit
 
 Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
+PREDICTIONS = "predictions.csv"  # file of every prediction, beside the folder of the model
 SCORED = ("validation", "test")  # the splits that are scored at the end
 _PREFIX = {"validation": "val", "test": "test"}
 # what fits a CPU's cache, and what keeps a GPU busy and still needs less memory than training
@@ -152,6 +153,33 @@ def write_predictions(
             columns = (*index[split], evaluation.labels[split], evaluation.probabilities[split])
             for line, group, label, probability in zip(*columns, strict=True):
                 writer.writerow([split, line, group, label, repr(float(probability))])
+
+
+def read_probabilities(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the probabilities that ``write_predictions`` wrote, float (N,) by split.
+
+    Return None if there is no such file.
+    """
+    found: dict[str, list[float]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                found.setdefault(row["split"], []).append(float(row["probability"]))
+    except FileNotFoundError:
+        return None
+    return {split: np.array(values) for split, values in found.items()}
+
+
+def largest_difference(
+    saved: Mapping[str, np.ndarray] | None, found: Mapping[str, np.ndarray]
+) -> float | None:
+    """Return the largest difference between probabilities of the same pairs.
+
+    Return None if a saved split was not computed, or has other pairs.
+    """
+    if not saved or any(len(found.get(split, ())) != len(saved[split]) for split in saved):
+        return None
+    return max(float(np.abs(found[split] - saved[split]).max()) for split in saved)
 
 
 def write_confusion(path: Path, evaluation: Evaluation) -> None:

@@ -15,14 +15,16 @@ from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.training.builders import build_classifier
+from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import Trainer, batch_loss
+from tuning.training.trainer import Trainer
 
 _HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a training is
 # What a process holds on a GPU besides its tensors: context, kernels, libraries. An H200 with
 # CUDA 13 was measured: 852 MB.
 _PROCESS_BYTES = 900 * 2**20
+_SIDE_BY_SIDE = 8  # processes on one GPU: more were never measured
 _LENGTHS = 8  # batches of so many different lengths are rehearsed
 
 
@@ -103,6 +105,20 @@ def gpu_share(peak_bytes: int, free_bytes: int) -> float:
         free_bytes: Memory of the GPU that nothing else uses.
     """
     return 1 / max(1, math.floor(free_bytes / needed_bytes(peak_bytes)))
+
+
+def spread_share(share: float, gpus: int, at_a_time: int) -> float:
+    """Return the fraction of a GPU that each trial gets, so that all GPUs are used alike.
+
+    Ray fills one GPU before it uses the next: with the smallest share that memory allows, all
+    trials would train on the first.
+
+    Args:
+        share: Smallest fraction of a GPU that a trial's memory allows, as 1 / a whole number.
+        gpus: Number of GPUs, at least 1.
+        at_a_time: Number of trials that could run at a time, at least 1.
+    """
+    return 1 / min(round(1 / share), math.ceil(at_a_time / gpus), _SIDE_BY_SIDE)
 
 
 def needed_bytes(peak_bytes: int) -> float:

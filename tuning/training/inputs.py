@@ -16,12 +16,16 @@ from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, encoder_loader, no_layers
 from models.encoder_files import EncoderInfo
 from models.number_formats import Precision
-from models.precision import choose_device
 from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared, cut_length
-from tuning.training.activation_cache import FrozenEncoder, States, load_or_compute
+from tuning.training.activation_cache import (
+    FrozenEncoder,
+    FrozenPass,
+    States,
+    load_or_compute,
+)
 from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
@@ -110,7 +114,7 @@ def build_inputs(
     trial: TrialConfig,
     precision: Precision,
     output: Path,
-    advance: Callable[[int], None] = lambda rows: None,
+    frozen_pass: FrozenPass | None = None,
 ) -> SharedInputs:
     """Return the inputs that trials like this share; run the frozen layers once if needed.
 
@@ -121,9 +125,10 @@ def build_inputs(
         trial: Trial whose number of frozen layers and encoding the inputs have.
         precision: Number formats that the encoder's layers compute in.
         output: Folder of results, in which ``activations`` holds the cache.
-        advance: Called with the number of rows whose states are ready since its last call.
+        frozen_pass: Where the frozen layers run; by default in this process.
     """
-    device, depth = choose_device(), prepared.depth_of(trial)
+    frozen_pass = frozen_pass or FrozenPass()
+    device, depth = frozen_pass.device, prepared.depth_of(trial)
     overlap = any(each.overlap_features for each in prepared.trials)
     encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
     *_, mean = prepared.variant_of(trial)
@@ -131,14 +136,16 @@ def build_inputs(
     states: States = {}
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
-        frozen = replace(frozen, layer_mean=mean)
-        states = load_or_compute(frozen, tables, output / "activations", advance)
+        frozen = replace(frozen, layer_mean=mean, elsewhere=frozen_pass.elsewhere)
+        folder = output / "activations"
+        states = load_or_compute(frozen, tables, folder, frozen_pass.advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     cosines = any(each.cosine_feature is True for each in prepared.trials)
     if depth and trial.encoding == "separate" and cosines:  # embedded tokens are trained, not here
         frozen_type = getattr(torch, precision.frozen)
-        run = frozen_states(load, frozen_type, device)
-        splits = add_cosines(splits, run, device, encoder.width)
+        here = torch.device("cpu") if frozen_pass.elsewhere else device
+        run = frozen_states(load, frozen_type, here)
+        splits = add_cosines(splits, run, here, encoder.width)
     none = no_layers(encoder.architecture, layer_mean=mean)
     return SharedInputs(
         splits=splits,

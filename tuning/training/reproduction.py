@@ -21,7 +21,8 @@ from models.checkpoint import (
 from models.classifier import Classifier
 from models.encoder_files import read_encoder_info
 from models.ensemble import ENSEMBLE
-from models.precision import choose_device, single_thread
+from models.number_formats import FLOAT32
+from models.precision import choose_device, describe_device, single_thread
 from models.table_files import DataError
 from models.tokens import TokenTable
 from tuning.config.experiment import Cleaning
@@ -29,22 +30,49 @@ from tuning.config.trial_values import trial_of
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
+from tuning.system.machine import device_record
 from tuning.training.activation_cache import FrozenEncoder, encode
-from tuning.training.evaluation import SCORED, evaluate
+from tuning.training.evaluation import (
+    PREDICTIONS,
+    SCORED,
+    Evaluation,
+    evaluate,
+    largest_difference,
+    read_probabilities,
+)
 from tuning.training.inputs import LoadedSplit, split_arrays
 from tuning.training.pair_features import add_cosines, frozen_states
 
 TOLERANCE = 1e-4  # largest difference between a logged and a recomputed score
+_EQUAL = 1e-6  # the same where what computes is the same: sums may still be added in another order
+# Largest differences of probabilities where other devices compute; measured between a GPU and a
+# CPU: 1e-7 in float32, 8e-4 in bfloat16 (docs/results.md, On a GPU).
+_PROBABILITIES = {FLOAT32: 1e-5}
+_ROUNDED = 2e-3  # of all other number formats
 # they describe the training
-_NOT_SCORES = ("best_epoch", "diverged", "head_parameters", "seconds", "trained_parameters")
+_NOT_SCORES = (
+    "batch_parts", "best_epoch", "diverged", "head_parameters", "seconds", "trained_parameters"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """The logged and the recomputed metrics of one classifier, by name."""
+    """The logged and the recomputed metrics of one classifier, by name.
+
+    Attributes:
+        logged: Metrics of the log.
+        recomputed: Metrics as they are computed here.
+        tolerance: Largest difference of a metric.
+        how: Sentence on what is compared, and why so.
+        close: Whether probabilities, which are compared in place of metrics, are as close as they
+            should be; None if metrics are compared.
+    """
 
     logged: Mapping[str, float]
     recomputed: Mapping[str, float]
+    tolerance: float = TOLERANCE
+    how: str = f"metrics are compared within {TOLERANCE:g}"
+    close: bool | None = None
 
     @property
     def differing(self) -> list[str]:
@@ -52,8 +80,13 @@ class Comparison:
         return [
             name
             for name, value in self.logged.items()
-            if not abs(self.recomputed[name] - value) <= TOLERANCE
+            if not abs(self.recomputed[name] - value) <= self.tolerance
         ]
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether the classifier is the one that was logged."""
+        return not self.differing if self.close is None else self.close
 
 
 @dataclass(kw_only=True, slots=True)
@@ -81,13 +114,18 @@ class Reproducer:
             CheckpointError: If the folder holds no complete classifier.
             DataError, SourceError: If the data set is unavailable or is not the same.
         """
-        recomputed = self._recompute(folder, encoder, read_card(folder))
+        card = read_card(folder)
+        evaluation = self._recompute(folder, encoder, card)
         old = "no_positive" not in metrics  # flags had other meanings: their scores are compared
         left_out = {*_NOT_SCORES, *(FLAGS if old else ())}
         logged = {name: value for name, value in metrics.items() if name not in left_out}
-        return Comparison(logged=logged, recomputed=recomputed)
+        here = device_record(describe_device(), 1)
+        predictions = read_probabilities(folder.parent / PREDICTIONS)
+        moved = largest_difference(predictions, evaluation.probabilities)
+        rule = comparison_rule(card, here, moved)
+        return Comparison(logged=logged, recomputed=evaluation.metrics, **rule)
 
-    def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> dict[str, float]:
+    def _recompute(self, folder: Path, encoder: Path, card: dict[str, Any]) -> Evaluation:
         model = load_classifier(folder, encoder)
         data = card["data"]
         key = (card["encoder"]["fingerprint"], card["encoder"]["depth"], card["precision"])
@@ -107,7 +145,7 @@ class Reproducer:
             for split, arrays in self._splits[key].items()
         }
         with single_thread():
-            return evaluate(model.to(device), loaded).metrics
+            return evaluate(model.to(device), loaded)
 
     def _read_data(self, data: dict[str, Any]) -> PairData:
         there = data["name"] not in ("parade", "embedded") or Path(data["folder"]).is_dir()
@@ -123,6 +161,32 @@ class Reproducer:
                 "folder"
             )
         return pairs
+
+
+def comparison_rule(
+    card: Mapping[str, Any], here: Mapping[str, Any], moved: float | None
+) -> dict[str, Any]:
+    """Return the fields of a ``Comparison`` that say how a classifier is compared.
+
+    Args:
+        card: Card of the classifier; older ones do not say what computed.
+        here: What computes here, as ``device_record`` returns it.
+        moved: Largest difference between saved and recomputed probabilities; None if none are
+            saved.
+    """
+    there = card.get("device")
+    if there == here:
+        how = f"computed as here: metrics are compared within {_EQUAL:g}"
+        return {"tolerance": _EQUAL, "how": how}
+    if there is None or moved is None:
+        return {}
+    allowed = _PROBABILITIES.get(card["precision"], _ROUNDED)
+    names = [f"{each['name']} ({each['parts']}), torch {each['torch']}" for each in (there, here)]
+    how = (
+        f"computed on {names[0]}, here {names[1]}: probabilities are compared within {allowed:g}, "
+        f"and differ by {moved:.1e} at most; metrics may differ by pairs at a threshold"
+    )
+    return {"how": how, "close": moved <= allowed}
 
 
 def find_saved(folder: Path) -> list[tuple[Path, Path]]:

@@ -21,15 +21,18 @@ from torch.func import functional_call, stack_module_state, vmap
 from models.batches import Batch
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
-from tuning.training.builders import build_optimizer, build_schedule, start_order
-from tuning.training.epoch import epoch_batches
+from tuning.training.builders import (
+    build_optimizer,
+    build_schedule,
+    random_states,
+    set_random_states,
+    start_order,
+)
+from tuning.training.epoch import batch_loss, epoch_batches
 from tuning.training.evaluation import Forward, predict_with, score_logits, validate
 from tuning.training.inputs import LoadedSplit
 from tuning.training.trainer import (
     EpochResult,
-    batch_loss,
-    random_states,
-    set_random_states,
 )
 
 

@@ -19,9 +19,16 @@ from measures.objective import EPOCH_F1, EPOCH_LOSS, is_sound, score_flags
 from models.batches import Batch
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
-from tuning.training.builders import build_optimizer, build_schedule, parameter_groups, start_order
-from tuning.training.epoch import EpochLoss, epoch_batches
-from tuning.training.evaluation import Forward, predict, score_logits, validate
+from tuning.training.builders import (
+    build_optimizer,
+    build_schedule,
+    parameter_groups,
+    random_states,
+    set_random_states,
+    start_order,
+)
+from tuning.training.epoch import EpochLoss, batch_loss, epoch_batches, in_parts
+from tuning.training.evaluation import predict, score_logits, validate
 from tuning.training.inputs import LoadedSplit
 
 
@@ -78,6 +85,10 @@ class Trainer:
         train: Split to learn from.
         validation: Split on which each epoch is scored.
         config: Configuration of the trial.
+
+    Attributes:
+        parts: Number of parts that a batch is computed in: more than one once a GPU's memory was
+            too small for a whole batch. The step stays that of the whole batch.
     """
 
     def __init__(
@@ -93,6 +104,7 @@ class Trainer:
         self.device = train.targets.device
         self.drawn = random_states(self.device)
         self.result: EpochResult | None = None
+        self.parts = 1
 
     @property
     def finished(self) -> bool:
@@ -148,16 +160,49 @@ class Trainer:
         self.model.train()
         losses = EpochLoss(self.device)
         for batch, targets in epoch_batches(self.train, self.config.batch_size, self.generator):
-            loss = batch_loss(self.model, batch, targets, self.config.r_drop)
+            loss = self.accumulate(batch, targets)
             if not losses.add(loss, len(targets)):
                 break
-            self.step(loss)
+            self.apply_gradient()
         return losses.result()
+
+    def accumulate(self, batch: Batch, targets: Tensor) -> Tensor:
+        """Compute the gradient of a batch's loss, and return the loss.
+
+        If memory is too small for it, this and all later batches are computed in twice as many
+        parts. Dropout then draws other numbers.
+
+        Raises:
+            torch.OutOfMemoryError: If memory is too small for a single pair.
+        """
+        while True:
+            try:
+                return self._accumulate_parts(batch, targets)
+            except torch.OutOfMemoryError:
+                if self.parts >= len(targets):
+                    raise
+                self.parts *= 2
+            torch.cuda.empty_cache()
+
+    def _accumulate_parts(self, batch: Batch, targets: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        losses = []
+        for part, own in in_parts(batch, targets, self.parts):
+            loss = batch_loss(self.model, part, own, self.config.r_drop)
+            if self.parts > 1:
+                loss = loss * (len(own) / len(targets))
+            loss.backward()
+            losses.append(loss.detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def step(self, loss: Tensor) -> None:
         """Change the weights by a step against the gradient of a batch's loss."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.apply_gradient()
+
+    def apply_gradient(self) -> None:
+        """Change the weights by a step against the gradient that they hold."""
         nn.utils.clip_grad_norm_(self._trained, self.config.clip_norm)
         self.optimizer.step()
         self.schedule.step()
@@ -193,40 +238,3 @@ def fit(
     training = Trainer(model, train, validation, config)
     while not training.finished:
         yield training.run_epoch()
-
-
-def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> Tensor:
-    """Return the cross-entropy of a batch in nats per pair: its sum by the number of pairs.
-
-    With ``r_drop`` above 0 the batch is passed twice, with different dropout: the result is the
-    mean of both losses, plus ``r_drop`` times the mean of the two Kullback-Leibler divergences
-    between the passes (R-Drop, Liang et al., 2021).
-
-    Args:
-        model: Function from inputs, segments and features to logits (B, C).
-        batch: Rows of B pairs.
-        targets: Probabilities of the classes, times their weights, float (B, C).
-        r_drop: Weight of the divergence, at least 0.
-    """
-    logits = model(batch.inputs, batch.segments, batch.features)
-    loss = nn.functional.cross_entropy(logits, targets)
-    if not r_drop:
-        return loss
-    second_logits = model(batch.inputs, batch.segments, batch.features)
-    loss = (loss + nn.functional.cross_entropy(second_logits, targets)) / 2
-    one, two = logits.log_softmax(dim=-1), second_logits.log_softmax(dim=-1)
-    divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
-    return loss + r_drop * divergence
-
-
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return the states of torch's generators: the CPU's, and the device's if it is a GPU."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
-
-
-def set_random_states(states: Mapping[str, Tensor]) -> None:
-    """Set torch's generators to the states that ``random_states`` returned."""
-    torch.set_rng_state(states["cpu"].cpu())
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"].cpu())

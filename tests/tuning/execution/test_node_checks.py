@@ -47,3 +47,17 @@ def test_each_problem_is_a_line_with_the_node_and_the_remedy(
         "s3://bucket/folder that they may read and write",
         "  - node d did not reply within 60 seconds",
     ]
+
+
+def test_a_build_for_other_devices_of_the_same_version_is_no_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(node_checks, "versions", lambda: {"torch": "2.13.0+cpu"})
+    reports = {
+        "a": NodeReport(versions={"torch": "2.13.0"}, problem=None),
+        "b": NodeReport(versions={"torch": "2.13.1+cu130"}, problem=None),
+    }
+    assert list(node_checks._problems(reports)) == [
+        "  - node b: torch must be 2.13.0+cpu as here, got 2.13.1+cu130; "
+        "install constraints.txt there"
+    ]

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from models.number_formats import FLOAT32, Precision
+from models.precision import describe_device
 from tests.tuning.tracking.recording import open_log
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
@@ -65,6 +66,7 @@ def launch(tmp_path: Path) -> Launch:
         settings=settings,
         log=log,
         precision=Precision(FLOAT32, FLOAT32),
+        device=describe_device(),
         console=Console(file=io.StringIO(), width=200),
         delivery=Delivery(log.journal, uri),
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from models.encoder_files import EncoderError
-from tuning.cli import build_pretraining_parser, pretraining_options
+from tuning.cli import pretraining_options
 from tuning.config.experiment import ConfigError
-from tuning.pretraining.plan import Plan, make_plan
+from tuning.parsers import build_pretraining_parser
+from tuning.pretraining.plan import SCRATCH, Plan, make_plan
 from tuning.system.project import ROOT
 
 
@@ -17,6 +18,12 @@ def plan_of(folder: Path, *words: str) -> Plan:
     given = [word.replace("TEXT", str(text)) for word in words]
     args = build_pretraining_parser().parse_args(["--output", str(folder / "made"), *given])
     return make_plan(pretraining_options(args))
+
+
+def test_an_encoder_is_from_scratch_unless_one_is_named() -> None:
+    parse = build_pretraining_parser().parse_args
+    assert parse(["--output", "made"]).init == SCRATCH
+    assert parse(["--output", "made", "--init", "embedded"]).init == "embedded"
 
 
 def test_a_sequence_must_fit_the_encoder_from_scratch_or_the_given_one(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from models.number_formats import FLOAT32, Precision
+from models.precision import describe_device
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tests.tuning.search.test_study import IDENTITY, SETTINGS
 from tests.tuning.tracking.recording import open_log
@@ -38,6 +39,7 @@ def search(tmp_path: Path) -> Search:
             settings=cast(LaunchSettings, None),
             log=log,
             precision=Precision(FLOAT32, FLOAT32),
+            device=describe_device(),
             console=Console(file=io.StringIO()),
             delivery=Delivery(log.journal, "sqlite://"),
         ),

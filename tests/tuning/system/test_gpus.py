@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.precision import DeviceProperties
 from tuning.system import gpus
-from tuning.system.gpus import check_gpus, describe_gpu, is_supported
+from tuning.system.gpus import check_gpus, describe_gpu, is_supported, refuse_gpu
 
 BUILT = ["sm_75", "sm_80", "sm_90", "compute_90"]
 
@@ -41,6 +42,25 @@ def test_a_gpu_that_torch_has_no_code_for_is_a_fault_with_the_way_out() -> None:
     assert "CUDA_VISIBLE_DEVICES=-1" in old.way_out
     new = describe_gpu(["H100", 80e9, [9, 0]], BUILT)
     assert (new.text, new.stops) == ("H100, 80.0 GB, sm_90, supported by this torch", False)
+
+
+def test_a_launch_on_a_gpu_that_torch_has_no_code_for_is_refused_with_the_way_out() -> None:
+    old = DeviceProperties(
+        kind="cuda", name="GTX 1080", torch_build="2", capability=(6, 1), architectures=("sm_75",)
+    )
+    assert refuse_gpu(old, "auto") == (
+        "GTX 1080, sm_61: torch 2 has code for sm_75 alone; install a torch for this GPU, or hide "
+        "it with CUDA_VISIBLE_DEVICES=-1"
+    )
+
+
+def test_bfloat16_that_would_be_emulated_is_refused() -> None:
+    t4 = DeviceProperties(
+        kind="cuda", name="T4", torch_build="2", capability=(7, 5), architectures=("sm_75",)
+    )
+    assert "T4 has no instructions for it" in str(refuse_gpu(t4, "bfloat16"))
+    assert refuse_gpu(t4, "auto") is None
+    assert refuse_gpu(DeviceProperties(kind="cpu", name="x", torch_build="2"), "bfloat16") is None
 
 
 def test_the_gpus_of_this_machine_are_those_that_torch_sees() -> None:

@@ -24,6 +24,7 @@ from tuning.system.machine import (
 
 SLOW_HALF = {"float32": 190e9, "bfloat16": 81e9}
 FAST_HALF = {"float32": 7.1e9, "bfloat16": 30e9}
+BOTH_BFLOAT16 = Precision("bfloat16", "bfloat16")
 RATES = Rates(frozen=SLOW_HALF, trained=FAST_HALF)
 
 
@@ -37,7 +38,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Rates]:
         return RATES
 
     monkeypatch.setattr(models.speed, "measure_rates", measure)
-    monkeypatch.setattr(models.precision, "gpu_precision", lambda: None)
+    monkeypatch.setattr(models.precision, "gpu_precision", lambda device: None)
     return uses
 
 
@@ -140,8 +141,8 @@ def test_a_machine_that_cannot_be_measured_computes_in_float32_and_says_so(
 def test_a_gpu_has_its_own_precision_and_nothing_is_measured(
     tmp_path: Path, measured: list[Rates], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.precision, "gpu_precision", lambda: "bfloat16")
-    assert choose_precision("auto", tmp_path) == Precision("bfloat16", "bfloat16")
+    monkeypatch.setattr(models.precision, "gpu_precision", lambda device: BOTH_BFLOAT16)
+    assert choose_precision("auto", tmp_path) == BOTH_BFLOAT16
     assert not measured
 
 

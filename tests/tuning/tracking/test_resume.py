@@ -15,7 +15,8 @@ import models.precision
 import models.speed
 from models.number_formats import Precision, Rates
 from tests.tuning.tracking.recording import open_log
-from tuning.cli import build_parser, launch_options
+from tuning.cli import launch_options
+from tuning.parsers import build_parser
 from tuning.system.machine import RATES_FILE, machine_key
 from tuning.system.project import ROOT
 from tuning.tracking.journal import JOURNAL, Journal, JournalError
@@ -157,6 +158,7 @@ def test_a_launch_is_not_resumed_with_other_values(tmp_path: Path) -> None:
 FLOAT32 = {"float32": 160e9, "bfloat16": 82e9}
 BFLOAT16 = {"float32": 90e9, "bfloat16": 203e9}
 MIXED = Precision("float32", "bfloat16")
+BOTH_BFLOAT16 = Precision("bfloat16", "bfloat16")
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the machine have no GPU, and be faster in float32 only for frozen layers."""
     rates = Rates(frozen=FLOAT32, trained=BFLOAT16)
     monkeypatch.setattr(models.speed, "measure_rates", lambda: rates)
-    monkeypatch.setattr(models.precision, "gpu_precision", lambda: None)
+    monkeypatch.setattr(models.precision, "gpu_precision", lambda device: None)
 
 
 def remember(folder: Path, frozen: dict[str, float], trained: dict[str, float]) -> None:
@@ -214,7 +216,7 @@ def test_a_gpus_precision_is_shown_where_the_plan_told_that_of_the_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(tmp_path / "cache", FLOAT32, FLOAT32)
-    monkeypatch.setattr("models.precision.gpu_precision", lambda: "bfloat16")
+    monkeypatch.setattr("models.precision.gpu_precision", lambda device: BOTH_BFLOAT16)
     log = LaunchLog(Journal(tmp_path / "launch"))
     assert choose("auto", log, tmp_path / "cache")[1] == "Precision: bfloat16\n"
 

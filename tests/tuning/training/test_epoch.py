@@ -2,18 +2,20 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from models.batches import shuffled_batches
+from models.classifier import Classifier
 from models.heads import HEADS
 from tests.tuning.training.test_trainer import CPU, PAIRS, build, config, toy
 from tuning.training import epoch
-from tuning.training.epoch import EpochLoss, draw_rows, epoch_batches
+from tuning.training.epoch import EpochLoss, batch_loss, draw_rows, epoch_batches
 from tuning.training.inputs import LoadedSplit
-from tuning.training.trainer import Trainer, batch_loss
+from tuning.training.trainer import Trainer
 
 LOSSES = [0.1, 0.7, 1 / 3, 0.9, 0.2]
 SIZES = [7, 7, 7, 7, 3]
@@ -101,3 +103,38 @@ def test_an_epoch_is_a_plain_loop_to_the_last_bit(
     (losses, weights), (expected, others) = found
     assert losses == [(loss, False) for loss in expected]
     assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
+
+
+def short_of_memory(model: Classifier, rows: int) -> None:
+    """Let the model fail as on a GPU whose memory has room for so many rows of a batch."""
+
+    def refuse(_: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        if model.training and len(inputs[0]) > rows:
+            raise torch.OutOfMemoryError("out of memory")
+
+    model.register_forward_pre_hook(refuse)
+
+
+@pytest.mark.parametrize("changes", [{}, {"class_weight": "balanced"}, {"r_drop": 1.0}])
+def test_batches_in_parts_train_as_whole_ones(distilbert: Path, changes: dict[str, Any]) -> None:
+    trial = config(optimizer="sgd", **changes)
+    results = []
+    for rows in (7, 3):
+        model = build(trial, distilbert)
+        model.head.dropout = torch.nn.Identity()  # parts draw other numbers
+        short_of_memory(model, rows)
+        train, validation = (LoadedSplit(toy(seed), trial, CPU) for seed in (0, 1))
+        trainer = Trainer(model, train, validation, trial)
+        results.append([trainer.run_epoch().train_loss for _ in range(2)])
+        assert trainer.parts == {7: 1, 3: 4}[rows]
+        assert trainer.schedule.last_epoch == 2 * math.ceil(PAIRS / 7)
+    assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_a_memory_too_small_for_a_pair_ends_the_training(distilbert: Path) -> None:
+    trial = config(optimizer="sgd")
+    model = build(trial, distilbert)
+    short_of_memory(model, 0)
+    split = LoadedSplit(toy(0), trial, CPU)
+    with pytest.raises(torch.OutOfMemoryError):
+        Trainer(model, split, split, trial).run_epoch()

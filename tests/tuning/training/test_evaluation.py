@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuning.training.evaluation import Evaluation, write_confusion, write_predictions
+from tuning.training.evaluation import (
+    Evaluation,
+    read_probabilities,
+    write_confusion,
+    write_predictions,
+)
 
 LABELS = {"validation": np.array([0, 1, 1]), "test": np.array([1, 0, 0, 1, 0])}
 PROBABILITIES = {
@@ -47,3 +52,8 @@ def test_predictions_keep_every_digit_and_their_lines(
         "probability": repr(1 / 3),
     }
     assert len(rows) == 8
+    again = read_probabilities(tmp_path / "p.csv")
+    assert again is not None
+    assert {split: [*values] for split, values in again.items()} == {
+        split: [*values] for split, values in evaluation.probabilities.items()
+    }

@@ -14,6 +14,7 @@ from tuning.training.gpu_memory import (
     gpu_share,
     needed_bytes,
     rehearse,
+    spread_share,
 )
 from tuning.training.inputs import LoadedSplit
 
@@ -38,6 +39,24 @@ def test_trials_side_by_side_fit_or_a_trial_has_the_card_alone(peak: int, free: 
 
 def test_a_small_trial_gets_a_small_share() -> None:
     assert gpu_share(1 * GIB, 80 * GIB) == 1 / 37  # 80 / (1.25 + 900 / 1024) = 37.6
+
+
+@pytest.mark.parametrize(
+    ("fitting", "gpus", "at_a_time", "side_by_side"),
+    [
+        (20, 4, 4, 1),  # a trial for each GPU
+        (20, 4, 16, 4),
+        (20, 4, 6, 2),
+        (3, 4, 16, 3),  # no more than fit
+        (100, 1, 64, 8),  # no more than were measured
+        (1, 4, 64, 1),
+        (20, 8, 2, 1),  # fewer trials than GPUs
+    ],
+)
+def test_trials_are_spread_over_all_gpus(
+    fitting: int, gpus: int, at_a_time: int, side_by_side: int
+) -> None:
+    assert spread_share(1 / fitting, gpus, at_a_time) == 1 / side_by_side
 
 
 @pytest.mark.parametrize(("reserved", "used"), MEASURED)

@@ -19,10 +19,11 @@ from models.tokens import Encoding, SpecialTokens, TokenTable, build_table
 from tuning.config.experiment import TrialConfig
 from tuning.training import epoch
 from tuning.training.builders import build_branch
+from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit
 from tuning.training.pair_features import add_cosines
-from tuning.training.trainer import EpochResult, Trainer, batch_loss, fit
+from tuning.training.trainer import EpochResult, Trainer, fit
 
 CPU = torch.device("cpu")
 PAIRS = 60

@@ -1,0 +1,69 @@
+"""Blocks on defaults that were held against another: weight decay of biases, folds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.encoder_effect import gain
+from benchmarks.markdown_text import Record, origin, points, signed, spread, table
+
+# names in the records of weight_decay.py and folds.py, and the words for them
+_METRICS = ("val_auc", "val_f1_at_threshold", "val_loss")
+_DECAYED = {"all": "all weights", "spared": "matrices alone"}
+_RULES = {
+    "split, two seeds": "validation split, two seeds",
+    "split, as many seeds": "validation split, as many seeds as folds",
+    "folds": "folds",
+}
+_USUAL, _AS_MANY, _BY_FOLDS = _RULES
+
+
+def weight_decay(record: Record) -> str:
+    """Return the validation scores where biases decay and where they are spared, by decay."""
+    header = ("weight decay", "takes", "AUC", "F1\\*", "loss, nats")
+    rows = []
+    for case in record["numbers"]["cases"]:
+        for decayed, words in _DECAYED.items():
+            cells = [spread(case[decayed][metric]) for metric in _METRICS]
+            rows.append([f"{case['weight_decay']:g}", words, *cells])
+        differences = [_gain(case["spared"][metric], case["all"][metric]) for metric in _METRICS]
+        rows.append([f"{case['weight_decay']:g}", "difference", *differences])
+    return f"{table(header, rows)}\n\n{origin(record)}"
+
+
+def folds(*records: Record | None) -> str:
+    """Return what each rule chose scores on what was held out, by data set, and who wins."""
+    header = ("data, encoder", "chosen by", "AUC held out", "difference to two seeds",
+              "value above it")  # fmt: skip
+    measured = [record for record in records if record is not None]
+    rows, verdicts = [], []
+    for record in measured:
+        name, encoder, parts = (record["numbers"][key] for key in ("data", "encoder", "parts"))
+        for rule, words in _RULES.items():
+            areas = [part["auc"][rule] for part in parts]
+            values = [part["values"][rule][part["chosen"][rule]] for part in parts]
+            over = "" if rule == _USUAL else _gain(areas, _areas(parts, _USUAL))
+            optimism = sum(values) / len(values) - sum(areas) / len(areas)
+            rows.append(
+                [f"{name}, {encoder}", words, spread(areas), over, f"{points(optimism)} points"]
+            )
+        verdicts.append(
+            f"On {name}, with {len(parts[0]['values'][_USUAL])} configurations and {len(parts)} "
+            f"outer parts, folds {'win' if folds_win(parts) else 'do not win'}."
+        )
+    return f"{table(header, rows)}\n\n{' '.join(verdicts)}\n\n{origin(*measured)}"
+
+
+def folds_win(parts: list[dict[str, Any]]) -> bool:
+    """Return whether the interval of what folds gain lies above 0 against either split."""
+    areas = _areas(parts, _BY_FOLDS)
+    return all(gain(areas, _areas(parts, rule))[1] > 0 for rule in (_USUAL, _AS_MANY))
+
+
+def _areas(parts: list[dict[str, Any]], rule: str) -> list[float]:
+    return [part["auc"][rule] for part in parts]
+
+
+def _gain(values: list[float], base: list[float]) -> str:
+    mean, low, high = gain(values, base)
+    return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
