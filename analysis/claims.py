@@ -22,7 +22,7 @@ from analysis.votes import count_voters
 from measures.baselines import baseline_predictions
 from measures.comparison import entity_codes
 from measures.intervals import Predictions
-from measures.objective import RANKED_WORDS, VALIDATION_F1
+from measures.objective import RANKED_WORDS, VALIDATION_F1, ThresholdRule
 
 _BY_VOTES = " Against shares of votes a pair counts as a paraphrase by its share, else as none."
 
@@ -89,7 +89,8 @@ def _add_gaps(
         return
     test = {**models, REFERENCE: _baseline(compared, "test")}
     validation = {**_models(compared, "validation"), REFERENCE: _baseline(compared, "validation")}
-    rules = dict.fromkeys(test, tables.threshold_rule(compared.trials))
+    rule = tables.threshold_rule(compared.trials)
+    rules: dict[str, ThresholdRule] = dict.fromkeys(test, rule)
     if champion is not None:
         validation[CHAMPION], test[CHAMPION] = champion.validation, champion.test
         rules[CHAMPION] = champion.rule

@@ -12,6 +12,5 @@ ERROR_FIGURES = {
     "paraphrases and are called one, and paraphrases that are missed; mean over seeds, "
     "with 95 % bootstrap intervals over seeds and entities.",
     "attention": "Attention of the head ({mode}) in a {kind} at the threshold {cut}{entity}: "
-    "{rule} (Clark et al., 2019). It shows where the head looks, and is no explanation (Jain and "
-    "Wallace, 2019).",
+    "{rule} (Clark et al., 2019). It is no explanation (Jain and Wallace, 2019).",
 }

@@ -55,7 +55,7 @@ def plot_confusion(table: pd.DataFrame) -> Figure:
 def plot_error_rates(table: pd.DataFrame) -> Figure:
     """Draw the part of ``error_rates`` over all pairs: a panel per property, a line per model."""
     kinds = list(dict.fromkeys(table["by"]))
-    figure, axes = panels(1, len(kinds), height=2.0, share_y=True)
+    figure, axes = panels(1, len(kinds), height=1.75, share_y=True)
     for axis, by in zip(axes, kinds, strict=True):
         part = table[table["by"] == by]
         for number, model in enumerate(dict.fromkeys(part["model"])):
@@ -69,7 +69,7 @@ def plot_error_rates(table: pd.DataFrame) -> Figure:
 def plot_overlap_errors(table: pd.DataFrame) -> Figure:
     """Draw the part of ``error_rates`` by word overlap: a panel per model, a line per class."""
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = panels(1, len(models), height=2.0, share_y=True)
+    figure, axes = panels(1, len(models), height=1.75, share_y=True)
     for axis, model in zip(axes, models, strict=True):
         part = table[table["model"] == model]
         for number, kind in CLASS_NAMES.items():

@@ -78,7 +78,7 @@ def about_choice(rounds: pd.DataFrame, measure: str) -> list[str]:
     found = first.groupby("configuration").agg(
         searched=("searched", "first"), fresh=("value", "mean")
     )
-    row = mean_over("choice", found["searched"] - found["fresh"])
+    row: dict[Hashable, Any] = {**mean_over("choice", found["searched"] - found["fresh"])}
     interval = f" (over configurations, {_interval(row, 'choice')})" if len(found) > 1 else ""
     return [
         f"The values by which the search chose its {len(found)} best configurations lie "

@@ -180,5 +180,8 @@ def epoch_parts(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 def mean_over(name: str, values: pd.Series) -> dict[str, float]:
     """Return the mean of values and its 95 % interval, Student's t; NaN for a single value."""
     mean, count = float(values.mean()), len(values)
-    reach = float(stats.t.ppf(0.975, count - 1) * values.sem()) if count > 1 else np.nan
+    if count == 1:
+        return {name: mean, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    error = float(np.std(values.to_numpy(), ddof=1)) / count**0.5
+    reach = float(stats.t.ppf(0.975, count - 1)) * error
     return {name: mean, f"{name}_low": mean - reach, f"{name}_high": mean + reach}

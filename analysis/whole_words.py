@@ -92,6 +92,6 @@ def rule_of(words: dict[str, Any]) -> str:
     if np.ndim(words["weights"]) == 1:
         return "a word's weight is the sum over its pieces"
     return (
-        "mean of both directions, stop words left out; of a word's pieces, what they give is "
-        "averaged and what they receive summed"
+        "mean of both directions, without stop words; the pieces of a word give their mean and "
+        "receive their sum"
     )

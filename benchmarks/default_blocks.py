@@ -1,4 +1,4 @@
-"""Blocks on defaults that were held against another: weight decay of biases, folds."""
+"""Blocks on what was held against a default: decay of matrices alone, folds, another start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.encoder_effect import gain
 from benchmarks.markdown_text import Record, origin, points, signed, spread, table
+from benchmarks.score_blocks import ACCURACY, F1
 
 # names in the records of weight_decay.py and folds.py, and the words for them
 _METRICS = ("val_auc", "val_f1_at_threshold", "val_loss")
@@ -67,3 +68,20 @@ def _areas(parts: list[dict[str, Any]], rule: str) -> list[float]:
 def _gain(values: list[float], base: list[float]) -> str:
     mean, low, high = gain(values, base)
     return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
+
+
+def intermediate(record: Record) -> str:
+    """Return the scores on PARADE from an encoder as published and from one tuned before."""
+    metrics = ("val_auc", "val_f1_at_threshold", "test_auc", ACCURACY, F1)
+    header = ("frozen encoder", "validation AUC", "validation F1\\*", "test AUC",
+              "test accuracy\\*", "test F1\\*")  # fmt: skip
+    plain, tuned = (record["numbers"][name]["trials"] for name in ("plain", "tuned"))
+    rows = [
+        [words, *(spread([row[metric] for row in trials]) for metric in metrics)]
+        for words, trials in (("`minilm`", plain), ("`minilm` after the embedded pairs", tuned))
+    ]
+    areas = ([row["val_auc"] for row in trials] for trials in (tuned, plain))
+    return (
+        f"{table(header, rows)}\n\nThe difference in validation AUC is {_gain(*areas)} over "
+        f"{len(plain)} seeds.\n\n{origin(record)}"
+    )

@@ -46,14 +46,17 @@ BY_FOLDS, AS_MANY, USUAL = "folds", "split, as many seeds", "split, two seeds"
 FIXED = {"epochs": 3, "min_steps": 200}  # as the grid
 # near one another: where half of the trials collapse, any rule finds the best
 SPACE = {
-    "learning_rate": Axis(low=3e-4, high=1e-2, log=True),
-    "head_width": Axis(choices=[64, 128]),
-    "dropout": Axis(low=0.1, high=0.6),
-    "overlap_features": Axis(choices=[True, False]),
-    "targets": Axis(choices=["auto", "labels"]),
-    "weight_decay": Axis(low=1e-4, high=1e-1, log=True),
-    "warmup_fraction": Axis(low=0.0, high=0.3),
-    "batch_size": Axis(choices=[32, 64]),
+    name: Axis.model_validate(values)
+    for name, values in {
+        "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
+        "head_width": [64, 128],
+        "dropout": {"low": 0.1, "high": 0.6},
+        "overlap_features": [True, False],
+        "targets": ["auto", "labels"],
+        "weight_decay": {"low": 1e-4, "high": 1e-1, "log": True},
+        "warmup_fraction": {"low": 0.0, "high": 0.3},
+        "batch_size": [32, 64],
+    }.items()
 }
 
 

@@ -60,6 +60,7 @@ BLOCKS = {
         ),
     ),
     "choices": Block(score_blocks.choices, ("choices",)),
+    "intermediate": Block(default_blocks.intermediate, ("intermediate",)),
     "weight_decay": Block(default_blocks.weight_decay, ("weight_decay",)),
     "folds": Block(default_blocks.folds, ("folds_embedded",), ("folds_parade",)),
     "frozen_pass": Block(cost_blocks.frozen_pass, ("frozen_pass",)),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from statsmodels.stats.multitest import multipletests
 
 METRICS = ("accuracy", "f1", "precision", "recall", "auc")
 
@@ -241,13 +242,9 @@ def two_sided_p(values: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for multiple comparisons (Holm, 1979); NaN stays.
-
-    They are those of statsmodels, which collects all garbage of the process in each call.
-    """
-    found = np.array(p_values, dtype=float)
-    told = np.flatnonzero(~np.isnan(found))
-    smallest_first = told[np.argsort(found[told])]
-    steps = found[smallest_first] * np.arange(len(told), 0, -1)
-    found[smallest_first] = np.minimum(np.maximum.accumulate(steps), 1)
+    """Return the p-values corrected for multiple comparisons (Holm, 1979); NaN stays."""
+    found = np.asarray(p_values, dtype=float)
+    told = ~np.isnan(found)
+    if told.any():
+        found[told] = multipletests(found[told], method="holm")[1]
     return found.tolist()

@@ -7,7 +7,7 @@ first call to do so. Nothing here is compiled, so these classes have the methods
 from __future__ import annotations
 
 import inspect
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch.optim import Optimizer
@@ -20,7 +20,7 @@ def _without_compiler(kind: type[Kind]) -> type[Kind]:
     """Return a class that computes what ``kind`` does."""
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in _MARKED}
     step = torch.no_grad()(inspect.unwrap(kind.step))
-    return type(kind.__name__, (kind,), {**methods, "step": step})
+    return cast("type[Kind]", type(kind.__name__, (kind,), {**methods, "step": step}))
 
 
 AdamW = _without_compiler(torch.optim.AdamW)

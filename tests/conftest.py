@@ -1,5 +1,6 @@
 """Fixtures for all tests: tiny encoders with random weights, each in a folder."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,17 @@ settings.load_profile("steady")
 # Tests run two at a time, and more threads than cores slow each other down. OpenMP reads this
 # when torch is imported, here and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# What the tests import stays to the end: the garbage collector need not look through it while it
+# is made, nor each time after.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, of what the tests themselves make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -38,7 +38,7 @@ def test_the_page_shows_powers_of_two_and_all(trials: pd.DataFrame) -> None:
 def test_the_curve_is_drawn_with_its_band(trials: pd.DataFrame) -> None:
     budget = random_budget(told(trials, 11))
     (axis,) = plot_budget(budget, MEASURE).axes
-    np.testing.assert_allclose(axis.lines[0].get_ydata(), budget["expected"])
+    np.testing.assert_allclose(np.asarray(axis.lines[0].get_ydata()), budget["expected"])
     assert len(axis.collections) == 1
     assert axis.get_ylabel() == MEASURE
 

@@ -34,8 +34,8 @@ def single(found: Predictions) -> Predictions:
 
 def table_of(validation: list[Predictions], test: list[Predictions]) -> pd.DataFrame:
     """Return the gaps of a model "a", the first of each list, beside the baseline, the second."""
-    splits = (dict(zip(["a", BASE], split, strict=True)) for split in (validation, test))
-    return gaps(*splits, BASE, {"a": "maximum", BASE: "maximum"}).assign(epoch=np.nan)
+    first, second = ({"a": own, BASE: known} for own, known in (tuple(validation), tuple(test)))
+    return gaps(first, second, BASE, {"a": "maximum", BASE: "maximum"}).assign(epoch=np.nan)
 
 
 def test_a_model_that_is_the_baseline_has_nothing_left_over() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.default_blocks import folds, folds_win, weight_decay
+from benchmarks.default_blocks import folds, folds_win, intermediate, weight_decay
 from benchmarks.folds import AS_MANY, BY_FOLDS, USUAL
 from benchmarks.weight_decay import ALL, METRICS, SPARED
 
@@ -47,3 +47,14 @@ def test_the_block_of_decay_has_paired_differences() -> None:
     text = weight_decay({**FRAME, "numbers": {"cases": [case]}})
     assert "| 0.1 | all weights | .750 ± .071 |" in text
     assert "| 0.1 | difference | +.010 [+.010, +.010] |" in text
+
+
+def test_the_block_of_another_start_pairs_seeds() -> None:
+    names = ("val_f1_at_threshold", "test_auc", "test_accuracy_at_threshold",
+             "test_f1_at_threshold")  # fmt: skip
+    rest = dict.fromkeys(names, 0.5)
+    plain = {"trials": [{**rest, "val_auc": value} for value in (0.80, 0.82)]}
+    tuned = {"trials": [{**rest, "val_auc": value} for value in (0.81, 0.83)]}
+    text = intermediate({**FRAME, "numbers": {"plain": plain, "tuned": tuned}})
+    assert "| `minilm` | .810 ± .014 | .500 ± .000 |" in text
+    assert "The difference in validation AUC is +.010 [+.010, +.010] over 2 seeds." in text

@@ -66,6 +66,11 @@ def test_words_of_the_surest_errors_are_measured_for_the_best_trial_of_each_mode
         (told,) = path.parent.glob(f"{name}/checkpoint_*/predictions.csv")
         rows = [line.split(",") for line in told.read_text().splitlines()]
         likely = {int(row[1]): float(row[-1]) for row in rows if row[0] == "test"}
+        labels = {int(row[1]): row[-2] == "1" for row in rows if row[0] == "test"}
+        threshold = runs[name].data.metrics["threshold"]
+        maps = json.loads(told.with_name("attention.json").read_bytes())
+        for line in (each["line"] for each in examples + maps):
+            assert (likely[line] >= threshold) != labels[line]
         for example in examples:
             p = likely[example["line"]]
             assert abs(example["log_odds"] - math.log(p / (1 - p))) < 0.02  # bfloat16

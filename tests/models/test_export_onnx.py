@@ -31,11 +31,11 @@ def ragged(rows: int, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "head", "depth", "branch"),
+    ("architecture", "head", "depth", "branch", "members"),
     [
-        ("distilbert", "cross_attention", 2, True),
-        ("bert", "attention_pooling", 3, False),
-        ("distilbert", "mean_pooling", 0, False),
+        ("distilbert", "cross_attention", 2, True, 2),
+        ("bert", "attention_pooling", 3, False, 1),
+        ("distilbert", "mean_pooling", 0, False, 1),
     ],
 )
 def test_the_file_returns_what_the_model_returns(
@@ -45,11 +45,12 @@ def test_the_file_returns_what_the_model_returns(
     head: str,
     depth: int,
     branch: bool,
+    members: int,
 ) -> None:
     encoder = request.getfixturevalue(architecture)
     saved = [
         save(tmp_path / str(seed), encoder, seed=seed, head=head, depth=depth, branch=branch)
-        for seed in range(2)
+        for seed in range(members)
     ]
     predictor = ensemble_of(tmp_path / "e", encoder, saved)
     export(predictor, tmp_path / "model.onnx")

@@ -28,6 +28,7 @@ from tuning.training.cost import Speed, expected_speed, usual_rates
 from tuning.training.gpu_memory import measure_share, spread_share
 from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
+_DECIDE_MEMORY = ("batch_size", "head_width", "r_drop")  # fields of a trial
 _PATIENCE = 300.0  # seconds for a node to measure a training step
 
 
@@ -91,6 +92,7 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
             input_key(trial): references[prepared.variant_of(trial)] for trial in prepared.trials
         },
         threads=int(resources["cpu"]),
+        gpu_share=resources.get("gpu", 0),
         storage=settings.storage,
     )
     return ExecutionContext(launch=launch, trial_context=trial_context, resources=resources)
@@ -195,10 +197,20 @@ def _trials_of(prepared: Prepared) -> int:
 
 
 def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
-    """Return the trial with the largest batches among those that share a variant's inputs."""
-    wanted = prepared.variant_of(variant)
+    """Return a trial that needs as much memory as any that shares a variant's inputs.
+
+    It has the largest values of what decides memory, among these trials and in a search's space.
+    """
+    wanted, space = prepared.variant_of(variant), prepared.experiment.space
     trials = [trial for trial in prepared.trials if prepared.variant_of(trial) == wanted]
-    return max(trials, key=lambda trial: trial.batch_size)
+    largest = {
+        name: max(
+            *(getattr(trial, name) for trial in trials),
+            *(space[name].ends if name in space else (0,)),
+        )
+        for name in _DECIDE_MEMORY
+    }
+    return trials[0].model_copy(update=largest)
 
 
 def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs, node: str) -> float:

@@ -119,9 +119,8 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
         try:
             found = occlude_errors(saved, encoder, test)
         except (OSError, CheckpointError, EncoderError) as error:
-            launch.console.print(
-                f"Notice: no word of an error was measured: {error}", markup=False
-            )
+            notice = f"Notice: no word of an error was measured: {error}"
+            launch.console.print(notice, markup=False)
             return
         write_occlusion(path, found)
     launch.log.keep(path, "explanations")

@@ -30,6 +30,8 @@ from tuning.system.signals import handle_signals
 logger = logging.getLogger(__name__)
 _PACKAGES = ("measures", "models", "tuning")  # packages of this project that a trial imports
 _REASONS = re.compile(" Possible reasons| This can happen")  # a long list follows these words
+# processes that share a GPU fragment its memory less with segments that grow
+_ALLOCATOR = {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
 _PATIENCE = 30.0  # seconds for a cluster to answer
 # Below a folder for temporary files, the longest name of a socket that Ray makes.
 _SOCKET = "/ray/session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store.9"
@@ -75,6 +77,8 @@ def set_ray_defaults(address: str | None) -> None:
     # a launch is resumed from its journal: nothing would read Ray's own snapshots of all trials
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # Ctrl-C ends more than a stage
+    for name, value in _ALLOCATOR.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the log has those of trials
     # no idle workers for tasks: Tune runs none, its trials get processes of their own
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
@@ -206,7 +210,8 @@ def ray_session(address: str | None) -> Iterator[None]:
 
     outlet.print_to_stdstream = _log_lines  # Ray has no setting for what it prints of a lost node
     # a cluster's nodes run this code, whatever version of it is installed there
-    code = {"py_modules": [str(ROOT / name) for name in _PACKAGES]} if address else None
+    modules = [str(ROOT / name) for name in _PACKAGES]
+    code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
     with handle_signals() as listen:
         try:
             ray.init(

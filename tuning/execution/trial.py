@@ -33,6 +33,7 @@ from tuning.training.evaluation import (
     write_confusion,
     write_predictions,
 )
+from tuning.training.gpu_memory import limit_memory
 from tuning.training.inputs import LoadedSplit, SharedInputs
 from tuning.training.trainer import EpochResult, Trainer
 
@@ -46,11 +47,13 @@ class TrialContext:
     Attributes:
         inputs: References to the shared inputs in Ray's object store, by ``input_key``.
         threads: Number of threads that a trial may use.
+        gpu_share: Fraction of a GPU that a trial has; 0 without a GPU.
         storage: Folder or URI of the launch, which all machines reach.
     """
 
     inputs: Mapping[str, ray.ObjectRef]
     threads: int
+    gpu_share: float = 0
     storage: StoragePath
 
 
@@ -154,7 +157,10 @@ def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInpu
     """Set how torch computes here; return the trial's shared inputs and its device."""
     torch.set_num_threads(context.threads)
     use_full_float32()
-    return ray.get(context.inputs[input_key(trial)]), device_of(ray.get_gpu_ids())
+    device = device_of(ray.get_gpu_ids())
+    if device.type == "cuda":
+        limit_memory(context.gpu_share)
+    return ray.get(context.inputs[input_key(trial)]), device
 
 
 def device_of(assigned: Sequence[object]) -> torch.device:

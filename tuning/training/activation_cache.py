@@ -28,9 +28,7 @@ from tuning.system.atomic_files import atomic_write
 
 logger = logging.getLogger(__name__)
 States = dict[str, np.ndarray]
-Advance = Callable[
-    [int], None
-]  # gets the number of rows whose states are ready since its last call
+Advance = Callable[[int], None]  # gets the number of rows that are ready since its last call
 Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance], np.ndarray]  # as ``encode``
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes

@@ -121,6 +121,26 @@ def spread_share(share: float, gpus: int, at_a_time: int) -> float:
     return 1 / min(round(1 / share), math.ceil(at_a_time / gpus), _SIDE_BY_SIDE)
 
 
+def allocator_fraction(share: float, total_bytes: int) -> float:
+    """Return the fraction of a GPU that the allocator of a trial may take.
+
+    The process needs memory of its own beside it. A trial that has a GPU alone has no limit.
+
+    Args:
+        share: Fraction of the GPU that the trial was given.
+        total_bytes: Memory of the GPU.
+    """
+    if share >= 1:
+        return 1.0
+    return max(share - _PROCESS_BYTES / total_bytes, share / 2)
+
+
+def limit_memory(share: float) -> None:
+    """Limit this process to its share of the GPU, so that it cannot take what is another's."""
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(allocator_fraction(share, total))
+
+
 def needed_bytes(peak_bytes: int) -> float:
     """Return the bytes of a GPU that a trial's process needs, as predicted from its peak."""
     return peak_bytes * _HEADROOM + _PROCESS_BYTES

@@ -38,6 +38,14 @@ def test_a_variant_of_inputs_is_measured_with_the_largest_trial_that_uses_it(
         assert found.batch_size == 32
 
 
+def test_a_search_is_measured_with_the_largest_values_of_its_space(tmp_path: Path) -> None:
+    space = {"batch_size": [16, 128], "head_width": [32, 256], "r_drop": {"low": 0.0, "high": 2.0}}
+    searched = experiment(search={"num_samples": 2, "ablations": False}, space=space)
+    prepared = prepare(searched, DataLocations(cache=tmp_path))
+    found = largest_trial(prepared, prepared.input_variants[0])
+    assert (found.batch_size, found.head_width, found.r_drop) == (128, 256, 2.0)
+
+
 @pytest.fixture(scope="module")
 def pretended_gpus() -> Iterator[None]:
     """Start Ray with GPUs that are not there, in a process that sees none."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tuning.training.test_trainer import CPU, build, config, toy
 from tuning.training.gpu_memory import (
+    allocator_fraction,
     batches_of_all_lengths,
     gpu_share,
     needed_bytes,
@@ -57,6 +58,18 @@ def test_trials_are_spread_over_all_gpus(
     fitting: int, gpus: int, at_a_time: int, side_by_side: int
 ) -> None:
     assert spread_share(1 / fitting, gpus, at_a_time) == 1 / side_by_side
+
+
+@given(reserved=st.integers(2**20, 20 * GIB), total=st.integers(8 * GIB, 200 * GIB))
+def test_a_trial_may_take_what_its_share_was_measured_from_and_no_others(
+    reserved: int, total: int
+) -> None:
+    share = gpu_share(reserved, total)
+    allowed = allocator_fraction(share, total) * total
+    if share == 1:
+        assert allowed == total  # alone on the card, even if too little was predicted
+    else:
+        assert reserved < allowed < share * total
 
 
 @pytest.mark.parametrize(("reserved", "used"), MEASURED)
