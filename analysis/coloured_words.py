@@ -29,8 +29,10 @@ def coloured(example: dict[str, Any], most: int | None = None) -> list[list[dict
 
 def _cut(words: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
     """Return the words of a text of at most ``most`` characters, and … for the others."""
+    if most is None:
+        return words
     left, kept = most, []
-    for word in words if left is not None else []:
+    for word in words:
         left -= len(word["text"]) + 1
         if left < 0 and kept:
             return [*kept, {"text": "…", "change": None}]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from tuning.training.activation_cache import FrozenEncoder
 from tuning.training.inputs import frozen_part
 
 
-def random_distilbert(folder: Path, **sizes: Any) -> Path:
+def random_distilbert(folder: Path, **sizes: int) -> Path:
     """Write a DistilBERT of the published size (66M weights, random) and return its folder.
 
     The time of a pass does not depend on the weights. The tokenizer is the embedded one, with
@@ -36,7 +35,7 @@ def random_distilbert(folder: Path, **sizes: Any) -> Path:
 
     disable_progress_bar()
     torch.manual_seed(0)
-    DistilBertModel(DistilBertConfig(**sizes)).save_pretrained(folder)
+    DistilBertModel(DistilBertConfig.from_dict(sizes)).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(EMBEDDED / "encoder" / name, folder / name)
     return folder

@@ -7,12 +7,12 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import BaseTrial, FrozenTrial
 from ray.air.constants import TRAINING_ITERATION
 from ray.tune.schedulers import (
     ASHAScheduler,
@@ -63,7 +63,7 @@ class ConfigSampler:
     search: str = ""
     count: int = sys.maxsize
 
-    def __call__(self, trial: Trial) -> dict[str, Any]:
+    def __call__(self, trial: BaseTrial) -> dict[str, Any]:
         """Return a trial's specification under the key ``point``; note the launch in the study."""
         trial.set_user_attr("launch", self.launch)
         trial.set_user_attr("search", self.search or self.launch)
@@ -131,14 +131,14 @@ class EpochSearch(OptunaSearch):
     warning each, what it was told before.
     """
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """Return the next configuration; FINISHED once all drivers have drawn what was planned."""
-        drawn, sampler = super().suggest(trial_id), self._space
-        trial, study = self._ot_trials[trial_id], self._ot_study
+        drawn, sampler = super().suggest(trial_id), cast("ConfigSampler", self._space)
+        trial, study = self._ot_trials[trial_id], cast("optuna.Study", self._ot_study)
         if has_room(study, trial.number, sampler.search or sampler.launch, sampler.count):
             return drawn
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        return self.FINISHED
+        return cast("dict[str, Any]", self.FINISHED)  # a word, which Ray knows
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report the value of an epoch; the final result has none, and is told as the trial's."""
@@ -231,7 +231,7 @@ def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialSch
     )
 
 
-def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]:
+def draw(space: Space, trial: BaseTrial, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``fixed`` with the values that Optuna proposes for the active axes."""
     values = dict(fixed)
     for name, axis in space.items():
@@ -240,7 +240,7 @@ def draw(space: Space, trial: Trial, fixed: Mapping[str, Any]) -> dict[str, Any]
     return values
 
 
-def _suggest(trial: Trial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - values of any field
+def _suggest(trial: BaseTrial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - values of any field
     if axis.choices is not None:
         return trial.suggest_categorical(name, axis.choices)
     if isinstance(axis.low, int) and isinstance(axis.high, int):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -57,7 +58,7 @@ def connected(url: str) -> Iterator[RDBStorage]:
     storage.engine.dispose()
 
 
-def draw(url: str, launch: str) -> list[dict[str, object]]:
+def draw(url: str, launch: str) -> list[dict[str, Any]]:
     """Return what a driver draws for the search of the launch ``one``; trials end at once."""
     drawn = []
     with connected(url) as storage:
@@ -69,8 +70,7 @@ def draw(url: str, launch: str) -> list[dict[str, object]]:
             study_name="x",
             storage=storage,
         )
-        while (found := searcher.suggest(str(len(drawn)))) != EpochSearch.FINISHED:
-            assert isinstance(found, dict)
+        while isinstance(found := searcher.suggest(str(len(drawn))), dict):
             searcher.on_trial_complete(str(len(drawn)), {SEED_MEAN: 0.5, "training_iteration": 1})
             drawn.append(found["point"])
     return drawn

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.entities import Metric
@@ -140,7 +141,7 @@ def test_a_trial_whose_epochs_gathered_costs_one_request_for_its_metrics(
     sent: list[int] = []
     send = MlflowClient.log_batch
 
-    def counted(self: MlflowClient, run_id: str, metrics: list[Metric], *rest: object) -> None:
+    def counted(self: MlflowClient, run_id: str, metrics: list[Metric], *rest: Any) -> None:  # noqa: ANN401 - MLflow's
         sent.append(len(metrics))
         send(self, run_id, metrics, *rest)
 
