@@ -130,7 +130,7 @@ def _attention_evidence(pieces: dict[str, Any]) -> str:
         return _alignment_evidence(found, weights)
     order = [index for index in np.argsort(-weights) if is_content(found["tokens"][index])]
     names = ", ".join(f"“{found['tokens'][index]}”" for index in order[:3])
-    return f"The attention weights are highest on {names}."
+    return f"The attention weights are highest on {names}." if names else ""
 
 
 def _alignment_evidence(found: dict[str, Any], weights: np.ndarray) -> str:
