@@ -108,8 +108,8 @@ def one_sided_aspect(first: str, second: str) -> list[str]:
         if lacks and other and covered >= _COVERED * len(other):
             return [
                 "An aspect stands on one side only, as far as spelling tells: "
-                f"{_quoted(alone)} of the {_NAMES[number]} text have no counterpart in the other, {covered} of whose {len(other)} content "
-                "words have one."
+                f"{_quoted(alone)} of the {_NAMES[number]} text have no counterpart in the other, "
+                f"{covered} of whose {len(other)} content words have one."
             ]
     return []
 
@@ -174,7 +174,7 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _numbers(text: str) -> list[str]:
-    """Return numbers in the order of the text, those in words as digits, without commas of 1,000."""
+    """Return numbers in the order of the text, those in words as digits, 1,000 as 1000."""
     plain = _THOUSANDS.sub("", text.lower())
     digits = _IN_LETTERS.sub(lambda found: _NUMERALS[found[0]], plain)
     return list(dict.fromkeys(_NUMBER.findall(digits)))
@@ -191,8 +191,11 @@ def _abbreviations(text: str, other: str) -> list[str]:
 
     What the other text has too, in whatever letters, is left out.
     """
-    found = [at[1] for at in _IN_BRACKETS.finditer(text)
-             if not at[1].islower() or _abbreviates(at[1], text[: at.start()][-_BEFORE:])]  # fmt: skip
+    found = [
+        at[1]
+        for at in _IN_BRACKETS.finditer(text)
+        if not at[1].islower() or _abbreviates(at[1], text[: at.start()][-_BEFORE:])
+    ]
     found += [] if text.isupper() else _CAPITALS.findall(text)
     left_out = NEGATIONS.union(words(other))
     return [w for w in dict.fromkeys(found) if is_content(w) and w.lower() not in left_out]

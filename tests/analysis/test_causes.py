@@ -51,8 +51,9 @@ def test_overlap_misleads_only_against_the_label(
 def test_an_aspect_of_one_text_has_no_counterpart_in_the_other() -> None:
     short, long = "a red car", "the red cars that are driven quickly at night"
     assert causes.one_sided_aspect(short, long) == [
-        "An aspect stands on one side only, as far as spelling tells: “driven”, “quickly”, “night” "
-        "of the second text have no counterpart in the other, 2 of whose 2 content words have one."
+        "An aspect stands on one side only, as far as spelling tells: “driven”, “quickly”, "
+        "“night” of the second text have no counterpart in the other, 2 of whose 2 content words "
+        "have one."
     ]
     assert "of the first text" in causes.one_sided_aspect(long, short)[0]
     assert causes.one_sided_aspect(short, "the blue ship that sails at night") == []  # both sides
