@@ -83,9 +83,8 @@ def flips(occluded: dict[str, Any], threshold: float) -> list[str]:
     if not changes:
         return []
     _, change, word = max(changes)
-    return [
-        f"One word flips the decision: without {_quoted([word])} the log-odds change by {change:+.2f}."
-    ]
+    without = f"without {_quoted([word])} the log-odds change by {change:+.2f}"
+    return [f"One word flips the decision: {without}."]
 
 
 def by_overlap(pair: pd.Series) -> list[str]:
