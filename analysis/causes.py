@@ -229,8 +229,11 @@ def _one_sided(what: str, first: list[str], second: list[str]) -> list[str]:
     if left and right:
         both = f"{_quoted(left)} the first, {_quoted(right)} the second"
         return [f"Each text has its own {what}: {both}."]
-    alone = zip(_NAMES, (left, right), strict=True)
-    return [f"Only the {name} text has the {what} {_quoted(own)}." for name, own in alone if own]
+    return [
+        f"Only the {name} text has the {what}{'s' * (len(own) > 1)} {_quoted(own)}."
+        for name, own in zip(_NAMES, (left, right), strict=True)
+        if own
+    ]
 
 
 def _quoted(found: list[str]) -> str:

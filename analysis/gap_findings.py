@@ -63,8 +63,8 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
         sentences.append(
             f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
             f"is{apart} {size} points {side} on validation than on test "
-            f"({_interval(first, 'harder')}): the part of a test split that is harder, or easier "
-            f"if it is below 0. Beyond it the gap in points is {told}."
+            f"({_interval(first, 'harder')}): the part of a harder or an easier test split. "
+            f"Beyond it the gap in points is {told}."
         )
     return [*sentences, _UNSEPARATED]
 

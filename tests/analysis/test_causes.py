@@ -65,6 +65,7 @@ def test_an_aspect_of_one_text_has_no_counterpart_in_the_other() -> None:
     ("first", "second", "expected"),
     [
         ("up to 10 users", "some users", ["Only the first text has the number “10”."]),
+        ("3 to 5 users", "users", ["Only the first text has the numbers “3”, “5”."]),
         ("some users", "2.5 users", ["Only the second text has the number “2.5”."]),
         ("3 users", "5 users", ["Each text has its own number: “3” the first, “5” the second."]),
         ("two users", "2 users", []),
