@@ -162,6 +162,6 @@ def plot_optimism(optimism: pd.DataFrame) -> Figure:
     axis.scatter(optimism["test_f1"], positions, color=colour_of(0), label="test", zorder=3)
     axis.set_yticks(positions, [mode_name(mode) for mode in optimism["freezing"]])
     axis.set(xlabel="F1 at the threshold\nchosen on validation", ylim=(len(optimism) - 0.5, -0.5))
-    axis.xaxis.set_major_locator(MaxNLocator(4))  # the numbers of a small gap are long
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))  # else they touch
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure

@@ -39,4 +39,4 @@ def test_the_numbers_below_a_small_gap_do_not_run_together() -> None:
     boxes = [label.get_window_extent() for label in axis.get_xticklabels()]
     shown = [box for box in boxes if left <= (box.x0 + box.x1) / 2 <= right]
     assert len(shown) > 1
-    assert all(one.x1 < other.x0 for one, other in pairwise(shown))
+    assert all(one.x1 + one.height / 2 < other.x0 for one, other in pairwise(shown))
