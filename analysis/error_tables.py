@@ -46,7 +46,7 @@ def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
     found = {}
     for mode in freezing_order(sound["freezing"]):
         part = sound[sound["freezing"].astype(str) == mode]
-        found[mode] = part.loc[part[VALIDATION_F1].idxmax()]
+        found[mode] = part.sort_values(VALIDATION_F1, ascending=False, kind="stable").iloc[0]
     return found
 
 
