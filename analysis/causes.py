@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.legible import shorten
 from analysis.whole_words import FIRST, NEGATIONS, is_content, number_words, shown_part
 from measures.overlap import words
 
@@ -25,13 +26,16 @@ _ALIKE = (
     0.6  # of the longer of two words: they have one stem if so much of their beginnings agrees
 )
 _NAMES = ("first", "second")
-_NAMED = 6  # words of a sentence
+_NAMED, _LENGTH = 6, 40  # words of a sentence, and characters of one
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _NUMERALS = {name: str(value) for value, name in enumerate(
     ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)}  # fmt: skip
+_IN_LETTERS = re.compile(rf"\b(?:{'|'.join(_NUMERALS)})\b")
 _NOT = re.compile(r"\b\w+n['’]t\b")
 _CAPITALS = re.compile(r"\b[A-Z][A-Z0-9]{1,5}\b")
 _IN_BRACKETS = re.compile(r"\(([A-Za-z]{2,5})\)")
+_BEFORE = 100  # characters before a bracket that may say what stands in it
 _INITIALS = range(3, 6)  # letters of an abbreviation in lower case; two are too often chance
 
 
@@ -43,7 +47,7 @@ def find_causes(
     Args:
         pair: Test pair with texts, pieces, ``label``, ``overlap``, ``votes`` and ``voters``.
         occluded: Its example of ``read_occlusion``; empty without one.
-        threshold: Threshold of the trial, in (0, 1).
+        threshold: Threshold of the trial, in [0, 1).
         seen: Word pieces of the train split.
     """
     first, second = str(pair["first"]), str(pair["second"])
@@ -72,13 +76,15 @@ def flips(occluded: dict[str, Any], threshold: float) -> list[str]:
     """Return the word whose deletion changes the decision, the one that changes most."""
     if not occluded:
         return []
-    cut, whole = math.log(threshold / (1 - threshold)), occluded["log_odds"]
+    cut = math.log(threshold / (1 - threshold)) if threshold > 0 else -math.inf
+    whole = occluded["log_odds"]
     changes = [(abs(c), c, word) for side in ("first", "second") for word, c in occluded[side]
                if c is not None and (whole + c >= cut) != (whole >= cut)]  # fmt: skip
     if not changes:
         return []
     _, change, word = max(changes)
-    return [f"One word flips the decision: without “{word}” the log-odds change by {change:+.2f}."]
+    without = f"without {_quoted([word])} the log-odds change by {change:+.2f}"
+    return [f"One word flips the decision: {without}."]
 
 
 def by_overlap(pair: pd.Series) -> list[str]:
@@ -100,16 +106,21 @@ def one_sided_aspect(first: str, second: str) -> list[str]:
         lacks = len(alone) >= max(_ASPECT, _LACKING * len(own))
         if lacks and other and covered >= _COVERED * len(other):
             return [
-                f"An aspect stands on one side only: {_quoted(alone)} of the {_NAMES[number]} "
-                f"text have no counterpart in the other, {covered} of whose {len(other)} content "
-                "words have one."
+                "An aspect stands on one side only, as far as spelling tells: "
+                f"{_quoted(alone)} of the {_NAMES[number]} text have no counterpart in the other, "
+                f"{covered} of whose {len(other)} content words have one."
             ]
     return []
 
 
 def one_sided_number(first: str, second: str) -> list[str]:
-    """Return the numbers, in digits or words, that only one of the texts has."""
-    return _one_sided("number", _numbers(first), _numbers(second))
+    """Return the numbers, in digits or words, that only one of the texts has.
+
+    A "one" may be a pronoun: it is no number, but beside it a 1 tells nothing.
+    """
+    untold = {"1"} if "one" in words(f"{first} {second}") else set()
+    left, right = ([n for n in _numbers(text) if n not in untold] for text in (first, second))
+    return _one_sided("number", left, right)
 
 
 def one_sided_negation(first: str, second: str) -> list[str]:
@@ -128,7 +139,7 @@ def abbreviation(first: str, second: str) -> list[str]:
     for short, long in ((first, second), (second, first)):
         for word, meaning in _spelled_out(short, long):
             return [f"One text has the initials “{word}” of what the other says: “{meaning}”."]
-    return _one_sided("abbreviation", _abbreviations(first), _abbreviations(second))
+    return _one_sided("abbreviation", _abbreviations(first, second), _abbreviations(second, first))
 
 
 def unseen_pieces(pieces: str, seen: set[str]) -> list[str]:
@@ -162,20 +173,40 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _numbers(text: str) -> list[str]:
-    """Return numbers in the order of the text, those in words as digits."""
-    digits = " ".join(_NUMERALS.get(word, word) for word in text.lower().split())
+    """Return numbers in the order of the text, those in words as digits, 1,000 as 1000."""
+    plain = _THOUSANDS.sub("", text.lower())
+    digits = _IN_LETTERS.sub(lambda found: _NUMERALS[found[0]], plain)
     return list(dict.fromkeys(_NUMBER.findall(digits)))
 
 
 def _negations(text: str) -> list[str]:
     small = text.lower()
-    return [*(word for word in words(small) if word in NEGATIONS), *_NOT.findall(small)]
+    found = [*(word for word in words(small) if word in NEGATIONS), *_NOT.findall(small)]
+    return list(dict.fromkeys(found))
 
 
-def _abbreviations(text: str) -> list[str]:
-    """Return short words in capitals, unless all letters are, and in brackets."""
-    found = _IN_BRACKETS.findall(text) + ([] if text.isupper() else _CAPITALS.findall(text))
-    return [word for word in dict.fromkeys(found) if is_content(word)]
+def _abbreviations(text: str, other: str) -> list[str]:
+    """Return short words in capitals, unless all letters are, and in brackets after their meaning.
+
+    What the other text has too, in whatever letters, is left out.
+    """
+    found = [
+        at[1]
+        for at in _IN_BRACKETS.finditer(text)
+        if not at[1].islower() or _abbreviates(at[1], text[: at.start()][-_BEFORE:])
+    ]
+    found += [] if text.isupper() else _CAPITALS.findall(text)
+    left_out = NEGATIONS.union(words(other))
+    return [w for w in dict.fromkeys(found) if is_content(w) and w.lower() not in left_out]
+
+
+def _abbreviates(word: str, before: str) -> bool:
+    """Return whether the letters stand in order in the words before it, the first at a beginning.
+
+    The rule is that of Schwartz and Hearst (2003), with as many words as there are letters.
+    """
+    meaning = " ".join(words(before)[-len(word) :])
+    return re.search(rf"\b{'.*'.join(word.lower())}", meaning) is not None
 
 
 def _spelled_out(short: str, long: str) -> Iterator[tuple[str, str]]:
@@ -198,10 +229,13 @@ def _one_sided(what: str, first: list[str], second: list[str]) -> list[str]:
     if left and right:
         both = f"{_quoted(left)} the first, {_quoted(right)} the second"
         return [f"Each text has its own {what}: {both}."]
-    alone = zip(_NAMES, (left, right), strict=True)
-    return [f"Only the {name} text has the {what} {_quoted(own)}." for name, own in alone if own]
+    return [
+        f"Only the {name} text has the {what}{'s' * (len(own) > 1)} {_quoted(own)}."
+        for name, own in zip(_NAMES, (left, right), strict=True)
+        if own
+    ]
 
 
 def _quoted(found: list[str]) -> str:
-    shown = ", ".join(f"“{word}”" for word in found[:_NAMED])
+    shown = ", ".join(f"“{shorten(word, _LENGTH)}”" for word in found[:_NAMED])
     return f"{shown} and {len(found) - _NAMED} more" if len(found) > _NAMED else shown

@@ -76,8 +76,15 @@ def _read_seed(store: Store, run: str, name: str) -> tuple[float, pd.DataFrame]:
     """Return the threshold and the predictions of one of the champion's seeds."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        scores = json.loads(store.save_artifacts(run, f"{name}/result.json", folder).read_bytes())
-        path = store.save_artifacts(run, f"{name}/predictions.csv", folder)
-        types = {"group": str, "split": str}
-        frame = pd.read_csv(path, dtype=types, keep_default_na=False)
-    return float(scores["threshold"]), frame.assign(run_id=name)
+        result = store.save_artifacts(run, f"{name}/result.json", folder)
+        table = store.save_artifacts(run, f"{name}/predictions.csv", folder)
+        try:
+            threshold = float(json.loads(result.read_bytes())["threshold"])
+            types = {"group": str, "split": str}
+            frame = pd.read_csv(table, dtype=types, keep_default_na=False)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"{store.uri}: run {run}: {result.name} or {table.name} of {name} cannot be read, "
+                f"so that the champion has no row in the parts of the gap: {error!r}"
+            ) from error
+    return threshold, frame.assign(run_id=name)

@@ -9,6 +9,7 @@ from analysis import (
     captions,
     data_figures,
     data_tables,
+    facts,
     findings,
     gap_findings,
     grid_findings,
@@ -93,13 +94,16 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     book.add_text("optimism", grid_findings.about_optimism(optimism))
 
 
-def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]) -> None:
+def search_chapter(
+    book: Book, launch: Launch, champion: dict[str, pd.DataFrame], beside: Launch
+) -> None:
     """Add an Optuna search: its history, its trials, what mattered, its champion.
 
     Args:
         book: Contents of the report, which receives the chapter.
         launch: Search with at least one finished trial.
         champion: ``Store.champion``.
+        beside: Launch of the report's other chapters.
     """
     book.open_chapter("The search")
     measure = RANKED_WORDS["auc" if launch.params.get("search.objective") == "auc" else "f1"]
@@ -123,8 +127,10 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         book.add_figure(
             "search_importance", figure, evaluator=importance_tables.IMPORTANCE, measure=measure
         )
-    book.add_text("search", findings.about_search(history, importance, measure))
-    _add_champion(book, champion, measure)
+    found = findings.about_search(history, importance, measure)
+    book.add_text("search", facts.unlike([beside, launch]) + found)
+    folds = launch.params.get("validation.folds", "None") != "None"
+    _add_champion(book, champion, measure, folds=folds)
 
 
 def _add_budget(book: Book, trials: pd.DataFrame, measure: str) -> None:
@@ -139,7 +145,9 @@ def _add_budget(book: Book, trials: pd.DataFrame, measure: str) -> None:
         book.add_figure("search_budget", search_figures.plot_budget(budget, measure), **words)
 
 
-def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -> None:
+def _add_champion(
+    book: Book, champion: dict[str, pd.DataFrame], measure: str, *, folds: bool
+) -> None:
     """Add how the champion was confirmed, its test scores, its ablations, and an ensemble."""
     for name, table in champion.items():
         book.keep_numbers(f"search_{name}", table)
@@ -147,7 +155,9 @@ def _add_champion(book: Book, champion: dict[str, pd.DataFrame], measure: str) -
         book.add_table(
             "rounds", search_tables.confirmation_rounds(champion["rounds"]), measure=measure
         )
-        book.add_text("choice", gap_findings.about_choice(champion["rounds"], measure))
+        book.add_text(
+            "choice", gap_findings.about_choice(champion["rounds"], measure, folds=folds)
+        )
     if "scores" in champion:
         book.add_table("champion", search_tables.champion_scores(champion["scores"]))
     if "ablations" in champion:

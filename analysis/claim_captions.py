@@ -20,5 +20,5 @@ CLAIM_TABLES = {
     "corrected; with a single seed they are of entities alone, and too narrow. Threshold: what F1 "
     "at the threshold chosen on validation (F1*) loses there if each pair is decided at one "
     "chosen on other entities. Harder test: the gap of logistic regression on overlap without "
-    "this loss. Left over: the rest.{epoch}",
+    "this loss, below 0 if the test split is easier. Left over: the rest.{epoch}",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.legible import shorten
+
 _DEEPEST = 0.55  # opacity of the word with the largest change: black and white text stay readable
 _PRINTED = 0.5  # share of the largest change from which on a word's change is printed beside it
 
@@ -36,8 +38,8 @@ def _cut(words: list[dict[str, Any]], most: int | None) -> list[dict[str, Any]]:
         left -= len(word["text"]) + 1
         if left < 0 and kept:
             return [*kept, {"text": "…", "change": None}]
-        kept.append(word)
-    return words
+        kept.append({**word, "text": shorten(word["text"], most)})  # text without a space
+    return kept
 
 
 def _coloured(word: dict[str, Any], largest: float) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from analysis.gap_tables import mean_over
 _MEASURES = {"auc": "AUC", "f1": "F1*"}
 _NAMES = {"auc": "AUC, which needs no threshold,", "f1": "F1 at the chosen threshold"}
 _UNSEPARATED = (
-    "What is left over has two parts that the log cannot separate: that of choosing the epoch, as "
-    "the last one is not scored on test, and that of choosing the configuration, as only a search "
-    "trains again, on fresh seeds, what it chose."
+    "The log cannot tell apart what is in the part left over: chance, a test split that is harder "
+    "for one model than for another, the choice of the epoch, as the last one is not scored on "
+    "test, and that of the configuration, as only a search trains again, on fresh seeds, what it "
+    "chose. Intervals are not corrected for their number."
 )
 
 
@@ -57,41 +58,54 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
         )
         first = part.iloc[0].to_dict()
         apart = "" if metric == "auc" else ", the threshold set apart,"
+        size = points(abs(first["harder"])).lstrip("+")
+        side = "higher" if first["harder"] > 0 else "lower"
         sentences.append(
             f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
-            f"differs{apart} between validation and test by {points(first['harder'])} points "
-            f"({_interval(first, 'harder')}): the part of a harder test split. Beyond it the gap "
-            f"in points is {told}."
+            f"is{apart} {size} points {side} on validation than on test "
+            f"({_interval(first, 'harder')}): the part of a harder or an easier test split. "
+            f"Beyond it the gap in points is {told}."
         )
     return [*sentences, _UNSEPARATED]
 
 
-def about_choice(rounds: pd.DataFrame, measure: str) -> list[str]:
+def about_choice(rounds: pd.DataFrame, measure: str, *, folds: bool = False) -> list[str]:
     """Return how far a search's values lie above those on fresh seeds, which chose nothing yet.
 
     Args:
         rounds: Table that the search logged: one row per round, configuration and seed. Its first
             round has the best configurations of the search, before any was chosen by new seeds.
         measure: Words for what trials are ranked by.
+        folds: Whether the search ranked trials by folds, and not by the validation split.
     """
     first = rounds[rounds["round"] == rounds["round"].iloc[0]]
     found = first.groupby("configuration").agg(
         searched=("searched", "first"), fresh=("value", "mean")
     )
     row: dict[Hashable, Any] = {**mean_over("choice", found["searched"] - found["fresh"])}
-    interval = f" (over configurations, {_interval(row, 'choice')})" if len(found) > 1 else ""
+    size = points(abs(row["choice"])).lstrip("+")
+    side = "above" if row["choice"] > 0 else "below"
+    values = "values by which the search chose its best configurations lie"
+    interval = f" (over {len(found)} configurations, {_interval(row, 'choice')})"
+    if len(found) == 1:
+        values = "value by which the search chose its best configuration lies"
+        interval = ""
+    ending = (
+        "these are of folds, those of the validation split, so that it is not of seeds alone."
+        if folds
+        else "how far values of a search are the luck of their seeds; what choosing on the same "
+        "validation pairs adds is not in it."
+    )
     return [
-        f"The values by which the search chose its {len(found)} best configurations lie "
-        f"{points(row['choice'])} points of {measure} above their means on seeds that took no "
-        f"part in this choice{interval}: so much do seeds add to the gap between validation and "
-        "test; what choosing on the same validation pairs adds is not in it."
+        f"The {values} {size} points of {measure} {side} the mean on seeds that took no part in "
+        f"this choice{interval}: {ending}"
     ]
 
 
 def _interval(row: Mapping[Hashable, Any], name: str) -> str:
-    """Return the interval of a part, not corrected, and whether it leaves out 0."""
+    """Return the interval of a part, not corrected, and where it lies: that is no test."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     if np.isnan(low):
         return "no interval: one entity"
-    verdict = "above 0" if low > 0 else "below 0" if high < 0 else "not told from 0"
-    return f"{points(low)} to {points(high)}, {verdict}"
+    place = "above 0" if low > 0 else "below 0" if high < 0 else "with 0 in it"
+    return f"95 % interval {points(low)} to {points(high)}, {place}"

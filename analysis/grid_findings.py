@@ -95,7 +95,7 @@ def about_optimism(optimism: pd.DataFrame) -> list[str]:
             f"The best of {tried} trials{left_out} with {mode_name(str(row['freezing']))}, chosen "
             f"by validation F1, reached {score(row['val_f1'])} on validation and "
             f"{score(row['test_f1'])} on test at the same threshold: a gap of "
-            f"{points(row['gap'])} points, part of which is due to the choice itself."
+            f"{points(row['gap'])} points, which the choice itself tends to raise."
         )
     return sentences
 

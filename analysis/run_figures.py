@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.run_tables import claimed, freezing_order, validation_loss
 from analysis.theme import (
@@ -161,5 +162,6 @@ def plot_optimism(optimism: pd.DataFrame) -> Figure:
     axis.scatter(optimism["test_f1"], positions, color=colour_of(0), label="test", zorder=3)
     axis.set_yticks(positions, [mode_name(mode) for mode in optimism["freezing"]])
     axis.set(xlabel="F1 at the threshold\nchosen on validation", ylim=(len(optimism) - 0.5, -0.5))
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))  # else they touch
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure

@@ -172,7 +172,7 @@ def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:
     chosen, rows = sound_trials(trials), []
     for mode in freezing_order(chosen["freezing"]):
         part = chosen[chosen["freezing"].astype(str) == mode]
-        best = part.sort_values(VALIDATION_F1).iloc[-1]
+        best = part.sort_values(VALIDATION_F1, ascending=False, kind="stable").iloc[0]
         val, test = best[VALIDATION_F1], best["test_f1_at_threshold"]
         flagged = int((trials["freezing"].astype(str) == mode).sum()) - len(part)
         rows.append((mode, len(part), flagged, best["name"], val, test, val - test))

@@ -28,6 +28,9 @@ def test_a_word_that_crosses_the_threshold_flips_the_decision() -> None:
     ]
     assert causes.flips(OCCLUDED, 0.2) == []  # -0.5 is above the log-odds of .2
     assert causes.flips({}, 0.5) == []
+    assert causes.flips(OCCLUDED, 0.0) == []  # as a classifier with probabilities of 0 chooses
+    long = {"log_odds": 1.0, "first": [["x" * 500, -1.5]], "second": []}
+    assert len(causes.flips(long, 0.5)[0]) < 150
 
 
 @pytest.mark.parametrize(
@@ -48,8 +51,9 @@ def test_overlap_misleads_only_against_the_label(
 def test_an_aspect_of_one_text_has_no_counterpart_in_the_other() -> None:
     short, long = "a red car", "the red cars that are driven quickly at night"
     assert causes.one_sided_aspect(short, long) == [
-        "An aspect stands on one side only: “driven”, “quickly”, “night” of the second text have "
-        "no counterpart in the other, 2 of whose 2 content words have one."
+        "An aspect stands on one side only, as far as spelling tells: “driven”, “quickly”, "
+        "“night” of the second text have no counterpart in the other, 2 of whose 2 content words "
+        "have one."
     ]
     assert "of the first text" in causes.one_sided_aspect(long, short)[0]
     assert causes.one_sided_aspect(short, "the blue ship that sails at night") == []  # both sides
@@ -61,9 +65,12 @@ def test_an_aspect_of_one_text_has_no_counterpart_in_the_other() -> None:
     ("first", "second", "expected"),
     [
         ("up to 10 users", "some users", ["Only the first text has the number “10”."]),
+        ("3 to 5 users", "users", ["Only the first text has the numbers “3”, “5”."]),
         ("some users", "2.5 users", ["Only the second text has the number “2.5”."]),
         ("3 users", "5 users", ["Each text has its own number: “3” the first, “5” the second."]),
         ("two users", "2 users", []),
+        ("two, or 1,000 users", "2 or 1000 users", []),
+        ("one of them", "1 of them", []),
         ("users", "users", []),
     ],
 )
@@ -77,6 +84,7 @@ def test_a_number_on_one_side_is_named(first: str, second: str, expected: list[s
         ("it does not run", "it runs", ["Only the first text has the negation “not”."]),
         ("it runs", "it doesn't run", ["Only the second text has the negation “doesn't”."]),
         ("it never runs", "it does not run", []),
+        ("no, no", "it runs", ["Only the first text has the negation “no”."]),
         ("it runs", "a knot", []),
     ],
 )
@@ -90,7 +98,12 @@ def test_a_negation_on_one_side_is_named(first: str, second: str, expected: list
         ("a head mounted display", "an hmd",
          ["One text has the initials “hmd” of what the other says: “head mounted display”."]),
         ("it uses HTML", "a page", ["Only the first text has the abbreviation “HTML”."]),
-        ("a page", "memory (ram)", ["Only the second text has the abbreviation “ram”."]),
+        ("a page", "random access memory (ram)",
+         ["Only the second text has the abbreviation “ram”."]),
+        ("a page", "a logistic probability unit (logit)",
+         ["Only the second text has the abbreviation “logit”."]),
+        ("a page", "connectors and repeaters (hubs)", []),
+        ("the CPU does NOT run", "a cpu runs", []),
         ("they use it", "using specialized equipment", []),
         ("we IT is", "an HTML IT", ["Only the second text has the abbreviation “HTML”."]),
         ("ALL SHOUTED", "all shouted", []),

@@ -78,3 +78,16 @@ def test_a_missing_file_is_noted(runs: Runs) -> None:
     rounds = ROUNDS.replace({"seed": {1001: 1002}})
     assert read_champion(store, search, {"rounds": rounds}, search) is None
     assert "has no best-2-seed-1002/result.json" in store.notes[-1]
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_file_is_noted(runs: Runs, tmp_path: Path, content: str) -> None:
+    store = Store(runs.uri)
+    search = search_of(store)
+    (found,) = runs.client.search_runs(
+        [runs.client.get_run(search.run_id).info.experiment_id], "tags.kind = 'champion'"
+    )
+    (tmp_path / "result.json").write_text(content)
+    runs.client.log_artifact(found.info.run_id, str(tmp_path / "result.json"), "best-2-seed-1001")
+    assert read_champion(store, search, {"rounds": ROUNDS}, search) is None
+    assert "result.json or predictions.csv of best-2-seed-1001 cannot be read" in store.notes[-1]

@@ -75,6 +75,8 @@ def test_a_head_that_pools_names_the_heaviest_words(scored: pd.DataFrame) -> Non
     pooled = {**MAP, "weights": [0.0, 0.5, 0.1, 0.2, 0.1, 0.05, 0.05, 0.0]}
     row = error_tables.describe_example({**pooled, "pair": scored.iloc[0]}, 0.9, scored)
     assert "weights are highest on “car”, “red”, “car”." in row["comment"]
+    signs = {**pooled, "tokens": ["+"] * len(pooled["tokens"]), "pair": scored.iloc[0]}
+    assert "weights" not in error_tables.describe_example(signs, 0.9, scored)["comment"]
 
 
 def test_confusion_is_a_mean_over_seeds(predictions: Predictions) -> None:

@@ -59,7 +59,9 @@ def test_the_parts_add_up_and_what_is_beyond_the_baseline_is_told() -> None:
     assert first.startswith("AUC, which needs no threshold, of logistic regression, of which")
     assert "above 0" in first
     assert second.startswith("F1 at the chosen threshold of logistic regression")
-    assert "cannot separate" in last
+    assert "cannot tell apart" in last
+    easier = table.assign(harder=-0.02)
+    assert "2.0 points lower on validation than on test" in about_gaps(easier, BASE)[0]
     written = written_gaps(table)
     assert written["threshold_part"].tolist()[0] == "–"
     assert written["left_part"].str.startswith("+").all()
@@ -141,8 +143,14 @@ def test_what_seeds_add_to_a_choice_is_told_by_those_that_chose_nothing() -> Non
     rows += [("race", "best-2", 0.88, 0.87), ("confirm", "best-1", 0.9, 0.1)]
     rounds = pd.DataFrame(rows, columns=["round", "configuration", "searched", "value"])
     (sentence,) = about_choice(rounds, "validation AUC")
-    assert "its 2 best configurations lie +2.0 points of validation AUC above" in sentence
-    assert "not told from 0" in sentence
+    assert "its best configurations lie 2.0 points of validation AUC above" in sentence
+    assert "over 2 configurations" in sentence
+    assert "with 0 in it" in sentence
+    assert "luck of their seeds" in sentence
+    (by_folds,) = about_choice(rounds, "validation AUC", folds=True)
+    assert "not of seeds alone" in by_folds
+    (lower,) = about_choice(rounds.assign(searched=0.8), "validation AUC")
+    assert "7.0 points of validation AUC below" in lower
     (alone,) = about_choice(rounds[:2], "validation AUC")
-    assert "+3.0 points" in alone
+    assert "its best configuration lies 3.0 points" in alone
     assert "interval" not in alone

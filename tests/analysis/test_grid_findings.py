@@ -56,6 +56,7 @@ def test_a_grid_of_flagged_cells_has_no_best() -> None:
 
 def test_the_best_of_all_trials_says_how_many_were_flagged() -> None:
     (sentence,) = grid_findings.about_optimism(selection_optimism(GRID))
+    assert sentence.endswith("which the choice itself tends to raise.")
     assert sentence.startswith(
         "The best of 5 trials (1 flagged, which are never chosen) with all layers frozen, chosen "
     )

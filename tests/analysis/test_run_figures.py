@@ -1,6 +1,6 @@
-"""Guards the heat map of the grid: its labels do not overlap, whatever the grid's shape."""
+"""Guards that labels of the heat map and numbers of an axis do not overlap."""
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -28,3 +28,15 @@ def test_labels_of_the_heat_map_do_not_overlap(modes: int, rates: int) -> None:
         for one, other in combinations(boxes, 2):
             assert not one.overlaps(other)
         assert axis.xaxis.label.get_window_extent(renderer).y0 >= 0
+
+
+def test_the_numbers_below_a_small_gap_do_not_run_together() -> None:
+    chosen = pd.DataFrame({"freezing": ["some"], "val_f1": [0.7473], "test_f1": [0.7527]})
+    figure = run_figures.plot_optimism(chosen)
+    FigureCanvasAgg(figure).draw()
+    (axis,) = figure.axes
+    left, right = axis.get_window_extent().intervalx
+    boxes = [label.get_window_extent() for label in axis.get_xticklabels()]
+    shown = [box for box in boxes if left <= (box.x0 + box.x1) / 2 <= right]
+    assert len(shown) > 1
+    assert all(one.x1 + one.height / 2 < other.x0 for one, other in pairwise(shown))

@@ -24,7 +24,7 @@ from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
 from tuning.execution.context import open_context
 from tuning.execution.node_checks import find_device
-from tuning.execution.outcomes import Outcome, finished_trials, model_folder, rank
+from tuning.execution.outcomes import Outcome, best_of_modes, finished_trials, model_folder, rank
 from tuning.execution.trial_checkpoint import STATES
 from tuning.execution.trial_spec import GRID, TrialSpec
 from tuning.execution.tuner import run_specs
@@ -110,10 +110,7 @@ def keep_occlusion(launch: Launch, ranked: list[Outcome]) -> None:
     sound = [o for o in ranked if o.cause is None and o.folder and is_sound(o.metrics)]
     if not launch.prepared.experiment.occlusion or not sound:
         return
-    best = {str(outcome.config.freezing): outcome for outcome in reversed(sound)}
-    in_order = sorted(best, key=lambda mode: (mode == "none", mode))  # as the report shows them
-    trials = [best[mode] for mode in in_order]
-    saved = {o.name: (o.folder, o.metrics["threshold"]) for o in trials if o.folder}
+    saved = {o.name: (o.folder, o.metrics["threshold"]) for o in best_of_modes(sound) if o.folder}
     if not path.is_file():
         encoder, test = launch.prepared.encoder.folder, launch.prepared.pairs.splits["test"]
         try:

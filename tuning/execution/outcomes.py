@@ -149,6 +149,17 @@ def rank(outcomes: list[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=key)
 
 
+def best_of_modes(ranked: list[Outcome]) -> list[Outcome]:
+    """Return the first outcome of each freezing mode, in the order in which the report has them.
+
+    Args:
+        ranked: Outcomes, best first.
+    """
+    best = {str(outcome.config.freezing): outcome for outcome in reversed(ranked)}
+    places = {"all": "0", "some": "1", "none": "3"}
+    return [best[mode] for mode in sorted(best, key=lambda mode: places.get(mode, f"2{mode}"))]
+
+
 def model_folder(outcome: Outcome) -> Path | None:
     """Return the folder with the saved classifier of a finished trial."""
     folder = outcome.folder / "model" if outcome.folder else None

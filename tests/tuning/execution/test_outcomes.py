@@ -5,15 +5,25 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
+from analysis.error_tables import best_trials
+from measures.objective import FLAGS
 from models.number_formats import FLOAT32, Precision
 from models.precision import describe_device
 from tests.tuning.tracking.recording import open_log
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
-from tuning.execution.outcomes import Outcome, clear, finished_trials, model_folder, rank
+from tuning.execution.outcomes import (
+    Outcome,
+    best_of_modes,
+    clear,
+    finished_trials,
+    model_folder,
+    rank,
+)
 from tuning.execution.trial import RESULT
 from tuning.system.atomic_files import write_checksums
 from tuning.system.storage_path import StoragePath
@@ -39,6 +49,19 @@ def test_the_best_comes_first_and_flagged_and_failed_trials_come_last() -> None:
     ]
     ranked = [each.name for each in rank(outcomes)]
     assert ranked == ["high", "low", "collapsed", "failed"]
+
+
+def test_a_grid_explains_the_trials_that_the_report_shows_in_the_same_order() -> None:
+    modes = ["none", 2, "all", "some", 0] * 8
+    scores = [0.7 + number % 3 / 100 for number in range(40)]  # several of a mode are equal
+    trials = pd.DataFrame({"name": range(40), "freezing": modes, "val_f1_at_threshold": scores})
+    outcomes = [outcome(str(number), score) for number, score in enumerate(scores)]
+    for each, mode in zip(outcomes, modes, strict=True):
+        each.config = CONFIG.model_copy(update={"freezing": mode})
+    explained = best_of_modes(rank(outcomes))
+    shown = best_trials(trials.assign(**dict.fromkeys(FLAGS, 0)))
+    assert [str(each.config.freezing) for each in explained] == list(shown)
+    assert [each.name for each in explained] == [str(row["name"]) for row in shown.values()]
 
 
 def test_only_a_folder_with_a_saved_classifier_is_a_model_folder(tmp_path: Path) -> None:
