@@ -203,31 +203,49 @@ def ray_session(address: str | None) -> Iterator[None]:
 
     Args:
         address: Address of the cluster; None starts Ray here.
+
+    Raises:
+        ClusterError: If Ray's own processes do not start in its time, half a minute.
     """
     set_ray_defaults(address)
     import ray
     import ray._private.worker as outlet
 
     outlet.print_to_stdstream = _log_lines  # Ray has no setting for what it prints of a lost node
-    # a cluster's nodes run this code, whatever version of it is installed there
-    modules = [str(ROOT / name) for name in _PACKAGES]
-    code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
     with handle_signals() as listen:
         try:
-            ray.init(
-                address=address or "local",
-                include_dashboard=None if address else False,
-                num_cpus=None if address else count_cores(),  # Ray would count the machine's
-                runtime_env=code,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            _start(address)
             listen()  # take SIGTERM back from Ray
             # this program prints a line for a failed trial; the trace is in the trial's folder
             logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
             yield
         finally:
             ray.shutdown()
+
+
+def _start(address: str | None) -> None:
+    """Start Ray, or join a cluster, in this process."""
+    import ray
+
+    # a cluster's nodes run this code, whatever version of it is installed there
+    modules = [str(ROOT / name) for name in _PACKAGES]
+    code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            num_cpus=None if address else count_cores(),  # Ray would count the machine's
+            runtime_env=code,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:
+        if type(error) is not Exception:  # Ray has no narrower kind for what came too late
+            raise
+        raise ClusterError(
+            f"Ray did not start: {str(error).partition('. ')[0]}; run the command again when this "
+            "machine has less to do; make doctor tries Ray alone"
+        ) from error
 
 
 def _log_lines(message: dict[str, Any], **_: object) -> None:
