@@ -93,13 +93,16 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     book.add_text("optimism", grid_findings.about_optimism(optimism))
 
 
-def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]) -> None:
+def search_chapter(
+    book: Book, launch: Launch, champion: dict[str, pd.DataFrame], unlike: list[str]
+) -> None:
     """Add an Optuna search: its history, its trials, what mattered, its champion.
 
     Args:
         book: Contents of the report, which receives the chapter.
         launch: Search with at least one finished trial.
         champion: ``Store.champion``.
+        unlike: Notes on what its scores cannot be compared with, which stand first.
     """
     book.open_chapter("The search")
     measure = RANKED_WORDS["auc" if launch.params.get("search.objective") == "auc" else "f1"]
@@ -123,7 +126,8 @@ def search_chapter(book: Book, launch: Launch, champion: dict[str, pd.DataFrame]
         book.add_figure(
             "search_importance", figure, evaluator=importance_tables.IMPORTANCE, measure=measure
         )
-    book.add_text("search", findings.about_search(history, importance, measure))
+    about = findings.about_search(history, importance, measure)
+    book.add_text("search", [*unlike, *about])
     _add_champion(book, champion, measure)
 
 

@@ -12,7 +12,7 @@ from analysis.captions import DASH, points
 from analysis.gap_tables import mean_over
 
 _MEASURES = {"auc": "AUC", "f1": "F1*"}
-_NAMES = {"auc": "AUC, which needs no threshold,", "f1": "F1 at the chosen threshold"}
+_NAMES = {"auc": "AUC", "f1": "F1 at the chosen threshold"}
 _UNSEPARATED = (
     "What is left over has two parts that the log cannot separate: that of choosing the epoch, as "
     "the last one is not scored on test, and that of choosing the configuration, as only a search "
@@ -56,12 +56,12 @@ def about_gaps(gaps: pd.DataFrame, baseline: str) -> list[str]:
             for row in part.to_dict("records")
         )
         first = part.iloc[0].to_dict()
-        apart = "" if metric == "auc" else ", the threshold set apart,"
+        chosen = "nothing" if metric == "auc" else "nothing but the threshold, here set apart,"
         sentences.append(
-            f"{_NAMES[str(metric)]} of {baseline}, of which nothing else was ever chosen, "
-            f"differs{apart} between validation and test by {points(first['harder'])} points "
-            f"({_interval(first, 'harder')}): the part of a harder test split. Beyond it the gap "
-            f"in points is {told}."
+            f"Validation and test differ by {points(first['harder'])} points in "
+            f"{_NAMES[str(metric)]} ({_interval(first, 'harder')}) for {baseline}, of which "
+            f"{chosen} was chosen: so much harder is the test split. Beyond that the gap is "
+            f"{told}."
         )
     return [*sentences, _UNSEPARATED]
 

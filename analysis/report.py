@@ -106,7 +106,7 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
         if launch is grid:
             book.facts["warning"] = facts.warn_of_one_seed(grid, store.uri)
     if search is not None:
-        chapters.search_chapter(book, search, champion)
+        chapters.search_chapter(book, search, champion, facts.unlike([launch, search]))
         launches.append(search)
     _add_trials(book, launches, store, compared)
     book.facts |= _facts(store, launches, launch, sources)

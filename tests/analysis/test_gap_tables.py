@@ -56,9 +56,11 @@ def test_the_parts_add_up_and_what_is_beyond_the_baseline_is_told() -> None:
     assert (table["left_low"] < table["left"]).all()
     assert (table["left"] < table["left_high"]).all()
     first, second, last = about_gaps(table, BASE)
-    assert first.startswith("AUC, which needs no threshold, of logistic regression, of which")
+    assert first.startswith("Validation and test differ by ")
+    assert " for logistic regression, of which nothing was chosen: so much harder" in first
     assert "above 0" in first
-    assert second.startswith("F1 at the chosen threshold of logistic regression")
+    assert " points in F1 at the chosen threshold (" in second
+    assert "nothing but the threshold, here set apart, was chosen" in second
     assert "cannot separate" in last
     written = written_gaps(table)
     assert written["threshold_part"].tolist()[0] == "–"

@@ -1,4 +1,4 @@
-"""Guards the heat map of the grid: its labels do not overlap, whatever the grid's shape."""
+"""Guards figures: labels do not overlap and are not cut off, rows keep off the frame."""
 
 from itertools import combinations, product
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis import run_figures
+from analysis import data_figures, run_figures
 from measures.objective import FLAGS
 
 
@@ -28,3 +28,24 @@ def test_labels_of_the_heat_map_do_not_overlap(modes: int, rates: int) -> None:
         for one, other in combinations(boxes, 2):
             assert not one.overlaps(other)
         assert axis.xaxis.label.get_window_extent(renderer).y0 >= 0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_rows_of_differences_stand_apart_from_the_frame(count: int) -> None:
+    table = pd.DataFrame(
+        {"model": ["a"] * count, "other": ["b"] * count, "f1": 0.01, "f1_low": -0.01,
+         "f1_high": 0.02, "f1_p_holm": 0.5}
+    )  # fmt: skip
+    (axis,) = run_figures.plot_differences(table, "at 0.5").axes
+    low, high = axis.get_ylim()
+    assert (low, high) == (count - 0.5, -0.5)
+
+
+@pytest.mark.parametrize("pieces", ["per pair", "of the longer text"])
+def test_the_name_of_an_axis_is_not_cut_off(pieces: str) -> None:
+    lengths = pd.DataFrame({"split": ["train", "validation", "test"], "words": 9, "pieces": 12})
+    figure = data_figures.plot_lengths(lengths, 512, pieces)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    for axis in figure.axes:
+        assert axis.xaxis.label.get_window_extent(renderer).x1 <= figure.bbox.x1
