@@ -11,6 +11,11 @@ from benchmarks.markdown_text import Record, duration, origin, score, short, tab
 _COSTS = ("seconds", "first_step", "training", "driver_mb", "worker_mb")
 _FAULTS = ("injected", "launches", "unharmed", "lost", "duplicates", "differing", "tracebacks",
            "processes", "half_written")  # fmt: skip
+_PLACES = {  # of states in larger_data
+    "page_cache": "the page cache",
+    "disk_ahead": "a file, rows read ahead",
+    "disk_plain": "a file, as the system reads",
+}
 _FROZEN = {6: "all six layers frozen", 4: "four of six layers frozen"}
 
 
@@ -128,6 +133,31 @@ def driver_limit(record: Record) -> str:
          ", ".join(f"{numbers[rate]:.2g}" for rate in rates)],
     ]  # fmt: skip
     return f"{table(('of the driver', ''), rows)}\n\n{origin(record)}"
+
+
+def larger_data(record: Record) -> str:
+    """Return what a launch on many pairs takes, and an epoch by the place of its states."""
+    numbers, places = record["numbers"], ("memory", *_PLACES)
+    rows = [judge(goal, record) for goal in GOALS if goal.record == "larger_data"]
+    launch = numbers["launch"]
+    before = (
+        f"{numbers['pairs']:,} pairs, two trials of an epoch: {duration(launch['seconds'])} in "
+        f"all, {duration(launch['epoch_seconds'])} for each epoch; at its peak the driver had "
+        f"{launch['driver_mb']:,.0f} MB and a worker {launch['worker_mb']:,.0f} MB."
+    )
+    times = []
+    for head, rounds in numbers["heads"].items():
+        speeds = {place: statistics.median(each[place] for each in rounds) for place in places}
+        ratios = {
+            place: statistics.median(each["memory"] / each[place] for each in rounds)
+            for place in _PLACES
+        }
+        speed = (f"{speeds[place]:,.0f}" for place in places)
+        times.append([f"`{head}`", *speed, *(f"{ratio:.2f}x" for ratio in ratios.values())])
+    header = ("head; pairs a second with the states in", "memory", *_PLACES.values(),
+              *(f"memory over {words}" for words in _PLACES.values()))  # fmt: skip
+    goals = table(("measure", "measured", "goal", ""), rows)
+    return f"{before}\n\n{goals}\n\n{table(header, times)}\n\n{origin(record)}"
 
 
 def faults(record: Record) -> str:

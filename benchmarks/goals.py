@@ -6,6 +6,7 @@ The measurements are the records in benchmarks/results/; a goal without one is "
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,18 @@ def copied_states(numbers: Numbers) -> float:
     return max(0.0, grown / (last["states_mb"] - first["states_mb"]))
 
 
+def allocated(numbers: Numbers) -> float:
+    """Return the gigabytes that a driver and two workers allocate at their peaks together."""
+    launch = numbers["launch"]
+    return (launch["driver_mb"] + 2 * launch["worker_mb"]) / 1000
+
+
+def slower_on_disk(numbers: Numbers) -> float:
+    """Return the median ratio of an epoch's time on the disk to that in memory, default head."""
+    rounds = numbers["heads"]["cross_attention"]
+    return statistics.median(each["memory"] / each["disk_ahead"] for each in rounds)
+
+
 GOALS = [
     Goal(name="six cells, all layers frozen, against Trainer + Ray Tune", unit="x",
          record="against_trainer", bound=20, at_least=True, read=against(6)),
@@ -92,6 +105,13 @@ GOALS = [
     Goal(name="MLflow, share of the grid's time", unit="%",
          record="scaling", bound=0.03, at_least=False,
          read=lambda numbers: numbers["log"]["share"]),
+    Goal(name="states of the larger data", unit=" GB",
+         record="larger_data", bound=8, at_least=True,
+         read=lambda numbers: numbers["launch"]["states_gb"]),
+    Goal(name="memory of its driver and two workers, at their peaks", unit=" GB",
+         record="larger_data", bound=4, at_least=False, read=allocated),
+    Goal(name="an epoch with the states on the disk, against in memory", unit="x",
+         record="larger_data", bound=1.5, at_least=False, read=slower_on_disk),
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -19,18 +20,22 @@ from tuning.training.activation_cache import FrozenEncoder
 from tuning.training.inputs import frozen_part
 
 
-def random_distilbert(folder: Path) -> Path:
+def random_distilbert(folder: Path, **sizes: int) -> Path:
     """Write a DistilBERT of the published size (66M weights, random) and return its folder.
 
     The time of a pass does not depend on the weights. The tokenizer is the embedded one, with
     8,192 of the 30,522 word pieces that the model has embeddings for. It reseeds torch.
+
+    Args:
+        folder: Folder to create.
+        sizes: Fields of its configuration that differ from the published ones.
     """
     from transformers import DistilBertConfig, DistilBertModel
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     torch.manual_seed(0)
-    DistilBertModel(DistilBertConfig()).save_pretrained(folder)
+    DistilBertModel(DistilBertConfig(**sizes)).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(EMBEDDED / "encoder" / name, folder / name)
     return folder
@@ -79,6 +84,31 @@ def repeat_pairs(data: str, folder: Path, times: int) -> Path:
         for number, frame in enumerate(frames):
             frame["second"] = [f"{text} {number}" for text in frame["second"]]
         pd.concat(frames).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+def synthetic_pairs(folder: Path, count: int) -> Path:
+    """Write a data folder with random sentences of 4 to 14 words, paired at random; return it.
+
+    Each sentence stands in two pairs on average.
+
+    Args:
+        folder: Folder to create, with a Parquet file for each split.
+        count: Number of pairs; nine in ten are for training.
+    """
+    generator = np.random.default_rng(0)
+    entries = json.loads((EMBEDDED / "encoder/tokenizer.json").read_bytes())["model"]["vocab"]
+    words = np.array([word for word in entries if word.isalpha() and len(word) > 2])
+    ends = generator.integers(4, 15, int(1.34 * count)).cumsum()
+    drawn = words[generator.zipf(1.3, ends[-1]) % len(words)]
+    texts = np.array([" ".join(part) for part in np.split(drawn, ends[:-1])], dtype=object)
+    folder.mkdir(parents=True)
+    for split, share in (("train", 0.9), ("validation", 0.05), ("test", 0.05)):
+        size = round(share * count)
+        first, second = texts[generator.integers(len(texts), size=(2, size))]
+        labels = generator.integers(2, size=size)
+        frame = pd.DataFrame({"first": first, "second": second, "label": labels})
+        frame.to_parquet(folder / f"{split}.parquet")
     return folder
 
 

@@ -76,6 +76,7 @@ BLOCKS = {
     "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),
     "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
     "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
+    "larger_data": Block(cost_blocks.larger_data, ("larger_data",)),
     "scaling_trials": Block(cost_blocks.scaling_trials, ("scaling",)),
     "scaling_cores": Block(cost_blocks.scaling_cores, ("scaling",)),
     "scaling_pairs": Block(cost_blocks.scaling_pairs, ("scaling",)),

@@ -107,6 +107,7 @@ STEPS = (
     Step(name="floor", command="benchmarks/floor.py --data FOLDER", minutes=6),
     Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=25),
     Step(name="driver_limit", command="benchmarks/driver_limit.py --trials 1000", minutes=10),
+    Step(name="larger_data", command="benchmarks/larger_data.py", minutes=30),
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
          minutes=120),

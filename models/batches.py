@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,11 @@ import torch
 from torch import Tensor
 
 from models.segments import AS_SECOND
+from models.state_files import SHARE, MappedStates, OpenStates
 from models.tokens import TokenTable
 
+States = np.ndarray | Tensor | MappedStates
+_AHEAD = 16  # batches whose rows the disk looks for while others are trained
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
 
 
@@ -26,8 +30,8 @@ class SplitArrays:
 
     Attributes:
         table: Token sequences.
-        states: Cached states of the frozen layers, float (S, D), or None; a tensor where several
-            splits share them on a device.
+        states: Cached states of the frozen layers, float (S, D), or None; in a file, or a tensor
+            where several splits share them on a device.
         labels: Classes, 0 or 1, int (N,).
         votes: Share of the annotators who called each pair a paraphrase, float (N,) in [0, 1], NaN
             where unknown.
@@ -37,7 +41,7 @@ class SplitArrays:
     """
 
     table: TokenTable
-    states: np.ndarray | Tensor | None
+    states: States | None
     labels: np.ndarray
     votes: np.ndarray
     entities: np.ndarray
@@ -65,35 +69,39 @@ class Batch:
 class RowReader:
     """Gathers padded batches from the flat arrays of one split.
 
+    States that would take more than a share of a GPU's free memory stay where they are: batches
+    are gathered there, and uploaded, while the GPU works on those before.
+
     Args:
         table: Token sequences.
         states: Cached states of their tokens, float (S, D), or None to read token ids.
-        device: Device to which the arrays are copied once, and on which batches are made.
+        device: Device on which batches are made, to which the arrays are copied once.
         features: Features of the pairs, float (N, F), or None.
     """
 
     def __init__(
         self,
         table: TokenTable,
-        states: np.ndarray | Tensor | None,
+        states: States | None,
         device: torch.device,
         features: np.ndarray | None = None,
     ) -> None:
-        flat = table.tokens if states is None else states
+        placed = as_tensor(table.tokens).to(device) if states is None else place(states, device)
+        self._opened = OpenStates(placed) if isinstance(placed, MappedStates) else None
+        self._flat = as_tensor(placed if self._opened is None else self._opened.array)
         self.pairs = table.pairs
         self.lengths = table.lengths
-        self.device = device
-        self._flat = as_tensor(flat).to(device)
-        self._segments = as_tensor(table.segments).to(device)
-        offsets = as_tensor(table.offsets).to(device)
+        self.device, here = device, self._flat.device
+        self._segments = as_tensor(table.segments).to(here)
+        offsets = as_tensor(table.offsets).to(here)
         self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (sequences, 2)
-        members = None if table.members is None else as_tensor(table.members).to(device)
+        members = None if table.members is None else as_tensor(table.members).to(here)
         if members is not None and members.shape[1] == 1:
             self._bounds, members = self._bounds[members[:, 0]], None  # (rows, 2)
         self._members = members
-        self._as_second = torch.tensor(AS_SECOND, dtype=torch.uint8, device=device)
-        self._steps = torch.arange(int(self.lengths.max(initial=0)), device=device)
-        self._features = None if features is None else as_tensor(features).float().to(device)
+        self._as_second = torch.tensor(AS_SECOND, dtype=torch.uint8, device=here)
+        self._steps = torch.arange(int(self.lengths.max(initial=0)), device=here)
+        self._features = None if features is None else as_tensor(features).float().to(here)
 
     def read(self, rows: np.ndarray) -> Batch:
         """Return the batch of these rows; states are converted to float32.
@@ -112,23 +120,38 @@ class RowReader:
         Args:
             batches: Indices of the rows of each batch, int (B,); at least one batch.
         """
-        uploaded = torch.from_numpy(np.concatenate(batches)).to(self.device)
-        for rows, chosen in zip(batches, uploaded.split([*map(len, batches)]), strict=True):
+        found = self._gather_each(batches)
+        return found if self._flat.device.type == self.device.type else made_ahead(found)
+
+    def _gather_each(self, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+        uploaded = torch.from_numpy(np.concatenate(batches)).to(self._flat.device)
+        parts = uploaded.split([*map(len, batches)])
+        self._ask(uploaded[: sum(map(len, batches[:_AHEAD]))])
+        for number, (rows, chosen) in enumerate(zip(batches, parts, strict=True)):
+            if number + _AHEAD < len(parts):
+                self._ask(parts[number + _AHEAD])
             yield self._gather(chosen, int(self.lengths[rows].max()))
+
+    def _ask(self, chosen: Tensor) -> None:
+        """Begin to read the chosen rows from the disk, if states are read ahead."""
+        if self._opened is not None and self._opened.ahead:
+            sequences = chosen if self._members is None else self._members[chosen]
+            self._opened.ask(self._bounds[sequences].view(-1, 2).numpy())
 
     def _gather(self, chosen: Tensor, longest: int) -> Batch:
         """Return the batch of the chosen rows (B,), the longest of which has so many tokens."""
         positions, second, real = self._positions(chosen, self._steps[:longest])
         positions = positions * real  # any token serves as padding: the segments mask it
-        inputs = self._flat[positions]  # (B, T) or (B, T, D)
+        inputs = self._flat[positions].to(self.device)  # (B, T) or (B, T, D)
         kinds = self._segments[positions]
         if second is not None:
             kinds = torch.where(second, self._as_second[kinds.long()], kinds)
+        features = None if self._features is None else self._features[chosen % self.pairs]
         return Batch(
-            rows=chosen,
+            rows=chosen.to(self.device),
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
-            segments=(kinds * real).long(),  # PADDING is 0
-            features=None if self._features is None else self._features[chosen % self.pairs],
+            segments=(kinds * real).long().to(self.device),  # PADDING is 0
+            features=None if features is None else features.to(self.device),
         )
 
     def _positions(self, chosen: Tensor, steps: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -148,13 +171,34 @@ class RowReader:
         return begins + steps, second, steps < both[:, None]
 
 
-def as_tensor(array: np.ndarray | Tensor) -> Tensor:
+def place(states: States, device: torch.device) -> States:
+    """Return states on a device, or as they are on a CPU or where they would fill a GPU.
+
+    Args:
+        states: States, float (S, D).
+        device: Device that is to read them.
+    """
+    if device.type == "cpu" or states.nbytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return states
+    return as_tensor(states).to(device)
+
+
+def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches of which a thread makes the next while one is used."""
+    with ThreadPoolExecutor(1) as aside:
+        coming = aside.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = aside.submit(next, batches, None)
+            yield batch
+
+
+def as_tensor(array: States) -> Tensor:
     """Return a tensor on the array's own memory, which may be read-only: never write to it."""
     if isinstance(array, Tensor):
         return array
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)
+        return torch.from_numpy(np.asarray(array))
 
 
 def sorted_batches(lengths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:

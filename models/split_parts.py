@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from models.batches import SplitArrays
+from models.batches import SplitArrays, States
+from models.state_files import MappedStates
 from models.tokens import TokenTable
 
 
@@ -58,8 +59,16 @@ def split_sequences(table: TokenTable, count: int) -> list[TokenTable]:
     ]
 
 
+def in_memory(split: SplitArrays) -> SplitArrays:
+    """Return the split with the states themselves where they are in a file."""
+    states = split.states
+    return replace(split, states=np.asarray(states)) if isinstance(states, MappedStates) else split
+
+
 def join(first: SplitArrays, second: SplitArrays, entities: np.ndarray) -> SplitArrays:
-    """Return a split of the pairs of the first, then those of the second; all is copied.
+    """Return a split of the pairs of the first, then those of the second.
+
+    All is copied, but not states that follow each other in a file.
 
     Args:
         first: A split.
@@ -67,10 +76,21 @@ def join(first: SplitArrays, second: SplitArrays, entities: np.ndarray) -> Split
         entities: Codes of the entities of all pairs, int (N,), from 0.
     """
     joined: dict[str, Any] = {"table": _join_tables(first.table, second.table)}
-    for name in ("states", "labels", "votes", "overlap", "cosine"):
+    for name in ("labels", "votes", "overlap", "cosine"):
         parts = [getattr(split, name) for split in (first, second)]
         joined[name] = None if parts[0] is None else np.concatenate(parts)
-    return SplitArrays(entities=entities, **joined)
+    states = _join_states(first.states, second.states)
+    return SplitArrays(entities=entities, states=states, **joined)
+
+
+def _join_states(first: States | None, second: States | None) -> States | None:
+    if first is None or second is None:
+        return None
+    if isinstance(first, MappedStates) and isinstance(second, MappedStates):
+        both = first.followed_by(second)
+        if both is not None:
+            return both
+    return np.concatenate([np.asarray(first), np.asarray(second)])
 
 
 def _join_tables(first: TokenTable, second: TokenTable) -> TokenTable:

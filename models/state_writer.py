@@ -39,13 +39,19 @@ class StateWriter(AbstractContextManager["StateWriter"]):
     Args:
         table: Token sequences of the rows.
         device: Device of the states.
+        states: Array to write to, float (S, D); by default one of the states' type is made.
         beside: Whether threads write; by default on a GPU.
     """
 
     def __init__(
-        self, table: TokenTable, device: torch.device, *, beside: bool | None = None
+        self,
+        table: TokenTable,
+        device: torch.device,
+        *,
+        states: np.ndarray | None = None,
+        beside: bool | None = None,
     ) -> None:
-        self.states: np.ndarray | None = None
+        self.states = states
         self._offsets, self._gpu = table.offsets, device.type == "cuda"
         self._threads = None
         if self._gpu if beside is None else beside:

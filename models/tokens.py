@@ -16,6 +16,7 @@ from models.segments import AS_SECOND, FIRST, SECOND, SPECIAL
 from models.vocabulary_file import read_vocabulary
 
 Encoding = Literal["pair", "separate"]  # both texts in one sequence, or each in its own
+_AT_ONCE = 10_000  # texts: the tokenizer holds much more of each than its ids
 # Special tokens where the tokenizer adds none by itself: the first, the last, and how often that
 # stands between the texts.
 _USUAL = (("[CLS]", "[SEP]", 1), ("<s>", "</s>", 2))
@@ -143,8 +144,9 @@ def _special_tokens(tokenizer: Tokenizer, path: Path) -> SpecialTokens:
 
 def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Return the ids of each text's word pieces, without special tokens."""
-    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
-    return [text.ids for text in encoded]
+    parts = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
+    encoded = (tokenizer.encode_batch(part, add_special_tokens=False) for part in parts)
+    return [text.ids for part in encoded for text in part]
 
 
 def check_ids(tokens: np.ndarray, tokenizer: Tokenizer, encoder: EncoderInfo) -> None:

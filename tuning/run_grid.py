@@ -17,7 +17,6 @@ def main() -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # here, since --help needs none of them
-    from measures.addresses import store_rows
     from tuning.cli import (
         USER_ERRORS,
         launch_options,
@@ -26,7 +25,7 @@ def _run(args: argparse.Namespace) -> int:
         report_error,
         require_grid,
     )
-    from tuning.execution.plan import print_plan
+    from tuning.execution.plan import place_rows, print_plan
     from tuning.execution.ray_session import (
         check_address,
         import_aside,
@@ -47,8 +46,9 @@ def _run(args: argparse.Namespace) -> int:
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare_experiment(args, experiment, console)
-        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
-        print_plan(prepared, console, rates, log)
+        rates = recall_rates(options.cache)
+        places = place_rows(prepared, rates, options.output, options.tracking_uri)
+        print_plan(prepared, console, rates, places)
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

@@ -18,7 +18,6 @@ def main() -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # here, since --help needs none of them
-    from measures.addresses import store_rows
     from tuning.cli import (
         USER_ERRORS,
         launch_options,
@@ -27,6 +26,7 @@ def _run(args: argparse.Namespace) -> int:
         report_error,
         require_search,
     )
+    from tuning.execution.plan import place_rows
     from tuning.execution.ray_session import check_address, set_ray_defaults
     from tuning.search.plan import print_search_plan
     from tuning.system.console import make_console, print_details
@@ -44,8 +44,14 @@ def _run(args: argparse.Namespace) -> int:
         named = options.resume or options.launch
         resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare_experiment(args, experiment, console)
-        rates, log = recall_rates(options.cache), store_rows(options.tracking_uri)
-        print_search_plan(prepared, search, console, rates, log)
+        rates = recall_rates(options.cache)
+        print_search_plan(
+            prepared,
+            search,
+            console,
+            rates,
+            place_rows(prepared, rates, options.output, options.tracking_uri),
+        )
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0

@@ -89,14 +89,15 @@ def log_grid(runs: Runs, scratch: Path) -> None:
     pairs.to_parquet(scratch / "pairs.parquet")
     runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
     (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    told = json.dumps(occlusion_of(pairs))
-    (scratch / "occlusion.json").write_text(told, encoding="utf-8")
+    measured = json.dumps(occlusion_of(pairs))
+    (scratch / "occlusion.json").write_text(measured, encoding="utf-8")
     runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
     for freezing, optimizer, rate, value in CELLS:
         sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
         run = runs.trial(
             parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
-            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0, **sound,
+            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0,
+            best_epoch=2, **sound,
         )  # fmt: skip
         for epoch in (1, 2):
             for metric in ("train_loss", "val_loss", "val_f1"):

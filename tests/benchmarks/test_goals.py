@@ -8,6 +8,14 @@ from benchmarks.records import read_record, save_record
 MEASURED = {
     "against_trainer": {"cases": [{"frozen": 6, "ratio": 20.0}, {"frozen": 4, "ratio": 2.4}]},
     "floor": {"cases": [{"reached": 0.56}]},
+    "larger_data": {
+        "launch": {"states_gb": 8.1, "driver_mb": 3000.0, "worker_mb": 600.0},
+        "heads": {
+            "cross_attention": [
+                {"memory": memory, "disk_ahead": 10.0} for memory in (14.0, 20.0, 12.0)
+            ]
+        },
+    },
     "scaling": {
         "commands": {"help": 0.51, "dry_run": 2.0},
         "trials": [{"trials": 1, "first_step": 99.0}, {"trials": 2, "first_step": 11.0}],
@@ -36,6 +44,7 @@ def test_goals_are_judged_by_their_bound(tmp_path: Path) -> None:
         "reached", "missed", "reached",  # start-up, --help, --dry-run
         "reached", "reached", "reached",  # one more trial, driver, workers
         "missed",  # MLflow
+        "reached", "missed", "reached",  # larger data: states, memory, an epoch on the disk
     ]  # fmt: skip
     assert rows(tmp_path)[7][1] == "600 MB"
     assert rows(tmp_path)[8][1] == "5%"

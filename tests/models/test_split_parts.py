@@ -2,13 +2,15 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from models.batches import RowReader, SplitArrays
-from models.split_parts import join, part_of
+from models.split_parts import in_memory, join, part_of
+from models.state_files import MappedStates, create, read
 from models.tokens import Encoding
 from tests.tuning.training.test_trainer import PAIRS, toy
 
@@ -21,6 +23,30 @@ def joined(encoding: Encoding) -> tuple[SplitArrays, list[SplitArrays]]:
     """Return two joined splits, the one and the other."""
     splits = [toy(seed, encoding) for seed in (0, 1)]
     return join(splits[0], splits[1], ENTITIES), splits
+
+
+def test_states_that_follow_each_other_in_a_file_are_joined_there(tmp_path: Path) -> None:
+    whole, splits = joined("pair")
+    tokens = {name: len(split.table.tokens) for name, split in zip("ab", splits, strict=True)}
+    arrays = create(tmp_path / "x", tokens, 12, np.dtype(np.float32))
+    for array, split in zip(arrays.values(), splits, strict=True):
+        array[:] = split.states
+    mapped = read(tmp_path / "x")[0]
+    one, other = (replace(split, states=mapped[n]) for n, split in zip("ab", splits, strict=True))
+    both, copied = join(one, other, ENTITIES).states, join(other, one, ENTITIES).states
+    assert isinstance(both, MappedStates)
+    assert isinstance(copied, np.ndarray)
+    np.testing.assert_array_equal(both, whole.states)
+    np.testing.assert_array_equal(copied[: tokens["b"]], splits[1].states)
+
+
+def test_other_machines_get_the_states_themselves(tmp_path: Path) -> None:
+    create(tmp_path / "x", {"train": 3}, 2, np.dtype(np.float32))["train"][:] = 7
+    found = in_memory(replace(toy(0), states=read(tmp_path / "x")[0]["train"])).states
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == [[7.0, 7.0]] * 3
+    untouched = toy(1)
+    assert in_memory(untouched) is untouched
 
 
 @pytest.mark.parametrize("encoding", ["pair", "separate"])

@@ -12,7 +12,7 @@ import torch
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from models.split_parts import join, part_of_table, split_sequences
+from models.split_parts import in_memory, join, part_of_table, split_sequences
 from models.tokens import TokenTable
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
@@ -29,6 +29,7 @@ from tuning.training.gpu_memory import measure_share, spread_share
 from tuning.training.inputs import SharedInputs, build_inputs, without_test
 
 _DECIDE_MEMORY = ("batch_size", "head_width", "r_drop")  # fields of a trial
+_TOKENS_A_TASK = 1_000_000  # whose states, 1.5 GB of width 768, the object store has room for
 _PATIENCE = 300.0  # seconds for a node to measure a training step
 
 
@@ -61,8 +62,8 @@ class ExecutionContext:
 def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     """Build what the trials share, put it into Ray's object store, and return the context.
 
-    Needs a Ray session. The driver keeps no copy, and each node of a cluster gets one, which its
-    trials read in place.
+    Needs a Ray session. On one machine trials map the file of the states; each node of a cluster
+    gets a copy of them, which its trials read in place.
 
     Args:
         launch: Launch that the trials belong to.
@@ -81,6 +82,9 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
         with encoding_progress(launch.console, prepared, trial) as advance:
             run = frozen_pass(launch, advance)
             inputs = build_inputs(prepared, trial, launch.precision, settings.output, run)
+        if settings.address is not None:  # other machines have no such file
+            splits = {name: in_memory(split) for name, split in inputs.splits.items()}
+            inputs = replace(inputs, splits=splits)
         found = trial_resources(launch, inputs, trial)
         resources = max(resources, found, key=lambda each: each.get("gpu", 0))
         shared = inputs if with_test else without_test(inputs)
@@ -128,34 +132,41 @@ def frozen_pass(launch: Launch, advance: Advance) -> FrozenPass:
     return FrozenPass(device=torch.device(launch.device.kind), elsewhere=on_gpus, advance=advance)
 
 
-def encode_on_gpus(frozen: FrozenEncoder, table: TokenTable, advance: Advance) -> np.ndarray:
+def encode_on_gpus(
+    frozen: FrozenEncoder, table: TokenTable, advance: Advance, states: np.ndarray | None = None
+) -> np.ndarray:
     """Return the states of every token of the table's sequences, from all GPUs of the session.
 
-    Each GPU gets a part of the sequences, and its task ends with it, so that it holds no memory.
+    A GPU gets a part of the sequences at a time, whose states are written where they belong when
+    it is done, and its task ends with it: neither the GPU nor Ray holds memory.
 
-    Args:
-        frozen: Frozen layers and how to run them.
-        table: Token sequences.
-        advance: Called with the number of rows whose states are ready since its last call.
+    Args are those of ``encode``.
 
     Raises:
         ClusterError: If a part could not be encoded.
     """
     gpus = int(ray.cluster_resources()["GPU"])
-    parts = split_sequences(table.sequences, max(1, gpus))
+    parts = split_sequences(table.sequences, max(1, gpus, len(table.tokens) // _TOKENS_A_TASK))
+    ends = np.cumsum([len(part.tokens) for part in parts])
     sent = replace(frozen, lower=partial(ray.get, ray.put(frozen.lower())), elsewhere=None)
     encode_part = ray.remote(num_gpus=1)(_encode_part)
-    pending = {encode_part.remote(sent, part): part for part in parts}
-    left = list(pending)
+    left = [encode_part.remote(sent, part) for part in parts]
+    pending = dict(zip(left, zip(parts, ends, strict=True), strict=True))
     try:
         while left:
-            done, left = ray.wait(left)
-            ray.get(done)  # raises what ended it
-            advance(sum(pending[each].rows for each in done))
-        return np.concatenate(ray.get(list(pending)))
+            (done,), left = ray.wait(left)
+            part, end = pending.pop(done)
+            found = ray.get(done)  # raises what ended it
+            if states is None:
+                states = np.empty((len(table.tokens), found.shape[1]), found.dtype)
+            states[end - len(part.tokens) : end] = found
+            advance(part.rows)
+            del done, found  # Ray keeps what is named
     except RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(f"the frozen layers could not run on a GPU: {reason}") from error
+    assert states is not None, "there was a part"
+    return states
 
 
 def _encode_part(frozen: FrozenEncoder, part: TokenTable) -> np.ndarray:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import mean
 
 from rich.console import Console
 from rich.text import Text
 
+from measures.addresses import store_rows
 from models.number_formats import Precision, Rates
+from models.state_files import fits_memory
 from tuning.config.experiment import TrialConfig
 from tuning.config.trial_values import varied_fields
 from tuning.data.prepared import Prepared
+from tuning.system.atomic_files import DiskError
 from tuning.system.console import notify, print_rows
 from tuning.system.machine import count_cores, describe_rates
 from tuning.system.time_left import about
 from tuning.training.cost import (
+    ACTIVATIONS,
     END_SECONDS,
+    WAYS_OUT,
     epoch_seconds,
     expected_speed,
     frozen_seconds,
+    states_bytes,
     usual_rates,
 )
 
@@ -35,7 +43,7 @@ def print_plan(
         prepared: Experiment with its trials, data and encoder.
         console: Console to print on.
         rates: Measured rates of this machine; None if it was not measured yet.
-        log: Rows on where the log is written.
+        log: Rows on where states and log are written.
     """
     print_notices(prepared, console)
     cores = count_cores()
@@ -130,20 +138,62 @@ def source_rows(prepared: Prepared) -> dict[str, str]:
         f"a pair ({prepared.data_source.folder})",
         "encoder": f"{prepared.encoder_source.name}: {encoder.architecture}, {encoder.layers} "
         f"layers of width {encoder.width} ({prepared.encoder_source.folder})",
-        **_states_of_means(prepared),
     }
 
 
-def _states_of_means(prepared: Prepared) -> dict[str, str]:
-    """Return the row on what ``layer_mean`` keeps; none if no trial has it, or nothing is kept."""
-    kept = [
-        sum(len(table.tokens) for table in prepared.encoded[encoding].splits.values())
-        for _, encoding, mean in map(prepared.variant_of, prepared.input_variants)
-        if mean and prepared.experiment.cache_activations
+def place_rows(
+    prepared: Prepared, rates: Rates | None, output: Path, store: str
+) -> dict[str, str]:
+    """Return the plan's rows on states and log.
+
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        rates: Measured rates of this machine; None if it was not measured yet.
+        output: Folder of results.
+        store: Address of the MLflow store.
+
+    Raises:
+        DiskError: If there is no room for the states that are still to compute.
+    """
+    _, missing = states_bytes(prepared, rates, output / ACTIVATIONS)
+    free = _free_bytes(output)
+    if missing > free:
+        raise DiskError(
+            f"{output}: the states of the frozen layers need {_size(missing)} and {_size(free)} "
+            f"are free: {WAYS_OUT}"
+        )
+    return states_rows(prepared, rates, output) | store_rows(store)
+
+
+def states_rows(prepared: Prepared, rates: Rates | None, output: Path) -> dict[str, str]:
+    """Return the plan's row on the states of frozen layers that are kept; none if none are.
+
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        rates: Measured rates of this machine; None if it was not measured yet.
+        output: Folder of results, in which ``activations`` holds the states.
+    """
+    whole, missing = states_bytes(prepared, rates, output / ACTIVATIONS)
+    if not whole:
+        return {}
+    means = any(mean for *_, mean in map(prepared.variant_of, prepared.input_variants))
+    parts = [
+        f"{_size(whole)} in {output / ACTIVATIONS}",
+        f"{_size(missing)} still to compute" if missing else "all are there",
+        f"{_size(_free_bytes(output))} are free",
+        *(["for layer_mean the mean of all layers beside the highest's"] if means else []),
+        *([] if fits_memory(whole) else ["read from there in each epoch"]),
     ]
-    size = 2 * 2 * prepared.encoder.width * sum(kept) / 1e6  # two states, 2 bytes a number
-    text = f"{size:.0f} MB in memory and on disk, {2 * size:.0f} in float32, for layer_mean: "
-    return {"states": text + "the mean of all layers beside the highest's states"} if kept else {}
+    return {"states": "; ".join(parts)}
+
+
+def _free_bytes(output: Path) -> int:
+    existing = next(path for path in (output, *output.parents) if path.is_dir())
+    return shutil.disk_usage(existing).free
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _joined(numbers: Mapping[str, int]) -> str:

@@ -5,31 +5,33 @@ Shapes: S tokens of all rows of a split, D encoder width.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from models import state_files
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen, storage_type
 from models.encoder import EncoderPart
 from models.precision import choose_device
+from models.state_files import MappedStates
 from models.state_writer import StateWriter
 from models.tokens import TokenTable
-from tuning.system.atomic_files import atomic_write
+from tuning.system.atomic_files import DiskError, atomic_write
+from tuning.training.cost import WAYS_OUT
 
 logger = logging.getLogger(__name__)
-States = dict[str, np.ndarray]
+States = Mapping[str, np.ndarray | MappedStates]
 Advance = Callable[[int], None]  # gets the number of rows that are ready since its last call
-Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance], np.ndarray]  # as ``encode``
+# as ``encode``
+Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance, np.ndarray | None], np.ndarray]
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
 
@@ -68,50 +70,87 @@ class FrozenPass:
     advance: Advance = lambda rows: None
 
 
+class PassError(Exception):
+    """The frozen layers could not run, for the reason that is its argument."""
+
+
 def load_or_compute(
     frozen: FrozenEncoder,
     tables: dict[str, TokenTable],
     folder: Path,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> States:
-    """Return the states of each split, float16 or float32 (S, D), from the cache if it has them.
+    """Return the states of each split, float16 or float32 (S, D), in the cache file.
 
-    Otherwise compute them and write the cache file. A damaged file is computed again; if the file
-    cannot be written, the states are returned all the same: both are logged as warnings.
-    Processes that need the same states at the same time compute them once.
+    If it has them not, they are computed, and written there as they are. A damaged file is
+    computed again. If the file cannot be written, the states are returned in memory, if that is
+    large enough: both are logged as warnings. Processes that need the same states at the same time
+    compute them once.
 
     Args:
         frozen: Frozen layers and how to run them.
         tables: Token sequences by split.
         folder: Folder of the cache files; made if absent.
         advance: Called with the number of rows whose states are ready since its last call.
+
+    Raises:
+        DiskError: If the file cannot be written, and memory has no room for the states.
+        OSError: If the frozen layers cannot run, as on the GPUs of a cluster.
     """
     path = folder / f"{fingerprint(frozen, tables)}.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            return _load_or_compute(frozen, tables, path, advance)
+            cached = load_states(path)
+            if cached is None:
+                return _compute(frozen, tables, path, advance)
+    except PassError as error:
+        raise error.args[0] from error
     except OSError as error:
-        logger.warning("%s: no activations are kept: %s", folder, error)
+        if not state_files.fits_memory(_bytes_of(tables, *_form(frozen, tables))):
+            raise DiskError(f"{error}; memory has no room for them: {WAYS_OUT}") from error
+        logger.warning("%s: the activations are not kept: %s", folder, error)
         return {split: encode(frozen, table, advance) for split, table in tables.items()}
+    advance(sum(table.sequences.rows for table in tables.values()))
+    return cached
 
 
-def _load_or_compute(
+def _compute(
     frozen: FrozenEncoder,
     tables: dict[str, TokenTable],
     path: Path,
     advance: Callable[[int], None],
 ) -> States:
-    cached = load_states(path)
-    if cached is not None:
-        advance(sum(table.sequences.rows for table in tables.values()))
-        return cached
-    states = {split: encode(frozen, table, advance) for split, table in tables.items()}
-    try:
-        save_states(path, states)
-    except OSError as error:
-        logger.warning("%s; the activations are not kept", error)
-    return states
+    """Compute the states, in the file.
+
+    Raises:
+        DiskError: If the file cannot be written.
+        PassError: If the layers cannot run, so that this is not taken for an error of the disk.
+    """
+    width, kind = _form(frozen, tables)
+    tokens = {split: len(table.tokens) for split, table in tables.items()}
+    with atomic_write(path, _bytes_of(tables, width, kind)) as beside:
+        for split, states in state_files.create(beside, tokens, width, kind).items():
+            try:
+                encode(frozen, tables[split], advance, states)
+            except OSError as error:
+                raise PassError(error) from error
+        state_files.seal(beside)
+    return state_files.read(path)[0]
+
+
+def _bytes_of(tables: dict[str, TokenTable], width: int, kind: np.dtype[Any]) -> int:
+    return width * kind.itemsize * sum(len(table.tokens) for table in tables.values())
+
+
+def _form(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> tuple[int, np.dtype[Any]]:
+    """Return the numbers of a token's state and their type, from a pass over one sequence here."""
+    table = next(iter(tables.values())).sequences
+    end = table.offsets[1]
+    tokens, segments = table.tokens[:end], table.segments[:end]
+    one = replace(table, tokens=tokens, segments=segments, offsets=table.offsets[:2], pairs=1)
+    states = encode(replace(frozen, elsewhere=None, device=torch.device("cpu")), one)
+    return states.shape[1], states.dtype
 
 
 def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
@@ -126,9 +165,18 @@ def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
 
 
 def encode(
-    frozen: FrozenEncoder, table: TokenTable, advance: Callable[[int], None] = lambda rows: None
+    frozen: FrozenEncoder,
+    table: TokenTable,
+    advance: Callable[[int], None] = lambda rows: None,
+    states: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the states of every token of the table's sequences, float16 or float32 (S, D).
+
+    Args:
+        frozen: Frozen layers and how to run them.
+        table: Token sequences.
+        advance: Called with the number of rows whose states are ready since its last call.
+        states: Array to write them to, float (S, D); by default one in memory is made.
 
     Raises:
         ValueError: If the table has no rows.
@@ -136,12 +184,12 @@ def encode(
     if not table.rows:
         raise ValueError("the table has no rows")
     if frozen.elsewhere is not None:
-        return frozen.elsewhere(frozen, table, advance)
+        return frozen.elsewhere(frozen, table, advance, states)
     table = table.sequences
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)
     batches = list(sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]))
-    with StateWriter(table, frozen.device) as writer:
+    with StateWriter(table, frozen.device, states=states) as writer:
         for rows, batch in zip(batches, reader.read_each(batches), strict=True):
             output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
             writer.write(rows, output.to(storage_type(frozen.precision)))
@@ -150,44 +198,19 @@ def encode(
     return writer.states
 
 
-def load_states(path: Path) -> States | None:
-    """Return the states in ``path``, mapped into memory and not copied.
+def load_states(path: Path) -> dict[str, MappedStates] | None:
+    """Return where the states of each split are in ``path``.
 
     Return None if the file is absent or damaged; a damaged file is logged as a warning.
     """
     if not path.exists():
         return None
     try:
-        with safe_open(path, framework="pt") as file:  # "numpy" would copy them
-            states = {split: file.get_tensor(split).numpy() for split in file.keys()}  # noqa: SIM118
-            expected = (file.metadata() or {}).get("sha256")
-    except (SafetensorError, OSError, ValueError) as error:
+        states, expected = state_files.read(path)
+    except (OSError, ValueError) as error:
         logger.warning("%s: damaged, so it is computed again: %s", path, error)
         return None
-    if _checksum(states) != expected:
+    if state_files.checksum(states) != expected:
         logger.warning("%s: damaged, so it is computed again: its checksum differs", path)
         return None
     return states
-
-
-def save_states(path: Path, states: States) -> None:
-    """Write the states and their checksum; after an error there is no file at ``path``.
-
-    Raises:
-        OSError: If the disk is full or cannot be written.
-    """
-    size = sum(array.nbytes for array in states.values())
-    with atomic_write(path, size) as beside:
-        try:
-            save_file(states, beside, metadata={"sha256": _checksum(states)})
-        except SafetensorError as error:  # it has no error number, only a text
-            full = "os error 28" in str(error)
-            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
-
-
-def _checksum(states: States) -> str:
-    digest = hashlib.sha256()
-    for split in sorted(states):
-        digest.update(f"{split}{states[split].dtype}{states[split].shape}".encode())
-        digest.update(np.ascontiguousarray(states[split]).data)
-    return digest.hexdigest()

@@ -1,10 +1,16 @@
-"""The seconds that trials take on a machine's cores: operations of matrices at measured rates."""
+"""The seconds that trials take on a machine's cores, and the states that they keep on disk.
+
+Seconds are operations of matrices at measured rates.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.number_formats import BFLOAT16, FLOAT32, Precision, Rates
+from models.state_files import read
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 
@@ -15,6 +21,12 @@ _TRAINED_SHARE = 0.8  # dropout, clipping and the optimizer's step come on top
 _HEAD_SHARE = 0.4  # of float32: small matrices between many light operations
 _HEAD_OPERATIONS = 6  # per weight and token: 2 forward (multiply, add), 4 backward
 END_SECONDS = 2.0  # start of a trial, its final scores, files and log
+ACTIVATIONS = "activations"  # folder of the states, within that of results
+# What to do where there is no room for states, as the end of a sentence.
+WAYS_OUT = (
+    "free some space, or name a folder on a larger disk by --output, or run the frozen layers in "
+    "every epoch by --no-cache-activations"
+)
 # Rates of a core of a usual machine, until this one is measured: an EPYC with bfloat16.
 _USUAL = {FLOAT32: 75e9, BFLOAT16: 145e9}
 
@@ -78,3 +90,38 @@ def epoch_seconds(prepared: Prepared, trial: TrialConfig, speed: Speed) -> float
         head * (_HEAD_OPERATIONS * trained + 2 * scored) / speed.head
         + upper * (3 * trained + scored) / speed.trained
     )
+
+
+def states_bytes(prepared: Prepared, rates: Rates | None, folder: Path) -> tuple[int, int]:
+    """Return the bytes of all states that are kept, and of those whose file is not there.
+
+    On a machine that was not measured yet, numbers of two bytes are counted, the least that there
+    can be. A file that is there is known by the sizes in it.
+
+    Args:
+        prepared: Experiment with its trials, data and encoder.
+        rates: Measured rates of this machine; None if it was not measured yet.
+        folder: Folder of the files.
+    """
+    wanted, there = prepared.experiment.precision, []
+    if wanted == "auto" and rates is not None:
+        wanted = rates.choose().frozen
+    for path in folder.glob("*.safetensors"):
+        with suppress(OSError, ValueError):  # a damaged one is computed again
+            there.append({split: own.nbytes for split, own in read(path)[0].items()})
+    files = _bytes_of_files(prepared, 4 if wanted == FLOAT32 else 2)
+    missing = [file for file in files if file not in there]
+    return sum(sum(file.values()) for file in files), sum(sum(file.values()) for file in missing)
+
+
+def _bytes_of_files(prepared: Prepared, size: int) -> list[dict[str, int]]:
+    """Return the bytes of each split in each file of states, by the bytes of a number."""
+    if not prepared.experiment.cache_activations:
+        return []
+    found = []
+    for depth, encoding, mean in map(prepared.variant_of, prepared.input_variants):
+        token = size * prepared.encoder.width * (2 if mean else 1)  # the mean beside the highest's
+        tables = prepared.encoded[encoding].splits
+        file = {split: token * len(table.tokens) for split, table in tables.items()}
+        found += [file] if depth else []
+    return found

@@ -26,6 +26,7 @@ from tuning.training.activation_cache import (
     States,
     load_or_compute,
 )
+from tuning.training.cost import ACTIVATIONS
 from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
@@ -137,8 +138,7 @@ def build_inputs(
     if depth and prepared.experiment.cache_activations:
         frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
         frozen = replace(frozen, layer_mean=mean, elsewhere=frozen_pass.elsewhere)
-        folder = output / "activations"
-        states = load_or_compute(frozen, tables, folder, frozen_pass.advance)
+        states = load_or_compute(frozen, tables, output / ACTIVATIONS, frozen_pass.advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     cosines = any(each.cosine_feature is True for each in prepared.trials)
     if depth and trial.encoding == "separate" and cosines:  # embedded tokens are trained, not here

@@ -3,21 +3,26 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from models.number_formats import Rates
+from models.state_files import create
 from tests.tuning.execution.experiment import prepared
 from tuning.execution.plan import (
     describe_precision,
     estimate_seconds,
     other_values,
+    place_rows,
     print_plan,
-    source_rows,
+    states_rows,
 )
+from tuning.system.atomic_files import DiskError
 from tuning.system.machine import count_cores
-from tuning.training.cost import usual_rates
+from tuning.training.cost import states_bytes, usual_rates
 
 SLOW_HALF = {"float32": 190e9, "bfloat16": 81e9}
 FAST_HALF = {"float32": 7.1e9, "bfloat16": 30e9}
@@ -54,14 +59,57 @@ def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
     assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
 
 
-def test_the_plan_says_how_much_the_mean_of_all_layers_keeps(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rates", "size"),
+    [
+        (None, 2),
+        (Rates(frozen=FAST_HALF, trained=SLOW_HALF), 2),
+        (Rates(frozen=SLOW_HALF, trained=SLOW_HALF), 4),
+    ],
+)
+def test_the_plan_says_what_the_states_need_and_a_full_disk_is_refused(
+    tmp_path: Path, rates: Rates | None, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, output = prepared(tmp_path), tmp_path / "new" / "out"
+    tokens = {split: len(table.tokens) for split, table in plan.tokens.splits.items()}
+    whole = f"{sum(tokens.values()) * 256 * size / 1e6:.0f} MB"
+    row = states_rows(plan, rates, output)["states"]
+    assert row.startswith(f"{whole} in {output}/activations; {whole} still to compute; ")
+    assert row.endswith("GB are free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_500_000))
+    reason = (
+        f"^{output}: the states of the frozen layers need {whole} and 2 MB are free: free some"
+    )
+    with pytest.raises(DiskError, match=reason):
+        place_rows(plan, rates, output, "sqlite://")
+    (output / "activations").mkdir(parents=True)
+    kind = np.dtype(f"float{8 * size}")
+    create(output / "activations/x.safetensors", tokens, 256, kind)
+    rows = place_rows(plan, rates, output, "sqlite://")
+    assert rows["states"].startswith(f"{whole} in {output}/activations; all are there; 2 MB")
+    assert "log" in rows
+
+
+def test_only_states_that_are_kept_need_room(tmp_path: Path) -> None:
     plan = prepared(tmp_path)
-    assert "states" not in source_rows(plan)
-    trials = [trial.model_copy(update={"layer_mean": True}) for trial in plan.trials]
-    plan = replace(plan, trials=trials)
-    pieces = sum(len(table.tokens) for table in plan.tokens.splits.values())
-    expected = f"{pieces * 256 * 4 / 1e6:.0f} MB in memory and on disk"
-    assert source_rows(plan)["states"].startswith(expected)
+    whole, _ = states_bytes(plan, None, tmp_path)
+    means = [trial.model_copy(update={"layer_mean": True}) for trial in plan.trials]
+    both = replace(plan, trials=[*plan.trials, *means])
+    assert states_bytes(both, None, tmp_path) == (3 * whole, 3 * whole)
+    assert "for layer_mean the mean of all" in states_rows(both, None, tmp_path)["states"]
+    trained = [trial.model_copy(update={"freezing": "none"}) for trial in plan.trials]
+    assert states_rows(replace(plan, trials=trained), None, tmp_path) == {}
+    kept = plan.experiment.model_copy(update={"cache_activations": False})
+    assert states_rows(replace(plan, experiment=kept), None, tmp_path) == {}
+
+
+def test_the_plan_says_where_memory_has_no_room_for_the_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, more = prepared(tmp_path), "; read from there in each epoch"
+    assert more not in states_rows(plan, None, tmp_path)["states"]
+    monkeypatch.setattr("models.state_files.SHARE", 0.0)
+    assert states_rows(plan, None, tmp_path)["states"].endswith(more)
 
 
 def test_the_plan_says_what_all_trials_have_that_is_not_the_default(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from models.encoder import load_encoder
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import TokenTable
+from tuning.system.atomic_files import DiskError
 from tuning.training.activation_cache import FrozenEncoder, encode, fingerprint, load_or_compute
 
 
@@ -107,7 +108,7 @@ def test_states_are_returned_if_the_folder_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     states = load_or_compute(frozen, TABLES, tmp_path / "file")
-    assert "no activations are kept" in caplog.text
+    assert "the activations are not kept" in caplog.text
     assert states["test"].shape == (len(TABLES["test"].tokens), 12)
 
 
@@ -120,13 +121,16 @@ def test_a_full_disk_is_reported_with_the_space_needed(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tuning.training.activation_cache.save_file", fail)
+    monkeypatch.setattr("models.state_files.os.posix_fallocate", fail)
     states = load_or_compute(frozen, TABLES, tmp_path)
     reason = "cannot be written: No space left on device; 0.0 MB are needed and "
     assert reason in caplog.text
     assert "the activations are not kept" in caplog.text
     assert states["train"].shape[1] == 12
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+    monkeypatch.setattr("models.state_files.SHARE", 0.0)  # as if memory had no room either
+    with pytest.raises(DiskError, match="memory has no room for them: free some space, or name"):
+        load_or_compute(frozen, TABLES, tmp_path)
 
 
 def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: FrozenEncoder) -> None:
