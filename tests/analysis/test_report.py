@@ -190,7 +190,7 @@ def test_what_is_shown_as_an_error_is_one_at_the_threshold_shown(
         assert called != labels[example["line"]]
         assert example["kind"] == ("false positive" if called else "false negative")
         assert "at the threshold .350" in made["figures"][example["figure"]]["caption"]
-    assert "(threshold 0.35)" in " ".join(pages)
+    assert ", threshold 0.35." in " ".join(" ".join(pages).split())
     for name in ("confusion", "overlap_errors", "error_rates"):
         assert "threshold chosen on validation (.350)" in made["figures"][name]["caption"]
 
