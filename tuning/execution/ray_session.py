@@ -5,7 +5,6 @@ Nothing else that takes long to import is imported here, so that Ray can start f
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import re
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from subprocess import PIPE
 from typing import Any
@@ -203,9 +201,6 @@ def ray_session(address: str | None) -> Iterator[None]:
 
     Args:
         address: Address of the cluster; None starts Ray here.
-
-    Raises:
-        ClusterError: If Ray's own processes do not start in its time, half a minute.
     """
     set_ray_defaults(address)
     import ray
@@ -224,7 +219,7 @@ def ray_session(address: str | None) -> Iterator[None]:
 
 
 def _start(address: str | None) -> None:
-    """Start Ray, or join a cluster, in this process."""
+    """Start Ray or join a cluster; raise ClusterError if that takes Ray over half a minute."""
     import ray
 
     # a cluster's nodes run this code, whatever version of it is installed there
@@ -252,13 +247,3 @@ def _log_lines(message: dict[str, Any], **_: object) -> None:
     """Log a message of Ray in one line; Ray itself would print the end of a lost node's log."""
     for text in message["lines"]:
         logger.warning("Notice: Ray: %s", _REASONS.split(text.strip())[0].split("\n")[0])
-
-
-@contextmanager
-def import_aside(module: str) -> Iterator[Future[Any]]:
-    """Import a module in a thread while Ray starts, and yield it as a future.
-
-    Importing torch and MLflow takes seconds, and starting Ray is mostly waiting.
-    """
-    with ThreadPoolExecutor(1) as aside:
-        yield aside.submit(importlib.import_module, module)
