@@ -23,6 +23,7 @@ from benchmarks.records import save_record
 from measures.addresses import sqlite_url, store_uri
 from measures.objective import OBJECTIVE, VALIDATION_F1
 from models.number_formats import FLOAT32, Precision
+from models.precision import describe_device
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
@@ -115,7 +116,7 @@ def measure(
     delivery.check(60)
     context = ExecutionContext(
         launch=Launch(prepared=prepared, settings=settings, log=log, precision=precision,
-                      console=Console(quiet=True), delivery=delivery),
+                      device=describe_device(), console=Console(quiet=True), delivery=delivery),
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from tuning.training.activation_cache import FrozenEncoder
 from tuning.training.inputs import frozen_part
 
 
-def random_distilbert(folder: Path, **sizes: int) -> Path:
+def random_distilbert(folder: Path, **sizes: Any) -> Path:
     """Write a DistilBERT of the published size (66M weights, random) and return its folder.
 
     The time of a pass does not depend on the weights. The tokenizer is the embedded one, with

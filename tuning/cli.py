@@ -123,6 +123,7 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         resume=args.resume,
         launch=args.launch,
         overwrite=args.overwrite,
+        join=getattr(args, "join", False),
     )
 
 

@@ -57,6 +57,8 @@ def add_search_options(parser: argparse.ArgumentParser) -> argparse.ArgumentPars
     """Add the options that only a search has; return the parser."""
     text = "RDB URL of the Optuna study; default: optuna.db in the output folder"
     parser.add_argument("--storage", type=store_uri, help=text)
+    text = "draw and train for the search of this experiment that another driver runs"
+    parser.add_argument("--join", action="store_true", help=text)
     return parser
 
 

@@ -102,9 +102,7 @@ def test_a_launch_begun_before_goes_on_with_the_names_it_began_with(
     opened = {**log.journal.entries[0], "artifacts": str(tmp_path / "artifacts")}
     uri = put_store(tmp_path / "log.db")
     store = MlflowWriter(uri, opened, launch)
-    for entry in log.journal.entries[1:]:
-        if entry["do"] != "files":  # they are not kept here
-            store.write(entry)
+    store.write(entry for entry in log.journal.entries[1:] if entry["do"] != "files")  # not kept
     curve = store.client.get_metric_history(store.run_id("grid/01-0.001"), "epoch/val_f1")
     assert [point.step for point in curve] == [*sorted(before), len(before) + 1]
     for run in store.client.search_runs([store.experiment_id]):

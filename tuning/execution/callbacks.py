@@ -16,7 +16,7 @@ from tuning.execution.context import ExecutionContext
 from tuning.execution.outcomes import Outcome
 from tuning.execution.progress import Progress
 from tuning.execution.trial import RESULT
-from tuning.execution.trial_checkpoint import state_file
+from tuning.execution.trial_checkpoint import REPORT, state_file
 from tuning.execution.trial_spec import TrialSpec, trial_key
 from tuning.execution.watchdog import Watchdog
 from tuning.system.atomic_files import DamagedError, DiskError
@@ -115,10 +115,11 @@ class TrialLog(Callback):
         """
         self._watchdog.note_activity(trial)
         if "epoch" in result and not result.get("finished"):
-            key, best = self.outcomes[trial.trial_id].key, result[OBJECTIVE]
-            self.launch_log.log_epoch(key, result["epoch"], epoch_scores(result), best)
-            self.progress.advance(str(trial.custom_trial_name), result)
-            self._last[trial.trial_id] = result
+            (report,) = result[REPORT]
+            key, best = self.outcomes[trial.trial_id].key, report[OBJECTIVE]
+            self.launch_log.log_epoch(key, report["epoch"], epoch_scores(report), best)
+            self.progress.advance(str(trial.custom_trial_name), report)
+            self._last[trial.trial_id] = report
             if result.get("done"):
                 self._log_stopped(trial.trial_id)
 
@@ -203,10 +204,10 @@ class TrialLog(Callback):
         self.progress.fail(outcome.name, outcome.cause)
 
 
-def epoch_scores(result: Mapping[str, Any]) -> dict[str, float]:
+def epoch_scores(report: Mapping[str, Any]) -> dict[str, float]:
     """Return the part of a trial's report that the log keeps: losses, scores and seconds."""
-    names = [key for key in result if key.startswith(("train_", "val_"))]
-    return {name: result[name] for name in [*names, "seconds"]}
+    names = [key for key in report if key.startswith(("train_", "val_"))]
+    return {name: report[name] for name in [*names, "seconds"]}
 
 
 def _spec_of(trial: Trial) -> TrialSpec:

@@ -15,6 +15,7 @@ from tuning.system.atomic_files import DamagedError, DiskError, space_error, wri
 from tuning.system.checkpoint_file import FORMAT, load_state, save_state
 from tuning.system.storage_path import StoragePath
 
+REPORT = "report"  # what Ray passes on of an epoch without looking at it
 STATES = "states"  # folder of state files, within the launch's
 
 
@@ -27,6 +28,20 @@ def state_file(folder: StoragePath, spec: TrialSpec) -> StoragePath:
     """
     text = json.dumps({"format": FORMAT, **spec.to_point()}, sort_keys=True)
     return folder / STATES / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.state"
+
+
+def pack_report(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report of an epoch as Ray gets it: what trials are compared by, and the whole.
+
+    Ray keeps statistics of every number that it is given by name. The whole is in a list, whose
+    content it leaves alone.
+
+    Args:
+        metrics: Report of the epoch, by name.
+    """
+    scores = [name for name in metrics if name.startswith(("train_", "val_"))]
+    compared = {name: metrics[name] for name in metrics.keys() - {*scores, "seconds", "best"}}
+    return {**compared, REPORT: [dict(metrics)]}
 
 
 class Stateful(Protocol):
@@ -81,7 +96,7 @@ class TrialCheckpoint:
         self.epochs.append(metrics)
         state = {name: part.state_dict() for name, part in self.parts.items()}
         save_state(self.path, state, self.epochs)
-        tune.report(metrics)
+        tune.report(pack_report(metrics))
 
     @staticmethod
     def finish(values: Mapping[str, float], folder: Path) -> None:

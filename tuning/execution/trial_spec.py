@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,12 +52,21 @@ class TrialSpec:
         given = {key: value for key, value in point.items() if value}
         return {"trial": known_before(self.trial.model_dump()), **given}
 
+    def to_text(self) -> str:
+        """Return ``to_point`` as one JSON text: Ray copies all of a grid again for each trial."""
+        return json.dumps(self.to_point())
+
     @classmethod
-    def from_point(cls, point: Mapping[str, Any]) -> TrialSpec:
-        """Return the trial from the values of ``to_point``."""
-        rest = {key: value for key, value in point.items() if key != "trial"}
-        seeds = tuple(rest.pop("seeds", ()))
-        return cls(trial=trial_of(point["trial"]), seeds=seeds, **rest)
+    def from_point(cls, point: Mapping[str, Any] | str) -> TrialSpec:
+        """Return the trial from the values of ``to_point``, or from the text of ``to_text``."""
+        rest = dict(read_point(point))
+        trial, seeds = trial_of(rest.pop("trial")), tuple(rest.pop("seeds", ()))
+        return cls(trial=trial, seeds=seeds, **rest)
+
+
+def read_point(point: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Return the values of a trial that a grid holds as text, and a search as they are."""
+    return json.loads(point) if isinstance(point, str) else point
 
 
 def trial_key(stage: str, name: str) -> str:

@@ -15,7 +15,7 @@ from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.progress import Progress
 from tuning.execution.trial import run_trial
-from tuning.execution.trial_spec import GRID, TrialSpec, stage_folder
+from tuning.execution.trial_spec import GRID, TrialSpec, read_point, stage_folder
 from tuning.system.atomic_files import DiskError, space_error
 from tuning.system.storage_path import StoragePath
 from tuning.system.time_left import TimeLeft
@@ -46,7 +46,7 @@ def run_specs(
         DiskError, JournalError: If results or the log cannot be written.
     """
     clear(context.settings.folder / stage_folder(stage), [spec.name for spec in specs])
-    points = tune.grid_search([spec.to_point() for spec in specs])
+    points = tune.grid_search([spec.to_text() for spec in specs])
     prepared, speed = context.launch.prepared, context.speed
     planned = {
         spec.name: spec.trial.epochs * epoch_seconds(prepared, spec.trial, speed) for spec in specs
@@ -126,7 +126,7 @@ def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above
 
 def _trial_name(trial: Any) -> str:  # noqa: ANN401 - Ray's trial
     """Return a trial's name; not a closure: Ray would pickle all that it holds for every trial."""
-    point = trial.config["point"]
+    point = read_point(trial.config["point"])
     return point.get("name") or f"{int(point['tags']['optuna_trial']):03d}"
 
 

@@ -7,24 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.trial import FixedTrial
 
 from measures.metrics import make_objective
 from measures.objective import SEED_MEAN, Objective
 from tuning.config.search_space import SearchSettings, Space
-from tuning.config.trial_values import known_before
+from tuning.config.trial_values import known_before, varied_fields
 from tuning.data.prepared import Prepared
 from tuning.execution.outcomes import Outcome, failed, outcome_of
+from tuning.execution.trial_spec import TrialSpec, trial_key
 from tuning.search.sampling import STAGE, ConfigSampler
 from tuning.search.startup import origin
 from tuning.search.study import (
     StudyError,
+    announce,
+    announced,
     close_stale,
     load_study,
     open_storage,
     trials_of,
+    wait_for_joined,
 )
+from tuning.tracking.launch_folder import LaunchError
 from tuning.tracking.launch_log import PARENT
+from tuning.tracking.mlflow_pages import trial_title
 from tuning.tracking.record import Launch
+from tuning.tracking.run_record import JOINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +106,25 @@ def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -> Search:
-    """Return the search of a launch, new or resumed, and note its study in the log."""
+    """Return the search of a launch, new or resumed, and note its study in the log.
+
+    Raises:
+        StudyError: If the launch is to join a search, and none draws from the study.
+        LaunchError: If the launch that is resumed joined one.
+    """
     prepared, log = launch.prepared, launch.log
+    if log.runs[PARENT].tags["kind"] == JOINED and not launch.settings.join:
+        raise LaunchError(
+            f"{launch.settings.run_name}: joined another search, which has its trials; leave it "
+            "with --overwrite, or join a search anew with --join"
+        )
     log.tag(PARENT, {"study": study.study_name})
+    leader, count = log.launch, settings.num_samples
+    if launch.settings.join:
+        leader, count = announced(study)
+        log.tag(PARENT, {"search": leader})
+    else:
+        announce(study, leader, count)
     sampler = ConfigSampler(
         space=prepared.experiment.space,
         fixed=fixed_fields(prepared),
@@ -109,6 +133,8 @@ def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -
         train_pairs=len(prepared.pairs.splits["train"].labels),
         votes=prepared.pairs.has_votes,
         folds=prepared.experiment.validation.folds,
+        search=leader,
+        count=count,
     )
     return Search(
         launch=launch,
@@ -155,6 +181,25 @@ def reconcile(search: Search) -> list[Outcome]:
     interrupted = close_stale(search.study, search.sampler.launch, values)
     if interrupted:
         search.launch.console.print(f"{len(interrupted)} interrupted trials are resumed")
+    return outcomes
+
+
+def take_joined(search: Search) -> list[Outcome]:
+    """Return the finished trials of joined drivers, once these have no more; log them here too."""
+    log, sampler, prepared = search.launch.log, search.sampler, search.launch.prepared
+    patience = prepared.experiment.report_timeout
+    outcomes = []
+    for trial, metrics in wait_for_joined(search.study, sampler.launch, patience):
+        spec = TrialSpec.from_point(sampler(FixedTrial(trial.params, trial.number))["point"])
+        name = f"{trial.number:03d}"
+        key = trial_key(STAGE, name)
+        if key not in log.runs:
+            title = trial_title(spec.trial, name, spec.tags, varied_fields(prepared.trials))
+            params = {**spec.trial.model_dump(), **spec.params}
+            log.start_trial(key, name, params, {**spec.tags, "driver": JOINED}, title)
+            log.log_outcome(key, metrics, None)
+            log.end_trial(key)
+        outcomes.append(Outcome(name=name, config=spec.trial, metrics=metrics, key=key))
     return outcomes
 
 

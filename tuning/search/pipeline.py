@@ -27,10 +27,10 @@ from tuning.search.confirmation import (
     retrain,
     round_table,
 )
-from tuning.search.context import Search, reconcile, tag_origins
+from tuning.search.context import Search, reconcile, tag_origins, take_joined
 from tuning.search.result import SearchResult, greedy_ensemble, log_result
 from tuning.search.sampling import STAGE, run_search
-from tuning.search.study import close_stale
+from tuning.search.study import announce, close_stale, hand_over, queued
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.launch_log import PARENT
 from tuning.tracking.record import keep_inputs
@@ -74,14 +74,47 @@ def find_champion(search: Search) -> SearchResult:
 
 
 def _draw(search: Search, context: ExecutionContext, finished: int) -> list[Outcome]:
-    """Draw and train the configurations that are left; return their outcomes."""
-    left = search.settings.num_samples - finished
+    """Draw and train the configurations that are left; return their outcomes.
+
+    Those of drivers that joined the search come last.
+    """
+    study, launch = search.study, search.sampler.launch
+    outcomes = _train(search, context, search.settings.num_samples - finished)
+    joined = take_joined(search)
+    while left := queued(study, launch):  # by a joined driver that was interrupted
+        outcomes += _train(search, context, left)
+        joined = take_joined(search)
+    announce(study, launch, 0)
+    return outcomes + joined
+
+
+def _train(search: Search, context: ExecutionContext, left: int) -> list[Outcome]:
     if left <= 0:
         return []
     outcomes = run_search(context, search.study, search.sampler, left)
     values = {int(o.name): o.metrics[SEED_MEAN] for o in outcomes if SEED_MEAN in o.metrics}
     # trials that the time budget ended are still running in the study
     close_stale(search.study, search.sampler.launch, values, requeue=False)
+    return outcomes
+
+
+def join_search(search: Search) -> list[Outcome]:
+    """Draw and train for the search of another driver; hand the results over and return them.
+
+    Needs a Ray session. What an interruption leaves is queued for the other drivers.
+    """
+    log, sampler = search.launch.log, search.sampler
+    context = open_context(search.launch, with_test=False)
+    try:
+        outcomes = run_search(context, search.study, sampler, sampler.count)
+    except BaseException:
+        log.give_up("interrupted; its search goes on without it")
+        raise
+    finally:
+        runs = [run for run in log.children(STAGE) if SEED_MEAN in run.metrics]
+        metrics = {int(run.tags["optuna_trial"]): run.metrics for run in runs}
+        hand_over(search.study, sampler.launch, metrics)
+    log.end_parent(failed=sum(outcome.cause is not None for outcome in outcomes), summary={})
     return outcomes
 
 

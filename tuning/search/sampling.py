@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import expect, fit
-from tuning.search.study import waiting
+from tuning.search.study import has_room, waiting
 from tuning.search.trial import SHARE, run_search_trial
 
 STAGE = "search"
@@ -48,6 +49,8 @@ class ConfigSampler:
         train_pairs: Number of pairs in the training split.
         votes: Whether every pair has votes.
         folds: Number of folds that each trial trains on in place of its seeds; None without.
+        search: Id of the launch whose search it draws for: another's, if this one joined it.
+        count: Number of configurations that all drivers of that search draw together.
     """
 
     space: Space
@@ -57,10 +60,13 @@ class ConfigSampler:
     train_pairs: int
     votes: bool
     folds: int | None = None
+    search: str = ""
+    count: int = sys.maxsize
 
     def __call__(self, trial: Trial) -> dict[str, Any]:
         """Return a trial's specification under the key ``point``; note the launch in the study."""
         trial.set_user_attr("launch", self.launch)
+        trial.set_user_attr("search", self.search or self.launch)
         config = TrialConfig(**draw(self.space, trial, self.fixed)).fit_to_data(
             pairs=self.train_pairs, votes=self.votes
         )
@@ -124,6 +130,15 @@ class EpochSearch(OptunaSearch):
     Ray counts the results of a trial that is resumed from 1 again, and Optuna ignores, with a
     warning each, what it was told before.
     """
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next configuration; FINISHED once all drivers have drawn what was planned."""
+        drawn, sampler = super().suggest(trial_id), self._space
+        trial, study = self._ot_trials[trial_id], self._ot_study
+        if has_room(study, trial.number, sampler.search or sampler.launch, sampler.count):
+            return drawn
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        return self.FINISHED
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report the value of an epoch; the final result has none, and is told as the trial's."""

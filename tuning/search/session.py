@@ -20,11 +20,12 @@ from tuning.config.search_space import SearchSettings
 from tuning.data.prepared import Prepared
 from tuning.execution.grid import describe_time, print_failed
 from tuning.execution.node_checks import find_device
+from tuning.execution.outcomes import Outcome
 from tuning.execution.ray_session import ray_session
 from tuning.search.champion import BASELINE, ENSEMBLE, MODEL, ChampionScores
 from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
-from tuning.search.pipeline import find_champion
+from tuning.search.pipeline import find_champion, join_search
 from tuning.search.result import SearchResult
 from tuning.search.study import StudyError
 from tuning.search.warm_start import seed_study
@@ -59,13 +60,15 @@ def run(
     storage = options.study_storage
     try:
         study = open_study(prepared, search, storage)
-        if resumed is None:
+        if resumed is None and not options.join:
             seed_study(study, prepared, search, options.tracking_uri, console)
         settings = make_settings(options, prepared.experiment.name, resumed)
         with ray_session(settings.address):
             device = find_device(prepared.experiment.precision)
             with recording(prepared, settings, console, device) as launch:
                 begun = open_search(launch, search, study)
+                if options.join:
+                    return _print_joined(join_search(begun), launch)
                 result = find_champion(begun)
                 tables = result_tables(result, begun.objective)
                 _keep_picture(tables, launch)
@@ -77,6 +80,13 @@ def run(
     _print_result(tables, summarize(result, begun.objective), console)
     _print_next(launch, options)
     return print_failed(result.tried, settings.storage, console)
+
+
+def _print_joined(outcomes: list[Outcome], launch: Launch) -> int:
+    """Say what was trained for another driver's search; return 1 if a trial failed, else 0."""
+    words = f"{len(outcomes)} configurations were trained; the search that was joined goes on"
+    launch.console.print(words, soft_wrap=True)
+    return print_failed(outcomes, launch.settings.storage, launch.console)
 
 
 def result_tables(result: SearchResult, objective: Objective) -> list[Table]:

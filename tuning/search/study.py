@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,15 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from measures.addresses import sqlite_path
+from measures.objective import SEED_MEAN
 from measures.passwords import first_line, hide_passwords
 from measures.sqlite_tables import read_tables
 from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.resume import differences, plain
 
+_SEARCH = "search"  # of a study: the search that draws from it; of a trial: that it is drawn for
+_METRICS = "metrics/"  # of a study: before the number of a trial that a joined driver finished
+_PAUSE = 1.0  # seconds between two looks at what other drivers do
 logger = logging.getLogger(__name__)
 
 
@@ -94,6 +99,93 @@ def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
 
 
+def announce(study: optuna.Study, launch: str, count: int) -> None:
+    """Note in the study which launch's search it serves, for drivers that join it.
+
+    Args:
+        study: The study.
+        launch: Id of the launch that confirms the best of what all drivers draw.
+        count: Number of configurations that they draw together; 0 once none is left to draw.
+    """
+    study.set_user_attr(_SEARCH, {"launch": launch, "count": count})
+
+
+def announced(study: optuna.Study) -> tuple[str, int]:
+    """Return what ``announce`` noted.
+
+    Raises:
+        StudyError: If no search draws from the study.
+    """
+    found = study.user_attrs.get(_SEARCH, {"count": 0})
+    if not found["count"]:
+        raise StudyError(
+            f"--join: no search draws from the study {study.study_name!r} of this storage; start "
+            "one without --join, and join it with its --storage"
+        )
+    return found["launch"], found["count"]
+
+
+def has_room(study: optuna.Study, number: int, search: str, count: int) -> bool:
+    """Return whether a trial is among the first ``count`` that drivers drew for a search.
+
+    Drivers that draw at the same moment come to one answer, since numbers are given once.
+    """
+    drawn = study.get_trials(deepcopy=False)
+    return sum(t.user_attrs.get(_SEARCH) == search and t.number < number for t in drawn) < count
+
+
+def hand_over(
+    study: optuna.Study, launch: str, metrics: Mapping[int, Mapping[str, float]]
+) -> None:
+    """Give a joined driver's trials to the search: final metrics, by number; queue the others."""
+    for number, values in metrics.items():
+        study.set_user_attr(f"{_METRICS}{number}", dict(values))
+    close_stale(study, launch, {})
+
+
+def wait_for_joined(
+    study: optuna.Study, search: str, patience: float
+) -> list[tuple[FrozenTrial, dict[str, float]]]:
+    """Return the finished trials that joined drivers drew for a search, with their metrics.
+
+    Those that run are waited for. One whose driver reports nothing any more fails.
+
+    Args:
+        study: The study.
+        search: Id of the launch whose search it is.
+        patience: Longest time between two reports in seconds.
+    """
+    before, since = None, time.monotonic()
+    while True:
+        attributes = study.user_attrs
+        joined = [t for t in study.get_trials() if _is_joined(t, search)]
+        done = [t for t in joined if t.state == TrialState.COMPLETE]
+        told = {t.number: attributes.get(f"{_METRICS}{t.number}") for t in done}
+        running = [t for t in joined if t.state == TrialState.RUNNING]
+        if None not in told.values() and not running:
+            break
+        state = [(t.number, t.state, len(t.intermediate_values)) for t in joined], told
+        if state != before:
+            before, since = state, time.monotonic()
+        elif time.monotonic() - since > patience:
+            for trial in running:
+                study.tell(trial.number, state=TrialState.FAIL)
+            break
+        time.sleep(_PAUSE)
+    return [(t, told[t.number] or {SEED_MEAN: float(t.value or 0)}) for t in done]
+
+
+def queued(study: optuna.Study, search: str) -> int:
+    """Return the number of a search's trials that were begun, interrupted, and are queued."""
+    trials = study.get_trials(states=[TrialState.WAITING])
+    return sum(trial.user_attrs.get(_SEARCH) == search for trial in trials)
+
+
+def _is_joined(trial: FrozenTrial, search: str) -> bool:
+    attributes = trial.user_attrs
+    return attributes.get(_SEARCH) == search != attributes.get("launch")
+
+
 def waiting(study: optuna.Study) -> list[int]:
     """Return the numbers of the trials that are queued."""
     return [trial.number for trial in study.get_trials(states=[TrialState.WAITING])]
@@ -115,6 +207,8 @@ def close_stale(
         requeue: Whether trials without a value are queued; if not, they fail.
     """
     unfinished = []
+    if any("launch" not in t.user_attrs for t in study.get_trials(states=[TrialState.RUNNING])):
+        time.sleep(_PAUSE)  # another driver may be drawing it at this moment
     state = TrialState.WAITING if requeue else TrialState.FAIL
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         if trial.user_attrs.get("launch", launch) != launch:

@@ -109,7 +109,7 @@ def deliver_all(output: Path, uri: str, names: Collection[str] = ()) -> int:
     """
     from tuning.tracking.journal import JOURNAL
     from tuning.tracking.mlflow_reader import STORE_ERRORS, find_launches
-    from tuning.tracking.mlflow_writer import is_away
+    from tuning.tracking.store_check import is_away
 
     folders = sorted(path.parent for path in output.glob(f"*/{JOURNAL}"))
     unknown = set(names) - {folder.name for folder in folders}

@@ -14,9 +14,12 @@ from measures.passwords import first_line
 from tuning.tracking.journal import Journal, count_delivered, write_delivered
 from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
 from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError, find_launches
-from tuning.tracking.mlflow_writer import AbsentRunError, MlflowWriter, is_away
+from tuning.tracking.mlflow_writer import AbsentRunError, MlflowWriter
+from tuning.tracking.store_check import is_away
 
 _LOCK = "delivery.lock"
+_PART = 500  # entries that are written together
+_GATHER = 10.0  # seconds between two parts, for entries of the same runs to gather
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 PATIENCE = 20.0  # seconds that the end of a program waits for a store that does not answer
 
@@ -71,11 +74,13 @@ class Delivery(threading.Thread):
                     pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _step(self) -> bool:
-        """Open the store, deliver an entry, or wait for one; return whether all is done."""
+        """Open the store, deliver entries, or wait for one; return whether all is done."""
         if self.store is None:
             self._open()
         elif self.delivered < len(self.journal.entries):
             self.delivered = write_next(self.store, self.journal, self.uri, self.delivered)
+            if len(self.journal.entries) - self.delivered < _PART:
+                self._closing.wait(_GATHER)
         elif self._closing.is_set():
             return True
         else:
@@ -148,14 +153,19 @@ class Delivery(threading.Thread):
             patience: Seconds to wait for a store that takes no entry.
         """
         self._closing.set()
-        before, since = self.delivered, time.monotonic()
+        before, since = self._progress, time.monotonic()
         while self.is_alive() and time.monotonic() - since < patience:
             self.join(0.1)
-            if self.delivered != before:  # less: a store that lacks a run is told all again
-                before, since = self.delivered, time.monotonic()
+            if self._progress != before:
+                before, since = self._progress, time.monotonic()
         self._given_up.set()
         self.join(1)
         return len(self.journal.entries) - self.delivered
+
+    @property
+    def _progress(self) -> tuple[int, int]:
+        """Return two numbers of which one changes whenever the store has answered."""
+        return self.delivered, self.store.requests if self.store is not None else 0
 
     @property
     def page(self) -> str | None:
@@ -196,18 +206,18 @@ def sort_out(
 
 
 def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> int:
-    """Write the entry after the first ``count`` of them; return how many the store has then.
+    """Write entries after the first ``count`` of them; return how many the store has then.
 
     0 if it lacks a run that it was told: writing all of them again restores it, and changes
     nothing else.
     """
+    part = journal.entries[count : count + _PART]
     try:
-        store.write(journal.entries[count])
-        count += 1
-    except AbsentRunError:
-        key = journal.entries[count]["run"]
-        started = any(e["do"] == "run" and e["run"] == key for e in journal.entries[:count])
-        if not started:
+        store.write(part)
+        count += len(part)
+    except AbsentRunError as error:
+        told = journal.entries[:count]
+        if not any(entry["do"] == "run" and entry["run"] == error.key for entry in told):
             raise
         count = 0
     write_delivered(journal.folder, uri, count)
@@ -232,9 +242,9 @@ def deliver(folder: Path, uri: str) -> int:
             store = MlflowWriter(uri, journal.entries[0], folder)
             count = count_delivered(journal, uri) if store.has_launch() else 0
             written = 0
-            while count < len(journal.entries):
+            while (before := count) < len(journal.entries):
                 count = write_next(store, journal, uri, count)
-                written += 1
+                written += max(0, count - before)
             return written
     except Timeout:
         return 0

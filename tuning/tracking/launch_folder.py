@@ -44,6 +44,7 @@ class LaunchOptions:
         resume: Whether to resume the last interrupted launch.
         launch: Name of the launch to resume.
         overwrite: Whether to leave interrupted launches as they are and start another.
+        join: Whether to draw for a search that another driver runs.
         started: When the command was started, on the clock of ``time.monotonic``.
     """
 
@@ -57,6 +58,7 @@ class LaunchOptions:
     resume: bool = False
     launch: str | None = None
     overwrite: bool = False
+    join: bool = False
     started: float = field(default_factory=time.monotonic)
 
 
@@ -74,6 +76,7 @@ class LaunchSettings:
         address: As in LaunchOptions.
         git_commit: Commit of the code.
         resumed: Whether the launch was started before.
+        join: As in LaunchOptions.
     """
 
     run_name: str
@@ -85,6 +88,7 @@ class LaunchSettings:
     address: str | None = None
     git_commit: str = "unknown"
     resumed: bool = False
+    join: bool = False
 
     @property
     def folder(self) -> Path:
@@ -136,6 +140,7 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
         address=options.address,
         git_commit=git_commit(),
         resumed=resumed is not None,
+        join=options.join,
     )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from measures.addresses import check_readable, find_moved, in_trash, sqlite_path
 from measures.passwords import first_line
 from tuning.tracking.mlflow_pages import SHARED_VIEW
-from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX
+from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX, JOINED
 
 # ImportError: a database without its driver
 _PREDICTIONS = "predictions.csv"  # beside a saved model
@@ -171,7 +171,8 @@ def read_trials(uri: str, experiment: str, same: Mapping[str, str]) -> list[Logg
     if file is not None and not file.exists():
         return []
     runs = _runs_of(uri, experiment, "attributes.status != 'KILLED'") or []
-    launches = {run.run_id for run in runs if same.items() <= run.tags.items()}
+    parents = [run for run in runs if run.tags.get("kind") != JOINED]  # has trials of another's
+    launches = {run.run_id for run in parents if same.items() <= run.tags.items()}
     return [
         run
         for run in runs

@@ -30,6 +30,7 @@ from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
 from tuning.tracking.mlflow_reader import TrackingError
 from tuning.tracking.resume import launch_command, launch_precision, plain, refuse_changes
+from tuning.tracking.run_record import JOINED
 
 _SCRIPTS = {False: "tuning/run_grid.py", True: "tuning/run_search.py"}  # True: of a search
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
@@ -156,7 +157,8 @@ def open_log(
         tags = _tags(prepared, settings)
         note = describe_launch(tags, params["trials"])
         data_set = describe_data(prepared)
-        log.start_parent(settings.run_name, params, {**tags, NOTE: note}, data_set=data_set)
+        kind = JOINED if settings.join else "experiment"
+        log.start_parent(settings.run_name, params, {**tags, NOTE: note}, kind, data_set)
     log.keep_view(_view(prepared))
 
 

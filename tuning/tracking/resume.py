@@ -48,6 +48,11 @@ def choose_launch(options: LaunchOptions, experiment: str) -> Path | None:
         JournalError: If the journal of the launch that the user names is damaged.
     """
     output = options.output
+    if options.join:
+        if options.resume or options.launch is not None:
+            rule = "a driver that joined a search is not resumed; start it without --resume"
+            raise LaunchError(f"--join: {rule} and --launch")
+        return None
     if options.launch is not None:
         return _named(output, options.launch, experiment)
     found = find_interrupted(output, experiment)

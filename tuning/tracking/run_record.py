@@ -12,6 +12,7 @@ from tuning.tracking.journal import Entry
 # after "val" in the alphabet, final scores come first.
 EPOCH_PREFIX = "while_training/"
 EARLIER_EPOCH_PREFIX = "epoch/"  # the same in launches that an earlier version began
+JOINED = "joined"  # kind of a parent run whose trials the search of another driver has too
 STEP_PREFIX = "step/"  # the same for training that is counted in optimizer steps
 
 

@@ -1,16 +1,33 @@
-"""The check of an MLflow store: whether it answers, asked in a process of its own."""
+"""An MLflow store before it is used: made if it is absent, asked whether it answers."""
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from measures.addresses import AddressError, check_tables, sqlite_path
+from measures.addresses import (
+    AddressError,
+    check_tables,
+    find_moved,
+    in_trash,
+    sqlite_path,
+    sqlite_url,
+)
 from tuning.system.findings import Finding, check_folder, hide_secrets
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+logger = logging.getLogger(__name__)
 
 _SECONDS = 30.0  # to import MLflow and to answer
 _QUICKLY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+_REQUEST_ERRORS = range(400, 500)  # HTTP codes that another try would not change
 _AWAY = 3  # exit code of the other process if the store may answer later
 _PROGRAM = "from tuning.tracking.store_check import ask; ask()"
 _NAME = "store"
@@ -76,7 +93,6 @@ def ask() -> None:
 
     from measures.passwords import first_line
     from tuning.tracking.mlflow_reader import STORE_ERRORS
-    from tuning.tracking.mlflow_writer import is_away
 
     uri = sys.stdin.read().strip()
     try:
@@ -85,3 +101,81 @@ def ask() -> None:
         sys.stderr.write(first_line(error))
         sys.exit(_AWAY if is_away(error, uri) else 1)
     sys.stdout.write(f"{len(found)} experiments")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a SQLite store, unless it is there.
+
+    Raises:
+        AddressError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise AddressError(
+            f"{folder}: cannot be made for the log: {reason}; --tracking-uri names another"
+        ) from error
+
+
+def make_store(file: Path) -> None:
+    """Create a SQLite store that does not exist, so that a killed program leaves none half made.
+
+    MLflow creates its tables one by one, and cannot use a file that has only some of them.
+
+    Raises:
+        AddressError: If the file exists and is the database of another program.
+    """
+    from mlflow.tracking import MlflowClient
+
+    if file.exists():
+        check_tables(file, empty_passes=True)
+        return
+    beside = file.with_name(f"{file.name}.new")
+    beside.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=sqlite_url(beside)).search_experiments(max_results=1)
+    beside.rename(file)
+
+
+def find_experiment(client: MlflowClient, opened: Mapping[str, Any], folder: Path) -> str:
+    """Return MLflow's id of a launch's experiment, which is made unless the store has it.
+
+    Args:
+        client: Client of the store.
+        opened: First entry of the launch's journal.
+        folder: Folder of the launch.
+
+    Raises:
+        TrackingError: If the experiment is in MLflow's trash.
+    """
+    from tuning.tracking.mlflow_reader import TrackingError
+
+    uri, name, artifacts = client.tracking_uri, opened["experiment"], Path(opened["artifacts"])
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        if found.lifecycle_stage == "deleted":
+            raise TrackingError(in_trash(name, found.experiment_id, uri))
+        recorded = str(found.artifact_location)
+        if find_moved(recorded, uri) is not None:  # MLflow has no way to change it
+            told = "experiment '%s' was moved: its new files go to the old place, %s; another "
+            logger.warning(told + "name begins one here: --set name=NAME", name, recorded)
+        return found.experiment_id
+    if not artifacts.parent.is_dir():  # the results were moved since the launch began
+        artifacts = folder.parent / artifacts.name
+    location = (artifacts / name).as_uri() if sqlite_path(uri) is not None else None
+    return client.create_experiment(name, artifact_location=location)
+
+
+def quiet_libraries() -> None:
+    """Silence log lines of MLflow's libraries: this program reports each error itself."""
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a line for each table
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each retry
+
+
+def is_away(error: Exception, uri: str) -> bool:
+    """Return whether the store may answer later: from ``error``, it is away, slow or locked."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException) and uri.startswith("http"):
+        return error.get_http_status_code() not in _REQUEST_ERRORS
+    return "database is locked" in str(error)

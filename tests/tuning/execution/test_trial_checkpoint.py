@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from ray import tune
+from ray._private.dict import flatten_dict
 
-from tuning.execution.trial_checkpoint import TrialCheckpoint
+from measures.objective import OBJECTIVE, SEED_MEAN
+from tuning.execution.trial_checkpoint import REPORT, TrialCheckpoint, pack_report
+from tuning.search.trial import SHARE
 from tuning.system.checkpoint_file import load_epochs
 from tuning.system.storage_path import StoragePath
 
@@ -30,7 +33,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoragePath:
     path = StoragePath(str(tmp_path)) / "01.state"
 
     def report(metrics: dict[str, Any]) -> None:
-        assert load_epochs(path)[-1] == metrics
+        assert [load_epochs(path)[-1]] == metrics[REPORT]
 
     monkeypatch.setattr(tune, "report", report)
     return path
@@ -59,3 +62,12 @@ def test_a_damaged_state_counts_as_none(path: StoragePath) -> None:
     counter = Counter()
     checkpoint = TrialCheckpoint(path, {"counter": counter})
     assert (counter.count, checkpoint.seconds, checkpoint.epochs) == (0, 0, [])
+
+
+def test_ray_is_given_no_score_by_name_and_passes_on_the_whole_report() -> None:
+    report = {"epoch": 2, "train_loss": 0.5, "val_f1": 0.7, "seconds": 3.0, OBJECTIVE: 0.8}
+    packed = pack_report(report)
+    assert packed == {"epoch": 2, OBJECTIVE: 0.8, REPORT: [report]}
+    searched = pack_report({**report, SEED_MEAN: 0.6, SHARE: 0.25, "best": {"val_f1": 0.7}})
+    assert {name: searched[name] for name in (SEED_MEAN, SHARE)} == {SEED_MEAN: 0.6, SHARE: 0.25}
+    assert set(flatten_dict(searched)) == {"epoch", OBJECTIVE, SEED_MEAN, SHARE, REPORT}

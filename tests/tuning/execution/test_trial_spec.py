@@ -1,4 +1,4 @@
-"""Guards a trial's specification: its JSON values restore it, and it names one state file."""
+"""Guards a trial's specification: JSON values or text restore it; it names one state file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +31,9 @@ SPEC = TrialSpec(
         TrialSpec(trial=config(class_weight="balanced"), name="01-sgd"),
     ],
 )
-def test_a_spec_comes_back_from_its_json_values(spec: TrialSpec) -> None:
+def test_a_spec_comes_back_from_its_json_values_and_from_their_text(spec: TrialSpec) -> None:
     assert TrialSpec.from_point(spec.to_point()) == spec
+    assert TrialSpec.from_point(spec.to_text()) == spec
 
 
 def test_empty_fields_are_left_out() -> None:

@@ -11,7 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from measures.objective import SEED_MEAN
 from tests.tuning.config.test_search_space import FIXED, SPACE
-from tests.tuning.search.test_study import SETTINGS
+from tests.tuning.search.test_study import SETTINGS, sampler
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.trial_spec import TrialSpec
@@ -45,7 +45,7 @@ def test_a_logarithmic_axis_draws_as_often_below_its_middle_as_above() -> None:
 def test_an_epoch_of_a_resumed_trial_is_told_under_its_own_number_without_a_warning() -> None:
     storage = optuna.storages.InMemoryStorage()
     searcher = EpochSearch(
-        lambda _: None,
+        sampler(),
         metric=SEED_MEAN,
         mode="max",
         study_name="s",
@@ -62,10 +62,10 @@ def test_an_epoch_of_a_resumed_trial_is_told_under_its_own_number_without_a_warn
 
 def test_a_trial_with_folds_has_a_seed_for_each_of_them() -> None:
     settings = SETTINGS.model_copy(update={"seed": 7})
-    sampler = ConfigSampler(
+    of_folds = ConfigSampler(
         space=SPACE, fixed=FIXED, settings=settings, launch="x", train_pairs=9, votes=True, folds=4
     )
-    spec = TrialSpec.from_point(sampler(optuna.create_study().ask())["point"])
+    spec = TrialSpec.from_point(of_folds(optuna.create_study().ask())["point"])
     assert spec.seeds == (7, 8, 9, 10)
     assert spec.params == {"folds": 4}
     assert spec.tags["optuna_trial"] == "0"

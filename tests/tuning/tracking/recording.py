@@ -27,8 +27,7 @@ def deliver_all(log: LaunchLog, uri: str) -> MlflowWriter:
     """Return the writer of the store, after writing every entry to it."""
     entries = log.journal.entries
     store = MlflowWriter(uri, entries[0], log.journal.folder)
-    for entry in entries:
-        store.write(entry)
+    store.write(entries)
     return store
 
 

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
 from tuning.tracking.delivery import Delivery, deliver, sort_out
@@ -14,7 +16,7 @@ from tuning.tracking.journal import (
     count_delivered,
     earlier_journals,
 )
-from tuning.tracking.mlflow_reader import TrackingError, find_launches
+from tuning.tracking.mlflow_reader import TrackingError, find_launches, read_trials
 
 
 def waiting(folder: Path) -> list[Path]:
@@ -124,3 +126,43 @@ def test_an_unusable_store_is_an_error_without_a_password(
         delivery.check(60)
     assert "secret" not in str(caught.value)
     delivery.close(0)
+
+
+def test_a_trial_whose_epochs_gathered_costs_one_request_for_its_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path / "a", uri_in(tmp_path), "x")
+    log.start_trial("1", "1", {"seed": 0})
+    for epoch in range(1, 6):
+        log.log_epoch("1", epoch, {"val_f1": epoch / 10, "val_loss": 1.0}, best=epoch / 10)
+    log.log_outcome("1", {"val_f1": 0.5, "test_f1": 0.25}, None)
+    log.end_trial("1")
+    sent: list[int] = []
+    send = MlflowClient.log_batch
+
+    def counted(self: MlflowClient, run_id: str, metrics: list[Metric], *rest: object) -> None:
+        sent.append(len(metrics))
+        send(self, run_id, metrics, *rest)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    assert deliver(tmp_path / "a", uri_in(tmp_path)) == len(log.journal.entries)
+    assert sent == [5 * 3 + 2, 0]  # the trial when it ended, then its parent
+    client = MlflowClient(uri_in(tmp_path))
+    (run,) = read_trials(uri_in(tmp_path), "x", {})
+    curve = client.get_metric_history(run.run_id, "while_training/val_f1")
+    assert [(point.step, point.value) for point in curve] == [(n, n / 10) for n in range(1, 6)]
+    assert run.metrics["test_f1"] == 0.25
+    assert run.tags["flags"] == "none"
+    assert run.params == {"seed": "0"}
+
+
+def test_more_metrics_than_a_request_holds_are_written_in_several(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "a", uri_in(tmp_path), "x")
+    log.start_trial("1", "1", {"seed": 0})
+    for epoch in range(1, 12):
+        log.log_epoch("1", epoch, {f"val_{number}": float(number) for number in range(99)})
+    log.end_trial("1")
+    deliver(tmp_path / "a", uri_in(tmp_path))
+    (run,) = read_trials(uri_in(tmp_path), "x", {})
+    client = MlflowClient(uri_in(tmp_path))
+    assert len(client.get_metric_history(run.run_id, "while_training/val_98")) == 11

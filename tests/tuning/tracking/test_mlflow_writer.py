@@ -22,7 +22,8 @@ from tuning.tracking.mlflow_reader import (
     finished_trials,
     read_trials,
 )
-from tuning.tracking.mlflow_writer import MlflowWriter, is_away
+from tuning.tracking.mlflow_writer import MlflowWriter
+from tuning.tracking.store_check import is_away
 
 
 @pytest.fixture(scope="module")

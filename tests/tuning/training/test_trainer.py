@@ -109,7 +109,7 @@ def test_leaving_the_loop_ends_the_training(distilbert: Path) -> None:
 def test_a_diverged_trial_ends_early_with_finite_numbers(distilbert: Path) -> None:
     trial = config(epochs=20)
     broken, validation = toy(0), toy(1)
-    assert broken.states is not None
+    assert isinstance(broken.states, np.ndarray)
     broken.states[9 * 5] = np.inf  # as after an overflow in the frozen layers
     first, second = (LoadedSplit(arrays, trial, CPU) for arrays in (broken, validation))
     results = list(fit(build(trial, distilbert), first, second, trial))
@@ -122,6 +122,7 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
     trial = config(head="bilstm_attention")  # not symmetric by itself
     model = build(trial, distilbert)
     arrays = toy(0)
+    assert isinstance(arrays.states, np.ndarray)
     rows = 2 * PAIRS
     order = np.concatenate([np.arange(PAIRS, rows), np.arange(PAIRS)])
     positions = (order[:, None] * 9 + np.arange(9)).ravel()  # every row has 9 tokens
@@ -132,7 +133,7 @@ def test_swapping_the_definitions_of_every_pair_changes_nothing(distilbert: Path
             offsets=arrays.table.offsets,
             pairs=PAIRS,
         ),
-        states=None if arrays.states is None else arrays.states[positions],
+        states=arrays.states[positions],
         labels=arrays.labels,
         votes=arrays.votes,
         entities=arrays.entities,

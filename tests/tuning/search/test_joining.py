@@ -1,0 +1,137 @@
+"""Guards drivers that join a search: no trial drawn twice, none too many, results handed over."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from measures.objective import SEED_MEAN
+from tests.end_to_end.servers import find_postgres, postgres
+from tests.tuning.search.test_study import sampler
+from tuning.search.sampling import EpochSearch, ResumableTPESampler
+from tuning.search.study import (
+    StudyError,
+    announce,
+    announced,
+    close_stale,
+    hand_over,
+    load_study,
+    open_storage,
+    queued,
+    wait_for_joined,
+)
+
+COUNT = 6
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of an empty database, of which each driver opens connections of its own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'study.db'}"
+    elif find_postgres() is None:
+        pytest.skip("PostgreSQL is not installed")
+    else:
+        with postgres("optuna") as urls:
+            yield urls["optuna"]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> optuna.Study:
+    return load_study(open_storage(f"sqlite:///{tmp_path / 'study.db'}"), "x", {})
+
+
+@contextmanager
+def connected(url: str) -> Iterator[RDBStorage]:
+    """Give a storage with connections of its own, which are closed at the end."""
+    storage = open_storage(url)
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def draw(url: str, launch: str) -> list[dict[str, object]]:
+    """Return what a driver draws for the search of the launch ``one``; trials end at once."""
+    drawn = []
+    with connected(url) as storage:
+        searcher = EpochSearch(
+            replace(sampler(launch), search="one", count=COUNT),
+            metric=SEED_MEAN,
+            mode="max",
+            sampler=ResumableTPESampler(7, 3),
+            study_name="x",
+            storage=storage,
+        )
+        while (found := searcher.suggest(str(len(drawn)))) != EpochSearch.FINISHED:
+            assert isinstance(found, dict)
+            searcher.on_trial_complete(str(len(drawn)), {SEED_MEAN: 0.5, "training_iteration": 1})
+            drawn.append(found["point"])
+    return drawn
+
+
+@pytest.mark.filterwarnings("ignore:Define-by-run function")  # Ray's, of a slow machine
+def test_drivers_that_draw_at_once_draw_no_trial_twice_and_none_too_many(url: str) -> None:
+    with connected(url) as storage:
+        study = load_study(storage, "x", {})
+        for rate in (0.01, 0.02):
+            study.enqueue_trial({"learning_rate": rate})
+        with ThreadPoolExecutor(3) as pool:
+            found = list(pool.map(draw, 3 * [url], ("one", "two", "three")))
+        complete = study.get_trials(states=[TrialState.COMPLETE])
+    numbers = [point["tags"]["optuna_trial"] for points in found for point in points]
+    assert sorted(map(int, numbers)) == list(range(COUNT))
+    assert len({str(trial.params) for trial in complete}) == len(complete) == COUNT
+
+
+def test_a_search_is_joined_only_while_it_draws(study: optuna.Study) -> None:
+    with pytest.raises(StudyError, match="--join: no search draws from the study 'x' of this sto"):
+        announced(study)
+    announce(study, "one", 4)
+    assert announced(study) == ("one", 4)
+    announce(study, "one", 0)
+    with pytest.raises(StudyError, match="start one without --join"):
+        announced(study)
+
+
+def ask(study: optuna.Study, launch: str) -> optuna.Trial:
+    trial = study.ask()
+    replace(sampler(launch), search="one")(trial)
+    return trial
+
+
+def test_finished_trials_are_handed_over_and_interrupted_ones_queued(study: optuna.Study) -> None:
+    own, done, interrupted = ask(study, "one"), ask(study, "two"), ask(study, "two")
+    study.tell(done, 0.5)
+    hand_over(study, "two", {done.number: {SEED_MEAN: 0.5, "diverged": 0.0}})
+    (found,) = wait_for_joined(study, "one", 60)
+    assert (found[0].number, found[1]) == (done.number, {SEED_MEAN: 0.5, "diverged": 0.0})
+    assert queued(study, "one") == 1
+    assert study.trials[own.number].state == TrialState.RUNNING
+    again = study.ask()
+    assert (again.number, again.params) == (interrupted.number, interrupted.params)
+
+
+def test_a_joined_driver_that_is_silent_is_waited_for_no_longer(study: optuna.Study) -> None:
+    done, lost = ask(study, "two"), ask(study, "two")
+    study.tell(done, 0.5)
+    found = wait_for_joined(study, "one", 0.1)
+    assert {trial.number: metrics for trial, metrics in found} == {0: {SEED_MEAN: 0.5}}
+    assert study.trials[lost.number].state == TrialState.FAIL
+
+
+def test_a_trial_that_another_driver_is_drawing_is_not_queued_for_this_one(
+    study: optuna.Study,
+) -> None:
+    trial = study.ask()
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(close_stale, study, "one", {})
+        replace(sampler("two"), search="one")(trial)
+        assert closing.result() == []
+    assert study.trials[trial.number].state == TrialState.RUNNING
