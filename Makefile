@@ -44,7 +44,7 @@ search: $(READY) ## search with Optuna, confirm the best, score it once
 freezing: $(READY) ## compare all, some and no layers frozen over three seeds
 	$(BIN)/python tuning/run_grid.py experiments/freezing.yaml $(ARGS)
 
-smoke: $(READY) ## run two trials in seconds
+smoke: $(READY) ## run two trials in about a minute
 	$(BIN)/python tuning/run_grid.py experiments/smoke.yaml $(ARGS)
 
 pretrain: $(READY) ## train an encoder on text; ARGS="--corpus FILES --output FOLDER"

@@ -80,7 +80,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int, pieces: str = "per pair") ->
             )
     axes[0].set(xlabel="words per pair", ylabel="density")
     axes[0].legend()
-    axes[1].set(xlabel=f"word pieces {pieces}, special tokens included", ylabel="density")
+    axes[1].set(xlabel=f"word pieces {pieces}, with special tokens", ylabel="density")
     longest = int(lengths["pieces"].max())
     if limit < 1.5 * longest:
         axes[1].axvline(limit, color=RED, linestyle="--", linewidth=1)

@@ -35,7 +35,7 @@ def read_occlusion(store: Store, launch: Launch, trial: str) -> dict[int, dict[s
         except StoreError:
             store.notes.append(
                 f"The launch of {launch.experiment} did not log what deleting a word changes (a "
-                "grid does, unless `occlusion` is false): its examples show attention only."
+                "grid does, unless occlusion is false): its examples show attention only."
             )
             return {}
         content = json.loads((path / "occlusion.json").read_bytes())

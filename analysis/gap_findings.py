@@ -12,7 +12,7 @@ from analysis.captions import DASH, points
 from analysis.gap_tables import mean_over
 
 _MEASURES = {"auc": "AUC", "f1": "F1*"}
-_NAMES = {"auc": "AUC, which needs no threshold,", "f1": "F1 at the chosen threshold"}
+_NAMES = {"auc": "AUC", "f1": "F1 at the chosen threshold"}
 _UNSEPARATED = (
     "The log cannot tell apart what is in the part left over: chance, a test split that is harder "
     "for one model than for another, the choice of the epoch, as the last one is not scored on "

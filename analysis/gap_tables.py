@@ -154,14 +154,15 @@ def epoch_parts(epochs: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         epochs: ``Store.epochs``.
-        trials: Trials to use, with ``best_epoch``, the kept one.
+        trials: Trials to use, with ``best_epoch``, the kept one, where the log has it.
 
     Returns:
         ``model``, ``metric``, ``epoch`` and its 95 % interval over seeds (Student's t), ``low``
         and ``high`` as in ``gaps``: NaN for a single seed. A metric without a log has no rows.
     """
     last = epochs.sort_values("epoch").groupby("run_id").tail(1)
-    kept = trials[["run_id", "freezing", "best_epoch"]].rename(columns={"best_epoch": "epoch"})
+    logged = trials.reindex(columns=["run_id", "freezing", "best_epoch"])
+    kept = logged.rename(columns={"best_epoch": "epoch"})
     both = kept.merge(epochs, on=["run_id", "epoch"]).merge(
         last, on="run_id", suffixes=("_kept", "_last")
     )

@@ -69,7 +69,7 @@ def plot_comparison(scores: pd.DataFrame) -> Figure:
         axis.scatter(part["mean"], positions, c=colours, s=18, zorder=3)
         axis.set(xlabel=name)
     axes[0].set_yticks(range(len(models)), models)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(models) - 0.5, -0.5)  # the first on top, none on the frame
     return figure
 
 
@@ -85,7 +85,7 @@ def plot_differences(differences: pd.DataFrame, where: str) -> Figure:
     axis.scatter(100 * differences["f1"], positions, c=colours, s=18, zorder=3)
     axis.axvline(0, color=RED, linewidth=0.8)
     axis.set_yticks(positions, names)
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.5, -0.5)  # the first on top, none on the frame
     axis.set(xlabel=f"difference in test F1 {where}, points")
     return figure
 

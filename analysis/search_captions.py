@@ -6,7 +6,7 @@ SEARCH_FIGURES = {
     "given (try_first), of the start-up, which is spread evenly over the space, or proposed by "
     "TPE. A warm start's trials ran in another launch and are not shown.",
     "search_parallel": "Every trial of the search as a line through the parameters of the "
-    "highest importance, coloured by {measure}.",
+    "highest importance, the brighter the higher its {measure}.",
     "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
     "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
     "chance.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    answer_blocks,
     cost_blocks,
     default_blocks,
     gpu_blocks,
@@ -67,6 +68,9 @@ BLOCKS = {
     "baselines": Block(score_blocks.baselines, ("baselines",)),
     "encoder_effect": Block(score_blocks.encoder_effect, ("encoder_effect",)),
     "encoder_tried": Block(score_blocks.encoder_tried, ("encoder_tried", "encoder_effect")),
+    "in_short": Block(
+        answer_blocks.in_short, ("search_parade", "champion_parade", "cosine_parade")
+    ),
     "search_parade": Block(search_blocks.search, ("search_parade",), ("frozen_pass",)),
     "ablations": Block(search_blocks.ablations_alone, ("champion_parade",)),
     "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),

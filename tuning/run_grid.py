@@ -26,13 +26,9 @@ def _run(args: argparse.Namespace) -> int:
         require_grid,
     )
     from tuning.execution.plan import place_rows, print_plan
-    from tuning.execution.ray_session import (
-        check_address,
-        import_aside,
-        ray_session,
-        set_ray_defaults,
-    )
+    from tuning.execution.ray_session import check_address, ray_session, set_ray_defaults
     from tuning.system.console import make_console, print_details
+    from tuning.system.imports import import_aside
     from tuning.system.machine import recall_rates
     from tuning.system.signals import INTERRUPTED
     from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint

@@ -56,7 +56,7 @@ def test_the_parts_add_up_and_what_is_beyond_the_baseline_is_told() -> None:
     assert (table["left_low"] < table["left"]).all()
     assert (table["left"] < table["left_high"]).all()
     first, second, last = about_gaps(table, BASE)
-    assert first.startswith("AUC, which needs no threshold, of logistic regression, of which")
+    assert first.startswith("AUC of logistic regression, of which nothing else was ever chosen")
     assert "above 0" in first
     assert second.startswith("F1 at the chosen threshold of logistic regression")
     assert "cannot tell apart" in last
@@ -130,6 +130,7 @@ def test_the_epoch_that_was_kept_is_compared_with_the_last_one() -> None:
     assert row["epoch_high"] - 0.15 == pytest.approx(12.706 * 0.05, rel=1e-3)
     (one,) = epoch_parts(epochs, trials[:1]).to_dict("records")
     assert np.isnan(one["epoch_low"])
+    assert epoch_parts(epochs, trials.drop(columns="best_epoch")).empty  # a log without it
     table = pd.DataFrame(
         {"model": "all layers frozen", "metric": ["auc"], "seeds": 1, "gap": 0.1}
         | {f"{name}{end}": 0.1 for name in ("harder", "threshold", "left")

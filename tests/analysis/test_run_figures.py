@@ -1,4 +1,4 @@
-"""Guards that labels of the heat map and numbers of an axis do not overlap."""
+"""Guards figures: labels and numbers do not overlap and are not cut off, rows keep off the frame."""
 
 from itertools import combinations, pairwise, product
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis import run_figures
+from analysis import data_figures, run_figures
 from measures.objective import FLAGS
 
 
@@ -40,3 +40,24 @@ def test_the_numbers_below_a_small_gap_do_not_run_together() -> None:
     shown = [box for box in boxes if left <= (box.x0 + box.x1) / 2 <= right]
     assert len(shown) > 1
     assert all(one.x1 + one.height / 2 < other.x0 for one, other in pairwise(shown))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_rows_of_differences_stand_apart_from_the_frame(count: int) -> None:
+    table = pd.DataFrame(
+        {"model": ["a"] * count, "other": ["b"] * count, "f1": 0.01, "f1_low": -0.01,
+         "f1_high": 0.02, "f1_p_holm": 0.5}
+    )  # fmt: skip
+    (axis,) = run_figures.plot_differences(table, "at 0.5").axes
+    low, high = axis.get_ylim()
+    assert (low, high) == (count - 0.5, -0.5)
+
+
+@pytest.mark.parametrize("pieces", ["per pair", "of the longer text"])
+def test_the_name_of_an_axis_is_not_cut_off(pieces: str) -> None:
+    lengths = pd.DataFrame({"split": ["train", "validation", "test"], "words": 9, "pieces": 12})
+    figure = data_figures.plot_lengths(lengths, 512, pieces)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    for axis in figure.axes:
+        assert axis.xaxis.label.get_window_extent(renderer).x1 <= figure.bbox.x1

@@ -5,7 +5,6 @@ Nothing else that takes long to import is imported here, so that Ray can start f
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import re
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from subprocess import PIPE
 from typing import Any
@@ -209,19 +207,9 @@ def ray_session(address: str | None) -> Iterator[None]:
     import ray._private.worker as outlet
 
     outlet.print_to_stdstream = _log_lines  # Ray has no setting for what it prints of a lost node
-    # a cluster's nodes run this code, whatever version of it is installed there
-    modules = [str(ROOT / name) for name in _PACKAGES]
-    code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
     with handle_signals() as listen:
         try:
-            ray.init(
-                address=address or "local",
-                include_dashboard=None if address else False,
-                num_cpus=None if address else count_cores(),  # Ray would count the machine's
-                runtime_env=code,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            _start(address)
             listen()  # take SIGTERM back from Ray
             # this program prints a line for a failed trial; the trace is in the trial's folder
             logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
@@ -230,17 +218,32 @@ def ray_session(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
+def _start(address: str | None) -> None:
+    """Start Ray or join a cluster; raise ClusterError if that takes Ray over half a minute."""
+    import ray
+
+    # a cluster's nodes run this code, whatever version of it is installed there
+    modules = [str(ROOT / name) for name in _PACKAGES]
+    code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            num_cpus=None if address else count_cores(),  # Ray would count the machine's
+            runtime_env=code,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:
+        if type(error) is not Exception:  # Ray has no narrower kind for what came too late
+            raise
+        raise ClusterError(
+            f"Ray did not start: {str(error).partition('. ')[0]}; run the command again when this "
+            "machine has less to do; make doctor tries Ray alone"
+        ) from error
+
+
 def _log_lines(message: dict[str, Any], **_: object) -> None:
     """Log a message of Ray in one line; Ray itself would print the end of a lost node's log."""
     for text in message["lines"]:
         logger.warning("Notice: Ray: %s", _REASONS.split(text.strip())[0].split("\n")[0])
-
-
-@contextmanager
-def import_aside(module: str) -> Iterator[Future[Any]]:
-    """Import a module in a thread while Ray starts, and yield it as a future.
-
-    Importing torch and MLflow takes seconds, and starting Ray is mostly waiting.
-    """
-    with ThreadPoolExecutor(1) as aside:
-        yield aside.submit(importlib.import_module, module)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+import ray
 from ray._private.utils import validate_socket_filepath
 
 from tuning.execution import ray_session
@@ -112,3 +113,17 @@ def test_a_session_that_fails_is_a_fault_with_its_reason(monkeypatch: pytest.Mon
     found = check_ray()
     assert found.text == "does not start: OSError: [Errno 98] Address already in use"
     assert found.stops
+
+
+def test_a_start_that_takes_too_long_is_an_error_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wait_in_vain(**_: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen because")
+
+    monkeypatch.setattr(ray, "init", wait_in_vain)  # Ray itself waits for 30 seconds
+    with (
+        pytest.raises(ClusterError, match=r"timed out during startup; run the command again when"),
+        ray_session.ray_session(None),
+    ):
+        pytest.fail("no session was started")
