@@ -86,8 +86,7 @@ BLOCKS = {
     "floor": Block(cost_blocks.floor, ("floor",)),
     "statistics": Block(statistics_blocks.statistics, ("statistics",)),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
-    "readme_scores": Block(score_blocks.readme_scores, ("encoder_effect", "baselines")),
-    "readme_alone": Block(score_blocks.readme_alone, ("cosine_parade",)),
+    "readme_scores": Block(score_blocks.readme_scores, ("grid_parade", "baselines")),
     "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),
 }
 

@@ -33,7 +33,6 @@ def grid(record: Record) -> str:
     """Return the cells of a grid, best by validation first, flagged ones last."""
     header = ("frozen", "optimizer", "rate", "val F1\\*", "AUC", "accuracy", "F1", "accuracy\\*",
               "F1\\*", "flags")  # fmt: skip
-    trials = sorted(record["numbers"]["trials"], key=lambda row: (row["flags"] != "", -row[VAL]))
     metrics = (VAL, "test_auc", "test_accuracy", "test_f1", ACCURACY, F1)
     rows = [
         [
@@ -41,9 +40,14 @@ def grid(record: Record) -> str:
             *(score(row[name]) for name in metrics),
             row["flags"],
         ]
-        for row in trials
+        for row in _by_validation(record)
     ]
     return f"{table(header, rows)}\n\n{origin(record)}"
+
+
+def _by_validation(record: Record) -> list[dict[str, Any]]:
+    """Return a launch's trials, best by validation first, flagged ones last."""
+    return sorted(record["numbers"]["trials"], key=lambda row: (row["flags"] != "", -row[VAL]))
 
 
 def by_seed(name: str, group: Callable[[dict[str, Any]], str], *records: Record) -> str:
@@ -160,37 +164,32 @@ def _gain(values: list[float], base: list[float]) -> str:
     return f"{signed(mean)} [{signed(low)}, {signed(high)}]"
 
 
-def readme_scores(effect: Record, baselines_: Record) -> str:
-    """Return the README's table of the embedded encoder and of what needs none."""
-    numbers, rows = effect["numbers"], []
-    for words, name, mode in (
-        ("all layers frozen", "embedded", "all"),
-        ("no layers frozen", "embedded", "none"),
-        ("all frozen, random weights in place of the encoder", "random", "all"),
-    ):
-        scores = numbers[name][mode]
-        metrics = ("test_accuracy", "test_f1", "test_auc", F1)
-        rows.append([words, *(spread(scores[metric]) for metric in metrics)])
-    rows += [_baseline_row(words, model, baselines_["numbers"]["scores"]) for words, model in (
-        ("logistic regression on word overlap, no encoder", "logistic regression on overlap"),
-        ('"all positive"', "all positive"))]  # fmt: skip
-    return table(("", "accuracy", "F1", "AUC", "F1\\*"), rows)
+def readme_scores(record: Record, baselines_: Record) -> str:
+    """Return the README's table: a grid's best cell of each mode by validation, and baselines."""
+    metrics = ("test_auc", F1, ACCURACY, "test_f1", "test_accuracy")
+    best: dict[str, dict[str, Any]] = {}
+    for row in _by_validation(record):
+        best.setdefault(row["freezing"], row)
+    rows = [
+        [
+            f"{mode} layers frozen, {row['optimizer']}, rate {row['learning_rate']}",
+            *(score(row[name]) for name in metrics),
+        ]
+        for mode, row in best.items()
+    ]
+    rows += [
+        [words, *_baseline_scores(model, baselines_["numbers"]["scores"])]
+        for words, model in (
+            ("logistic regression on word overlap, no encoder", "logistic regression on overlap"),
+            ('"all positive"', "all positive"),
+        )
+    ]
+    return table(("", "AUC", "F1\\*", "accuracy\\*", "F1", "accuracy"), rows)
 
 
-def _baseline_row(words: str, model: str, scores: list[dict[str, Any]]) -> list[str]:
-    """Return the row of a baseline: scores at 0.5, then F1 at the threshold from validation."""
+def _baseline_scores(model: str, scores: list[dict[str, Any]]) -> list[str]:
+    """Return a baseline's AUC, then F1 and accuracy at the threshold from validation and at 0.5."""
     found = {row["threshold"]: row for row in scores if row["model"] == model}
-    half, chosen = (found.get(name, scores[0]) for name in ("0.5", "validation"))
-    return [words, *(score(half[name]) for name in ("accuracy", "f1", "auc")), score(chosen["f1"])]
-
-
-def readme_alone(record: Record) -> str:
-    """Return the README's sentence on `minilm` with each text encoded alone."""
-    trials = record["numbers"]["trials"]
-    auc, chosen = ([row[name] for row in trials] for name in ("test_auc", F1))
-    return (
-        "Read them soberly: so small an encoder does not beat word overlap. The published "
-        "`minilm`, all layers frozen, each text encoded alone\nwith the cosine of both, reaches "
-        f"an AUC of {spread(auc)} and F1\\* of {spread(chosen)} over {len(trials)} seeds,\n"
-        "[without a search](docs/results.md#both-texts-together-or-each-alone)."
-    )
+    chosen, half = found.get("validation", scores[0]), found["0.5"]
+    at_both = (score(row[name]) for row in (chosen, half) for name in ("f1", "accuracy"))
+    return [score(half["auc"]), *at_both]

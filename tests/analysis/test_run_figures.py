@@ -1,4 +1,4 @@
-"""Guards figures: labels and numbers do not overlap and are not cut off, rows keep off the frame."""
+"""Guards figures: labels and numbers do not overlap or run off, rows keep off the frame."""
 
 from itertools import combinations, pairwise, product
 
