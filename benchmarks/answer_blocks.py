@@ -28,7 +28,7 @@ def in_short(searched: Record, ablated: Record, unsearched: Record) -> str:
             for name, metric in (("AUC", "auc"), ("F1", "f1"), ("accuracy", "accuracy"))
         ),
         [
-            "the same encoder without a search, rules of before",
+            "the same encoder without a search",
             ", ".join(
                 f"{name} {spread([row[metric] for row in unsearched['numbers']['trials']])}"
                 for name, metric in _TEST.items()
