@@ -188,7 +188,7 @@ def readme_scores(record: Record, baselines_: Record) -> str:
 
 
 def _baseline_scores(model: str, scores: list[dict[str, Any]]) -> list[str]:
-    """Return a baseline's AUC, then F1 and accuracy at the threshold from validation and at 0.5."""
+    """Return a baseline's AUC, then F1 and accuracy at validation's threshold and at 0.5."""
     found = {row["threshold"]: row for row in scores if row["model"] == model}
     chosen, half = found.get("validation", scores[0]), found["0.5"]
     at_both = (score(row[name]) for row in (chosen, half) for name in ("f1", "accuracy"))
