@@ -113,11 +113,16 @@ def search_killed(folder: Path, expected: Expected, count: int, seed: int, secon
 
 
 def spoil(paths: list[Path], draw: random.Random) -> None:
-    """Change a byte in each file."""
+    """Change a byte of each file on the disk; what a process has mapped of it stays whole.
+
+    Workers of a driver that was killed train on for a moment, on states that they have mapped.
+    """
     for path in paths:
         content = bytearray(path.read_bytes())
         content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        path.write_bytes(content)
+        beside = path.with_name(f"{path.name}.spoiled")
+        beside.write_bytes(content)
+        beside.replace(path)
 
 
 def worker_killed(folder: Path, expected: Expected, seed: int) -> Harm:
