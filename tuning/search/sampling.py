@@ -29,8 +29,9 @@ from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import expect, fit
-from tuning.search.study import has_room, waiting
+from tuning.search.study import has_room, storage_url, waiting
 from tuning.search.trial import SHARE, run_search_trial
+from tuning.system.sqlite_lock import lock_sqlite
 
 STAGE = "search"
 
@@ -132,9 +133,15 @@ class EpochSearch(OptunaSearch):
     """
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """Return the next configuration; FINISHED once all drivers have drawn what was planned."""
-        drawn, sampler = super().suggest(trial_id), cast("ConfigSampler", self._space)
-        trial, study = self._ot_trials[trial_id], cast("optuna.Study", self._ot_study)
+        """Return the next configuration; FINISHED once all drivers have drawn what was planned.
+
+        One driver draws at a time from a SQLite file: SQLite locks no row, so that two drivers
+        could take one queued trial. A server locks the row of the trial itself.
+        """
+        sampler, study = cast("ConfigSampler", self._space), cast("optuna.Study", self._ot_study)
+        with lock_sqlite(storage_url(study)):
+            drawn = super().suggest(trial_id)
+        trial = self._ot_trials[trial_id]
         if has_room(study, trial.number, sampler.search or sampler.launch, sampler.count):
             return drawn
         study.tell(trial, state=optuna.trial.TrialState.FAIL)

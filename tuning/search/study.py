@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.storages import RDBStorage
@@ -52,6 +52,12 @@ def open_storage(url: str) -> RDBStorage:
             f"storage: {hide_passwords(url)} cannot be used: {reason}; --storage names another, "
             "for example sqlite:////absolute/path.db"
         ) from error
+
+
+def storage_url(study: optuna.Study) -> str:
+    """Return the URL of the database that holds a study from ``load_study``."""
+    storage = study._storage  # Optuna's cache around it, whose public interface has no address
+    return str(cast("RDBStorage", getattr(storage, "_backend", storage)).url)
 
 
 def _check_owner(url: str) -> None:

@@ -27,6 +27,7 @@ from tuning.search.study import (
     queued,
     wait_for_joined,
 )
+from tuning.system.sqlite_lock import lock_sqlite
 
 COUNT = 6
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
@@ -58,18 +59,22 @@ def connected(url: str) -> Iterator[RDBStorage]:
     storage.engine.dispose()
 
 
+def make_searcher(storage: RDBStorage, launch: str) -> EpochSearch:
+    return EpochSearch(
+        replace(sampler(launch), search="one", count=COUNT),
+        metric=SEED_MEAN,
+        mode="max",
+        sampler=ResumableTPESampler(7, 3),
+        study_name="x",
+        storage=storage,
+    )
+
+
 def draw(url: str, launch: str) -> list[dict[str, Any]]:
     """Return what a driver draws for the search of the launch ``one``; trials end at once."""
     drawn = []
     with connected(url) as storage:
-        searcher = EpochSearch(
-            replace(sampler(launch), search="one", count=COUNT),
-            metric=SEED_MEAN,
-            mode="max",
-            sampler=ResumableTPESampler(7, 3),
-            study_name="x",
-            storage=storage,
-        )
+        searcher = make_searcher(storage, launch)
         while isinstance(found := searcher.suggest(str(len(drawn))), dict):
             searcher.on_trial_complete(str(len(drawn)), {SEED_MEAN: 0.5, "training_iteration": 1})
             drawn.append(found["point"])
@@ -80,7 +85,7 @@ def draw(url: str, launch: str) -> list[dict[str, Any]]:
 def test_drivers_that_draw_at_once_draw_no_trial_twice_and_none_too_many(url: str) -> None:
     with connected(url) as storage:
         study = load_study(storage, "x", {})
-        for rate in (0.01, 0.02):
+        for rate in (0.01, 0.02, 0.03, 0.04):
             study.enqueue_trial({"learning_rate": rate})
         with ThreadPoolExecutor(3) as pool:
             found = list(pool.map(draw, 3 * [url], ("one", "two", "three")))
@@ -88,6 +93,21 @@ def test_drivers_that_draw_at_once_draw_no_trial_twice_and_none_too_many(url: st
     numbers = [point["tags"]["optuna_trial"] for points in found for point in points]
     assert sorted(map(int, numbers)) == list(range(COUNT))
     assert len({str(trial.params) for trial in complete}) == len(complete) == COUNT
+
+
+def test_a_driver_draws_from_a_sqlite_file_only_while_no_other_does(
+    study: optuna.Study, tmp_path: Path
+) -> None:
+    study.enqueue_trial({"learning_rate": 0.01})
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    with connected(url) as storage, ThreadPoolExecutor(1) as pool:
+        with lock_sqlite(url):
+            drawing = pool.submit(make_searcher(storage, "two").suggest, "0")
+            with pytest.raises(TimeoutError):
+                drawing.result(timeout=0.5)
+            assert study.trials[0].state == TrialState.WAITING
+        assert isinstance(drawing.result(), dict)
+    assert study.trials[0].state == TrialState.RUNNING
 
 
 def test_a_search_is_joined_only_while_it_draws(study: optuna.Study) -> None:
