@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
@@ -55,9 +55,9 @@ def open_storage(url: str) -> RDBStorage:
 
 
 def storage_url(study: optuna.Study) -> str:
-    """Return the URL of the database that holds a study from ``load_study``."""
+    """Return the URL of the database that holds a study; empty for one in memory."""
     storage = study._storage  # Optuna's cache around it, whose public interface has no address
-    return str(cast("RDBStorage", getattr(storage, "_backend", storage)).url)
+    return str(getattr(getattr(storage, "_backend", storage), "url", ""))
 
 
 def _check_owner(url: str) -> None:
