@@ -111,6 +111,7 @@ STEPS = (
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
          minutes=120),
+    Step(name="against_field", command="benchmarks/against_field.py --data FOLDER", minutes=75),
 )  # fmt: skip
 
 
