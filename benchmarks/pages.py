@@ -19,8 +19,10 @@ from benchmarks import (
     gpu_blocks,
     score_blocks,
     search_blocks,
+    start_blocks,
     statistics_blocks,
 )
+from benchmarks.goals import RECORDS
 from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
@@ -81,6 +83,8 @@ BLOCKS = {
     "scaling_trials": Block(cost_blocks.scaling_trials, ("scaling",)),
     "scaling_cores": Block(cost_blocks.scaling_cores, ("scaling",)),
     "scaling_pairs": Block(cost_blocks.scaling_pairs, ("scaling",)),
+    "start_up": Block(start_blocks.start_up, ("start_up",)),
+    "goals": Block(start_blocks.goals, (), RECORDS),
     "scaling_goals": Block(cost_blocks.scaling_goals, ("scaling",)),
     "faults": Block(cost_blocks.faults, ("faults",)),
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
