@@ -11,10 +11,9 @@ from mlflow.entities import Run
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tests.end_to_end.running import Call, Ended, one_core, started, store_in, wait_for
+from tests.end_to_end.running import Ended, one_core, started, store_in, wait_for
 from tests.end_to_end.searching import runs_of, search, words_for
 from tests.end_to_end.servers import find_postgres, postgres
-from tuning.run_search import main
 from tuning.search.study import open_storage
 
 pytestmark = [
@@ -30,13 +29,9 @@ class Both:
     """What two drivers left behind: the first was held while the other drew."""
 
     folder: Path
-    url: str
     study: list[FrozenTrial]
     first: Ended
     joined: Ended
-
-    def words(self, driver: str, *more: str) -> list[str]:
-        return words_for(self.folder / driver, *places(self.folder, self.url), *more, quick=True)
 
     def runs(self, query: str) -> list[Run]:
         return runs_of(store_in(self.folder / "first"), query)
@@ -76,7 +71,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             driver.send_signal(signal.SIGCONT)
             output, errors = driver.communicate()
         first = Ended(words, driver.returncode, output, errors)
-        yield Both(folder=folder, url=url, study=trials_in(storage), first=first, joined=joined)
+        yield Both(folder=folder, study=trials_in(storage), first=first, joined=joined)
         storage.remove_session()
         storage.engine.dispose()
 
@@ -121,13 +116,3 @@ def test_there_is_one_champion_and_every_run_has_ended(both: Both) -> None:
     (champion,) = both.runs("tags.kind = 'champion'")
     assert champion.data.tags["launch"] == both.launches["experiment"]
     assert {run.info.status for run in both.runs("")} == {"FINISHED"}
-
-
-def test_a_search_that_has_ended_is_not_joined_and_leaves_no_launch(
-    both: Both, call: Call
-) -> None:
-    before = sorted((both.folder / "other/out").iterdir())
-    ended = call(main, both.words("other", "--join"))
-    assert ended.returncode == 2
-    assert "--join: no search draws from the study 'smoke_search'" in ended.stderr
-    assert sorted((both.folder / "other/out").iterdir()) == before
