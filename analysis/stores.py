@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from measures.addresses import AddressError, check_readable, find_moved, in_trash
 from measures.passwords import first_line, hide_passwords
+from measures.references import fetch_referenced
 
 
 class StoreError(ValueError):
@@ -49,9 +50,14 @@ def fetch_artifact(client: MlflowClient, run_id: str, name: str, folder: Path) -
     """Copy a run's artifact, a file or a folder, into ``folder``; return the path of the copy.
 
     Raises:
-        MlflowException, OSError: If the run has no such artifact, or it cannot be read.
+        MlflowException, OSError: If the run has no such artifact, or it cannot be read where it
+            is, in the store or by reference.
     """
-    moved = find_moved(str(client.get_run(run_id).info.artifact_uri), client.tracking_uri)
+    run = client.get_run(run_id)
+    referenced = fetch_referenced(run.data.tags, run_id, name, folder)
+    if referenced is not None:
+        return referenced
+    moved = find_moved(str(run.info.artifact_uri), client.tracking_uri)
     if moved is None or not (moved / name).exists():
         return Path(client.download_artifacts(run_id, name, str(folder)))
     target = folder / name

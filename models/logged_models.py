@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from measures.addresses import check_readable, choose_registry, find_moved
 from measures.passwords import first_line, hide_passwords
+from measures.references import SAVED_AT, fetch_referenced
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -50,7 +51,7 @@ def fetch_model(uri: str | None, store: str, folder: Path) -> tuple[str, Path]:
         set_tracking_uri(store)
         client = MlflowClient()
         name = _resolve(client, uri, store)
-        moved = _find_moved(client, name, store)
+        moved = _find_moved(client, name, store) or _fetch_referenced(client, name, folder)
         return name, moved or Path(download_artifacts(artifact_uri=name, dst_path=str(folder)))
     except _store_errors() as error:
         if isinstance(error, ModelError):
@@ -106,7 +107,10 @@ def _resolve(client: MlflowClient, uri: str | None, store: str) -> str:
         return f"models:/{model}/{client.get_model_version_by_alias(model, alias).version}"
     if "/" in uri:
         return uri
-    moved = find_moved(str(client.get_run(uri).info.artifact_uri), store)
+    run = client.get_run(uri)
+    if SAVED_AT in run.data.tags:
+        return f"runs:/{uri}/model"
+    moved = find_moved(str(run.info.artifact_uri), store)
     there = moved.iterdir() if moved else map(Path, (f.path for f in client.list_artifacts(uri)))
     folders = {each.name for each in there}
     for folder in ("served", "model"):
@@ -130,6 +134,15 @@ def _find_moved(client: MlflowClient, name: str, store: str) -> Path | None:
     if not owner:
         return None
     return _folder_of(find_moved(str(client.get_run(owner).info.artifact_uri), store), path)
+
+
+def _fetch_referenced(client: MlflowClient, name: str, folder: Path) -> Path | None:
+    """Return a copy of a model that its run has by reference; None for any other."""
+    scheme, _, rest = name.partition(":/")
+    owner, _, path = rest.strip("/").partition("/")
+    if scheme != "runs":  # the models of a registry are copies
+        return None
+    return fetch_referenced(client.get_run(owner).data.tags, owner, path, folder)
 
 
 def _folder_of(artifacts: Path | None, name: str) -> Path | None:

@@ -21,7 +21,7 @@ from tuning.download.download_causes import DownloadError
 from tuning.parsers import EXPERIMENTS
 from tuning.pretraining.plan import PretrainingOptions
 from tuning.system.storage_path import StoragePath
-from tuning.tracking.launch_folder import LaunchOptions, choose_artifacts
+from tuning.tracking.launch_folder import LaunchError, LaunchOptions, choose_artifacts
 
 # Errors that the commands report as one sentence, with exit code 2.
 USER_ERRORS = (ConfigError, DataError, DownloadError, EncoderError, SourceError, OSError)
@@ -106,8 +106,13 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
 
     Raises:
         OSError: If the output folder has no absolute path, as a link to itself.
+        LaunchError: If a reference to the output would hold a password.
     """
     remote = isinstance(args.output, StoragePath)
+    if args.by_reference and remote and str(args.output) != args.output.uri:
+        rule = "must have no password in its URI, which everyone who reads the log would see"
+        way_out = "put it into the environment, or leave --by-reference out"
+        raise LaunchError(f"--output: {args.output}: {rule}; {way_out}")
     output, store = (
         _resolve(args.local if remote else args.output),
         choose_store(args.tracking_uri),
@@ -124,6 +129,7 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         launch=args.launch,
         overwrite=args.overwrite,
         join=getattr(args, "join", False),
+        by_reference=args.by_reference,
     )
 
 

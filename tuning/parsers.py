@@ -35,6 +35,8 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     add("--output", type=folder_or_uri, default=ROOT / "results", help=text)
     text = "folder for the driver's journal and caches if --output is a URI; default: results"
     add("--local", type=user_path, default=ROOT / "results", help=text)
+    text = "log what trials save as its place in --output, in place of a copy"
+    add("--by-reference", action="store_true", help=text)
     add("--tracking-uri", type=store_uri, help=_STORE)
     add("--address", help="HOST:PORT of the Ray cluster to run on; auto: that of this machine")
     text = "change a value of the YAML file; a list makes it an axis"

@@ -14,6 +14,7 @@ from tests.end_to_end.running import (
     Call,
     Ran,
     few_pairs,
+    one_core,
     run_small,
     run_smoke,
     small,
@@ -23,6 +24,7 @@ from tests.end_to_end.running import (
     words_to_run,
 )
 from tuning import reproduce, run_grid
+from tuning.tracking.mlflow_reader import fetch_run
 
 pytestmark = pytest.mark.slow
 
@@ -122,16 +124,38 @@ def changed(*changes: str) -> list[str]:
     return [word for change in changes for word in ("--set", change)]
 
 
-@pytest.mark.usefixtures("in_turn")
-def test_cached_and_uncached_launches_come_to_the_same(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def cached_and_plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
+    """Return a launch with cached states, and one without that logs by reference."""
+    folder = tmp_path_factory.mktemp("twice")
     words = changed("epochs=2", "batch_size=16", "learning_rate=0.001")
-    words += ["--data", str(few_pairs(tmp_path, FEWER))]
-    cached = run_smoke(tmp_path, *words)
-    plain = run_smoke(tmp_path, *words, "--set", "name=plain", "--no-cache-activations")
+    words += ["--data", str(few_pairs(folder, FEWER))]
+    with one_core():
+        cached = run_smoke(folder, *words)
+        other = [*changed("name=plain"), "--no-cache-activations", "--by-reference"]
+        plain = run_smoke(folder, *words, *other)
     for ran in (cached, plain):
         assert ran.ended.returncode == 0, ran.ended.stderr
+    return cached, plain
+
+
+def test_cached_and_uncached_launches_come_to_the_same(cached_and_plain: tuple[Ran, Ran]) -> None:
+    cached, plain = cached_and_plain
     (one,), (other,) = cached.trials(), plain.trials("plain")
     assert other.data.metrics["val_loss"] == pytest.approx(one.data.metrics["val_loss"], abs=5e-3)
+
+
+def test_what_a_trial_saved_is_found_where_its_run_refers_to(
+    cached_and_plain: tuple[Ran, Ran], tmp_path: Path
+) -> None:
+    _, plain = cached_and_plain
+    (run,) = plain.trials("plain")
+    assert MlflowClient(plain.store).list_artifacts(run.info.run_id) == []
+    (saved,) = plain.folder.glob("out/plain-*/*/checkpoint_*")
+    assert run.data.tags["saved_at"] == str(saved)
+    model, _, _ = fetch_run(plain.store, run.info.run_id, tmp_path)
+    for name in ("model/classifier.safetensors", "predictions.csv"):
+        assert (model.parent / name).read_bytes() == (saved / name).read_bytes()
 
 
 @pytest.mark.usefixtures("in_turn")

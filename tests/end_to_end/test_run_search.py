@@ -145,6 +145,7 @@ def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_p
     ("words", "message"),
     [
         (["--storage", "postgresql://me:secret@127.0.0.1:9/x"], "storage: postgresql://me:***@"),
+        (["--join"], "--join: no search draws from the study 'smoke_search'"),
         (["--resume"], "out has no interrupted launch of 'smoke_search'"),
     ],
 )

@@ -20,7 +20,7 @@ from tuning.config.experiment import ConfigError
 from tuning.config.loader import load_experiment
 from tuning.parsers import build_parser, build_pretraining_parser, folder_or_uri
 from tuning.system.project import ROOT
-from tuning.tracking.launch_folder import run_name
+from tuning.tracking.launch_folder import LaunchError, run_name
 
 
 def test_options_win_over_the_file() -> None:
@@ -86,6 +86,15 @@ def test_with_a_uri_for_results_the_drivers_files_are_in_the_local_folder(
     words = ["--output", "s3://bucket/results/", "--local", str(tmp_path)]
     options = launch_options(build_parser("x", "grid.yaml").parse_args(words))
     assert (options.output, options.shared_output.uri) == (tmp_path, "s3://bucket/results")
+
+
+def test_a_reference_that_would_show_a_password_is_refused(tmp_path: Path) -> None:
+    parse, local = build_parser("x", "grid.yaml").parse_args, ["--local", str(tmp_path)]
+    words = ["--output", "s3://me:secret@bucket/results", *local]
+    assert not launch_options(parse(words)).by_reference
+    with pytest.raises(LaunchError, match=r"--output: s3://me:.* no password in its") as caught:
+        launch_options(parse([*words, "--by-reference"]))
+    assert "secret" not in str(caught.value)
 
 
 def test_a_run_is_named_after_its_experiment_and_time() -> None:

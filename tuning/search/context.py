@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import FixedTrial
+from optuna.trial import FixedTrial, TrialState
 
 from measures.metrics import make_objective
 from measures.objective import SEED_MEAN, Objective
@@ -19,10 +19,11 @@ from tuning.execution.trial_spec import TrialSpec, trial_key
 from tuning.search.sampling import STAGE, ConfigSampler
 from tuning.search.startup import origin
 from tuning.search.study import (
+    METRICS,
     StudyError,
     announce,
-    announced,
     close_stale,
+    joined,
     load_study,
     open_storage,
     trials_of,
@@ -105,26 +106,36 @@ def comparable(fixed: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fixed.items() if name not in ignored}
 
 
-def open_search(launch: Launch, settings: SearchSettings, study: optuna.Study) -> Search:
+def open_search(
+    launch: Launch,
+    settings: SearchSettings,
+    study: optuna.Study,
+    joins: tuple[str, int] | None = None,
+) -> Search:
     """Return the search of a launch, new or resumed, and note its study in the log.
 
+    Args:
+        launch: The launch.
+        settings: Settings of the search.
+        study: Study of the search.
+        joins: Search that the launch is to join, from ``announced``; None for one of its own.
+
     Raises:
-        StudyError: If the launch is to join a search, and none draws from the study.
         LaunchError: If the launch that is resumed joined one.
     """
     prepared, log = launch.prepared, launch.log
-    if log.runs[PARENT].tags["kind"] == JOINED and not launch.settings.join:
+    if log.runs[PARENT].tags["kind"] == JOINED and joins is None:
         raise LaunchError(
             f"{launch.settings.run_name}: joined another search, which has its trials; leave it "
             "with --overwrite, or join a search anew with --join"
         )
     log.tag(PARENT, {"study": study.study_name})
     leader, count = log.launch, settings.num_samples
-    if launch.settings.join:
-        leader, count = announced(study)
+    if joins is not None:
+        leader, count = joins
         log.tag(PARENT, {"search": leader})
     else:
-        announce(study, leader, count)
+        announce(study, leader, count, settings.seed)
     sampler = ConfigSampler(
         space=prepared.experiment.space,
         fixed=fixed_fields(prepared),
@@ -187,9 +198,13 @@ def reconcile(search: Search) -> list[Outcome]:
 def take_joined(search: Search) -> list[Outcome]:
     """Return the finished trials of joined drivers, once these have no more; log them here too."""
     log, sampler, prepared = search.launch.log, search.sampler, search.launch.prepared
-    patience = prepared.experiment.report_timeout
+    if running := joined(search.study, sampler.launch, TrialState.RUNNING):
+        numbers = ", ".join(f"{trial.number:03d}" for trial in running)
+        search.launch.console.print(f"Waiting for joined drivers, which train {numbers}")
+    wait_for_joined(search.study, sampler.launch, prepared.experiment.report_timeout)
     outcomes = []
-    for trial, metrics in wait_for_joined(search.study, sampler.launch, patience):
+    for trial in joined(search.study, sampler.launch, TrialState.COMPLETE):
+        metrics = trial.user_attrs.get(METRICS) or {SEED_MEAN: float(trial.value or 0)}
         spec = TrialSpec.from_point(sampler(FixedTrial(trial.params, trial.number))["point"])
         name = f"{trial.number:03d}"
         key = trial_key(STAGE, name)

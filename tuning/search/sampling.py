@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.trial import BaseTrial, FrozenTrial
+from optuna.trial import BaseTrial
 from ray.air.constants import TRAINING_ITERATION
 from ray.tune.schedulers import (
     ASHAScheduler,
@@ -24,12 +22,14 @@ from ray.tune.search.optuna import OptunaSearch
 
 from measures.objective import OBJECTIVE_TAG, SEED_MEAN
 from tuning.config.experiment import TrialConfig
-from tuning.config.search_space import Axis, SearchSettings, Space, is_active
+from tuning.config.search_space import SearchSettings, Space
 from tuning.execution.context import ExecutionContext, concurrent_trials
 from tuning.execution.outcomes import Outcome, clear
+from tuning.execution.trial_checkpoint import REPORT
 from tuning.execution.trial_spec import TrialSpec
 from tuning.execution.tuner import expect, fit
-from tuning.search.study import has_room, storage_url, waiting
+from tuning.search.startup import ResumableTPESampler, draw
+from tuning.search.study import METRICS, has_room, storage_url, waiting
 from tuning.search.trial import SHARE, run_search_trial
 from tuning.system.sqlite_lock import lock_sqlite
 
@@ -87,50 +87,16 @@ class ConfigSampler:
         return {"point": spec.to_point()}
 
 
-class ResumableTPESampler(optuna.samplers.TPESampler):
-    """Multivariate TPE (Bergstra et al., 2011; Falkner et al., 2018) that a crash does not change.
-
-    Its random numbers depend on its seed and the trial's number alone, not on the draws before.
-
-    Args:
-        seed: Seed of all draws.
-        startup_trials: Number of finished trials before which it draws at random.
-    """
-
-    def __init__(self, seed: int, startup_trials: int) -> None:
-        with warnings.catch_warnings():  # "group" may change, says Optuna; its version is pinned
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            super().__init__(
-                seed=seed,
-                multivariate=True,
-                group=True,  # fields that are drawn together are modelled together
-                constant_liar=True,
-                n_startup_trials=startup_trials,
-            )
-        self._seed = seed
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Seed the random numbers of this trial; Optuna has no public way to do this."""
-        for state in (self._rng, self._random_sampler._rng):
-            state.rng.seed([self._seed, trial.number])
-        super().before_trial(study, trial)
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return what is modelled; its groups are sorted, since Optuna's order is not stable."""
-        found = super().infer_relative_search_space(study, trial)
-        if self._search_space_group is not None:
-            self._search_space_group.search_spaces.sort(key=sorted)
-        return found
-
-
 class EpochSearch(OptunaSearch):
     """Optuna's search, which is told the value of an epoch under the epoch's own number.
 
     Ray counts the results of a trial that is resumed from 1 again, and Optuna ignores, with a
     warning each, what it was told before.
     """
+
+    def __init__(self, space: ConfigSampler, **choices: Any) -> None:  # noqa: ANN401 - Ray's own
+        super().__init__(space, **choices)
+        self._last: dict[str, list[dict[str, Any]]] = {}  # report of the last epoch, by Ray's id
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """Return the next configuration; FINISHED once all drivers have drawn what was planned.
@@ -139,7 +105,9 @@ class EpochSearch(OptunaSearch):
         could take one queued trial. A server locks the row of the trial itself.
         """
         sampler, study = cast("ConfigSampler", self._space), cast("optuna.Study", self._ot_study)
-        with lock_sqlite(storage_url(study)):
+        with lock_sqlite(storage_url(study)), warnings.catch_warnings():
+            # a study's server may be far away
+            warnings.filterwarnings("ignore", "Define-by-run function passed in the `space`")
             drawn = super().suggest(trial_id)
         trial = self._ot_trials[trial_id]
         if has_room(study, trial.number, sampler.search or sampler.launch, sampler.count):
@@ -147,10 +115,21 @@ class EpochSearch(OptunaSearch):
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
         return cast("dict[str, Any]", self.FINISHED)  # a word, which Ray knows
 
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Report the value of a trial; before, its metrics to the search that was joined."""
+        reports = (result or {}).get(REPORT) or self._last.pop(trial_id, [])
+        sampler = cast("ConfigSampler", self._space)
+        if reports and not error and sampler.search not in ("", sampler.launch):
+            self._ot_trials[trial_id].set_user_attr(METRICS, reports[0]["best"])
+        super().on_trial_complete(trial_id, result, error)
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report the value of an epoch; the final result has none, and is told as the trial's."""
         if "epoch" not in result:
             return
+        self._last[trial_id] = result.get(REPORT, [])
         with warnings.catch_warnings():
             # a trial whose state was damaged runs its first epochs again
             warnings.filterwarnings("ignore", "The reported value is ignored because this `step=")
@@ -236,20 +215,3 @@ def make_scheduler(settings: SearchSettings, sampler: ConfigSampler) -> TrialSch
         reduction_factor=2,
         stop_last_trials=False,  # those that get beyond max_t
     )
-
-
-def draw(space: Space, trial: BaseTrial, fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
-    values = dict(fixed)
-    for name, axis in space.items():
-        if is_active(axis, values):
-            values[name] = _suggest(trial, name, axis)
-    return values
-
-
-def _suggest(trial: BaseTrial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - values of any field
-    if axis.choices is not None:
-        return trial.suggest_categorical(name, axis.choices)
-    if isinstance(axis.low, int) and isinstance(axis.high, int):
-        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
-    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)

@@ -27,7 +27,7 @@ from tuning.search.confirmation import FINAL, RACE, SearchError, seed_values
 from tuning.search.context import open_search, open_study
 from tuning.search.pipeline import find_champion, join_search
 from tuning.search.result import SearchResult
-from tuning.search.study import StudyError
+from tuning.search.study import StudyError, announced
 from tuning.search.warm_start import seed_study
 from tuning.system.console import save_picture
 from tuning.system.project import activation
@@ -62,12 +62,13 @@ def run(
         study = open_study(prepared, search, storage)
         if resumed is None and not options.join:
             seed_study(study, prepared, search, options.tracking_uri, console)
+        joins = announced(study, search.seed) if options.join else None
         settings = make_settings(options, prepared.experiment.name, resumed)
         with ray_session(settings.address):
             device = find_device(prepared.experiment.precision)
             with recording(prepared, settings, console, device) as launch:
-                begun = open_search(launch, search, study)
-                if options.join:
+                begun = open_search(launch, search, study, joins)
+                if joins is not None:
                     return _print_joined(join_search(begun), launch)
                 result = find_champion(begun)
                 tables = result_tables(result, begun.objective)

@@ -1,15 +1,19 @@
-"""The start of a search: configurations that are spread evenly over its space."""
+"""Configurations of a space: spread evenly at the start of a search, then drawn by TPE."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import BaseTrial, FrozenTrial
 from scipy.stats import qmc
 
 from tuning.config.search_space import Axis, SearchSettings, Space, is_active
@@ -42,7 +46,7 @@ def enqueue_startup(
         study.enqueue_trial(values, user_attrs={_ATTRIBUTE: True})
 
 
-def origin(trial: optuna.trial.FrozenTrial) -> str:
+def origin(trial: FrozenTrial) -> str:
     """Return who chose a trial: ``warm start``, ``given`` (``try_first``), ``start-up``, ``TPE``.
 
     What TPE draws before ``startup_trials`` have finished is drawn at random.
@@ -123,3 +127,58 @@ def value_at(axis: Axis, share: float) -> Any:  # noqa: ANN401 - values of any f
         found = start + share * (end - start)
     found = min(max(found, low), high)
     return round(found) if is_whole else float(found)
+
+
+class ResumableTPESampler(optuna.samplers.TPESampler):
+    """Multivariate TPE (Bergstra et al., 2011; Falkner et al., 2018) that a crash does not change.
+
+    Its random numbers depend on its seed and the trial's number alone, not on the draws before.
+
+    Args:
+        seed: Seed of all draws.
+        startup_trials: Number of finished trials before which it draws at random.
+    """
+
+    def __init__(self, seed: int, startup_trials: int) -> None:
+        with warnings.catch_warnings():  # "group" may change, says Optuna; its version is pinned
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            super().__init__(
+                seed=seed,
+                multivariate=True,
+                group=True,  # fields that are drawn together are modelled together
+                constant_liar=True,
+                n_startup_trials=startup_trials,
+            )
+        self._seed = seed
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Seed the random numbers of this trial; Optuna has no public way to do this."""
+        for state in (self._rng, self._random_sampler._rng):
+            state.rng.seed([self._seed, trial.number])
+        super().before_trial(study, trial)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return what is modelled; its groups are sorted, since Optuna's order is not stable."""
+        found = super().infer_relative_search_space(study, trial)
+        if self._search_space_group is not None:
+            self._search_space_group.search_spaces.sort(key=sorted)
+        return found
+
+
+def draw(space: Space, trial: BaseTrial, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``fixed`` with the values that Optuna proposes for the active axes."""
+    values = dict(fixed)
+    for name, axis in space.items():
+        if is_active(axis, values):
+            values[name] = _suggest(trial, name, axis)
+    return values
+
+
+def _suggest(trial: BaseTrial, name: str, axis: Axis) -> Any:  # noqa: ANN401 - values of any field
+    if axis.choices is not None:
+        return trial.suggest_categorical(name, axis.choices)
+    if isinstance(axis.low, int) and isinstance(axis.high, int):
+        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
+    return trial.suggest_float(name, float(axis.low or 0), float(axis.high or 0), log=axis.log)

@@ -20,7 +20,7 @@ from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.resume import differences, plain
 
 _SEARCH = "search"  # of a study: the search that draws from it; of a trial: that it is drawn for
-_METRICS = "metrics/"  # of a study: before the number of a trial that a joined driver finished
+METRICS = "metrics"  # of a trial that a joined driver finished: its final metrics
 _PAUSE = 1.0  # seconds between two looks at what other drivers do
 logger = logging.getLogger(__name__)
 
@@ -105,28 +105,38 @@ def trials_of(study: optuna.Study, launch: str) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials() if trial.user_attrs.get("launch") == launch]
 
 
-def announce(study: optuna.Study, launch: str, count: int) -> None:
+def announce(study: optuna.Study, launch: str, count: int, seed: int = 0) -> None:
     """Note in the study which launch's search it serves, for drivers that join it.
 
     Args:
         study: The study.
         launch: Id of the launch that confirms the best of what all drivers draw.
         count: Number of configurations that they draw together; 0 once none is left to draw.
+        seed: Seed of the search.
     """
-    study.set_user_attr(_SEARCH, {"launch": launch, "count": count})
+    study.set_user_attr(_SEARCH, {"launch": launch, "count": count, "seed": seed})
 
 
-def announced(study: optuna.Study) -> tuple[str, int]:
-    """Return what ``announce`` noted.
+def announced(study: optuna.Study, seed: int = 0) -> tuple[str, int]:
+    """Return the launch and the count that ``announce`` noted.
+
+    Args:
+        study: The study.
+        seed: Seed of the search that is to join: trials are compared on equal seeds.
 
     Raises:
-        StudyError: If no search draws from the study.
+        StudyError: If no search draws from the study, or one with another seed.
     """
     found = study.user_attrs.get(_SEARCH, {"count": 0})
     if not found["count"]:
         raise StudyError(
             f"--join: no search draws from the study {study.study_name!r} of this storage; start "
-            "one without --join, and join it with its --storage"
+            "one without --join, and join it with its --storage once it says that it trains"
+        )
+    if found["seed"] != seed:
+        raise StudyError(
+            f"--join: search.seed: must be {found['seed']}, that of the search, got {seed}; "
+            f"--set search.seed={found['seed']} joins it"
         )
     return found["launch"], found["count"]
 
@@ -134,27 +144,40 @@ def announced(study: optuna.Study) -> tuple[str, int]:
 def has_room(study: optuna.Study, number: int, search: str, count: int) -> bool:
     """Return whether a trial is among the first ``count`` that drivers drew for a search.
 
-    Drivers that draw at the same moment come to one answer, since numbers are given once.
+    Drivers that draw at the same moment come to one answer, since numbers are given once, and a
+    trial that bears no search yet, which one of them is drawing, counts too.
     """
-    drawn = study.get_trials(deepcopy=False)
-    return sum(t.user_attrs.get(_SEARCH) == search and t.number < number for t in drawn) < count
+    earlier = [t for t in study.get_trials(deepcopy=False) if t.number < number]
+    drawn = [t for t in earlier if t.user_attrs.get(_SEARCH) == search or _is_being_drawn(t)]
+    return len(drawn) < count
+
+
+def _is_being_drawn(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.RUNNING and _SEARCH not in trial.user_attrs
 
 
 def hand_over(
     study: optuna.Study, launch: str, metrics: Mapping[int, Mapping[str, float]]
 ) -> None:
-    """Give a joined driver's trials to the search: final metrics, by number; queue the others."""
-    for number, values in metrics.items():
-        study.set_user_attr(f"{_METRICS}{number}", dict(values))
-    close_stale(study, launch, {})
+    """Complete what a joined driver left running and has metrics of, by number; queue the rest."""
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        if trial.number in metrics and trial.user_attrs.get("launch") == launch:
+            # Optuna's public interface writes only to a trial that this process has asked for
+            found = dict(metrics[trial.number])
+            study._storage.set_trial_user_attr(trial._trial_id, METRICS, found)
+    close_stale(study, launch, {n: values[SEED_MEAN] for n, values in metrics.items()})
 
 
-def wait_for_joined(
-    study: optuna.Study, search: str, patience: float
-) -> list[tuple[FrozenTrial, dict[str, float]]]:
-    """Return the finished trials that joined drivers drew for a search, with their metrics.
+def joined(study: optuna.Study, search: str, state: TrialState) -> list[FrozenTrial]:
+    """Return the trials in a state that joined drivers drew for a search."""
+    drawn = [t for t in study.get_trials(states=[state]) if t.user_attrs.get(_SEARCH) == search]
+    return [trial for trial in drawn if trial.user_attrs.get("launch") != search]
 
-    Those that run are waited for. One whose driver reports nothing any more fails.
+
+def wait_for_joined(study: optuna.Study, search: str, patience: float) -> None:
+    """Return once no joined driver trains for a search.
+
+    The trials of one that reports nothing any more are queued, and begin again.
 
     Args:
         study: The study.
@@ -162,34 +185,21 @@ def wait_for_joined(
         patience: Longest time between two reports in seconds.
     """
     before, since = None, time.monotonic()
-    while True:
-        attributes = study.user_attrs
-        joined = [t for t in study.get_trials() if _is_joined(t, search)]
-        done = [t for t in joined if t.state == TrialState.COMPLETE]
-        told = {t.number: attributes.get(f"{_METRICS}{t.number}") for t in done}
-        running = [t for t in joined if t.state == TrialState.RUNNING]
-        if None not in told.values() and not running:
-            break
-        state = [(t.number, t.state, len(t.intermediate_values)) for t in joined], told
-        if state != before:
-            before, since = state, time.monotonic()
+    while running := joined(study, search, TrialState.RUNNING):
+        reported = [(trial.number, len(trial.intermediate_values)) for trial in running]
+        if reported != before:
+            before, since = reported, time.monotonic()
         elif time.monotonic() - since > patience:
             for trial in running:
-                study.tell(trial.number, state=TrialState.FAIL)
-            break
+                study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            return
         time.sleep(_PAUSE)
-    return [(t, told[t.number] or {SEED_MEAN: float(t.value or 0)}) for t in done]
 
 
 def queued(study: optuna.Study, search: str) -> int:
     """Return the number of a search's trials that were begun, interrupted, and are queued."""
     trials = study.get_trials(states=[TrialState.WAITING])
     return sum(trial.user_attrs.get(_SEARCH) == search for trial in trials)
-
-
-def _is_joined(trial: FrozenTrial, search: str) -> bool:
-    attributes = trial.user_attrs
-    return attributes.get(_SEARCH) == search != attributes.get("launch")
 
 
 def waiting(study: optuna.Study) -> list[int]:

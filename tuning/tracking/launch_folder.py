@@ -45,6 +45,7 @@ class LaunchOptions:
         launch: Name of the launch to resume.
         overwrite: Whether to leave interrupted launches as they are and start another.
         join: Whether to draw for a search that another driver runs.
+        by_reference: Whether the log gets the place of what trials save, and no copy of it.
         started: When the command was started, on the clock of ``time.monotonic``.
     """
 
@@ -59,6 +60,7 @@ class LaunchOptions:
     launch: str | None = None
     overwrite: bool = False
     join: bool = False
+    by_reference: bool = False
     started: float = field(default_factory=time.monotonic)
 
 
@@ -77,6 +79,7 @@ class LaunchSettings:
         git_commit: Commit of the code.
         resumed: Whether the launch was started before.
         join: As in LaunchOptions.
+        by_reference: As in LaunchOptions.
     """
 
     run_name: str
@@ -89,6 +92,7 @@ class LaunchSettings:
     git_commit: str = "unknown"
     resumed: bool = False
     join: bool = False
+    by_reference: bool = False
 
     @property
     def folder(self) -> Path:
@@ -141,6 +145,7 @@ def make_settings(options: LaunchOptions, experiment: str, resumed: Path | None)
         git_commit=git_commit(),
         resumed=resumed is not None,
         join=options.join,
+        by_reference=options.by_reference,
     )
 
 

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from measures.objective import VALIDATION_F1, flags_of
+from measures.references import SAVED_AT
+from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import Entry, Journal
 from tuning.tracking.mlflow_pages import SOURCE_TAGS, View, champion_title
-from tuning.tracking.run_record import (
-    EARLIER_EPOCH_PREFIX,
-    EPOCH_PREFIX,
-    STEP_PREFIX,
-    RunRecord,
-)
+from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX, STEP_PREFIX, RunRecord
 
 PARENT, CHAMPION = "launch", "champion"  # keys of runs; a trial's key is stage/name
 FIGURES = "figures"  # folder of pictures among the files of a launch
@@ -30,6 +27,7 @@ class LaunchLog:
 
     Args:
         journal: Journal of the launch; runs that it has already are continued.
+        saved_at: Folder or URI that trials save in, for references to it; None for copies.
 
     Attributes:
         runs: Runs by their keys, in the order in which they were opened.
@@ -40,8 +38,8 @@ class LaunchLog:
         JournalError: By every method that records, if the disk is full or cannot be written.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
+    def __init__(self, journal: Journal, saved_at: StoragePath | None = None) -> None:
+        self.journal, self._saved_at = journal, saved_at
         self.runs: dict[str, RunRecord] = {}
         self.kept: set[str] = set()
         self.has_view = False
@@ -167,7 +165,7 @@ class LaunchLog:
         self._record(do="metrics", run=key, prefix=prefix, step=step, values=values, **more)
 
     def log_outcome(self, key: str, metrics: Mapping[str, float], folder: Path | None) -> None:
-        """Record every file in ``folder`` as an artifact of a trial, then its final metrics.
+        """Record what a trial saved in ``folder``, then its final metrics.
 
         Nothing is recorded if the run has the same final metrics; their time may differ.
         """
@@ -176,14 +174,17 @@ class LaunchLog:
         if known and all(known.get(name) == value for name, value in compared.items()):
             return
         if folder is not None:
-            self._files(key, folder, "")
+            self._files(key, folder, "", self._saved_at)
         self.tag(key, {"flags": ", ".join(flags_of(metrics)) or "none"})
         self._metrics(key, metrics, "", 0)
 
-    def _files(self, key: str, path: Path, to: str) -> None:
+    def _files(self, key: str, path: Path, to: str, saved_at: StoragePath | None = None) -> None:
         # relative, so that the launch's folder may be moved
-        inside = path.absolute().relative_to(self.journal.folder)
-        self._record(do="files", run=key, path=str(inside), to=to)
+        inside = path.absolute().relative_to(self.journal.folder).as_posix()
+        if saved_at is None:
+            self._record(do="files", run=key, path=inside, to=to)
+        else:
+            self.tag(key, {SAVED_AT: (saved_at / inside).uri})
 
     def tag(self, key: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from measures.addresses import check_readable, find_moved, in_trash, sqlite_path
 from measures.passwords import first_line
+from measures.references import fetch_referenced
 from tuning.tracking.mlflow_pages import SHARED_VIEW
 from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX, JOINED
 
@@ -120,6 +121,7 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
         parent = client.get_run(run.data.tags.get(MLFLOW_PARENT_RUN_ID, ""))
         model = _fetch(client, run, "model", folder)
         encoder = _fetch(client, parent, "encoder", folder)
+        fetch_referenced(run.data.tags, run_id, _PREDICTIONS, folder)
         files = client.list_artifacts(run_id) if model.parent == folder else []
         if _PREDICTIONS in [file.path for file in files]:
             client.download_artifacts(run_id, _PREDICTIONS, str(folder))
@@ -130,7 +132,10 @@ def fetch_run(uri: str, run_id: str, folder: Path) -> tuple[Path, Path, dict[str
 
 
 def _fetch(client: MlflowClient, run: Run, name: str, folder: Path) -> Path:
-    """Return the folder of a run's files, downloaded unless they were moved with the store."""
+    """Return the folder of a run's files, fetched unless they were moved with the store."""
+    referenced = fetch_referenced(run.data.tags, run.info.run_id, name, folder)
+    if referenced is not None:
+        return referenced
     moved = find_moved(str(run.info.artifact_uri), client.tracking_uri)
     if moved is not None and (moved / name).is_dir():
         return moved / name

@@ -78,7 +78,8 @@ def recording(
         JournalError: If the journal cannot be read or written.
     """
     with lock_launch(settings.folder):
-        log = LaunchLog(Journal(settings.folder))
+        saved_at = settings.storage if settings.by_reference else None
+        log = LaunchLog(Journal(settings.folder), saved_at)
         wanted = prepared.experiment.precision
         precision = launch_precision(wanted, log, settings.cache, console, device)
         open_log(log, prepared, settings, precision)

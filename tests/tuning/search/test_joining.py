@@ -15,13 +15,17 @@ from optuna.trial import TrialState
 from measures.objective import SEED_MEAN
 from tests.end_to_end.servers import find_postgres, postgres
 from tests.tuning.search.test_study import sampler
-from tuning.search.sampling import EpochSearch, ResumableTPESampler
+from tuning.search.sampling import EpochSearch
+from tuning.search.startup import ResumableTPESampler
 from tuning.search.study import (
+    METRICS,
     StudyError,
     announce,
     announced,
     close_stale,
     hand_over,
+    has_room,
+    joined,
     load_study,
     open_storage,
     queued,
@@ -81,7 +85,6 @@ def draw(url: str, launch: str) -> list[dict[str, Any]]:
     return drawn
 
 
-@pytest.mark.filterwarnings("ignore:Define-by-run function")  # Ray's, of a slow machine
 def test_drivers_that_draw_at_once_draw_no_trial_twice_and_none_too_many(url: str) -> None:
     with connected(url) as storage:
         study = load_study(storage, "x", {})
@@ -126,24 +129,54 @@ def ask(study: optuna.Study, launch: str) -> optuna.Trial:
     return trial
 
 
-def test_finished_trials_are_handed_over_and_interrupted_ones_queued(study: optuna.Study) -> None:
-    own, done, interrupted = ask(study, "one"), ask(study, "two"), ask(study, "two")
-    study.tell(done, 0.5)
-    hand_over(study, "two", {done.number: {SEED_MEAN: 0.5, "diverged": 0.0}})
-    (found,) = wait_for_joined(study, "one", 60)
-    assert (found[0].number, found[1]) == (done.number, {SEED_MEAN: 0.5, "diverged": 0.0})
+def test_a_search_is_joined_only_with_its_own_seed(study: optuna.Study) -> None:
+    announce(study, "one", 4, seed=3)
+    assert announced(study, 3) == ("one", 4)
+    with pytest.raises(StudyError, match=r"search\.seed: must be 3, .* got 7; --set"):
+        announced(study, 7)
+
+
+def test_a_trial_that_is_being_drawn_leaves_no_room_for_a_later_one(study: optuna.Study) -> None:
+    study.ask()  # by another driver, which has not noted yet for which search
+    later = ask(study, "two")
+    assert not has_room(study, later.number, "one", 1)
+    assert has_room(study, later.number, "one", 2)
+
+
+def test_metrics_are_in_the_study_once_a_joined_driver_ends_a_trial(study: optuna.Study) -> None:
+    searcher = make_searcher(study._storage, "two")  # pyright: ignore[reportPrivateUsage]
+    best = {SEED_MEAN: 0.5, "diverged": 0.0}
+    for name, epochs in (("finished", 2), ("stopped", 1)):
+        searcher.suggest(name)
+        told = {SEED_MEAN: 0.5, "training_iteration": 1, "epoch": 1, "report": [{"best": best}]}
+        if epochs == 2:
+            searcher.on_trial_result(name, told)
+            told = {SEED_MEAN: 0.5, "training_iteration": 2, "finished": True}
+        searcher.on_trial_complete(name, told)
+    found = joined(study, "one", TrialState.COMPLETE)
+    assert [trial.user_attrs[METRICS] for trial in found] == [best, best]
+
+
+def test_trials_out_of_time_are_handed_over_and_interrupted_ones_queued(
+    study: optuna.Study,
+) -> None:
+    own, ended, interrupted = ask(study, "one"), ask(study, "two"), ask(study, "two")
+    metrics = {SEED_MEAN: 0.5, "diverged": 0.0}
+    hand_over(study, "two", {ended.number: metrics})
+    wait_for_joined(study, "one", 60)
+    (found,) = joined(study, "one", TrialState.COMPLETE)
+    assert (found.number, found.value, found.user_attrs[METRICS]) == (ended.number, 0.5, metrics)
     assert queued(study, "one") == 1
     assert study.trials[own.number].state == TrialState.RUNNING
     again = study.ask()
     assert (again.number, again.params) == (interrupted.number, interrupted.params)
 
 
-def test_a_joined_driver_that_is_silent_is_waited_for_no_longer(study: optuna.Study) -> None:
-    done, lost = ask(study, "two"), ask(study, "two")
-    study.tell(done, 0.5)
-    found = wait_for_joined(study, "one", 0.1)
-    assert {trial.number: metrics for trial, metrics in found} == {0: {SEED_MEAN: 0.5}}
-    assert study.trials[lost.number].state == TrialState.FAIL
+def test_trials_of_a_joined_driver_that_is_silent_are_queued(study: optuna.Study) -> None:
+    lost = ask(study, "two")
+    wait_for_joined(study, "one", 0.1)
+    assert study.trials[lost.number].state == TrialState.WAITING
+    assert queued(study, "one") == 1
 
 
 def test_a_trial_that_another_driver_is_drawing_is_not_queued_for_this_one(

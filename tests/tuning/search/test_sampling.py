@@ -15,7 +15,8 @@ from tests.tuning.search.test_study import SETTINGS, sampler
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
 from tuning.execution.trial_spec import TrialSpec
-from tuning.search.sampling import ConfigSampler, EpochSearch, draw, make_scheduler
+from tuning.search.sampling import ConfigSampler, EpochSearch, make_scheduler
+from tuning.search.startup import draw
 from tuning.search.trial import SHARE
 from tuning.search.warm_start import locate
 

@@ -14,7 +14,8 @@ from measures.addresses import sqlite_url
 from tests.tuning.config.test_search_space import FIXED, SPACE
 from tuning.config.experiment import TrialConfig
 from tuning.config.search_space import SearchSettings
-from tuning.search.sampling import ConfigSampler, ResumableTPESampler
+from tuning.search.sampling import ConfigSampler
+from tuning.search.startup import ResumableTPESampler
 from tuning.search.study import (
     StudyError,
     close_stale,
