@@ -173,11 +173,11 @@ def encode_on_gpus(
             part, end = pending.pop(done)
             found = ray.get(done)  # raises what ended it
             if states is None:
-                states = [np.empty((tokens, own.shape[1]), own.dtype) for own in found]
-            for target, own in zip(states, found, strict=True):
-                target[end - len(part.tokens) : end] = own
+                states = [np.empty((tokens, each.shape[1]), each.dtype) for each in found]
+            for position, target in enumerate(states):
+                target[end - len(part.tokens) : end] = found[position]
             advance(part.rows)
-            del done, found, own  # Ray keeps what is named
+            del done, found  # Ray keeps what is named
     except RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(f"the frozen layers could not run on a GPU: {reason}") from error

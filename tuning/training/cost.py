@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.number_formats import BFLOAT16, FLOAT32, Precision, Rates
 from models.state_files import read
+from models.tokens import Encoding
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 
@@ -65,7 +66,7 @@ def expected_speed(rates: Rates, precision: Precision) -> Speed:
 
 def frozen_seconds(prepared: Prepared, speed: Speed) -> float:
     """Return the seconds of the frozen layers' passes over all splits, if nothing is cached."""
-    depths = {  # input variants are in the order of their depths
+    depths: dict[Encoding, int] = {  # the deepest: variants are in the order of their depths
         trial.encoding: prepared.depth_of(trial) for trial in prepared.input_variants
     }
     work = sum(  # tokens times layers
