@@ -65,7 +65,8 @@ reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 ui: $(READY) ## serve MLflow's pages here, and print the address of the newest launch
 	$(BIN)/python -m tuning.tracking ui $(ARGS)
 
-bench: $(READY) ## measure: against Trainer, the floor, scaling; DATA=FOLDER for other pairs
+bench: $(READY) ## measure start-up, floor, scaling, against Trainer, then show the goals; DATA=FOLDER
+	$(BIN)/python benchmarks/start_up.py --data $(DATA)
 	$(BIN)/python benchmarks/floor.py --data $(DATA)
 	$(BIN)/python benchmarks/scaling.py --data $(DATA)
 	$(BIN)/python benchmarks/against_trainer.py --data $(DATA) --quick

@@ -77,7 +77,8 @@ def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
         driver = worker = 0
         while process.poll() is None:
             driver = max(driver, _private_bytes(process.pid))
-            worker = max([worker, *(_private_bytes(pid) for pid in _workers(process.pid))])
+            workers = trial_processes(process.pid)
+            worker = max([worker, *(_private_bytes(each.pid) for each in workers)])
             time.sleep(_PAUSE)
     if process.returncode:
         tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
@@ -96,11 +97,11 @@ def _private_bytes(pid: int) -> int:
     return 1024 * int(found[1]) if found else 0
 
 
-def _workers(pid: int) -> list[int]:
-    """Return the ids of the trials' processes that a driver started."""
+def trial_processes(pid: int) -> list[psutil.Process]:
+    """Return the trials' processes that a driver started; none while one of them ends."""
     try:
         children = psutil.Process(pid).children(recursive=True)
-        return [child.pid for child in children if child.name().startswith(_WORKER)]
+        return [child for child in children if child.name().startswith(_WORKER)]
     except psutil.Error:
         return []
 
@@ -145,20 +146,29 @@ def run_grid(
     watched = watch(
         [*script, str(grid_file(folder, trial, grid)), *targets, *words], folder, cores
     )
-    first_step, training, scores = _logged(store, began)
+    first_step, training, scores = _logged(store)
     paths = {path for parent in (folder, output) for path in parent.rglob("*")}
     files = [path for path in paths if path.is_file() and path.stat().st_mtime >= began]
     return Launch(
         watched=watched,
         disk_bytes=sum(path.stat().st_size for path in files),
-        first_step=first_step,
+        first_step=first_step - began,
         training=training,
         scores=scores,
     )
 
 
-def _logged(store: str, began: float) -> tuple[float, list[float], list[float]]:
-    """Return the seconds to the first step, each trial's training seconds, each trial's score."""
+def first_step_of(store: str) -> float:
+    """Return the time of the first training step of the grid in a store, in seconds since 1970.
+
+    Raises:
+        CommandError: If the store has no grid.
+    """
+    return _logged(store)[0]
+
+
+def _logged(store: str) -> tuple[float, list[float], list[float]]:
+    """Return the time of the first step, each trial's training seconds, each trial's score."""
     client = MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("bench")
     if experiment is None:
@@ -166,7 +176,7 @@ def _logged(store: str, began: float) -> tuple[float, list[float], list[float]]:
     starts, training, scores = [], [], []
     for run in client.search_runs([experiment.experiment_id], "tags.kind = 'trial'"):
         epochs = _history(client, run.info.run_id, "while_training/seconds")
-        starts.append(epochs[0].timestamp / 1000 - epochs[0].value - began)
+        starts.append(epochs[0].timestamp / 1000 - epochs[0].value)
         training.append(sum(epoch.value for epoch in epochs))
         scores.append(run.data.metrics[VALIDATION_F1])
     return min(starts), training, scores

@@ -15,11 +15,14 @@ from benchmarks import (
     answer_blocks,
     cost_blocks,
     default_blocks,
+    field_blocks,
     gpu_blocks,
     score_blocks,
     search_blocks,
+    start_blocks,
     statistics_blocks,
 )
+from benchmarks.goals import RECORDS
 from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
@@ -82,9 +85,12 @@ BLOCKS = {
     "scaling_trials": Block(cost_blocks.scaling_trials, ("scaling",)),
     "scaling_cores": Block(cost_blocks.scaling_cores, ("scaling",)),
     "scaling_pairs": Block(cost_blocks.scaling_pairs, ("scaling",)),
+    "start_up": Block(start_blocks.start_up, ("start_up",)),
+    "goals": Block(start_blocks.goals, (), RECORDS),
     "scaling_goals": Block(cost_blocks.scaling_goals, ("scaling",)),
     "faults": Block(cost_blocks.faults, ("faults",)),
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
+    "against_field": Block(field_blocks.against_field, ("against_field",)),
     "floor": Block(cost_blocks.floor, ("floor",)),
     "statistics": Block(statistics_blocks.statistics, ("statistics",)),
     "gap_statistics": Block(statistics_blocks.gap_statistics, ("gap_statistics",)),

@@ -1,9 +1,9 @@
 """Measure how costs grow with the work: python benchmarks/scaling.py [--data FOLDER].
 
 The script runs grids with the embedded encoder, all layers frozen, on the embedded pairs: with
-more trials, more pairs and fewer cores. It measures start-up and memory, and on ``--data``
-MLflow's share of the assigned grid, the cost of one more trial, and the plan. ``seeds.py``
-measures the cost of more seeds.
+more trials, more pairs and fewer cores. It measures memory, and on ``--data`` MLflow's share of
+the assigned grid and the cost of one more trial. ``start_up.py`` measures start-up alone,
+``seeds.py`` the cost of more seeds.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ import argparse
 import os
 import pstats
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -176,22 +174,6 @@ def log_share(folder: Path, data: str) -> dict[str, float]:
             "disk_mb": launch.disk_bytes / MEGA}  # fmt: skip
 
 
-def commands(data: str) -> dict[str, float]:
-    """Return the median seconds of the commands that run no trial."""
-    plan = ["--dry-run", "--data", data, "--encoder", "embedded"]
-    return {"help": _median_seconds(["--help"]), "dry_run": _median_seconds(plan)}
-
-
-def _median_seconds(words: list[str]) -> float:
-    """Return the median seconds of five runs of run_grid.py with these arguments."""
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, GRID_PATH, *words], check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
-
-
 def show(title: str, rows: list[dict[str, float]]) -> Table:
     """Return a table of the rows, with a column for each name."""
     table = Table(title=title)
@@ -216,8 +198,6 @@ def main() -> int:
     data = args.data if args.data == "embedded" else str(Path(args.data).resolve())
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder) / "small", "embedded")
-        numbers["commands"] = found = commands(data)
-        console.print(show("commands that run no trial, seconds", [found]))
         for name, measure in (("trials", by_trials), ("cores", by_cores)):
             numbers[name] = rows = measure(bench)
             console.print(show(f"more {name}", rows))

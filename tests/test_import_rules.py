@@ -45,7 +45,11 @@ LIBRARIES = {
         "benchmarks",
     },
     "ray": {"tuning/execution", "tuning/search/sampling.py", "benchmarks"},
-    "optuna": {"tuning/search", "analysis/importance_tables.py"},
+    "optuna": {
+        "tuning/search",
+        "analysis/importance_tables.py",
+        "benchmarks/field_rivals.py",
+    },
 }
 NEVER = {
     "config": {"torch", "transformers", "pandas"},

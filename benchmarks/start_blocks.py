@@ -1,0 +1,42 @@
+"""Tables of start-up and of all goals for the pages, from the records of the benchmarks."""
+
+from __future__ import annotations
+
+import statistics
+
+from benchmarks.goals import HEADER, RECORDS, rows
+from benchmarks.markdown_text import Record, origin, table
+
+_STARTS = {  # parts of start_up.py
+    "first_step": "start of `run_grid.py` to the first training step; processor: the driver",
+    "worker": "a worker's creation to that step; processor: all workers",
+    "help": "`--help`",
+    "dry_run": "`--dry-run`",
+}
+
+
+def start_up(record: Record) -> str:
+    """Return the seconds of start-up, of the clock and of the processors, over the turns."""
+    numbers, cells = record["numbers"], []
+    for name, words in _STARTS.items():
+        wall, cpu = ([each[kind] for each in numbers[name]] for kind in ("wall", "cpu"))
+        spread = f"{min(wall):.2f} to {max(wall):.2f}"
+        cells.append(
+            [words, f"{statistics.median(wall):.2f}", spread, f"{statistics.median(cpu):.2f}"]
+        )
+    header = (
+        f"{numbers['rounds']} turns",
+        "seconds, median",
+        "least to most",
+        "of the processors",
+    )
+    return f"{table(header, cells)}\n\n{origin(record)}"
+
+
+def goals(*records: Record | None) -> str:
+    """Return every goal with what was last measured, and when.
+
+    Args:
+        records: Records in the order of ``RECORDS``, None where nothing was measured.
+    """
+    return table(HEADER, rows(dict(zip(RECORDS, records, strict=True))))

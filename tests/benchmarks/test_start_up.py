@@ -1,0 +1,48 @@
+"""Guards start-up: what is read of a launch and of a command from outside, and its table."""
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.start_blocks import start_up as block
+from benchmarks.start_up import Observed, median_wall, run_command, start_up
+
+MACHINE = dict.fromkeys(("date", "cores", "processor", "torch", "ray", "transformers"), "x")
+READINGS = [(101.0, 0.5, 0.0), (104.0, 2.0, 1.5), (108.0, 3.0, 4.0)]
+
+
+def test_start_up_ends_with_the_first_step() -> None:
+    observed = Observed(began=100.0, worker=103.0, readings=READINGS)
+    taken = start_up(observed, 107.5)
+    assert taken["first_step"] == {"wall": 7.5, "cpu": 2.0}
+    assert taken["worker"] == {"wall": 4.5, "cpu": 1.5}
+
+
+@pytest.mark.parametrize(("worker", "first_step"), [(None, 107.5), (103.0, 100.5)])
+def test_a_launch_of_which_nothing_was_seen_is_no_measurement(
+    worker: float | None, first_step: float
+) -> None:
+    observed = Observed(began=100.0, worker=worker, readings=READINGS)
+    with pytest.raises(ValueError, match=f"no trial's process was seen .* at {first_step}"):
+        start_up(observed, first_step)
+
+
+def test_a_command_that_computes_takes_processors_and_one_that_fails_is_told() -> None:
+    taken = run_command([sys.executable, "-c", "sum(range(3_000_000))"])
+    assert taken["cpu"] > 0
+    assert taken["wall"] > 0
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
+        run_command([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_median_is_of_the_clock() -> None:
+    assert median_wall([{"wall": wall, "cpu": 0.0} for wall in (9.0, 1.0, 2.0)]) == 2.0
+
+
+def test_the_block_has_median_range_and_processors() -> None:
+    rounds = [{"wall": wall, "cpu": 2 * wall} for wall in (3.0, 1.0, 2.5)]
+    numbers = {"rounds": 3, **dict.fromkeys(("first_step", "worker", "help", "dry_run"), rounds)}
+    text = block({"machine": MACHINE, "commit": "abc", "command": "x", "numbers": numbers})
+    assert text.startswith("| 3 turns |")
+    assert "| `--dry-run` | 2.50 | 1.00 to 3.00 | 5.00 |" in text
