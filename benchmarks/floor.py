@@ -26,12 +26,12 @@ from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
 from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
+from models.frozen_pass import encode
 from models.number_formats import FLOAT32, Precision, Rates
 from models.speed import measure_rates
 from tuning.config.experiment import Experiment, TrialConfig
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
-from tuning.training.activation_cache import encode
 from tuning.training.builders import build_classifier, start_order
 from tuning.training.epoch import draw_rows
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs

@@ -16,14 +16,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, machine_precision
 from benchmarks.records import save_record
-from models.encoder import encoder_loader
 from tuning.config.experiment import Experiment
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
 from tuning.training.activation_cache import load_or_compute
-from tuning.training.inputs import frozen_part
 
 ENCODINGS = ("pair", "separate")
 
@@ -36,15 +35,13 @@ def measure(prepared: Prepared, encoding: str) -> dict[str, float]:
         encoding: Encoding to measure, ``pair`` or ``separate``.
     """
     trial = next(trial for trial in prepared.trials if trial.encoding == encoding)
-    encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
-    load = encoder_loader(encoder.folder, encoder.layers, CPU, trial.encoding)
-    load()
+    tables = prepared.encoded[trial.encoding].splits
     precision = getattr(torch, machine_precision().frozen)
-    frozen = frozen_part(encoder, encoder.layers, precision, CPU, load)
+    frozen = whole_encoder(prepared, precision, CPU, trial.encoding)
     with tempfile.TemporaryDirectory() as folder:
         torch.set_num_threads(1)  # two would spin where they wait for each other
         began = time.process_time()
-        load_or_compute(frozen, tables, Path(folder))
+        load_or_compute([frozen], tables, Path(folder))
         seconds = time.process_time() - began
         size = sum(path.stat().st_size for path in Path(folder).glob("*.safetensors"))
     offsets = [table.offsets for table in tables.values()]

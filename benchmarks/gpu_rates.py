@@ -16,8 +16,8 @@ from benchmarks.machine import machine_precision, matrix_rate, seconds_of
 from benchmarks.records import describe_machine
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen
+from models.frozen_pass import FrozenEncoder, encode
 from models.tokens import TokenTable
-from tuning.training.activation_cache import FrozenEncoder, encode
 
 _REPEATS = 5
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as for the states that are cached

@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 
 from models.encoder import encoder_loader
+from models.frozen_pass import FrozenEncoder
+from models.tokens import Encoding
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
 from tuning.data.sources import find_data, read_locations
 from tuning.system.project import EMBEDDED
-from tuning.training.activation_cache import FrozenEncoder
-from tuning.training.inputs import frozen_part
 
 
 def random_distilbert(folder: Path, **sizes: int) -> Path:
@@ -42,13 +42,21 @@ def random_distilbert(folder: Path, **sizes: int) -> Path:
 
 
 def whole_encoder(
-    prepared: Prepared, precision: torch.dtype, device: torch.device
+    prepared: Prepared,
+    precision: torch.dtype,
+    device: torch.device,
+    encoding: Encoding = "pair",
 ) -> FrozenEncoder:
     """Return all layers of the encoder, loaded, as they compute the states for the cache."""
     encoder = prepared.encoder
-    load = encoder_loader(encoder.folder, encoder.layers, device)
-    load()
-    return frozen_part(encoder, encoder.layers, precision, device, load)
+    lower, _ = encoder_loader(encoder.folder, encoder.layers, device, encoding)()
+    return FrozenEncoder(
+        lower=lambda: lower,
+        encoder_fingerprint=encoder.fingerprint,
+        depth=encoder.layers,
+        precision=precision,
+        device=device,
+    )
 
 
 def sample_pairs(data: str, folder: Path, *, train: int, others: int) -> Path:

@@ -6,7 +6,7 @@ features of a pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -127,6 +127,20 @@ def run_frozen(
     with autocast(tokens.device, precision):
         states = lower(tokens, segments)
     return states.to(storage_type(precision)).float()
+
+
+@torch.no_grad()
+def run_frozen_to(
+    outputs: Sequence[tuple[int, bool]],
+    lower: EncoderPart,
+    tokens: Tensor,
+    segments: Tensor,
+    precision: torch.dtype,
+) -> list[Tensor]:
+    """Return the states at each output of ``EncoderPart.forward_to``, in ``storage_type``."""
+    with autocast(tokens.device, precision):
+        found = lower.forward_to(outputs, tokens, segments)
+    return [states.to(storage_type(precision)) for states in found]
 
 
 def storage_type(precision: torch.dtype) -> torch.dtype:

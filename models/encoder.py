@@ -6,7 +6,7 @@ Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.encoder_files import EncoderError, EncoderInfo, read_encoder_info
 from models.families import FAMILIES, Family
-from models.layer_calls import CALLS, hide
+from models.layer_calls import CALLS, hide, positions_in_text
 from models.precision import choose_attention
 from models.pretrained import load_pretrained, require_weights
 from models.segments import PADDING, SECOND
@@ -72,20 +72,46 @@ class EncoderPart(nn.Module):
             States, float (B, T, D), or (B, T, 2 * D) of a part with layers and ``layer_mean``;
             arbitrary but finite on padding.
         """
+        if self.layer_mean and not len(self.layers):
+            return inputs.chunk(2, dim=-1)[0]
+        (states,) = self.forward_to([(len(self.layers), self.layer_mean)], inputs, segments)
+        return states
+
+    def forward_to(
+        self, outputs: Sequence[tuple[int, bool]], inputs: Tensor, segments: Tensor
+    ) -> list[Tensor]:
+        """Return the states at each output, as a part that ends there returns them.
+
+        Args:
+            outputs: Number of the part's layers below each, and whether the mean of their states
+                and the embeddings' stands beside the highest's.
+            inputs: Token ids or states, as of ``forward``.
+            segments: Kinds of position, as of ``forward``.
+        """
+        total, found = inputs, {}
+        means = any(mean for _, mean in outputs)
+        for depth, states in enumerate(self._each_layer(inputs, segments)):
+            if means:
+                total = total + states if depth else states
+            if (depth, False) in outputs:
+                found[depth, False] = states
+            if (depth, True) in outputs:
+                found[depth, True] = torch.cat([total / (depth + 1), states], dim=-1)
+        return [found[output] for output in outputs]
+
+    def _each_layer(self, inputs: Tensor, segments: Tensor) -> Iterator[Tensor]:
+        """Yield the states below the layers, then those after each of them, float (B, T, D)."""
         states = inputs
         if self.embeddings is not None:
             states = self._embed(self.embeddings, inputs, segments)
+        yield states
         if not len(self.layers):
-            return states.chunk(2, dim=-1)[0] if self.layer_mean else states
+            return
         hidden = hide(segments, separate=self.separate)
         call = CALLS[FAMILIES[self.architecture].call](self.shared, states, hidden)
-        total = states
         for layer in self.layers:
             states = call(layer, states)
-            total = total + states if self.layer_mean else states
-        if not self.layer_mean:
-            return states
-        return torch.cat([total / (len(self.layers) + 1), states], dim=-1)
+            yield states
 
     def from_the_top(self) -> list[nn.Module]:
         """Return the layers from the last to the first, then the embeddings if there are any.
@@ -107,22 +133,10 @@ class EncoderPart(nn.Module):
             options["mask"] = (segments != PADDING).int()
         if self.separate and family.positions:
             offset = int(embeddings.padding_idx) + 1 if family.offset_by_padding else 0  # pyright: ignore[reportArgumentType] - a number
-            options["position_ids"] = _positions_in_text(segments) + offset
+            options["position_ids"] = positions_in_text(segments) + offset
         states = embeddings(tokens, **options)
         projection = getattr(embeddings, "projection", None)
         return states if projection is None else projection(states)
-
-
-def _positions_in_text(segments: Tensor) -> Tensor:
-    """Return each token's position in its own text, int (B, T): 0 for the first, and for padding.
-
-    Args:
-        segments: Kinds of position of pairs that are encoded separately, int (B, T).
-    """
-    steps = torch.arange(segments.shape[1], device=segments.device)
-    second = segments >= SECOND
-    of_first = ((segments > PADDING) & ~second).sum(dim=1, keepdim=True)  # (B, 1)
-    return (steps - of_first * second) * (segments > PADDING)
 
 
 def no_layers(architecture: str, *, layer_mean: bool = False) -> EncoderPart:

@@ -30,6 +30,18 @@ def hide(segments: Tensor, *, separate: bool) -> Tensor:
     return text[:, None, :, None] != text[:, None, None, :]
 
 
+def positions_in_text(segments: Tensor) -> Tensor:
+    """Return each token's position in its own text, int (B, T): 0 for the first, and for padding.
+
+    Args:
+        segments: Kinds of position of pairs that are encoded separately, int (B, T).
+    """
+    steps = torch.arange(segments.shape[1], device=segments.device)
+    second = segments >= SECOND
+    of_first = ((segments > PADDING) & ~second).sum(dim=1, keepdim=True)  # (B, 1)
+    return (steps - of_first * second) * (segments > PADDING)
+
+
 def masked(shared: Any, states: Tensor, hidden: Tensor) -> LayerCall:  # noqa: ANN401 - other calls need it
     """Return the call of a layer that takes states and a mask to add to scores."""
     mask = _additive_mask(hidden, states.dtype)

@@ -15,6 +15,7 @@ from models.batches import RowReader, SplitArrays, sorted_batches
 from models.checkpoint import load_classifier, save_classifier
 from models.classifier import Classifier
 from models.encoder import load_encoder
+from models.frozen_pass import FrozenEncoder, encode
 from models.heads import HEADS, build_head
 from models.number_formats import FLOAT32, Precision
 from models.segments import FIRST, SECOND, SPECIAL
@@ -22,7 +23,6 @@ from models.state_writer import StateWriter
 from tests.tuning.training.test_trainer import config, toy
 from tuning.data.prepared import Prepared
 from tuning.system.project import EMBEDDED
-from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import predict
 from tuning.training.gpu_memory import measure_share
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs, split_arrays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,8 +12,9 @@ import torch
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from models.frozen_pass import Advance, FrozenEncoder, FrozenPass, deepest, encode_each
 from models.split_parts import in_memory, join, part_of_table, split_sequences
-from models.tokens import TokenTable
+from models.tokens import Encoding, TokenTable
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.execution.node_checks import check_nodes
@@ -23,12 +24,11 @@ from tuning.execution.trial import TrialContext, device_of, input_key
 from tuning.system.machine import count_cores, recall_rates
 from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
-from tuning.training.activation_cache import Advance, FrozenEncoder, FrozenPass, encode
+from tuning.training.activation_cache import States, cached_states
 from tuning.training.cost import Speed, expected_speed, usual_rates
-from tuning.training.gpu_memory import measure_share, spread_share
-from tuning.training.inputs import SharedInputs, build_inputs, without_test
+from tuning.training.gpu_memory import largest_trial, measure_share, spread_share
+from tuning.training.inputs import SharedInputs, share_inputs, without_test
 
-_DECIDE_MEMORY = ("batch_size", "head_width", "r_drop")  # fields of a trial
 _TOKENS_A_TASK = 1_000_000  # whose states, 1.5 GB of width 768, the object store has room for
 _PATIENCE = 300.0  # seconds for a node to measure a training step
 
@@ -76,12 +76,12 @@ def open_context(launch: Launch, *, with_test: bool = True) -> ExecutionContext:
     prepared, settings = launch.prepared, launch.settings
     if settings.address is not None:
         check_nodes(settings, launch.console)
+    run, states = frozen_pass(launch), _states_of(launch)
     references: dict[tuple[int, str, bool], ray.ObjectRef] = {}
     resources: dict[str, float] = {"cpu": 1}
     for trial in prepared.input_variants:
-        with encoding_progress(launch.console, prepared, trial) as advance:
-            run = frozen_pass(launch, advance)
-            inputs = build_inputs(prepared, trial, launch.precision, settings.output, run)
+        own = states.pop(prepared.variant_of(trial), {})
+        inputs = share_inputs(prepared, trial, launch.precision, own, run)
         if settings.address is not None:  # other machines have no such file
             splits = {name: in_memory(split) for name, split in inputs.splits.items()}
             inputs = replace(inputs, splits=splits)
@@ -123,7 +123,18 @@ def with_pool(inputs: SharedInputs, components: np.ndarray) -> SharedInputs:
     return replace(inputs, splits={**inputs.splits, **views}, pool=pool)
 
 
-def frozen_pass(launch: Launch, advance: Advance) -> FrozenPass:
+def _states_of(launch: Launch) -> dict[tuple[int, Encoding, bool], States]:
+    """Return the states of all variants of inputs, from one pass per encoding."""
+    prepared, output, states = launch.prepared, launch.settings.output, {}
+    for encoding in prepared.encoded:
+        variants = [trial for trial in prepared.input_variants if trial.encoding == encoding]
+        with encoding_progress(launch.console, prepared, variants) as advance:
+            run = frozen_pass(launch, advance)
+            states |= cached_states(prepared, variants, launch.precision, output, run)
+    return states
+
+
+def frozen_pass(launch: Launch, advance: Advance = lambda rows: None) -> FrozenPass:
     """Return where the frozen layers run: on the GPUs of the Ray session, else in this process.
 
     The driver uses no GPU itself: it may have none, and what it held, trials could not use.
@@ -133,22 +144,26 @@ def frozen_pass(launch: Launch, advance: Advance) -> FrozenPass:
 
 
 def encode_on_gpus(
-    frozen: FrozenEncoder, table: TokenTable, advance: Advance, states: np.ndarray | None = None
-) -> np.ndarray:
+    outputs: Sequence[FrozenEncoder],
+    table: TokenTable,
+    advance: Advance,
+    states: Sequence[np.ndarray] | None = None,
+) -> list[np.ndarray]:
     """Return the states of every token of the table's sequences, from all GPUs of the session.
 
     A GPU gets a part of the sequences at a time, whose states are written where they belong when
-    it is done, and its task ends with it: neither the GPU nor Ray holds memory.
-
-    Args are those of ``encode``.
+    it is done, and its task ends with it: neither the GPU nor Ray holds memory. Args are those of
+    ``encode_each``.
 
     Raises:
         ClusterError: If a part could not be encoded.
     """
-    gpus = int(ray.cluster_resources()["GPU"])
-    parts = split_sequences(table.sequences, max(1, gpus, len(table.tokens) // _TOKENS_A_TASK))
+    gpus, tokens = int(ray.cluster_resources()["GPU"]), len(table.tokens)
+    tasks = max(1, gpus, len(outputs) * tokens // _TOKENS_A_TASK)
+    parts = split_sequences(table.sequences, tasks)
     ends = np.cumsum([len(part.tokens) for part in parts])
-    sent = replace(frozen, lower=partial(ray.get, ray.put(frozen.lower())), elsewhere=None)
+    lower = partial(ray.get, ray.put(deepest(outputs).lower()))
+    sent = [replace(each, lower=lower, elsewhere=None) for each in outputs]
     encode_part = ray.remote(num_gpus=1)(_encode_part)
     left = [encode_part.remote(sent, part) for part in parts]
     pending = dict(zip(left, zip(parts, ends, strict=True), strict=True))
@@ -158,19 +173,21 @@ def encode_on_gpus(
             part, end = pending.pop(done)
             found = ray.get(done)  # raises what ended it
             if states is None:
-                states = np.empty((len(table.tokens), found.shape[1]), found.dtype)
-            states[end - len(part.tokens) : end] = found
+                states = [np.empty((tokens, each.shape[1]), each.dtype) for each in found]
+            for position, target in enumerate(states):
+                target[end - len(part.tokens) : end] = found[position]
             advance(part.rows)
             del done, found  # Ray keeps what is named
     except RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(f"the frozen layers could not run on a GPU: {reason}") from error
     assert states is not None, "there was a part"
-    return states
+    return list(states)
 
 
-def _encode_part(frozen: FrozenEncoder, part: TokenTable) -> np.ndarray:
-    return encode(replace(frozen, device=device_of(ray.get_gpu_ids())), part)
+def _encode_part(outputs: Sequence[FrozenEncoder], part: TokenTable) -> list[np.ndarray]:
+    device = device_of(ray.get_gpu_ids())
+    return encode_each([replace(each, device=device) for each in outputs], part)
 
 
 def trial_resources(
@@ -205,23 +222,6 @@ def _trials_of(prepared: Prepared) -> int:
     if search is None:
         return len(prepared.trials)
     return search.max_concurrent or search.num_samples
-
-
-def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
-    """Return a trial that needs as much memory as any that shares a variant's inputs.
-
-    It has the largest values of what decides memory, among these trials and in a search's space.
-    """
-    wanted, space = prepared.variant_of(variant), prepared.experiment.space
-    trials = [trial for trial in prepared.trials if prepared.variant_of(trial) == wanted]
-    largest = {
-        name: max(
-            *(getattr(trial, name) for trial in trials),
-            *(space[name].ends if name in space else (0,)),
-        )
-        for name in _DECIDE_MEMORY
-    }
-    return trials[0].model_copy(update=largest)
 
 
 def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs, node: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -141,7 +141,7 @@ class _Speed(ProgressColumn):
 
 @contextmanager
 def encoding_progress(
-    console: Console, prepared: Prepared, trial: TrialConfig
+    console: Console, prepared: Prepared, variants: Sequence[TrialConfig]
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function that advances a bar over the rows that the frozen layers encode.
 
@@ -150,9 +150,10 @@ def encoding_progress(
     Args:
         console: Console to draw on.
         prepared: Experiment with its tokenized splits.
-        trial: Trial whose number of frozen layers and encoding the inputs have.
+        variants: Trials of one encoding, whose frozen layers run in one pass.
     """
-    what = "rows" if trial.encoding == "pair" else "texts"
+    encoding = variants[0].encoding
+    what = "rows" if encoding == "pair" else "texts"
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -162,10 +163,12 @@ def encoding_progress(
         console=console,
         disable=not console.is_terminal,
     )
-    splits, depth = prepared.encoded[trial.encoding].splits, prepared.depth_of(trial)
-    total = sum(table.sequences.rows for table in splits.values())
+    depths = sorted({prepared.depth_of(trial) for trial in variants})
+    *others, deepest = map(str, depths)
+    shown = f"{', '.join(others)} and {deepest}" if others else deepest
+    total = sum(table.sequences.rows for table in prepared.encoded[encoding].splits.values())
     if not console.is_terminal:
-        console.print(Text(f"Preparing {total} {what} for trials with {depth} frozen layers"))
+        console.print(Text(f"Preparing {total} {what} for trials with {shown} frozen layers"))
     with bars:
-        task = bars.add_task(f"{depth} frozen layers", total=total)
+        task = bars.add_task(f"{shown} frozen layers", total=total)
         yield lambda rows: bars.advance(task, rows)

@@ -226,7 +226,7 @@ def ablate(
 def _score(search: Search, champion: Retrained) -> ChampionScores:
     launch, prepared = search.launch, search.launch.prepared
     trial, output = champion.config, launch.settings.output
-    with encoding_progress(launch.console, prepared, trial) as advance:
+    with encoding_progress(launch.console, prepared, [trial]) as advance:
         run = frozen_pass(launch, advance)
         inputs = build_inputs(prepared, trial, launch.precision, output, run)
     saved = [o.folder / "model" for o in champion.outcomes if o.folder is not None]

@@ -43,6 +43,8 @@ def atomic_write(path: Path, size: int | None = None) -> Iterator[Path]:
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
+    except DiskError:  # of another file, in the block
+        raise
     except OSError as error:
         raise DiskError(space_error(path, size, error)) from error
     finally:

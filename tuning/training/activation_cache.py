@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,140 +18,187 @@ import torch
 from filelock import FileLock
 
 from models import state_files
-from models.batches import RowReader, sorted_batches
-from models.classifier import run_frozen, storage_type
-from models.encoder import EncoderPart
-from models.precision import choose_device
+from models.encoder import encoder_loader
+from models.frozen_pass import Advance, FrozenEncoder, FrozenPass, encode_each
+from models.number_formats import Precision
 from models.state_files import MappedStates
-from models.state_writer import StateWriter
-from models.tokens import TokenTable
+from models.tokens import Encoding, TokenTable
+from tuning.config.experiment import TrialConfig
+from tuning.data.prepared import Prepared
 from tuning.system.atomic_files import DiskError, atomic_write
-from tuning.training.cost import WAYS_OUT
+from tuning.training.cost import ACTIVATIONS, WAYS_OUT
 
 logger = logging.getLogger(__name__)
 States = Mapping[str, np.ndarray | MappedStates]
-Advance = Callable[[int], None]  # gets the number of rows that are ready since its last call
-# as ``encode``
-Elsewhere = Callable[["FrozenEncoder", TokenTable, Advance, np.ndarray | None], np.ndarray]
-_TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # what fits a cache, and what fills a GPU
 _FORMAT = "1"  # part of every fingerprint: raise it when the computation changes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FrozenEncoder:
-    """The frozen layers, and all that their states depend on besides the tokens.
-
-    ``lower`` returns the layers; it is called only if states have to be computed. ``depth`` is
-    their number, ``precision`` the type they compute in, ``layer_mean`` whether they return the
-    mean of their states beside the highest's. ``elsewhere``, if given, runs them in place of this
-    process, which then needs no such device.
-    """
-
-    lower: Callable[[], EncoderPart]
-    encoder_fingerprint: str
-    depth: int
-    precision: torch.dtype
-    device: torch.device
-    layer_mean: bool = False
-    elsewhere: Elsewhere | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FrozenPass:
-    """Where the frozen layers run, and who is told how far they are.
-
-    Attributes:
-        device: Device that trials run on; by default the one that torch sees here.
-        elsewhere: Function that runs the layers on such a device in place of this process.
-        advance: Called with the number of rows whose states are ready since its last call.
-    """
-
-    device: torch.device = field(default_factory=choose_device)
-    elsewhere: Elsewhere | None = None
-    advance: Advance = lambda rows: None
 
 
 class PassError(Exception):
     """The frozen layers could not run, for the reason that is its argument."""
 
 
-def load_or_compute(
-    frozen: FrozenEncoder,
-    tables: dict[str, TokenTable],
-    folder: Path,
-    advance: Callable[[int], None] = lambda rows: None,
-) -> States:
-    """Return the states of each split, float16 or float32 (S, D), in the cache file.
+def cached_states(
+    prepared: Prepared,
+    variants: Sequence[TrialConfig],
+    precision: Precision,
+    output: Path,
+    frozen_pass: FrozenPass,
+) -> dict[tuple[int, Encoding, bool], States]:
+    """Return the states of the frozen layers by ``Prepared.variant_of``, from one pass.
 
-    If it has them not, they are computed, and written there as they are. A damaged file is
-    computed again. If the file cannot be written, the states are returned in memory, if that is
-    large enough: both are logged as warnings. Processes that need the same states at the same time
-    compute them once.
+    It runs only if the cache does not have them all. Variants without a frozen layer have no
+    states, and none has if the experiment does not cache them.
 
     Args:
-        frozen: Frozen layers and how to run them.
+        prepared: Experiment with its data and encoder.
+        variants: Trials of one encoding, each of another variant.
+        precision: Number formats that the encoder's layers compute in.
+        output: Folder of results, in which ``activations`` holds the cache.
+        frozen_pass: Where the frozen layers run.
+    """
+    keys = [prepared.variant_of(each) for each in variants if prepared.depth_of(each)]
+    if not keys or not prepared.experiment.cache_activations:
+        return {}
+    outputs = [_output_of(prepared, key, precision, frozen_pass) for key in keys]
+    tables = prepared.encoded[variants[0].encoding].splits
+    found = load_or_compute(outputs, tables, output / ACTIVATIONS, frozen_pass.advance)
+    return dict(zip(keys, found, strict=True))
+
+
+def _output_of(
+    prepared: Prepared,
+    variant: tuple[int, Encoding, bool],
+    precision: Precision,
+    frozen_pass: FrozenPass,
+) -> FrozenEncoder:
+    (depth, encoding, mean), encoder = variant, prepared.encoder
+    device = frozen_pass.device
+    load = encoder_loader(encoder.folder, depth, device, encoding, layer_mean=mean)
+    return FrozenEncoder(
+        lower=lambda: load()[0],
+        encoder_fingerprint=encoder.fingerprint,
+        depth=depth,
+        precision=getattr(torch, precision.frozen),
+        device=device,
+        layer_mean=mean,
+        elsewhere=frozen_pass.elsewhere,
+    )
+
+
+def load_or_compute(
+    outputs: Sequence[FrozenEncoder],
+    tables: dict[str, TokenTable],
+    folder: Path,
+    advance: Advance = lambda rows: None,
+) -> list[States]:
+    """Return the states of each split at each output, float16 or float32 (S, D), in cache files.
+
+    Those without a file are computed in one pass, and each is written as if it were alone. A
+    damaged file is computed again. If one cannot be written, the states are returned in memory,
+    if that is large enough: both are logged as warnings. Processes that need the same states at
+    the same time compute them once.
+
+    Args:
+        outputs: Frozen layers, alike but for their number and the mean, and how to run them.
         tables: Token sequences by split.
         folder: Folder of the cache files; made if absent.
         advance: Called with the number of rows whose states are ready since its last call.
 
     Raises:
-        DiskError: If the file cannot be written, and memory has no room for the states.
+        DiskError: If a file cannot be written, and memory has no room for the states.
         OSError: If the frozen layers cannot run, as on the GPUs of a cluster.
     """
-    path = folder / f"{fingerprint(frozen, tables)}.safetensors"
+    paths = [folder / f"{fingerprint(each, tables)}.safetensors" for each in outputs]
+    missing, found = dict(zip(paths, outputs, strict=True)), {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            cached = load_states(path)
-            if cached is None:
-                return _compute(frozen, tables, path, advance)
+        with ExitStack() as locks:
+            found = _find(paths, locks)
+            missing = {path: each for path, each in missing.items() if path not in found}
+            found |= _compute(missing, tables, advance)
     except PassError as error:
         raise error.args[0] from error
     except OSError as error:
-        if not state_files.fits_memory(_bytes_of(tables, *_form(frozen, tables))):
+        sizes = [_bytes_of(tables, *form) for form in _forms([*missing.values()], tables)]
+        if not state_files.fits_memory(sum(sizes)):
             raise DiskError(f"{error}; memory has no room for them: {WAYS_OUT}") from error
         logger.warning("%s: the activations are not kept: %s", folder, error)
-        return {split: encode(frozen, table, advance) for split, table in tables.items()}
-    advance(sum(table.sequences.rows for table in tables.values()))
-    return cached
+        found |= _compute_in_memory(missing, tables, advance)
+    return [found[path] for path in paths]
+
+
+def _find(paths: Sequence[Path], locks: ExitStack) -> dict[Path, States]:
+    """Return the states in the files that are there; the others stay locked until ``locks`` ends.
+
+    Locks are taken in one order everywhere, so that no two processes wait for each other.
+    """
+    found = {}
+    for path in sorted({*paths}):
+        with ExitStack() as lock:
+            lock.enter_context(FileLock(path.with_suffix(".lock")))
+            cached = load_states(path)
+            if cached is None:
+                locks.push(lock.pop_all())
+            else:
+                found[path] = cached
+    return found
 
 
 def _compute(
-    frozen: FrozenEncoder,
-    tables: dict[str, TokenTable],
-    path: Path,
-    advance: Callable[[int], None],
-) -> States:
-    """Compute the states, in the file.
+    missing: Mapping[Path, FrozenEncoder], tables: dict[str, TokenTable], advance: Advance
+) -> dict[Path, States]:
+    """Compute the states of some files, in the files.
 
     Raises:
-        DiskError: If the file cannot be written.
+        DiskError: If a file cannot be written.
         PassError: If the layers cannot run, so that this is not taken for an error of the disk.
     """
-    width, kind = _form(frozen, tables)
+    if not missing:
+        advance(sum(table.sequences.rows for table in tables.values()))
+        return {}
+    outputs = list(missing.values())
     tokens = {split: len(table.tokens) for split, table in tables.items()}
-    with atomic_write(path, _bytes_of(tables, width, kind)) as beside:
-        for split, states in state_files.create(beside, tokens, width, kind).items():
+    with ExitStack() as files:
+        states = {}
+        for path, form in zip(missing, _forms(outputs, tables), strict=True):
+            beside = files.enter_context(atomic_write(path, _bytes_of(tables, *form)))
+            states[beside] = state_files.create(beside, tokens, *form)
+        for split, table in tables.items():
             try:
-                encode(frozen, tables[split], advance, states)
+                encode_each(outputs, table, advance, [own[split] for own in states.values()])
             except OSError as error:
                 raise PassError(error) from error
-        state_files.seal(beside)
-    return state_files.read(path)[0]
+        for beside in states:
+            state_files.seal(beside)
+    return {path: state_files.read(path)[0] for path in missing}
+
+
+def _compute_in_memory(
+    missing: Mapping[Path, FrozenEncoder], tables: dict[str, TokenTable], advance: Advance
+) -> dict[Path, States]:
+    outputs = list(missing.values())
+    each = {split: encode_each(outputs, table, advance) for split, table in tables.items()}
+    return {
+        path: {split: states[position] for split, states in each.items()}
+        for position, path in enumerate(missing)
+    }
 
 
 def _bytes_of(tables: dict[str, TokenTable], width: int, kind: np.dtype[Any]) -> int:
     return width * kind.itemsize * sum(len(table.tokens) for table in tables.values())
 
 
-def _form(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> tuple[int, np.dtype[Any]]:
+def _forms(
+    outputs: Sequence[FrozenEncoder], tables: dict[str, TokenTable]
+) -> list[tuple[int, np.dtype[Any]]]:
     """Return the numbers of a token's state and their type, from a pass over one sequence here."""
     table = next(iter(tables.values())).sequences
     end = table.offsets[1]
     tokens, segments = table.tokens[:end], table.segments[:end]
     one = replace(table, tokens=tokens, segments=segments, offsets=table.offsets[:2], pairs=1)
-    states = encode(replace(frozen, elsewhere=None, device=torch.device("cpu")), one)
-    return states.shape[1], states.dtype
+    cpu = torch.device("cpu")
+    found = encode_each([replace(each, elsewhere=None, device=cpu) for each in outputs], one)
+    return [(states.shape[1], states.dtype) for states in found]
 
 
 def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
@@ -162,40 +210,6 @@ def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
         digest.update(name.encode())
         digest.update(table.tokens.tobytes() + table.offsets.tobytes())
     return digest.hexdigest()[:16]
-
-
-def encode(
-    frozen: FrozenEncoder,
-    table: TokenTable,
-    advance: Callable[[int], None] = lambda rows: None,
-    states: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return the states of every token of the table's sequences, float16 or float32 (S, D).
-
-    Args:
-        frozen: Frozen layers and how to run them.
-        table: Token sequences.
-        advance: Called with the number of rows whose states are ready since its last call.
-        states: Array to write them to, float (S, D); by default one in memory is made.
-
-    Raises:
-        ValueError: If the table has no rows.
-    """
-    if not table.rows:
-        raise ValueError("the table has no rows")
-    if frozen.elsewhere is not None:
-        return frozen.elsewhere(frozen, table, advance, states)
-    table = table.sequences
-    lower = frozen.lower().to(frozen.device).eval()
-    reader = RowReader(table, None, frozen.device)
-    batches = list(sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]))
-    with StateWriter(table, frozen.device, states=states) as writer:
-        for rows, batch in zip(batches, reader.read_each(batches), strict=True):
-            output = run_frozen(lower, batch.inputs, batch.segments, frozen.precision)
-            writer.write(rows, output.to(storage_type(frozen.precision)))
-            advance(len(rows))
-    assert writer.states is not None, "there was a batch"
-    return writer.states
 
 
 def load_states(path: Path) -> dict[str, MappedStates] | None:

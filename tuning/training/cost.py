@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.number_formats import BFLOAT16, FLOAT32, Precision, Rates
 from models.state_files import read
+from models.tokens import Encoding
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 
@@ -65,10 +66,13 @@ def expected_speed(rates: Rates, precision: Precision) -> Speed:
 
 def frozen_seconds(prepared: Prepared, speed: Speed) -> float:
     """Return the seconds of the frozen layers' passes over all splits, if nothing is cached."""
+    depths: dict[Encoding, int] = {  # the deepest: variants are in the order of their depths
+        trial.encoding: prepared.depth_of(trial) for trial in prepared.input_variants
+    }
     work = sum(  # tokens times layers
-        len(table.tokens) * prepared.depth_of(trial)
-        for trial in prepared.input_variants
-        for table in prepared.encoded[trial.encoding].splits.values()
+        len(table.tokens) * depth
+        for encoding, depth in depths.items()
+        for table in prepared.encoded[encoding].splits.values()
     )
     return work * 2 * prepared.encoder.layer_parameters / speed.frozen
 

@@ -14,6 +14,7 @@ import torch
 from models.batches import SplitArrays
 from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
+from tuning.data.prepared import Prepared
 from tuning.training.builders import build_classifier
 from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
@@ -26,6 +27,24 @@ _HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a t
 _PROCESS_BYTES = 900 * 2**20
 _SIDE_BY_SIDE = 8  # processes on one GPU: more were never measured
 _LENGTHS = 8  # batches of so many different lengths are rehearsed
+_DECIDE_MEMORY = ("batch_size", "head_width", "r_drop")  # fields of a trial
+
+
+def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
+    """Return a trial that needs as much memory as any that shares a variant's inputs.
+
+    It has the largest values of what decides memory, among these trials and in a search's space.
+    """
+    wanted, space = prepared.variant_of(variant), prepared.experiment.space
+    trials = [trial for trial in prepared.trials if prepared.variant_of(trial) == wanted]
+    largest = {
+        name: max(
+            *(getattr(trial, name) for trial in trials),
+            *(space[name].ends if name in space else (0,)),
+        )
+        for name in _DECIDE_MEMORY
+    }
+    return trials[0].model_copy(update=largest)
 
 
 def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:

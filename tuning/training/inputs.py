@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,13 @@ from torch import Tensor
 from measures.overlap import overlap_features
 from models.batches import RowReader, SplitArrays
 from models.encoder import EncoderPart, encoder_loader, no_layers
-from models.encoder_files import EncoderInfo
+from models.frozen_pass import FrozenPass
 from models.number_formats import Precision
 from models.tokens import TokenTable, load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.pairs import PairData
 from tuning.data.prepared import Prepared, cut_length
-from tuning.training.activation_cache import (
-    FrozenEncoder,
-    FrozenPass,
-    States,
-    load_or_compute,
-)
-from tuning.training.cost import ACTIVATIONS
+from tuning.training.activation_cache import States, cached_states
 from tuning.training.pair_features import add_cosines, features_of, frozen_states
 
 
@@ -119,8 +113,6 @@ def build_inputs(
 ) -> SharedInputs:
     """Return the inputs that trials like this share; run the frozen layers once if needed.
 
-    They run only if the experiment caches their states and the cache does not have them yet.
-
     Args:
         prepared: Experiment with its data and encoder.
         trial: Trial whose number of frozen layers and encoding the inputs have.
@@ -128,17 +120,33 @@ def build_inputs(
         output: Folder of results, in which ``activations`` holds the cache.
         frozen_pass: Where the frozen layers run; by default in this process.
     """
-    frozen_pass = frozen_pass or FrozenPass()
+    run = frozen_pass or FrozenPass()
+    found = cached_states(prepared, [trial], precision, output, run)
+    states = found.get(prepared.variant_of(trial), {})
+    return share_inputs(prepared, trial, precision, states, run)
+
+
+def share_inputs(
+    prepared: Prepared,
+    trial: TrialConfig,
+    precision: Precision,
+    states: States,
+    frozen_pass: FrozenPass,
+) -> SharedInputs:
+    """Return the inputs that trials like this share.
+
+    Args:
+        prepared: Experiment with its data and encoder.
+        trial: Trial whose number of frozen layers and encoding the inputs have.
+        precision: Number formats that the encoder's layers compute in.
+        states: States of the frozen layers by split; none if they are not cached.
+        frozen_pass: Where the frozen layers run.
+    """
     device, depth = frozen_pass.device, prepared.depth_of(trial)
     overlap = any(each.overlap_features for each in prepared.trials)
     encoder, tables = prepared.encoder, prepared.encoded[trial.encoding].splits
     *_, mean = prepared.variant_of(trial)
     load = encoder_loader(encoder.folder, depth, device, trial.encoding, layer_mean=mean)
-    states: States = {}
-    if depth and prepared.experiment.cache_activations:
-        frozen = frozen_part(encoder, depth, getattr(torch, precision.frozen), device, load)
-        frozen = replace(frozen, layer_mean=mean, elsewhere=frozen_pass.elsewhere)
-        states = load_or_compute(frozen, tables, output / ACTIVATIONS, frozen_pass.advance)
     splits = split_arrays(prepared.pairs, tables, states, overlap=overlap)
     cosines = any(each.cosine_feature is True for each in prepared.trials)
     if depth and trial.encoding == "separate" and cosines:  # embedded tokens are trained, not here
@@ -160,31 +168,6 @@ def build_inputs(
         width=encoder.width,
         precision=precision,
         card={**_card(prepared, depth, tables), "cached": bool(states)},
-    )
-
-
-def frozen_part(
-    encoder: EncoderInfo,
-    depth: int,
-    precision: torch.dtype,
-    device: torch.device,
-    load: Callable[[], tuple[EncoderPart, EncoderPart]],
-) -> FrozenEncoder:
-    """Return the lower ``depth`` layers in the form in which their states are cached.
-
-    Args:
-        encoder: Encoder with its fingerprint.
-        depth: Number of frozen layers.
-        precision: Type that the layers compute in.
-        device: Device that they run on.
-        load: Function that returns the lower and the upper part.
-    """
-    return FrozenEncoder(
-        lower=lambda: load()[0],
-        encoder_fingerprint=encoder.fingerprint,
-        depth=depth,
-        precision=precision,
-        device=device,
     )
 
 

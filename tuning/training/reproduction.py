@@ -21,6 +21,7 @@ from models.checkpoint import (
 from models.classifier import Classifier
 from models.encoder_files import read_encoder_info
 from models.ensemble import ENSEMBLE
+from models.frozen_pass import FrozenEncoder, encode
 from models.number_formats import FLOAT32
 from models.precision import choose_device, describe_device, single_thread
 from models.table_files import DataError
@@ -31,7 +32,6 @@ from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, find_data, shipped_encoders
 from tuning.data.tokenization import tokenise
 from tuning.system.machine import device_record
-from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.evaluation import (
     PREDICTIONS,
     SCORED,
@@ -230,6 +230,7 @@ def _build_splits(
             depth=card["encoder"]["depth"],
             precision=model.frozen_precision,
             device=choose_device(),
+            layer_mean=lower.layer_mean,
         )
         states = {split: encode(frozen, table) for split, table in tables.items()}
     splits = split_arrays(pairs, tables, states, overlap=model.branch is not None)

@@ -12,38 +12,15 @@ import ray
 import torch
 
 from models.encoder import load_encoder
+from models.frozen_pass import FrozenEncoder, encode_each
 from models.precision import DeviceProperties
 from models.split_parts import split_sequences
 from models.tokens import TokenTable
-from tests.tuning.data.test_prepared import experiment
-from tuning.data.prepared import prepare
-from tuning.data.sources import DataLocations
-from tuning.execution.context import encode_on_gpus, largest_trial
+from tuning.execution.context import encode_on_gpus
 from tuning.execution.node_checks import find_device, weakest
-from tuning.training.activation_cache import FrozenEncoder, encode
 from tuning.training.gpu_memory import spread_share
 
 GPUS = 4  # that Ray pretends to have
-
-
-def test_a_variant_of_inputs_is_measured_with_the_largest_trial_that_uses_it(
-    tmp_path: Path,
-) -> None:
-    axes = {"encoding": ["separate", "pair"], "freezing": ["all", 2], "batch_size": [16, 32]}
-    prepared = prepare(experiment(grid=axes), DataLocations(cache=tmp_path))
-    assert len(prepared.input_variants) == 4
-    for variant in prepared.input_variants:
-        found = largest_trial(prepared, variant)
-        assert prepared.variant_of(found) == prepared.variant_of(variant)
-        assert found.batch_size == 32
-
-
-def test_a_search_is_measured_with_the_largest_values_of_its_space(tmp_path: Path) -> None:
-    space = {"batch_size": [16, 128], "head_width": [32, 256], "r_drop": {"low": 0.0, "high": 2.0}}
-    searched = experiment(search={"num_samples": 2, "ablations": False}, space=space)
-    prepared = prepare(searched, DataLocations(cache=tmp_path))
-    found = largest_trial(prepared, prepared.input_variants[0])
-    assert (found.batch_size, found.head_width, found.r_drop) == (128, 256, 2.0)
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +42,20 @@ def rows(lengths: list[int]) -> TokenTable:
 @pytest.mark.slow
 @pytest.mark.usefixtures("pretended_gpus")
 def test_a_driver_without_a_gpu_gets_states_from_all_gpus_nodes(distilbert: Path) -> None:
-    lower, _ = load_encoder(distilbert, 1, attention="eager")
+    one, two = (load_encoder(distilbert, depth, attention="eager")[0] for depth in (1, 2))
     frozen = FrozenEncoder(
-        lower=lambda: lower,
+        lower=lambda: one,
         encoder_fingerprint="x",
         depth=1,
         precision=torch.float32,
         device=torch.device("cuda"),  # what the nodes have, and this process need not
         elsewhere=encode_on_gpus,
     )
+    outputs = [replace(frozen, lower=lambda: two, depth=2), frozen]
     table, counted = rows([3, 9]), []
-    states = encode(frozen, table, counted.append)
-    here = encode(replace(frozen, elsewhere=None, device=torch.device("cpu")), table)
+    states = encode_each(outputs, table, counted.append)
+    cpu = torch.device("cpu")
+    here = encode_each([replace(each, elsewhere=None, device=cpu) for each in outputs], table)
     np.testing.assert_allclose(states, here, atol=1e-5)
     assert counted == [1, 1]
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from models.encoder import load_encoder
+from models.frozen_pass import Advance, FrozenEncoder, encode
 from models.segments import FIRST, SECOND, SPECIAL
 from models.tokens import TokenTable
 from tuning.system.atomic_files import DiskError
-from tuning.training.activation_cache import FrozenEncoder, encode, fingerprint, load_or_compute
+from tuning.training.activation_cache import States, fingerprint, load_or_compute
 
 
 def table(seed: int, rows: int) -> TokenTable:
@@ -46,6 +48,13 @@ def frozen(distilbert: Path) -> FrozenEncoder:
     )
 
 
+def computed_alone(
+    frozen: FrozenEncoder, folder: Path, advance: Advance = lambda rows: None
+) -> States:
+    (states,) = load_or_compute([frozen], TABLES, folder, advance)
+    return states
+
+
 def cache_file(folder: Path) -> Path:
     (path,) = folder.glob("*.safetensors")
     return path
@@ -67,13 +76,13 @@ def test_the_cache_returns_what_was_computed_and_counts_its_rows(
     frozen: FrozenEncoder, tmp_path: Path
 ) -> None:
     assert fingerprint(replace(frozen, layer_mean=True), TABLES) != fingerprint(frozen, TABLES)
-    computed = load_or_compute(frozen, TABLES, tmp_path)
+    computed = computed_alone(frozen, tmp_path)
     counted: list[int] = []
     frozen.lower().layers.requires_grad_(False)
     with torch.no_grad():
         for weight in frozen.lower().parameters():
             weight.zero_()  # if the states were computed again, they would differ
-    cached = load_or_compute(frozen, TABLES, tmp_path, counted.append)
+    cached = computed_alone(frozen, tmp_path, counted.append)
     assert sum(counted) == 13
     for split in TABLES:
         np.testing.assert_array_equal(cached[split], computed[split])
@@ -83,11 +92,11 @@ def test_the_cache_returns_what_was_computed_and_counts_its_rows(
 def test_a_damaged_file_is_computed_again_with_a_warning(
     frozen: FrozenEncoder, tmp_path: Path, position: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    computed = load_or_compute(frozen, TABLES, tmp_path)
+    computed = computed_alone(frozen, tmp_path)
     content = bytearray(cache_file(tmp_path).read_bytes())
     content[position] ^= 0x55
     cache_file(tmp_path).write_bytes(content)
-    again = load_or_compute(frozen, TABLES, tmp_path)
+    again = computed_alone(frozen, tmp_path)
     assert "damaged, so it is computed again" in caplog.text
     np.testing.assert_array_equal(again["train"], computed["train"])
 
@@ -95,10 +104,10 @@ def test_a_damaged_file_is_computed_again_with_a_warning(
 def test_a_truncated_file_is_computed_again_and_replaced(
     frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load_or_compute(frozen, TABLES, tmp_path)
+    computed_alone(frozen, tmp_path)
     size = cache_file(tmp_path).stat().st_size
     cache_file(tmp_path).write_bytes(cache_file(tmp_path).read_bytes()[:-100])
-    load_or_compute(frozen, TABLES, tmp_path)
+    computed_alone(frozen, tmp_path)
     assert "damaged, so it is computed again" in caplog.text
     assert cache_file(tmp_path).stat().st_size == size
 
@@ -107,7 +116,7 @@ def test_states_are_returned_if_the_folder_cannot_be_written(
     frozen: FrozenEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    states = load_or_compute(frozen, TABLES, tmp_path / "file")
+    states = computed_alone(frozen, tmp_path / "file")
     assert "the activations are not kept" in caplog.text
     assert states["test"].shape == (len(TABLES["test"].tokens), 12)
 
@@ -122,7 +131,7 @@ def test_a_full_disk_is_reported_with_the_space_needed(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("models.state_files.os.posix_fallocate", fail)
-    states = load_or_compute(frozen, TABLES, tmp_path)
+    states = computed_alone(frozen, tmp_path)
     reason = "cannot be written: No space left on device; 0.0 MB are needed and "
     assert reason in caplog.text
     assert "the activations are not kept" in caplog.text
@@ -130,7 +139,77 @@ def test_a_full_disk_is_reported_with_the_space_needed(
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
     monkeypatch.setattr("models.state_files.SHARE", 0.0)  # as if memory had no room either
     with pytest.raises(DiskError, match="memory has no room for them: free some space, or name"):
-        load_or_compute(frozen, TABLES, tmp_path)
+        computed_alone(frozen, tmp_path)
+
+
+@pytest.fixture
+def outputs(frozen: FrozenEncoder, distilbert: Path) -> list[FrozenEncoder]:
+    """Return the lower two layers, all three, and these with the mean of their states."""
+    lower, _ = load_encoder(distilbert, 3, attention="eager")
+    mean, _ = load_encoder(distilbert, 3, attention="eager", layer_mean=True)
+    return [
+        frozen,
+        replace(frozen, lower=lambda: lower, depth=3),
+        replace(frozen, lower=lambda: mean, depth=3, layer_mean=True),
+    ]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_files_of_one_pass_are_to_the_byte_those_of_a_pass_for_each(
+    outputs: list[FrozenEncoder], tmp_path: Path, precision: torch.dtype
+) -> None:
+    outputs, counted = [replace(each, precision=precision) for each in outputs], []
+    together = load_or_compute(outputs, TABLES, tmp_path / "together", counted.append)
+    for each, states in zip(outputs, together, strict=True):
+        alone = computed_alone(each, tmp_path / "alone")
+        for split in TABLES:
+            np.testing.assert_array_equal(states[split], alone[split])
+    files = {path.name: path.read_bytes() for path in (tmp_path / "alone").glob("*.safetensors")}
+    assert len(files) == 3
+    for name, content in files.items():
+        assert (tmp_path / "together" / name).read_bytes() == content
+    assert sum(counted) == 13
+
+
+def test_what_is_in_the_cache_is_not_computed_again_and_not_locked(
+    outputs: list[FrozenEncoder], tmp_path: Path
+) -> None:
+    two, three, mean = outputs
+    before = computed_alone(two, tmp_path)
+    file = cache_file(tmp_path)
+    written = file.stat()
+
+    def look(rows: int) -> None:  # another launch may read the file meanwhile
+        FileLock(file.with_suffix(".lock")).acquire(timeout=0).lock.release()
+
+    found = load_or_compute([mean, two, three], TABLES, tmp_path, look)
+    assert (file.stat().st_ino, file.stat().st_mtime) == (written.st_ino, written.st_mtime)
+    assert [states["test"].shape[1] for states in found] == [24, 12, 12]
+    np.testing.assert_array_equal(found[1]["train"], before["train"])
+
+
+def test_if_the_disk_has_room_for_one_file_neither_stays_and_the_message_names_the_other(
+    outputs: list[FrozenEncoder],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two, three, mean = outputs
+    computed_alone(two, tmp_path)
+    file, created = cache_file(tmp_path), []
+
+    def fail_at_the_second(*arguments: int) -> None:
+        created.append(arguments)
+        if len(created) == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("models.state_files.os.posix_fallocate", fail_at_the_second)
+    monkeypatch.setattr("models.state_files.read", lambda _: ({}, None))
+    found = load_or_compute([three, two, mean], TABLES, tmp_path)
+    assert caplog.text.count("cannot be written") == 1
+    assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == [file]
+    for each, states in zip((three, two, mean), found, strict=True):
+        np.testing.assert_array_equal(states["test"], encode(each, TABLES["test"]))
 
 
 def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: FrozenEncoder) -> None:
@@ -143,11 +222,11 @@ def test_whatever_the_states_depend_on_changes_the_fingerprint(frozen: FrozenEnc
     assert len({fingerprint(frozen, TABLES), *others}) == 5
 
 
-def test_two_threads_compute_the_states_once(frozen: FrozenEncoder, tmp_path: Path) -> None:
+def test_two_threads_compute_the_states_once(outputs: list[FrozenEncoder], tmp_path: Path) -> None:
     counted: list[int] = []
     threads = [
-        threading.Thread(target=load_or_compute, args=(frozen, TABLES, tmp_path, counted.append))
-        for _ in range(2)
+        threading.Thread(target=load_or_compute, args=(each, TABLES, tmp_path, counted.append))
+        for each in (outputs, outputs[::-1])
     ]
     for thread in threads:
         thread.start()

@@ -1,5 +1,6 @@
 """Guards the planned seconds of trials: operations counted by hand, at the rates of a machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def test_the_frozen_pass_counts_two_operations_for_each_weight_and_token(tmp_pat
     tokens = sum(len(table.tokens) for table in plan.tokens.splits.values())
     layers, weights = 4, 4 * 256**2 + 2 * 256 * plan.encoder.inner_width
     assert frozen_seconds(plan, SPEED) == pytest.approx(tokens * layers * 2 * weights / 7.0)
+
+
+def test_trials_of_several_depths_cost_one_pass_to_the_deepest(tmp_path: Path) -> None:
+    plan = prepared(tmp_path)
+    trials = [plan.trials[0].model_copy(update={"freezing": depth}) for depth in (4, 2)]
+    assert frozen_seconds(replace(plan, trials=trials), SPEED) == frozen_seconds(plan, SPEED)
 
 
 def test_an_epoch_counts_trained_layers_three_times_and_validation_once(tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tuning.data.test_prepared import experiment
 from tests.tuning.training.test_trainer import CPU, build, config, toy
+from tuning.data.prepared import prepare
+from tuning.data.sources import DataLocations
 from tuning.training.gpu_memory import (
     allocator_fraction,
     batches_of_all_lengths,
     gpu_share,
+    largest_trial,
     needed_bytes,
     rehearse,
     spread_share,
@@ -100,3 +104,23 @@ def test_a_rehearsal_trains_on_every_length(distilbert: Path) -> None:
     before = model.get_parameter("head.classify.weight").clone()
     rehearse(model, splits, trial)
     assert not torch.equal(model.get_parameter("head.classify.weight"), before)
+
+
+def test_a_variant_of_inputs_is_measured_with_the_largest_trial_that_uses_it(
+    tmp_path: Path,
+) -> None:
+    axes = {"encoding": ["separate", "pair"], "freezing": ["all", 2], "batch_size": [16, 32]}
+    prepared = prepare(experiment(grid=axes), DataLocations(cache=tmp_path))
+    assert len(prepared.input_variants) == 4
+    for variant in prepared.input_variants:
+        found = largest_trial(prepared, variant)
+        assert prepared.variant_of(found) == prepared.variant_of(variant)
+        assert found.batch_size == 32
+
+
+def test_a_search_is_measured_with_the_largest_values_of_its_space(tmp_path: Path) -> None:
+    space = {"batch_size": [16, 128], "head_width": [32, 256], "r_drop": {"low": 0.0, "high": 2.0}}
+    searched = experiment(search={"num_samples": 2, "ablations": False}, space=space)
+    prepared = prepare(searched, DataLocations(cache=tmp_path))
+    found = largest_trial(prepared, prepared.input_variants[0])
+    assert (found.batch_size, found.head_width, found.r_drop) == (128, 256, 2.0)

@@ -4,18 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
+from models.frozen_pass import FrozenPass
 from models.number_formats import read_precision
 from tests.tuning.training.test_trainer import CPU, PAIRS, config, toy
 from tuning.config.experiment import Experiment
 from tuning.data.prepared import prepare
 from tuning.data.sources import DataLocations
+from tuning.training.activation_cache import cached_states
 from tuning.training.evaluation import score_logits
-from tuning.training.inputs import LoadedSplit, balanced_weights, build_inputs
+from tuning.training.inputs import LoadedSplit, balanced_weights, build_inputs, share_inputs
 
 RARE = (np.arange(PAIRS) % 10 == 0).astype(np.int64)
 
@@ -91,3 +94,30 @@ def test_trials_that_train_every_layer_stand_beside_others_that_have_cosines(
     assert (trained.cosine_feature, frozen.cosine_feature) == (False, True)
     inputs = build_inputs(prepared, trained, read_precision("float32"), tmp_path)
     assert [split.cosine for split in inputs.splits.values()] == [None, None, None]
+
+
+def test_one_pass_gives_each_variant_of_inputs_the_states_that_it_gets_alone(
+    distilbert: Path, tmp_path: Path
+) -> None:
+    words = [f"w{n}" for n in range(12)]
+    frame = pd.DataFrame({"first": words, "second": words[::-1], "label": [0, 1] * 6})
+    for split in ("train", "validation", "test"):
+        frame.assign(first=frame["first"] + f" w{len(split)}").to_parquet(
+            tmp_path / f"{split}.parquet"
+        )
+    values = {"name": "check", "data": str(tmp_path), "encoder": str(distilbert)}
+    axes = {"freezing": ["all", 2, "none"], "layer_mean": [True, False]}
+    experiment = Experiment.model_validate({**values, "grid": axes})
+    prepared = prepare(experiment, DataLocations(cache=tmp_path))
+    variants, single, run = prepared.input_variants, read_precision("float32"), FrozenPass()
+    states = cached_states(prepared, variants, single, tmp_path / "one", run)
+    assert sorted(key[::2] for key in states) == [(2, False), (3, False), (3, True)]
+    for variant in variants:
+        own = states.get(prepared.variant_of(variant), {})
+        found = share_inputs(prepared, variant, single, own, run)
+        alone = build_inputs(prepared, variant, single, tmp_path / "alone", run)
+        for name, split in found.splits.items():
+            expected = alone.splits[name].states
+            assert (split.states is None) == (expected is None) == (not own)
+            if expected is not None:
+                np.testing.assert_array_equal(split.states, expected)
