@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV); the first time takes minutes"
 	$(PIP) install --no-compile --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores; pip takes one; not all is Python 3
+	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true # on all cores; pip takes one; not all is Python 3
 	touch $(READY)
 
 programs: ## install what some tests run against, where apt-get and root allow it

@@ -2,14 +2,13 @@
 
 import json
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.records import write_record
-from benchmarks.results import ENDED, STEPS, Step, next_words
+from benchmarks.results import ENDED, STEPS, Step, main, next_words
 from tests.tuning.tracking.recording import open_log
 from tuning.config.loader import load_experiment
 from tuning.parsers import add_search_options, build_parser
@@ -64,7 +63,6 @@ def test_an_interrupted_launch_is_resumed_and_one_that_ended_is_exported(tmp_pat
     assert next_words(STEP, data, tmp_path) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -72,8 +70,15 @@ def test_an_interrupted_launch_is_resumed_and_one_that_ended_is_exported(tmp_pat
         (["--data", "embedded/pairs"], "is missing; PARADE has PARADE_train.txt"),
     ],
 )
-def test_other_data_than_parade_is_refused(words: list[str], message: str) -> None:
-    command = [sys.executable, "benchmarks/results.py", *words]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert message in ended.stderr
+def test_other_data_than_parade_is_refused(
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["benchmarks/results.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

@@ -26,7 +26,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
 
     def become(program: str, words: list[str], environment: dict[str, str]) -> None:
-        commands.append([*words, environment["MLFLOW_BACKEND_STORE_URI"]])
+        own = [environment[f"MLFLOW_{name}"] for name in ("WORKERS", "BACKEND_STORE_URI")]
+        commands.append([*words, *own])
 
     monkeypatch.setattr("os.execve", become)
     return commands
@@ -47,7 +48,7 @@ def test_ui_prints_the_view_of_the_newest_launch_and_serves_this_machine_alone(
     page = f"http://127.0.0.1:5001/#/experiments/{store.experiment_id}/runs"
     assert f"{page}?viewStateShareKey={log.launch}&" in capsys.readouterr().out
     (command,) = served
-    assert command[-5:] == ["--host", "127.0.0.1", "--port", "5001", uri]
+    assert command[-6:] == ["--host", "127.0.0.1", "--port", "5001", "1", uri]
 
 
 def test_ui_without_a_launch_says_how_to_start_one(
