@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.captions import FIGURES, TABLES, heading, written
+from analysis.captions import DASH, FIGURES, TABLES, heading, written
 from analysis.legible import families, legible, set_fonts
 from analysis.theme import FULL_WIDTH
 
@@ -58,6 +58,8 @@ class Book:
     ) -> None:
         """Save a table as CSV, and show some of its columns, formatted, if it has rows.
 
+        A column without a value in any row is not shown.
+
         Args:
             name: Name of the file, of the caption and of the table in ``report.typ``.
             frame: Numbers of the table.
@@ -67,8 +69,12 @@ class Book:
         self.keep_numbers(name, frame)
         if not len(frame):
             return
-        shown = list(frame.columns) if columns is None else columns
-        rows = [[written(name, row[name]) for name in shown] for row in frame.to_dict("records")]
+        cells = {
+            column: [written(column, value) for value in frame[column].tolist()]
+            for column in (frame.columns if columns is None else columns)
+        }
+        shown = [column for column, texts in cells.items() if set(texts) - {"", DASH}]
+        rows = [list(row) for row in zip(*(cells[column] for column in shown), strict=True)]
         self._list("tables", name)
         self._tables[name] = {
             "header": [heading(column) for column in shown],

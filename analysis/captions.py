@@ -41,8 +41,9 @@ FIGURES = {
     "intervals over seeds and entities, not corrected; blue: the corrected p is below .05.",
     "differences_at_half": "Differences in test F1 at 0.5 with 95 % intervals over seeds and "
     "entities, not corrected for their number; blue: the corrected p is below .05.",
-    "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
-    "layers; each cell is {runs}; hatched cells are flagged.",
+    "grid": "Test accuracy (left) and F1 (right) at the threshold chosen on validation, which "
+    "colours the cell, and in brackets at 0.5, by learning rate, optimizer and frozen layers; "
+    "each cell is {runs}{flags}.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
 }
 
@@ -184,6 +185,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "test_f1": ("test F1", score),
     "test_f1_at_threshold": ("test F1*", score),
     "test_accuracy": ("test accuracy", score),
+    "test_accuracy_at_threshold": ("test accuracy*", score),
     "test_auc": ("test AUC", score),
     "edge": ("edge of grid", str),
     "trials": ("chosen from", whole),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +25,7 @@ from analysis.comparison_notes import notes_on_modes
 from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.own_sentences import add_sentences, read_sentences
+from analysis.run_tables import mark_idle
 from analysis.web_page import write_page
 
 PAGE = Path(__file__).with_name("report.typ")
@@ -151,6 +152,8 @@ def _find_launches(store: Store, sources: Sources) -> tuple[Launch | None, Launc
                 "whose trials are not scored on test; a search is shown beside a grid: python "
                 "tuning/run_grid.py runs one"
             )
+    if grid is not None:
+        grid = replace(grid, trials=mark_idle(grid.trials))
     if freezing is None and grid is not None and len(grid.trials):
         store.notes = told
     return freezing, grid
