@@ -11,7 +11,7 @@ from analysis import error_figures, error_tables, findings, grid_findings, searc
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import score, score_cell
+from analysis.captions import LOSSES, score, score_cell
 from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
@@ -55,7 +55,10 @@ def training_chapter(book: Book, compared: Compared) -> None:
     if not len(curves):
         book.add_text("curves", [findings.NO_CURVES])
         return
-    book.add_figure("curves", figures.plot_curves(curves))
+    at_half = tables.validation_f1(curves) == "val_f1"
+    words = {"cut": "0.5" if at_half else "the threshold chosen on it in that epoch"}
+    words["losses"] = LOSSES[tables.validation_loss(curves)]
+    book.add_figure("curves", figures.plot_curves(curves), **words)
     book.add_text("curves", findings.about_curves(curves, modes))
 
 
@@ -129,6 +132,7 @@ def errors_chapter(book: Book, compared: Compared) -> None:
     examples: list[dict[str, Any]] = []
     for mode, trial in error_tables.best_trials(compared.trials).items():
         examples += _examples(book, compared, mode, trial, examples)
+    book.facts.setdefault("attention_rules", [])
     book.keep_numbers("examples", pd.DataFrame(examples))
     book.facts["examples"] = [
         {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
@@ -178,6 +182,8 @@ def _add_map(book: Book, found: dict[str, Any], row: dict[str, Any], name: str) 
     whole = content_map(join_pieces(found))
     entity = f", entity “{row['group']}”" if row["group"] else ""
     words = {"mode": row["mode"], "kind": row["kind"], "entity": entity}
-    words |= {"cut": score(row["threshold"]), "rule": rule_of(whole)}
+    words["cut"] = score(row["threshold"])
+    rules = [*book.facts.get("attention_rules", []), rule_of(whole)]
+    book.facts["attention_rules"] = list(dict.fromkeys(rules))
     book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
     return {"figure": name}

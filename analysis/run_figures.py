@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.captions import score
-from analysis.run_tables import claimed, freezing_order, validation_loss
+from analysis.run_tables import claimed, freezing_order, validation_f1, validation_loss
 from analysis.theme import (
     GREY,
     HALF_WIDTH,
@@ -30,6 +30,7 @@ _FLAG_WIDTH = 12  # characters of a line in a cell of the heat map
 
 def plot_curves(curves: pd.DataFrame) -> Figure:
     """Draw ``curves``: losses and validation F1 by epoch, bands one standard deviation."""
+    shown = validation_f1(curves)
     modes = freezing_order(curves["freezing"])
     figure, axes = panels(1, len(modes) + 1, height=2.0)
     names = {"train_loss": "train", validation_loss(curves): "validation"}
@@ -40,14 +41,23 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
             _line(axis, part[part["metric"] == metric], number, name)
         axis.set(title=mode_name(mode), xlabel="epoch", ylabel="loss (nats per pair)")
         axis.set_ylim(losses["low"].min() - 0.02, losses["high"].max() + 0.02)
-        axis.legend()
-    scores = curves[curves["metric"] == "val_f1"]
+        _legend_above(axis)
+    scores = curves[curves["metric"] == shown]
     for number, mode in enumerate(modes):
         part = scores[scores["freezing"].astype(str) == mode]
         _line(axes[-1], part, number, mode_name(mode))
-    axes[-1].set(title="validation F1 at 0.5", xlabel="epoch", ylabel="F1")
-    axes[-1].legend()
+    cut = "0.5" if shown == "val_f1" else "its threshold"
+    axes[-1].set(title=f"validation F1 at {cut}", xlabel="epoch", ylabel="F1")
+    _legend_above(axes[-1])
     return figure
+
+
+def _legend_above(axis: Axes) -> None:
+    """Write the legend above the lines, in room made for it."""
+    low, high = axis.get_ylim()
+    lines = len(axis.get_legend_handles_labels()[0])
+    axis.set_ylim(low, high + 0.16 * lines * (high - low))
+    axis.legend(loc="upper center")
 
 
 def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:

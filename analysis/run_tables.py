@@ -12,7 +12,7 @@ from measures.comparison import LEVEL, entity_codes
 from measures.intervals import Predictions
 from measures.objective import FLAGS, VALIDATION_F1, ThresholdRule
 
-_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", VALIDATION_F1, "val_auc")
 IDLE = "learned_nothing"  # column of a grid's trials, 0 or 1: no more than this module can tell
 FLAG_WORDS = {IDLE: "learned nothing", **FLAGS}
 _TOLD_APART = ("val_auc", VALIDATION_F1, "test_auc", "test_f1", "test_accuracy",
@@ -61,6 +61,15 @@ def validation_loss(curves: pd.DataFrame) -> str:
         curves: Table ``curves``.
     """
     return "val_target_loss" if "val_target_loss" in set(curves["metric"]) else "val_loss"
+
+
+def validation_f1(curves: pd.DataFrame) -> str:
+    """Return the F1 by epoch that is shown: at the threshold of each epoch if it was logged.
+
+    Args:
+        curves: Table ``curves``.
+    """
+    return VALIDATION_F1 if VALIDATION_F1 in set(curves["metric"]) else "val_f1"
 
 
 def model_predictions(
