@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
     axis.grid(visible=False)
 
 
-def _label(cell: dict[str, Any] | None, metric: str) -> str:
+def _label(cell: Mapping[Hashable, Any] | None, metric: str) -> str:
     """Return the text of a cell: its values, and below them the flag that it has."""
     if cell is None:  # not every optimizer tried every rate
         return ""

@@ -164,6 +164,7 @@ def test_no_page_but_the_last_has_a_large_gap_at_its_foot(report: Path) -> None:
     with TemporaryDirectory() as fonts:
         copy_fonts((report / "report.json").read_text(encoding="utf-8"), Path(fonts))
         drawn = typst.compile(report / "report.typ", format="png", ppi=30, font_paths=[fonts])
+    assert isinstance(drawn, list)
     gaps = []
     for page in drawn:
         ink = plt.imread(BytesIO(page))[..., :3].min(axis=(1, 2)) < 0.9  # by row
