@@ -183,7 +183,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "val_auc": ("val AUC", score),
     "seed": ("seed", whole),
     "seconds": ("seconds", whole),
-    **{f"{kind}_{name}": (f"{heading}, {words}", score)
+    **{f"{kind}_{name}": (f"{heading},\n{words}", score)
        for kind, words in (("logged", "logged"), ("again", "recomputed"))
        for name, heading in (("test_f1_at_threshold", "F1*"), ("test_accuracy_at_threshold",
        "accuracy*"), ("test_f1", "F1"), ("test_accuracy", "accuracy"), ("test_auc", "AUC"))},

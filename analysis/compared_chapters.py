@@ -180,7 +180,8 @@ def _add_map(book: Book, found: dict[str, Any], row: dict[str, Any], name: str) 
     if "weights" not in found:
         return {"figure": ""}
     whole = content_map(join_pieces(found))
-    words = {"mode": row["mode"], "kind": row["kind"]}
+    entity = f", entity “{row['group']}”" if row["group"] else ""
+    words = {"mode": row["mode"], "kind": row["kind"], "entity": entity}
     words["cut"] = score(row["threshold"])
     rules = [*book.facts.get("attention_rules", []), rule_of(whole)]
     book.facts["attention_rules"] = list(dict.fromkeys(rules))

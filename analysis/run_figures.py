@@ -46,19 +46,18 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
     scores = curves[curves["metric"] == shown]
     for number, mode in enumerate(modes):
         part = scores[scores["freezing"].astype(str) == mode]
-        _line(axes[-1], part, number, mode_name(mode))
-    cut = "0.5" if shown == "val_f1" else "its threshold"
-    axes[-1].set(title=f"validation F1 at {cut}", xlabel="epoch", ylabel="F1")
-    _legend_above(axes[-1])
+        _line(axes[-1], part, number, mode)
+    axes[-1].set(title="validation F1", xlabel="epoch", ylabel="F1")
+    _legend_above(axes[-1], "frozen")
     return figure
 
 
-def _legend_above(axis: Axes) -> None:
+def _legend_above(axis: Axes, title: str | None = None) -> None:
     """Write the legend above the lines, in room made for it."""
     low, high = axis.get_ylim()
-    lines = len(axis.get_legend_handles_labels()[0])
+    lines = len(axis.get_legend_handles_labels()[0]) + (title is not None)
     axis.set_ylim(low, high + 0.16 * lines * (high - low))
-    axis.legend(loc="upper center")
+    axis.legend(loc="upper center", title=title, title_fontsize=7.5)
 
 
 def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:
