@@ -16,7 +16,7 @@ from analysis.theme import FULL_WIDTH
 
 _TALLEST = 8.2  # inches: A4 without its margins and a caption
 _LONG_WORD = re.compile(r"\S{40}(?=\S)")
-_PERCENT = re.compile(r"(\d) %")
+_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\.\d)")
 _NUMBERED = re.compile(r"\[U\+[0-9A-F]{4,6}[\] ]")
 _AS_IS = {"file", "command"}  # values that must not get places for line breaks
 
@@ -144,5 +144,5 @@ def _for_page(content: object, name: object = None) -> object:
         return content
     text = legible(content)
     if name not in _AS_IS:
-        text = _PERCENT.sub("\\1\u00a0%", text)  # no line ends between both
+        text = _TOGETHER.sub("\u00a0", text)  # no line ends in "95 %" and "p = .031"
     return text if name in _AS_IS else _LONG_WORD.sub("\\g<0>\u200b", text)

@@ -32,6 +32,13 @@ def test_a_column_without_a_value_is_left_out(tmp_path: Path) -> None:
     assert list(pd.read_csv(tmp_path / "tables/overlap_auc.csv")) == ["split", "auc", "flag"]
 
 
+def test_no_line_ends_between_a_number_and_its_sign(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    book.add_text("data", ["95 % of p = .031 or p < .001"])
+    (sentence,) = json.loads(book.write().read_bytes())["texts"]["data"]
+    assert sentence == "95\u00a0% of p\u00a0=\u00a0.031 or p\u00a0<\u00a0.001"
+
+
 def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
     contents = []
     for name in ("one", "other"):
