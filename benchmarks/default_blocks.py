@@ -19,17 +19,27 @@ _RULES = {
 _USUAL, _AS_MANY, _BY_FOLDS = _RULES
 
 
-def weight_decay(record: Record) -> str:
-    """Return the validation scores where biases decay and where they are spared, by decay."""
-    header = ("weight decay", "takes", "AUC", "F1\\*", "loss, nats")
+def weight_decay(*records: Record | None) -> str:
+    """Return the validation scores where biases decay and where they are spared.
+
+    Args:
+        records: Those of ``weight_decay.py``, one for each data set and freezing mode.
+    """
+    header = ("data, encoder, frozen", "weight decay", "takes", "AUC", "F1\\*", "loss, nats")
+    measured = [record for record in records if record is not None]
     rows = []
-    for case in record["numbers"]["cases"]:
-        for decayed, words in _DECAYED.items():
-            cells = [spread(case[decayed][metric]) for metric in _METRICS]
-            rows.append([f"{case['weight_decay']:g}", words, *cells])
-        differences = [_gain(case["spared"][metric], case["all"][metric]) for metric in _METRICS]
-        rows.append([f"{case['weight_decay']:g}", "difference", *differences])
-    return f"{table(header, rows)}\n\n{origin(record)}"
+    for numbers in (record["numbers"] for record in measured):
+        of = f"{numbers['data']}, {numbers['encoder']}, {numbers['freezing']}"
+        for case in numbers["cases"]:
+            name = f"{case['weight_decay']:g}"
+            for decayed, words in _DECAYED.items():
+                cells = [spread(case[decayed][metric]) for metric in _METRICS]
+                rows.append([of, name, words, *cells])
+            differences = [
+                _gain(case["spared"][metric], case["all"][metric]) for metric in _METRICS
+            ]
+            rows.append([of, name, "difference", *differences])
+    return f"{table(header, rows)}\n\n{origin(*measured)}"
 
 
 def folds(*records: Record | None) -> str:

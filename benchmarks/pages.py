@@ -62,7 +62,9 @@ BLOCKS = {
     ),
     "choices": Block(score_blocks.choices, ("choices",)),
     "intermediate": Block(default_blocks.intermediate, ("intermediate",)),
-    "weight_decay": Block(default_blocks.weight_decay, ("weight_decay",)),
+    "weight_decay": Block(
+        default_blocks.weight_decay, ("weight_decay_all",), ("weight_decay_some",)
+    ),
     "folds": Block(default_blocks.folds, ("folds_embedded",), ("folds_parade",)),
     "frozen_pass": Block(cost_blocks.frozen_pass, ("frozen_pass",)),
     "baselines": Block(score_blocks.baselines, ("baselines",)),
@@ -85,6 +87,7 @@ BLOCKS = {
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
     "floor": Block(cost_blocks.floor, ("floor",)),
     "statistics": Block(statistics_blocks.statistics, ("statistics",)),
+    "gap_statistics": Block(statistics_blocks.gap_statistics, ("gap_statistics",)),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
     "readme_scores": Block(score_blocks.readme_scores, ("grid_parade", "baselines")),
     "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),

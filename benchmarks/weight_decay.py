@@ -126,7 +126,7 @@ def main() -> int:
         cases = measure(inputs, trial, args.seeds, Console())
     numbers = {"data": prepared.data_source.name, "encoder": prepared.encoder_source.name,
                "freezing": args.freezing, "cases": cases}  # fmt: skip
-    print(save_record("weight_decay", numbers))
+    print(save_record(f"weight_decay_{args.freezing}", numbers))
     return 0
 
 

@@ -44,7 +44,11 @@ def test_the_block_of_decay_has_paired_differences() -> None:
     scores = {metric: [0.70, 0.80] for metric in METRICS}
     spared = {metric: [0.71, 0.81] for metric in METRICS}
     case = {"weight_decay": 0.1, ALL: scores, SPARED: spared}
-    text = weight_decay({**FRAME, "numbers": {"cases": [case]}})
+    text = weight_decay(
+        {**FRAME, "numbers": {"data": "parade", "encoder": "minilm", "freezing": "all",
+                              "cases": [case]}},
+        None,
+    )  # fmt: skip
     assert "| 0.1 | all weights | .750 ± .071 |" in text
     assert "| 0.1 | difference | +.010 [+.010, +.010] |" in text
 
