@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.captions import FIGURES, TABLES, heading, written
+from analysis.captions import DASH, FIGURES, TABLES, heading, written
 from analysis.legible import families, legible, set_fonts
 from analysis.theme import FULL_WIDTH
 
 _TALLEST = 8.2  # inches: A4 without its margins and a caption
 _LONG_WORD = re.compile(r"\S{40}(?=\S)")
+_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\.\d)")
 _NUMBERED = re.compile(r"\[U\+[0-9A-F]{4,6}[\] ]")
 _AS_IS = {"file", "command"}  # values that must not get places for line breaks
 
@@ -58,6 +59,8 @@ class Book:
     ) -> None:
         """Save a table as CSV, and show some of its columns, formatted, if it has rows.
 
+        A column without a value in any row is not shown.
+
         Args:
             name: Name of the file, of the caption and of the table in ``report.typ``.
             frame: Numbers of the table.
@@ -67,8 +70,12 @@ class Book:
         self.keep_numbers(name, frame)
         if not len(frame):
             return
-        shown = list(frame.columns) if columns is None else columns
-        rows = [[written(name, row[name]) for name in shown] for row in frame.to_dict("records")]
+        cells = {
+            column: [written(column, value) for value in frame[column].tolist()]
+            for column in (frame.columns if columns is None else columns)
+        }
+        shown = [column for column, texts in cells.items() if set(texts) - {"", DASH}]
+        rows = [list(row) for row in zip(*(cells[column] for column in shown), strict=True)]
         self._list("tables", name)
         self._tables[name] = {
             "header": [heading(column) for column in shown],
@@ -136,4 +143,6 @@ def _for_page(content: object, name: object = None) -> object:
     if not isinstance(content, str):
         return content
     text = legible(content)
+    if name not in _AS_IS:
+        text = _TOGETHER.sub("\u00a0", text)  # no line ends in "95 %" and "p = .031"
     return text if name in _AS_IS else _LONG_WORD.sub("\\g<0>\u200b", text)

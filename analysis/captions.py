@@ -10,6 +10,7 @@ from typing import Any
 from analysis.claim_captions import CLAIM_FIGURES, CLAIM_TABLES
 from analysis.error_captions import ERROR_FIGURES
 from analysis.search_captions import SEARCH_FIGURES, SEARCH_TABLES
+from analysis.theme import optimizer_name
 
 DASH = "–"
 
@@ -28,11 +29,8 @@ FIGURES = {
     "split is named.",
     "telling_words": "Words of the train split most typical of each class: z-scores of log-odds "
     "ratios with an informative Dirichlet prior (Monroe et al., 2008).",
-    "curves": "Train and validation loss in nats per pair, and validation F1 at 0.5, by epoch: "
-    "mean over seeds, with a band of one standard deviation (none for a single seed). Both "
-    "losses are against the training targets (soft ones if votes are used), the train loss with "
-    "dropout and class weights, the validation loss without; in launches of earlier versions the "
-    "validation loss is against the labels, and the levels of both are not comparable.",
+    "curves": "Train and validation loss in nats per pair, and validation F1 at {cut}, by epoch: "
+    "mean over seeds, with a band of one standard deviation (none for a single seed). {losses}",
     "scores_at_half": "Test scores at the threshold 0.5 with 95 % intervals over seeds and "
     "entities; baselines in grey.",
     "scores_at_threshold": "Test scores at the threshold chosen on validation, with 95 % "
@@ -41,9 +39,18 @@ FIGURES = {
     "intervals over seeds and entities, not corrected; blue: the corrected p is below .05.",
     "differences_at_half": "Differences in test F1 at 0.5 with 95 % intervals over seeds and "
     "entities, not corrected for their number; blue: the corrected p is below .05.",
-    "grid": "Test accuracy (left) and F1 (right) at 0.5 by learning rate, optimizer and frozen "
-    "layers; each cell is {runs}; hatched cells are flagged.",
+    "grid": "Test accuracy (left) and F1 (right) at the threshold chosen on validation, which "
+    "colours the cell, and in brackets at 0.5, by learning rate, optimizer and frozen layers; "
+    "each cell is {runs}{flags}.",
     "optimism": "F1 of the trial chosen by validation F1, on validation and on test.",
+}
+
+LOSSES = {
+    "val_target_loss": "Both losses are against the training targets (soft ones if votes are "
+    "used), the train loss with dropout and class weights, the validation loss without.",
+    "val_loss": "The train loss is against the training targets (soft ones if votes are used), "
+    "with dropout and class weights, the validation loss against the labels and without: their "
+    "levels cannot be compared.",
 }
 
 _INTERVAL = (
@@ -171,11 +178,12 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "seeds": ("seeds", whole),
     "f1": ("F1", str),
     "freezing": ("frozen", str),
+    "optimizer": ("optimizer", optimizer_name),
     "learning_rate": ("learning rate", rate),
     "val_auc": ("val AUC", score),
     "seed": ("seed", whole),
     "seconds": ("seconds", whole),
-    **{f"{kind}_{name}": (f"{heading}, {words}", score)
+    **{f"{kind}_{name}": (f"{heading},\n{words}", score)
        for kind, words in (("logged", "logged"), ("again", "recomputed"))
        for name, heading in (("test_f1_at_threshold", "F1*"), ("test_accuracy_at_threshold",
        "accuracy*"), ("test_f1", "F1"), ("test_accuracy", "accuracy"), ("test_auc", "AUC"))},
@@ -184,13 +192,13 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "test_f1": ("test F1", score),
     "test_f1_at_threshold": ("test F1*", score),
     "test_accuracy": ("test accuracy", score),
+    "test_accuracy_at_threshold": ("test accuracy*", score),
     "test_auc": ("test AUC", score),
     "edge": ("edge of grid", str),
     "trials": ("chosen from", whole),
     "flagged": ("flagged", whole),
     "name": ("trial", str),
     "gap": ("gap, points", points),
-    "measure": ("score", str),
     **{f"{name}_part": (words, str) for name, words in (("harder", "harder test"),
        ("threshold", "threshold"), ("left", "left over"), ("epoch", "epoch"))},
     "other": ("compared with", str),

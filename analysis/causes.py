@@ -89,7 +89,7 @@ def flips(occluded: dict[str, Any], threshold: float) -> list[str]:
 
 def by_overlap(pair: pd.Series) -> list[str]:
     """Return that a paraphrase shares few words, or a pair that is none many."""
-    share = f"{pair['overlap']:.0%}"
+    share = f"{100 * pair['overlap']:.0f} %"
     if pair["label"] == 1 and pair["overlap"] <= _FEW:
         return [f"It is a paraphrase with hardly any shared words ({share})."]
     if pair["label"] == 0 and pair["overlap"] >= _MANY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,11 +20,17 @@ CHAMPION = "champion of the search"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Champion:
-    """The predictions of a champion's fresh seeds for both splits, at their thresholds."""
+    """The predictions of a champion's fresh seeds for both splits, at their thresholds.
+
+    ``epochs`` is what their trainings logged by epoch, and ``seeds`` which of these was kept:
+    ``run_id`` and ``best_epoch``, without a row for a training that the log does not have.
+    """
 
     validation: Predictions
     test: Predictions
     rule: ThresholdRule
+    seeds: pd.DataFrame
+    epochs: pd.DataFrame
 
 
 def read_champion(
@@ -60,9 +66,27 @@ def read_champion(
         model_predictions(predictions, trials, threshold=None, split=split)
         for split in ("validation", "test")
     )
+    trained = _trainings(store, search, set(names))
     return Champion(
-        validation=validation[CHAMPION], test=test[CHAMPION], rule=threshold_rule(search.trials)
+        validation=validation[CHAMPION],
+        test=test[CHAMPION],
+        rule=threshold_rule(search.trials),
+        seeds=trained,
+        epochs=store.epochs(replace(search, trials=trained)),
     )
+
+
+def _trainings(store: Store, search: Launch, names: set[str]) -> pd.DataFrame:
+    """Return the runs that trained the champion's seeds, with the epoch that each kept."""
+    experiment = store.client.get_run(search.run_id).info.experiment_id
+    query = f"tags.stage = 'confirm' and tags.`{PARENT_TAG}` = '{search.run_id}'"
+    rows = [
+        {"run_id": run.info.run_id, "best_epoch": run.data.metrics["best_epoch"]}
+        for run in store.client.search_runs([experiment], query, max_results=1000)
+        if run.data.tags.get("trial") in names and "best_epoch" in run.data.metrics
+    ]
+    columns = ["run_id", "best_epoch"]
+    return pd.DataFrame(rows, columns=columns).assign(freezing=CHAMPION)
 
 
 def _champion_run(store: Store, search: Launch) -> str:

@@ -42,7 +42,6 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int, *, separate: bool 
     auc = data_tables.overlap_auc(overlap)
     sizes = data_tables.entity_sizes(pairs)
     leaks = data_tables.leaks(pairs)
-    telling = data_tables.telling_words(pairs)
     voters, votes = count_voters(pairs), data_tables.vote_columns(balance)
     hidden = votes if voters > _MOST_VOTERS else []
     shown = [name for name in balance.columns if name not in hidden]
@@ -53,16 +52,24 @@ def data_chapter(book: Book, pairs: pd.DataFrame, limit: int, *, separate: bool 
     book.add_table("leaks", leaks)
     book.add_table("cleaning", data_tables.cleaning(pairs))
     book.keep_numbers("entity_sizes", sizes)
-    book.keep_numbers("telling_words", telling)
     ending = "" if voters else "_without_votes"
     balance_figure = data_figures.plot_class_balance(balance)
     book.add_figure("class_balance", balance_figure, f"class_balance{ending}", voters=voters)
     book.add_figure("overlap", data_figures.plot_overlap(overlap, auc), f"overlap{ending}")
-    if len(sizes):
+    if sizes["pairs"].nunique() > 1:  # else there is nothing to see
         book.add_figure("entities", data_figures.plot_entities(sizes))
+    sentences = findings.about_labels(pairs) + findings.about_data(balance, auc, sizes, leaks)
+    book.add_text("data", sentences + _add_telling_words(book, pairs))
+
+
+def _add_telling_words(book: Book, pairs: pd.DataFrame) -> list[str]:
+    """Add the words that tell the classes apart; return why there are none if so."""
+    telling = data_tables.telling_words(pairs)
+    book.keep_numbers("telling_words", telling)
+    if not len(telling):
+        return [findings.NO_TELLING_WORDS]
     book.add_figure("telling_words", data_figures.plot_telling_words(telling))
-    sentences = findings.about_data(balance, auc, sizes, leaks)
-    book.add_text("data", findings.about_labels(pairs) + sentences)
+    return []
 
 
 def _add_lengths(book: Book, pairs: pd.DataFrame, limit: int, separate: bool) -> None:
@@ -80,11 +87,12 @@ def grid_chapter(book: Book, launch: Launch) -> None:
     grid = tables.grid_scores(launch.trials)
     best = tables.best_of_each_optimizer(grid)
     optimism = tables.selection_optimism(launch.trials)
-    cell = ["freezing", "optimizer", "learning_rate", "val_f1", "test_f1_at_threshold", "test_f1"]
-    cell += ["test_accuracy", "test_auc"]
+    cell = ["freezing", "optimizer", "learning_rate", "val_f1", "test_f1_at_threshold"]
+    cell += ["test_accuracy_at_threshold", "test_f1", "test_accuracy", "test_auc"]
     runs = grid_findings.runs_of(grid)
+    flags = "; hatched cells are flagged" if (grid["flag"] != "").any() else ""
     book.add_table("grid", grid, [*cell, "flag"], runs=runs)
-    book.add_figure("grid", figures.plot_grid(grid), runs=runs)
+    book.add_figure("grid", figures.plot_grid(grid), runs=runs, flags=flags)
     book.add_text("grid", grid_findings.about_grid(grid, best))
     book.add_text("best_cell", [grid_findings.about_best(best)])
     if len(optimism):  # else every trial is flagged

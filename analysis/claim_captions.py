@@ -14,6 +14,7 @@ BY_EPOCH = (
     " Epoch: how far, on validation, the epoch that was kept lies above the last one, with its "
     "interval over seeds; some of that is real, so that it is no part of the sum."
 )
+NO_EPOCHS = " It is a dash where the log has no epochs of the model."
 CLAIM_TABLES = {
     "gaps": "Validation score minus test score in percentage points, as a sum of three parts with "
     "95 % intervals over seeds and over the entities of both splits, drawn separately, not "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from analysis import (
     calibration_figures,
     calibration_findings,
@@ -14,8 +16,9 @@ from analysis import (
 )
 from analysis import run_tables as tables
 from analysis.book import Book
+from analysis.captions import DASH
 from analysis.champion_predictions import CHAMPION, Champion
-from analysis.claim_captions import BY_EPOCH
+from analysis.claim_captions import BY_EPOCH, NO_EPOCHS
 from analysis.compared_chapters import REFERENCE, Compared
 from analysis.theme import mode_name
 from analysis.votes import count_voters
@@ -96,11 +99,16 @@ def _add_gaps(
         rules[CHAMPION] = champion.rule
     table = gap_tables.gaps(validation, test, REFERENCE, rules)
     epochs = gap_tables.epoch_parts(compared.epochs, compared.trials)
+    if champion is not None:
+        kept = gap_tables.epoch_parts(champion.epochs, champion.seeds)
+        epochs = pd.concat([epochs, kept.assign(model=CHAMPION)], ignore_index=True)
     table = table.merge(epochs, on=["model", "metric"], how="left")
     written = gap_findings.written_gaps(table)
     book.keep_numbers("gaps_exact", table)
     book.add_text("gaps", gap_findings.about_gaps(table, REFERENCE))
-    book.add_table("gaps", written, epoch=BY_EPOCH if "epoch_part" in written else "")
+    by_epoch = BY_EPOCH if "epoch_part" in written else ""
+    absent = NO_EPOCHS if by_epoch and (written["epoch_part"] == DASH).any() else ""
+    book.add_table("gaps", written, epoch=by_epoch + absent)
 
 
 def _add_calibration(book: Book, compared: Compared, models: dict[str, Predictions]) -> None:

@@ -11,7 +11,7 @@ from analysis import error_figures, error_tables, findings, grid_findings, searc
 from analysis import run_figures as figures
 from analysis import run_tables as tables
 from analysis.book import Book
-from analysis.captions import score, score_cell
+from analysis.captions import LOSSES, score, score_cell
 from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
@@ -52,7 +52,13 @@ def training_chapter(book: Book, compared: Compared) -> None:
     curves = tables.curves(compared.epochs, compared.trials)
     modes = tables.freezing_order(curves["freezing"])
     book.keep_numbers("curves", curves)
-    book.add_figure("curves", figures.plot_curves(curves))
+    if not len(curves):
+        book.add_text("curves", [findings.NO_CURVES])
+        return
+    at_half = tables.validation_f1(curves) == "val_f1"
+    words = {"cut": "0.5" if at_half else "the threshold chosen on it in that epoch"}
+    words["losses"] = LOSSES[tables.validation_loss(curves)]
+    book.add_figure("curves", figures.plot_curves(curves), **words)
     book.add_text("curves", findings.about_curves(curves, modes))
 
 
@@ -66,8 +72,8 @@ def comparison_chapter(book: Book, compared: Compared) -> None:
     learned = {name: baselines[name].at(0.5) for name in _LEARNED}
     at_half = {**_models(compared, 0.5), **learned}
     chosen = {**_models(compared, None), **baselines}
-    _add_scores(book, "scores_at_half", at_half)
     _add_scores(book, "scores_at_threshold", chosen)
+    _add_scores(book, "scores_at_half", at_half)
     declared = declared_comparisons([name for name in at_half if name not in learned], REFERENCE)
     for name, models, where in (
         ("differences", chosen, "at the threshold chosen on validation"),
@@ -126,6 +132,7 @@ def errors_chapter(book: Book, compared: Compared) -> None:
     examples: list[dict[str, Any]] = []
     for mode, trial in error_tables.best_trials(compared.trials).items():
         examples += _examples(book, compared, mode, trial, examples)
+    book.facts.setdefault("attention_rules", [])
     book.keep_numbers("examples", pd.DataFrame(examples))
     book.facts["examples"] = [
         {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
@@ -153,16 +160,30 @@ def _examples(
     rows = []
     threshold = float(trial["threshold"])
     decided = (probability >= threshold).to_dict()
-    for found in error_tables.choose_examples(maps, compared.test, decided, shown):
+    labels = compared.test.set_index("line")["label"]
+    errors = error_tables.surest_errors(probability, labels, threshold, maps)
+    for found in error_tables.choose_examples(errors, compared.test, decided, shown):
         predicted = float(probability[found["line"]])
         row = error_tables.describe_example(found, predicted, compared.test)
-        name = f"attention_{mode}_{found['line']}"
         own_words = occluded.get(found["line"], {})
         row |= explain(found["pair"], own_words, threshold, train, seen)
-        entity = f", entity “{row['group']}”" if row["group"] else ""
-        words = {"mode": mode_name(mode), "kind": row["kind"], "entity": entity}
-        whole = content_map(join_pieces(found))
-        words |= {"cut": score(threshold), "rule": rule_of(whole)}
-        book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
-        rows.append({"mode": mode_name(mode), "run_id": trial["run_id"], "figure": name, **row})
+        row |= {"mode": mode_name(mode), "run_id": trial["run_id"]}
+        row |= _add_map(book, found, row, f"attention_{mode}_{found['line']}")
+        if not row["figure"]:
+            row["comment"] += f" {error_tables.why_no_map(str(trial['head']), maps)}"
+        rows.append(row)
     return rows
+
+
+def _add_map(book: Book, found: dict[str, Any], row: dict[str, Any], name: str) -> dict[str, str]:
+    """Add the attention map of an example if the log has it; return its name, "" without one."""
+    if "weights" not in found:
+        return {"figure": ""}
+    whole = content_map(join_pieces(found))
+    entity = f", entity “{row['group']}”" if row["group"] else ""
+    words = {"mode": row["mode"], "kind": row["kind"], "entity": entity}
+    words["cut"] = score(row["threshold"])
+    rules = [*book.facts.get("attention_rules", []), rule_of(whole)]
+    book.facts["attention_rules"] = list(dict.fromkeys(rules))
+    book.add_figure(name, error_figures.plot_attention(whole), "attention", **words)
+    return {"figure": name}

@@ -79,7 +79,7 @@ def plot_lengths(lengths: pd.DataFrame, limit: int, pieces: str = "per pair") ->
                 label=split,
             )
     axes[0].set(xlabel="words per pair", ylabel="density")
-    axes[0].legend()
+    axes[0].legend(loc="upper left")  # "best" is slow with so many bars
     axes[1].set(xlabel=f"word pieces {pieces}, with special tokens", ylabel="density")
     longest = int(lengths["pieces"].max())
     if limit < 1.5 * longest:
@@ -111,7 +111,7 @@ def plot_overlap(overlap: pd.DataFrame, auc: pd.DataFrame) -> Figure:
     note = f"AUC of overlap alone\n{values}"
     axes[0].text(0.97, 0.45, note, transform=axes[0].transAxes, ha="right", va="center")
     axes[0].set(xlabel="word overlap (Jaccard index)", ylabel="density")
-    axes[0].legend()
+    axes[0].legend(loc="upper right")
     if voters:
         votes = range(voters + 1)
         axes[1].boxplot(

@@ -11,6 +11,5 @@ ERROR_FIGURES = {
     "overlap, in quartiles of the test pairs, for each class by itself: pairs that are no "
     "paraphrases and are called one, and paraphrases that are missed; mean over seeds, "
     "with 95 % bootstrap intervals over seeds and entities.",
-    "attention": "Attention of the head ({mode}) in a {kind} at the threshold {cut}{entity}: "
-    "{rule} (Clark et al., 2019). It is no explanation (Jain and Wallace, 2019).",
+    "attention": "Attention of the head ({mode}) in a {kind} at the threshold {cut}{entity}.",
 }

@@ -25,7 +25,7 @@ from analysis.theme import (
 _MATRIX = (("tn", "fp"), ("fn", "tp"))
 _WORD = 20  # characters that are shown of a word
 # inches of the rows of a map: together, so that two examples share a page, and of each at least
-_MAP_ROWS, _LEAST_ROW = 1.7, 0.085
+_MAP_ROWS, _LEAST_ROW = 1.5, 0.085
 
 
 def plot_confusion(table: pd.DataFrame) -> Figure:
@@ -123,8 +123,8 @@ def plot_attention(found: dict[str, Any]) -> Figure:
     down, across = map(_words, sides(found))
     if len(down) > len(across):  # the longer one along the x axis
         down, across, weights, names = across, down, weights.T, names[::-1]
-    row = min(0.13, max(_LEAST_ROW, _MAP_ROWS / len(down)))
-    height = max(1.7, 0.9 + row * len(down))
+    row = min(0.12, max(_LEAST_ROW, _MAP_ROWS / len(down)))
+    height = max(1.5, 0.8 + row * len(down))
     figure, (axis,) = panels(1, 1, height=height, width=min(FULL_WIDTH, 1.5 + 0.13 * len(across)))
     image = axis.imshow(weights, cmap=SEQUENTIAL, vmin=0, aspect="auto")
     axis.set_xticks(range(len(across)), across, rotation=90, fontsize=6.5)

@@ -50,14 +50,34 @@ def best_trials(trials: pd.DataFrame) -> dict[str, pd.Series]:
     return found
 
 
+def surest_errors(
+    probability: pd.Series, labels: pd.Series, threshold: float, maps: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the errors of a trial on test by ``line``, those of each kind the surest first.
+
+    An error has ``weights``, ``tokens`` and ``segments`` where the log has its attention map: not
+    if the head does not attend, and not beyond a few errors of each kind.
+
+    Args:
+        probability: Predicted probability of a paraphrase by line.
+        labels: Labels by line.
+        threshold: Threshold of the trial, in (0, 1).
+        maps: ``Store.attention``.
+    """
+    known = {int(found["line"]): found for found in maps}
+    wrong = (probability >= threshold) != (labels.reindex(probability.index) == 1)
+    errors = probability[wrong]
+    farthest = (errors - threshold).abs().sort_values(ascending=False, kind="stable")
+    return [known.get(int(line), {"line": int(line)}) for line in farthest.index]
+
+
 def choose_examples(
     maps: list[dict[str, Any]], test: pd.DataFrame, decided: Mapping[int, bool], shown: set[str]
 ) -> list[dict[str, Any]]:
     """Return the most confident false positive and false negative, of different entities.
 
     Args:
-        maps: ``Store.attention``: errors of each kind, the most confident first. Those of earlier
-            versions are errors at 0.5; what is right at the trial's threshold is skipped.
+        maps: ``surest_errors``, or errors of each kind in another order.
         test: Test pairs with ``line``, ``label`` and ``group``.
         decided: Whether the trial calls the pair of a line a paraphrase at its threshold.
         shown: Entities of which an example is shown already; they are skipped.
@@ -108,11 +128,21 @@ def describe_example(
 
 
 def _overlap_evidence(pair: pd.Series, test: pd.DataFrame) -> str:
+    """Return the share of common words, and its rank among the test pairs of the same label."""
     own = test[test["label"] == pair["label"]]["overlap"]
-    below = float((own < pair["overlap"]).mean())
-    kind = "paraphrases" if pair["label"] else "other pairs that are no paraphrases"
-    share = f"{pair['overlap']:.0%}"
-    return f"The texts share {share} of their words, more than in {below:.0%} of {kind}."
+    of = f"of the test split's {'paraphrases' if pair['label'] else 'other pairs'}"
+    below = 100 * float((own < pair["overlap"]).mean())
+    if below == 0:
+        rank = f"none {of} shares fewer"
+    elif own.max() == pair["overlap"]:
+        rank = f"none {of} shares more"
+    elif below < 1:
+        rank = f"less than 1 % {of} share fewer"
+    elif below > 99:
+        rank = f"more than 99 % {of} share fewer"
+    else:
+        rank = f"{below:.0f} % {of} share fewer"
+    return f"The texts share {100 * pair['overlap']:.0f} % of their words; {rank}."
 
 
 def _vote_evidence(pair: pd.Series) -> str:
@@ -125,6 +155,8 @@ def _vote_evidence(pair: pd.Series) -> str:
 
 
 def _attention_evidence(pieces: dict[str, Any]) -> str:
+    if "weights" not in pieces:
+        return ""
     found = join_pieces(pieces)
     weights = np.array(found["weights"])
     if weights.ndim == 2:
@@ -163,6 +195,18 @@ def sides(found: dict[str, Any]) -> tuple[list[str], list[str]]:
         for kind in SIDES
     )
     return first, second
+
+
+def why_no_map(head: str, maps: list[dict[str, Any]]) -> str:
+    """Return why an example has no attention map.
+
+    Args:
+        head: Name of the trial's head.
+        maps: ``Store.attention`` of the trial.
+    """
+    if maps:
+        return "Attention was logged for other errors of this classifier only."
+    return f"The head ({head}) has no attention weights: there is no map of them."
 
 
 def input_template(found: dict[str, Any]) -> str:

@@ -164,9 +164,19 @@ def commands(uri: str, launch: Launch, options: list[str]) -> list[str]:
     return found
 
 
-def modes(trials: pd.DataFrame) -> list[str]:
-    """Return the freezing modes of the trials in words."""
-    return [mode_name(mode) for mode in freezing_order(trials["freezing"])]
+def modes(trials: pd.DataFrame, layers: int) -> list[str]:
+    """Return the freezing modes of the trials in words, with how many layers "some" are.
+
+    Args:
+        trials: ``Launch.trials``.
+        layers: Layers of the encoder, of which ``some`` are two thirds, rounded; one at least is
+            frozen and one trained.
+    """
+    some = min(max(round(2 * layers / 3), 1), layers - 1)
+    told = {"some": f" (the lower {some} of {layers})"}
+    return [
+        f"{mode_name(mode)}{told.get(mode, '')}" for mode in freezing_order(trials["freezing"])
+    ]
 
 
 def warn_of_one_seed(launch: Launch, uri: str) -> dict[str, str]:
@@ -180,6 +190,8 @@ def warn_of_one_seed(launch: Launch, uri: str) -> dict[str, str]:
         uri: Address of the store, without a password.
     """
     cells = ["freezing", "optimizer", "learning_rate"]
+    if not len(launch.trials):
+        return {}
     if launch.trials.groupby(cells)["seed"].nunique().max() > 1:
         return {}
     words = ["python", "tuning/run_grid.py", "experiments/freezing.yaml"]

@@ -14,6 +14,11 @@ from analysis.theme import mode_name
 from analysis.votes import count_voters, label_rule
 from measures.comparison import LEVEL
 
+NO_TELLING_WORDS = (
+    "No word of the train split is more typical of one class than of the other: there is no "
+    "figure of such words."
+)
+NO_CURVES = "The log has no epochs of these trials: there is no figure of their training."
 _CHOSEN = "at the threshold chosen on validation"
 
 
@@ -40,6 +45,10 @@ def about_data(
     named = sizes[sizes["split"] == "test"]
     if len(named):
         sentences.append(f"{_about_sizes(named)} Intervals therefore resample whole entities.")
+    if sizes["pairs"].nunique() == 1:
+        sentences.append(
+            "All entities of all splits have as many pairs: there is no figure of their sizes."
+        )
     found = leaks[leaks["count"] > 0]
     listed = ", ".join(f"{row['check']}: {row['count']}" for _, row in found.iterrows())
     sentences.append(

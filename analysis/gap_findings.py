@@ -28,7 +28,7 @@ def written_gaps(gaps: pd.DataFrame) -> pd.DataFrame:
     """
     names = ["harder", "threshold", "left"] + ["epoch"] * bool(gaps["epoch"].notna().any())
     rows = [
-        {"model": row["model"], "seeds": row["seeds"], "measure": _MEASURES[row["metric"]]}
+        {"model": row["model"], "seeds": row["seeds"], "score": _MEASURES[row["metric"]]}
         | {"gap": row["gap"]}
         | {f"{name}_part": _cell(row, name) for name in names}
         for row in gaps.to_dict("records")

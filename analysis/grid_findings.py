@@ -6,10 +6,15 @@ import pandas as pd
 
 from analysis.captions import percent, points, rate, score
 from analysis.error_rates import ALL, OVERLAP
-from analysis.run_tables import lost_optimizers
+from analysis.run_tables import FLAG_WORDS, IDLE, lost_optimizers
 from analysis.theme import CLASS_NAMES, mode_name, optimizer_name
 from measures.objective import MEANINGS
 
+_MEANINGS = {
+    FLAG_WORDS[IDLE]: "The head of a cell that learned nothing gives every pair the same "
+    "probability, or has, to the third digit, the scores of another rate or optimizer.",
+    **MEANINGS,
+}
 _EDGE = " That is the {edge} rate of the grid: the true best may lie outside it."
 
 
@@ -25,11 +30,18 @@ def about_best(best: pd.DataFrame) -> str:
     sentence = (
         f"The best cell of the grid by validation F1 ({score(row['val_f1'])}) is "
         f"{optimizer_name(row['optimizer'])} at a learning rate of {rate(row['learning_rate'])} "
-        f"with {mode_name(str(row['freezing']))}: test F1 {score(row['test_f1_at_threshold'])} at "
-        f"the threshold chosen on validation and {score(row['test_f1'])} at 0.5, test accuracy "
-        f"{score(row['test_accuracy'])} at 0.5."
+        f"with {mode_name(str(row['freezing']))}: {_test_scores(row)}."
     )
     return sentence + (_EDGE.format(edge=row["edge"]) if row["edge"] else "")
+
+
+def _test_scores(row: pd.Series) -> str:
+    """Return F1 and accuracy of a cell on test: at its threshold, and in brackets at 0.5."""
+    f1, accuracy = (score(row[f"test_{name}_at_threshold"]) for name in ("f1", "accuracy"))
+    return (
+        f"test F1 {f1} and accuracy {accuracy} at the threshold chosen on validation "
+        f"({score(row['test_f1'])} and {score(row['test_accuracy'])} at 0.5)"
+    )
 
 
 def runs_of(grid: pd.DataFrame) -> str:
@@ -53,9 +65,7 @@ def about_grid(grid: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     for _, row in best.iterrows():
         sentence = (
             f"With {mode_name(str(row['freezing']))}, {optimizer_name(row['optimizer'])} did best "
-            f"at a learning rate of {rate(row['learning_rate'])}: test F1 "
-            f"{score(row['test_f1'])} at 0.5 and {score(row['test_f1_at_threshold'])} at the "
-            f"threshold chosen on validation, accuracy {score(row['test_accuracy'])} at 0.5."
+            f"at a learning rate of {rate(row['learning_rate'])}: {_test_scores(row)}."
         )
         sentences.append(sentence + (_EDGE.format(edge=row["edge"]) if row["edge"] else ""))
     sentences += [
@@ -73,7 +83,7 @@ def about_grid(grid: pd.DataFrame, best: pd.DataFrame) -> list[str]:
         sentences.append(
             f"{len(flagged)} of {len(grid)} cells are flagged, and none of them is called best: "
             f"{cells}. "
-            + " ".join(MEANINGS[flag] for flag in MEANINGS if (flagged["flag"] == flag).any())
+            + " ".join(_MEANINGS[flag] for flag in _MEANINGS if (flagged["flag"] == flag).any())
         )
     return sentences
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.run_tables import claimed, freezing_order, validation_loss
+from analysis.captions import score
+from analysis.run_tables import claimed, freezing_order, validation_f1, validation_loss
 from analysis.theme import (
     GREY,
     HALF_WIDTH,
@@ -28,6 +31,7 @@ _FLAG_WIDTH = 12  # characters of a line in a cell of the heat map
 
 def plot_curves(curves: pd.DataFrame) -> Figure:
     """Draw ``curves``: losses and validation F1 by epoch, bands one standard deviation."""
+    shown = validation_f1(curves)
     modes = freezing_order(curves["freezing"])
     figure, axes = panels(1, len(modes) + 1, height=2.0)
     names = {"train_loss": "train", validation_loss(curves): "validation"}
@@ -38,14 +42,22 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
             _line(axis, part[part["metric"] == metric], number, name)
         axis.set(title=mode_name(mode), xlabel="epoch", ylabel="loss (nats per pair)")
         axis.set_ylim(losses["low"].min() - 0.02, losses["high"].max() + 0.02)
-        axis.legend()
-    scores = curves[curves["metric"] == "val_f1"]
+        _legend_above(axis)
+    scores = curves[curves["metric"] == shown]
     for number, mode in enumerate(modes):
         part = scores[scores["freezing"].astype(str) == mode]
-        _line(axes[-1], part, number, mode_name(mode))
-    axes[-1].set(title="validation F1 at 0.5", xlabel="epoch", ylabel="F1")
-    axes[-1].legend()
+        _line(axes[-1], part, number, mode)
+    axes[-1].set(title="validation F1", xlabel="epoch", ylabel="F1")
+    _legend_above(axes[-1], "frozen")
     return figure
+
+
+def _legend_above(axis: Axes, title: str | None = None) -> None:
+    """Write the legend above the lines, in room made for it."""
+    low, high = axis.get_ylim()
+    lines = len(axis.get_legend_handles_labels()[0]) + (title is not None)
+    axis.set_ylim(low, high + 0.16 * lines * (high - low))
+    axis.legend(loc="upper center", title=title, title_fontsize=7.5)
 
 
 def _line(axis: Axes, part: pd.DataFrame, number: int, label: str) -> None:
@@ -93,29 +105,32 @@ def plot_differences(differences: pd.DataFrame, where: str) -> Figure:
 def plot_grid(grid: pd.DataFrame) -> Figure:
     """Draw ``grid_scores``: learning rate by optimizer, a row for each freezing mode.
 
-    Flagged cells are hatched and labelled.
+    Cells have the score at the threshold chosen on validation, which colours them, and in
+    brackets that at 0.5. Flagged cells are hatched and labelled.
     """
     modes = freezing_order(grid["freezing"])
     metrics = {"test_accuracy": "test accuracy", "test_f1": "test F1"}
-    height = 0.7 + 0.5 * grid["optimizer"].nunique()
+    height = 0.6 + 0.5 * grid["optimizer"].nunique()
     figure, axes = panels(len(modes), 2, height=height * len(modes))
     for row, mode in enumerate(modes):
         part = grid[grid["freezing"].astype(str) == mode]
         for axis, (metric, name) in zip(axes[2 * row :], metrics.items(), strict=False):
-            _heat(axis, part, metric, (grid[metric].min(), grid[metric].max()))
+            chosen = grid[f"{metric}_at_threshold"]
+            _heat(axis, part, metric, (chosen.min(), chosen.max()))
             axis.set(title=f"{name}, {mode_name(mode)}", xlabel="learning rate")
     return figure
 
 
 def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, float]) -> None:
     """Draw a heat map of a metric; the colours span ``limits``."""
-    values = part.pivot_table(index="optimizer", columns="learning_rate", values=metric)
-    flags = part.set_index(["optimizer", "learning_rate"])["flag"]
+    cut = f"{metric}_at_threshold"
+    values = part.pivot_table(index="optimizer", columns="learning_rate", values=cut)
+    cells = part.set_index(["optimizer", "learning_rate"]).to_dict("index")
     points = min(8.0, 24 / len(values.columns))  # a line of _FLAG_WIDTH fits into a cell
     labels = np.array(
         [
-            [_label(value, flags.get((optimizer, rate), "")) for rate, value in row.items()]
-            for optimizer, row in values.iterrows()
+            [_label(cells.get((optimizer, rate)), metric) for rate in values.columns]
+            for optimizer in values.index
         ]
     )
     sns.heatmap(
@@ -134,9 +149,12 @@ def _heat(axis: Axes, part: pd.DataFrame, metric: str, limits: tuple[float, floa
     axis.grid(visible=False)
 
 
-def _label(value: float, flag: object) -> str:
-    """Return the text of a cell: its value, and below it the flags that it has."""
-    return "\n".join([f"{value:.3f}", *textwrap.wrap(str(flag), _FLAG_WIDTH)])
+def _label(cell: Mapping[Hashable, Any] | None, metric: str) -> str:
+    """Return the text of a cell: its values, and below them the flag that it has."""
+    if cell is None:  # not every optimizer tried every rate
+        return ""
+    values = f"{score(cell[f'{metric}_at_threshold'])} ({score(cell[metric])})"
+    return "\n".join([values, *textwrap.wrap(str(cell["flag"]), _FLAG_WIDTH)])
 
 
 def _hatch(axis: Axes, column: float, row: float) -> None:

@@ -12,7 +12,11 @@ from measures.comparison import LEVEL, entity_codes
 from measures.intervals import Predictions
 from measures.objective import FLAGS, VALIDATION_F1, ThresholdRule
 
-_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", "val_auc")
+_CURVES = ("train_loss", "val_loss", "val_target_loss", "val_f1", VALIDATION_F1, "val_auc")
+IDLE = "learned_nothing"  # column of a grid's trials, 0 or 1: no more than this module can tell
+FLAG_WORDS = {IDLE: "learned nothing", **FLAGS}
+_TOLD_APART = ("val_auc", VALIDATION_F1, "test_auc", "test_f1", "test_accuracy",
+               "test_f1_at_threshold", "test_accuracy_at_threshold")  # fmt: skip
 _ORDER = {"all": "0", "some": "1", "none": "3"}
 
 
@@ -59,6 +63,15 @@ def validation_loss(curves: pd.DataFrame) -> str:
     return "val_target_loss" if "val_target_loss" in set(curves["metric"]) else "val_loss"
 
 
+def validation_f1(curves: pd.DataFrame) -> str:
+    """Return the F1 by epoch that is shown: at the threshold of each epoch if it was logged.
+
+    Args:
+        curves: Table ``curves``.
+    """
+    return VALIDATION_F1 if VALIDATION_F1 in set(curves["metric"]) else "val_f1"
+
+
 def model_predictions(
     predictions: pd.DataFrame,
     trials: pd.DataFrame,
@@ -97,24 +110,45 @@ def model_predictions(
 def grid_scores(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each freezing mode, optimizer and learning rate: means over seeds.
 
-    ``test_accuracy`` and ``test_f1`` are at 0.5, ``test_f1_at_threshold`` and ``val_f1`` at the
-    threshold chosen on validation. ``flag`` is the gravest flag of any seed in words, else
-    "".
+    ``test_accuracy`` and ``test_f1`` are at 0.5; those of the same names with ``_at_threshold``
+    and ``val_f1`` are at the threshold chosen on validation. ``flag`` is the gravest flag of any
+    seed in words, else "".
     """
     keys = ["freezing", "optimizer", "learning_rate"]
+    trials = trials.assign(**{IDLE: trials.get(IDLE, 0)})
     table = trials.groupby(keys, as_index=False).agg(
         test_accuracy=("test_accuracy", "mean"),
         test_f1=("test_f1", "mean"),
+        test_accuracy_at_threshold=("test_accuracy_at_threshold", "mean"),
         test_f1_at_threshold=("test_f1_at_threshold", "mean"),
         test_auc=("test_auc", "mean"),
         val_f1=(VALIDATION_F1, "mean"),
         seeds=("seed", "nunique"),
         runs=("seed", "count"),
-        **{flag: (flag, "max") for flag in FLAGS},
+        **{flag: (flag, "max") for flag in FLAG_WORDS},
     )
-    gravest = sorted(FLAGS, key="diverged".__ne__)  # the others are in this order already
-    flag = np.select([table[flag] > 0 for flag in gravest], [FLAGS[flag] for flag in gravest], "")
-    return table.drop(columns=list(FLAGS)).assign(flag=flag)
+    gravest = sorted(FLAG_WORDS, key="diverged".__ne__)  # the others are in this order already
+    words = [FLAG_WORDS[flag] for flag in gravest]
+    flag = np.select([table[flag] > 0 for flag in gravest], words, "")
+    return table.drop(columns=list(FLAG_WORDS)).assign(flag=flag)
+
+
+def mark_idle(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials of a grid with the column ``IDLE``: 1 if the head learned nothing.
+
+    Its probabilities are then all equal, so that no pair is ranked above another, or what it adds
+    is so little that no score, to the third digit, differs from that of a trial of the same
+    freezing mode with another optimizer or learning rate.
+    """
+    if not len(trials):
+        return trials
+    told = [name for name in _TOLD_APART if name in trials]
+    cell = trials["optimizer"].astype(str) + " " + trials["learning_rate"].astype(str)
+    mode = trials["freezing"].astype(str)
+    alike = cell.groupby([mode, *(trials[name].round(3) for name in told)], dropna=False)
+    ranks = [name for name in told if name.endswith("_auc")]
+    constant = (trials[ranks] == 0.5).all(axis="columns")
+    return trials.assign(**{IDLE: ((alike.transform("nunique") > 1) | constant).astype(float)})
 
 
 def best_of_each_optimizer(grid: pd.DataFrame) -> pd.DataFrame:
@@ -159,7 +193,7 @@ def sound_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
 def is_sound(trials: pd.DataFrame) -> pd.Series:
     """Return for each trial whether it has no flag."""
-    return (trials[list(FLAGS)] == 0).all(axis="columns")
+    return (trials[[flag for flag in FLAG_WORDS if flag in trials]] == 0).all(axis="columns")
 
 
 def selection_optimism(trials: pd.DataFrame) -> pd.DataFrame:

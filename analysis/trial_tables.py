@@ -7,11 +7,13 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from analysis.load_runs import Launch
-from measures.objective import FLAGS, VALIDATION_F1
+from analysis.run_tables import FLAG_WORDS
+from measures.objective import VALIDATION_F1
 
 _COLUMNS = (
     *("experiment", "name", "freezing", "encoding", "head", "optimizer", "learning_rate", "seed"),
-    *("val_f1", "val_auc", "test_f1_at_threshold", "test_f1", "test_accuracy", "test_auc"),
+    *("val_f1", "val_auc", "test_f1_at_threshold", "test_accuracy_at_threshold"),
+    *("test_f1", "test_accuracy", "test_auc"),
     *("flag", "seconds"),
 )
 _LOGGED = ("test_f1_at_threshold", "test_accuracy_at_threshold", "test_f1", "test_accuracy",
@@ -39,7 +41,7 @@ def all_trials(launches: list[Launch]) -> pd.DataFrame:
         trials = launch.trials.rename(columns={"val_f1": "val_f1_at_half"})
         trials = trials.rename(columns={VALIDATION_F1: "val_f1"})
         flags = [
-            ", ".join(words for flag, words in FLAGS.items() if row.get(flag))
+            ", ".join(words for flag, words in FLAG_WORDS.items() if row.get(flag))
             for row in trials.to_dict("records")
         ]
         frames.append(trials.assign(experiment=launch.experiment, flag=flags))

@@ -13,6 +13,12 @@ from analysis.coloured_words import coloured
 
 PAGE = Path(__file__).with_name("report.html")
 _SUMMARY = {"best_cell"}  # texts that stand in the summary alone
+_BY_FACTS = {  # chapters that show facts, beside items or in place of them
+    "Errors": "examples",
+    "Assumptions and limits": "assumptions",
+    "How to reproduce": "launches",
+    "Notes on the log": "notes",
+}
 
 
 def write_page(contents: Path) -> Path:
@@ -68,8 +74,9 @@ def _chapters(report: dict[str, Any], used: set[str]) -> list[dict[str, Any]]:
             and report[item["kind"]][item["name"]]  # a text may have no sentence
         ]
         items.sort(key=lambda item: item["kind"] != "texts")
-        if items:
-            found.append({"title": chapter["title"], "items": items})
+        if items or report["facts"].get(_BY_FACTS.get(chapter["title"])):
+            place = chapter["title"].lower().replace(" ", "-")
+            found.append({"title": chapter["title"], "items": items, "place": place})
     return found
 
 

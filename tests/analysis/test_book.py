@@ -23,6 +23,22 @@ def test_a_table_is_shown_rounded_and_saved_with_every_digit(tmp_path: Path) -> 
     assert kept["auc"].iloc[0] == 1 / 3
 
 
+def test_a_column_without_a_value_is_left_out(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    frame = pd.DataFrame({"split": ["test", "train"], "auc": [np.nan, np.nan], "flag": ["", ""]})
+    book.add_table("overlap_auc", frame)
+    shown = json.loads(book.write().read_bytes())["tables"]["overlap_auc"]
+    assert (shown["header"], shown["rows"]) == (["split"], [["test"], ["train"]])
+    assert list(pd.read_csv(tmp_path / "tables/overlap_auc.csv")) == ["split", "auc", "flag"]
+
+
+def test_no_line_ends_between_a_number_and_its_sign(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    book.add_text("data", ["95 % of p = .031 or p < .001"])
+    (sentence,) = json.loads(book.write().read_bytes())["texts"]["data"]
+    assert sentence == "95\u00a0% of p\u00a0=\u00a0.031 or p\u00a0<\u00a0.001"
+
+
 def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
     contents = []
     for name in ("one", "other"):

@@ -36,9 +36,9 @@ def test_a_word_that_crosses_the_threshold_flips_the_decision() -> None:
 @pytest.mark.parametrize(
     ("overlap", "label", "expected"),
     [
-        (0.6, 0, ["It is no paraphrase and has many shared words (60%)."]),
+        (0.6, 0, ["It is no paraphrase and has many shared words (60 %)."]),
         (0.6, 1, []),
-        (0.05, 1, ["It is a paraphrase with hardly any shared words (5%)."]),
+        (0.05, 1, ["It is a paraphrase with hardly any shared words (5 %)."]),
         (0.05, 0, []),
     ],
 )

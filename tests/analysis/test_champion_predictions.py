@@ -60,6 +60,24 @@ def test_a_champion_is_its_seeds_of_the_last_round_at_their_thresholds(runs: Run
         assert part.thresholds.tolist() == [0.4, 0.6]
         assert part.labels.tolist() == [0, 1]
         assert part.decisions.tolist() == [[False, True]] * 2
+    assert found.seeds.empty  # the log has no training of them
+    assert found.epochs.empty
+
+
+def test_the_epochs_are_those_of_the_trainings_that_gave_the_champion(runs: Runs) -> None:
+    store = Store(runs.uri)
+    search = search_of(store)
+    for name, stage in (("2", "confirm"), ("1", "confirm"), ("2", "race")):
+        run = runs.trial(search.run_id, f"best-{name}")
+        runs.client.set_tag(run, "stage", stage)
+        runs.client.set_tag(run, "trial", f"best-{name}-seed-1000")
+        runs.client.log_metric(run, "best_epoch", 2)
+        for epoch in (1, 2):
+            runs.client.log_metric(run, "while_training/val_auc", 0.4 + 0.1 * epoch, step=epoch)
+    found = read_champion(store, search, {"rounds": ROUNDS}, search)
+    assert found is not None
+    assert len(found.seeds) == 1
+    assert found.epochs["val_auc"].tolist() == pytest.approx([0.5, 0.6])
 
 
 def test_a_champion_of_other_data_or_of_an_earlier_version_is_left_out(runs: Runs) -> None:

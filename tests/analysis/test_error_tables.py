@@ -59,10 +59,52 @@ def test_a_comment_states_what_can_be_counted(scored: pd.DataFrame) -> None:
     row = error_tables.describe_example(found, 0.9, scored)
     assert row["kind"] == "false positive"
     assert (
-        "share 90% of their words, more than in 50% of other pairs that are no" in row["comment"]
+        "share 90 % of their words; none of the test split's other pairs shares more"
+        in (row["comment"])
     )
     assert "annotators" not in row["comment"]  # that they were divided is a cause
     assert "“car” with “car” (0.90)" in row["comment"]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "rank"),
+    [
+        (0.1, "none of the test split's paraphrases shares fewer"),
+        (0.999, "none of the test split's paraphrases shares more"),
+        (0.1003, "less than 1 % of the test split's paraphrases share fewer"),
+        (0.899, "more than 99 % of the test split's paraphrases share fewer"),
+        (0.5, "50 % of the test split's paraphrases share fewer"),
+    ],
+)
+def test_the_rank_of_an_overlap_reads_well_at_both_ends(
+    scored: pd.DataFrame, overlap: float, rank: str
+) -> None:
+    others = np.concatenate([np.linspace(0.1, 0.9, 1000), [0.999]])
+    test = pd.DataFrame({"label": 1, "overlap": others})
+    pair = scored.iloc[1].copy()
+    pair["overlap"] = overlap
+    comment = error_tables.describe_example({"line": 3, "pair": pair}, 0.1, test)["comment"]
+    assert rank in comment
+
+
+def test_errors_come_surest_first_with_the_maps_that_the_log_has(scored: pd.DataFrame) -> None:
+    labels = scored.set_index("line")["label"]
+    probability = pd.Series({2: 0.6, 3: 0.1, 4: 0.3, 5: 0.9})
+    found = error_tables.surest_errors(probability, labels, 0.2, [MAP])
+    assert [each["line"] for each in found] == [5, 2, 3]  # 4 is right at this threshold
+    assert found[1] is MAP
+    assert "weights" not in found[0]
+
+
+def test_a_head_without_attention_has_examples_and_says_why_there_is_no_map(
+    scored: pd.DataFrame,
+) -> None:
+    found = {"line": 2, "pair": scored.iloc[0]}
+    assert "ttention" not in error_tables.describe_example(found, 0.9, scored)["comment"]
+    assert error_tables.why_no_map("mean_pooling", []) == (
+        "The head (mean_pooling) has no attention weights: there is no map of them."
+    )
+    assert "other errors" in error_tables.why_no_map("cross_attention", [MAP])
 
 
 def test_unknown_votes_are_not_mentioned(scored: pd.DataFrame) -> None:

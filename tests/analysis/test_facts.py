@@ -119,3 +119,10 @@ def test_what_stands_in_is_told_without_the_exception_that_an_old_log_has() -> N
         "Notices: PARADE is unavailable; the embedded pairs stand in."
     )
     assert facts.stand_ins({**tags, "notices": plain})[1] == f"Notices: {plain}."
+
+
+@pytest.mark.parametrize(("layers", "told"), [(6, "the lower 4 of 6"), (2, "the lower 1 of 2")])
+def test_the_number_of_layers_that_are_some_is_told(layers: int, told: str) -> None:
+    trials = pd.DataFrame({"freezing": ["some", "all"]})
+    words = facts.modes(trials, layers)
+    assert words == ["all layers frozen", f"some layers frozen ({told})"]

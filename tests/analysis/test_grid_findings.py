@@ -26,7 +26,8 @@ def test_the_best_cell_comes_first_whatever_its_place_in_the_table() -> None:
     best, *others = about(BOTH)
     assert best.startswith(
         "The best cell of the grid by validation F1 (.740) is AdamW at a learning rate of 0.01 "
-        "with some layers frozen: test F1 .720 at the threshold chosen on validation"
+        "with some layers frozen: test F1 .720 and accuracy .720 at the threshold chosen on "
+        "validation (.720 and .720 at 0.5)."
     )
     assert best.endswith("That is the highest rate of the grid: the true best may lie outside it.")
     assert others[0].startswith("With all layers frozen, AdamW did best at a learning rate of 0.0")
@@ -45,6 +46,16 @@ def test_a_best_rate_on_the_edge_and_a_collapsed_cell_are_reported() -> None:
     assert sentences[-1] == (
         "1 of 5 cells are flagged, and none of them is called best: AdamW 0.1 (all layers frozen) "
         "collapsed. A collapsed cell ranks the validation pairs no better than chance."
+    )
+
+
+def test_a_cell_that_learned_nothing_is_named_with_what_that_means() -> None:
+    same = BOTH.assign(learned_nothing=[1, 1, 0, 0, 0, 0], collapsed=0)
+    assert about(same)[-1] == (
+        "2 of 6 cells are flagged, and none of them is called best: AdamW 0.001 (all layers "
+        "frozen) learned nothing, AdamW 0.01 (all layers frozen) learned nothing. The head of a "
+        "cell that learned nothing gives every pair the same probability, or has, to the third "
+        "digit, the scores of another rate or optimizer."
     )
 
 

@@ -3,110 +3,26 @@
 import json
 import re
 import shutil
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import typst
 from pypdf import PdfReader
 
 from analysis.comparison_notes import notes_on_modes
+from analysis.legible import copy_fonts
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.report import Sources, publish
-from tests.analysis.conftest import Runs, make_pairs
+from tests.analysis.conftest import Runs
+from tests.analysis.hard_report import COMMAND, log_grid
 
 pytestmark = pytest.mark.slow  # draws and sets every page
-
-COMMAND = "python tuning/run_grid.py --data 'my pairs' --encoder ./roberta"
-TAGS = {
-    "data": "shop $5 to $10",
-    "data_fingerprint": "d" * 16,
-    "encoder": "my $x^{ encoder",
-    "encoder_architecture": "roberta",
-    "encoder_layers": "4",
-    "encoder_width": "8",
-    "encoder_fingerprint": "e" * 16,
-    "max_tokens": "64",
-    "notices": "none",
-    "git_commit": "c" * 40,
-    "command": COMMAND,
-    **{f"{name}_version": "1" for name in ("python", "torch", "ray", "transformers", "mlflow")},
-}
-NAMES = ["$x^{ or $y", "$5 to $10", "线性 _a_ *b* #c", "a\x07bell", "x" * 300, "\u202eturned"]
-WORDS = ["a", "red", "blue", "cold", "hot", "sea", "sun", "car", "#x", "$y", "*z*", "_w_", "10"]
-CELLS = [
-    ("all", "adamw", "0.001", 0.6),
-    ("all", "sgd", "0.001", 0.4),
-    ("some", "adamw", "0.01", 0.7),
-    ("some", "sgd", "0.01", 0.9),
-]
-
-
-def hard_pairs() -> pd.DataFrame:
-    """Return 72 training, 24 validation and 24 test pairs, four for each entity of a split."""
-    draw = np.random.default_rng(0)
-    rows = []
-    for split, count in (("train", 18), ("validation", 6), ("test", 6)):
-        for number in range(4 * count):
-            texts = [" ".join(draw.choice(WORDS, 6)) for _ in range(2)]
-            yes = int(draw.integers(6))
-            group = f"{NAMES[number % 6]}{number // 24 or ''}{split if split != 'test' else ''}"
-            rows.append((split, *texts, int(yes > 2), yes / 5, group))
-    return make_pairs(rows).assign(voters=5)
-
-
-def attention_of(pairs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a map for each test pair, as a head that aligns gives them."""
-    maps = []
-    for row in pairs[pairs["split"] == "test"].itertuples():
-        first, second = str(row.first).split(), str(row.second).split()
-        tokens = ["<s>", *first, "</s>", "</s>", *second, "</s>"]
-        kinds = [1, *[2] * len(first), 1, 1, *[3] * len(second), 1]
-        weights = np.full((len(first), len(second)), 0.1).tolist()
-        maps.append({"line": row.line, "tokens": tokens, "segments": kinds, "weights": weights})
-    return maps
-
-
-def occlusion_of(pairs: pd.DataFrame) -> dict[str, Any]:
-    """Return an example for each test pair of one of the best trials, and none of the other."""
-    examples = []
-    for row in pairs[pairs["split"] == "test"].itertuples():
-        first, second = str(row.raw_first).split(), str(row.raw_second).split()
-        changes = [-1.25, *[0.5] * (len(first) - 2), None]
-        sides = {"first": list(zip(first, changes, strict=True)),
-                 "second": [[word, 0.5] for word in second]}  # fmt: skip
-        examples.append({"line": row.line, "log_odds": 2.0, **sides})
-    return {"format": 1, "trials": {"some adamw 0.01": examples}}
-
-
-def log_grid(runs: Runs, scratch: Path) -> None:
-    """Write a launch of four trials, of which all with SGD are flagged, with their files."""
-    pairs, draw = hard_pairs(), np.random.default_rng(1)
-    parent = runs.parent("launch", **{"grid.freezing": "['all', 'some']"})
-    for name, value in TAGS.items():
-        runs.client.set_tag(parent, name, value)
-    pairs.to_parquet(scratch / "pairs.parquet")
-    runs.client.log_artifact(parent, str(scratch / "pairs.parquet"), "data")
-    (scratch / "attention.json").write_text(json.dumps(attention_of(pairs)), encoding="utf-8")
-    measured = json.dumps(occlusion_of(pairs))
-    (scratch / "occlusion.json").write_text(measured, encoding="utf-8")
-    runs.client.log_artifact(parent, str(scratch / "occlusion.json"), "explanations")
-    for freezing, optimizer, rate, value in CELLS:
-        sound = {"collapsed": float(optimizer == "sgd"), "diverged": 0, "no_positive": 0}
-        run = runs.trial(
-            parent, f"{freezing} {optimizer} {rate}", freezing=freezing, optimizer=optimizer,
-            learning_rate=rate, val_f1_at_threshold=value, threshold=0.35, all_positive=0,
-            best_epoch=2, **sound,
-        )  # fmt: skip
-        for epoch in (1, 2):
-            for metric in ("train_loss", "val_loss", "val_f1"):
-                runs.client.log_metric(run, f"while_training/{metric}", 0.5 / epoch, step=epoch)
-        told = pairs[["split", "line", "group", "label"]]
-        told = told.assign(probability=draw.random(len(told)))
-        told.to_csv(scratch / "predictions.csv", index=False)
-        for file in ("predictions.csv", "attention.json"):
-            runs.client.log_artifact(run, str(scratch / file))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +105,8 @@ def test_what_is_shown_as_an_error_is_one_at_the_threshold_shown(
         called = example["probability"] >= example["threshold"]
         assert called != labels[example["line"]]
         assert example["kind"] == ("false positive" if called else "false negative")
-        assert "at the threshold .350" in made["figures"][example["figure"]]["caption"]
+        if example["figure"]:
+            assert "at the threshold .350" in made["figures"][example["figure"]]["caption"]
     assert ", threshold 0.35." in " ".join(" ".join(pages).split())
     for name in ("confusion", "overlap_errors", "error_rates"):
         assert "threshold chosen on validation (.350)" in made["figures"][name]["caption"]
@@ -243,8 +160,50 @@ def test_no_heading_stands_at_a_pages_foot_with_one_line_below_it(report: Path) 
         assert not any(re.match(r"\d+(\.\d+)* [A-Z]", line) for line in lines[-2:])
 
 
-def test_no_page_but_the_last_is_nearly_empty(pages: list[str]) -> None:
-    assert min(len(text) for text in pages[:-1]) > 200
+def test_no_page_but_the_last_has_a_large_gap_at_its_foot(report: Path) -> None:
+    with TemporaryDirectory() as fonts:
+        copy_fonts((report / "report.json").read_text(encoding="utf-8"), Path(fonts))
+        drawn = typst.compile(report / "report.typ", format="png", ppi=30, font_paths=[fonts])
+    assert isinstance(drawn, list)
+    gaps = []
+    for page in drawn:
+        ink = plt.imread(BytesIO(page))[..., :3].min(axis=(1, 2)) < 0.9  # by row
+        rows = np.flatnonzero(ink[: int(len(ink) * (1 - 2.1 / 29.7))])  # without the page's number
+        gaps.append(1 - (rows.max() + 1) / len(ink) - 2.1 / 29.7)
+    assert len(gaps) > 5
+    assert max(gaps[:-1]) < 0.2
+
+
+def test_both_pages_have_the_chapters_in_the_same_order(report: Path, pages: list[str]) -> None:
+    titles = [chapter["title"] for chapter in contents(report)["chapters"]]
+    assert titles[:2] == ["The data", "The approach"]
+    assert titles[-2:] == ["Assumptions and limits", "How to reproduce"]
+    whole = " ".join(pages)
+    places = [whole.index(f" {number} {title} ") for number, title in enumerate(titles, 1)]
+    assert places == sorted(places)
+    page = (report / "index.html").read_text(encoding="utf-8")
+    shown = re.findall(r"<h2 id=[^>]+>([^<]+)</h2>", page)
+    assert shown == [title for title in titles if title != "The approach"]
+    assert (
+        page.index(">Errors</h2>") < page.index('id="examples"') < page.index(">All trials</h2>")
+    )
+
+
+def test_a_head_without_attention_has_examples_without_maps(
+    report: Path, pages: list[str]
+) -> None:
+    examples = contents(report)["facts"]["examples"]
+    assert [bool(example["figure"]) for example in examples] == [False, False, True, True]
+    told = "The head (mean_pooling) has no attention weights: there is no map of them."
+    assert " ".join(pages).count(told) == 2
+    assert (report / "index.html").read_text(encoding="utf-8").count(told) == 2
+
+
+def test_a_figure_without_data_is_left_out_with_a_sentence(report: Path, pages: list[str]) -> None:
+    assert "entities" not in contents(report)["figures"]
+    assert "there is no figure of their sizes" in " ".join(pages)
+    assert "flag" in contents(report)["tables"]["grid"]["header"]  # it has values
+    assert "p of F1" not in contents(report)["tables"]["differences"]["header"]  # one seed
 
 
 def test_a_search_in_place_of_a_grid_is_refused_in_words(

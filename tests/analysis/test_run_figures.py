@@ -18,7 +18,8 @@ def test_labels_of_the_heat_map_do_not_overlap(modes: int, rates: int) -> None:
     grid["learning_rate"] = 10.0 ** -grid["learning_rate"]
     flags = list(FLAGS.values())
     grid["flag"] = [flags[number % len(flags)] for number in range(len(grid))]
-    grid["test_accuracy"] = grid["test_f1"] = np.linspace(0, 1, len(grid))
+    for name in ("test_accuracy", "test_f1"):
+        grid[name] = grid[f"{name}_at_threshold"] = np.linspace(0, 1, len(grid))
     figure = run_figures.plot_grid(grid)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
@@ -28,6 +29,17 @@ def test_labels_of_the_heat_map_do_not_overlap(modes: int, rates: int) -> None:
         for one, other in combinations(boxes, 2):
             assert not one.overlaps(other)
         assert axis.xaxis.label.get_window_extent(renderer).y0 >= 0
+
+
+def test_a_cell_of_the_heat_map_leads_with_the_score_at_the_threshold() -> None:
+    grid = pd.DataFrame(
+        {"freezing": "all", "optimizer": ["adamw", "sgd"], "learning_rate": [0.1, 0.01],
+         "test_f1_at_threshold": [0.75, 0.5], "test_f1": [0.25, 0.625], "flag": ["", "collapsed"],
+         "test_accuracy_at_threshold": 0.5, "test_accuracy": 0.5}
+    )  # fmt: skip
+    _, axis = run_figures.plot_grid(grid).axes
+    texts = {text.get_text() for text in axis.texts} - {""}  # of cells that were not tried
+    assert texts == {".750 (.250)", ".500 (.625)\ncollapsed"}
 
 
 def test_the_numbers_below_a_small_gap_do_not_run_together() -> None:

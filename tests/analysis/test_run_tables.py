@@ -18,7 +18,8 @@ def trials(*rows: tuple[str, str, float, float, float, float]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=[*names, "collapsed"])
     zeros = ("diverged", "no_positive", "all_positive", "seed")
-    scores = dict.fromkeys(("test_f1", "test_accuracy", "test_auc"), frame["test_f1_at_threshold"])
+    names = ("test_f1", "test_accuracy", "test_accuracy_at_threshold", "test_auc")
+    scores = dict.fromkeys(names, frame["test_f1_at_threshold"])
     ids = [f"r{number}" for number in range(len(frame))]
     return frame.assign(run_id=ids, name=ids, **dict.fromkeys(zeros, 0), **scores)
 
@@ -47,6 +48,23 @@ def test_an_optimizer_with_flagged_cells_alone_is_lost() -> None:
 def test_the_grid_shows_flags() -> None:
     grid = run_tables.grid_scores(GRID)
     assert grid.loc[grid["flag"] == "collapsed", "learning_rate"].tolist() == [0.1]
+
+
+def test_cells_of_equal_scores_or_equal_probabilities_learned_nothing() -> None:
+    frame = trials(
+        ("all", "adamw", 0.001, 0.70, 0.66, 0),
+        ("all", "adamw", 0.01, 0.7004, 0.6604, 0),  # differs below the third digit
+        ("all", "sgd", 0.001, 0.70, 0.61, 0),
+        ("all", "sgd", 0.01, 0.65, 0.5, 1),  # an AUC of .5: no pair above another
+        ("some", "adamw", 0.001, 0.70, 0.66, 0),  # as a cell of another mode
+    )
+    marked = run_tables.mark_idle(frame)
+    assert marked[run_tables.IDLE].tolist() == [1, 1, 0, 1, 0]
+    words = run_tables.grid_scores(marked)["flag"].tolist()
+    assert words == ["learned nothing"] * 2 + ["", "learned nothing", ""]
+    assert run_tables.is_sound(marked).tolist() == [False, False, True, False, True]
+    seeds = pd.concat([frame.iloc[[0]], frame.iloc[[0]].assign(seed=1)])  # of one cell
+    assert not run_tables.mark_idle(seeds)[run_tables.IDLE].any()
 
 
 def test_no_flagged_trial_is_called_best() -> None:

@@ -81,6 +81,8 @@ def page_of(folder: Path, example: dict[str, Any]) -> tuple[str, dict[str, Any]]
     book.add_text("data", [EVIL])
     book.open_chapter("Empty")
     book.add_text("nothing", [])
+    for title in ("Errors", "How to reproduce", "Notes on the log"):
+        book.open_chapter(title)
     book.facts = {
         "title": EVIL, "tags": dict.fromkeys(TAGS, EVIL), "stand_ins": [EVIL],
         "warning": {"text": EVIL, "command": EVIL}, "examples": [example], "notes": [EVIL],
@@ -132,8 +134,16 @@ def test_texts_from_right_to_left_turn_nothing_around_them(tmp_path: Path) -> No
 
 def test_missing_runs_and_limits_are_pointed_at_from_the_top(tmp_path: Path) -> None:
     text, _ = page_of(tmp_path, EXAMPLE)
-    assert text.index('href="#notes"') < text.index("<main>") < text.index('id="notes"')
-    assert "assumptions and limits" in text
+    assert (
+        text.index('href="#notes-on-the-log"')
+        < text.index("<main>")
+        < text.index('id="notes-on-the-log"')
+    )
+    assert (
+        text.index(">Errors</h2>")
+        < text.index('id="examples"')
+        < text.index(">Notes on the log</h2>")
+    )
     assert "Unicode numbers" not in text
     turned, _ = page_of(tmp_path / "turned", EXAMPLE | {"first": "\u202eturned"})
     assert "Unicode numbers" in turned
