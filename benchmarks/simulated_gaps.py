@@ -102,10 +102,10 @@ def simulate(rule: ThresholdRule, seeds: int, times: int) -> list[dict[str, Any]
             name: train_splits(generator, drawn, rule, 1 if fixed else seeds, fixed=fixed)
             for name, fixed in (("model", False), ("baseline", True))
         }
-        sides = ({name: found[split] for name, found in models.items()}
-                 for split in ("validation", "test"))  # fmt: skip
-        rules = dict.fromkeys(models, rule)
-        tables.append(gap_tables.gaps(*sides, baseline="baseline", rules=rules))
+        validation, test = ({name: found[split] for name, found in models.items()}
+                            for split in ("validation", "test"))  # fmt: skip
+        rules: dict[str, ThresholdRule] = dict.fromkeys(models, rule)
+        tables.append(gap_tables.gaps(validation, test, "baseline", rules))
     found = pd.concat(tables).groupby("metric")
     rows = []
     for metric, parts in PARTS.items():

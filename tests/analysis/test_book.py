@@ -45,9 +45,9 @@ def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
         book = Book(tmp_path / name)
         figure, (axis,) = panels(1, 1, height=2.0)
         axis.plot([1, 2], [3, 1])
-        book.add_figure("curves", figure)
-        contents.append((tmp_path / name / "figures/curves.pdf").read_bytes())
-        assert (tmp_path / name / "figures/curves.png").is_file()
+        book.add_figure("overlap", figure)
+        contents.append((tmp_path / name / "figures/overlap.pdf").read_bytes())
+        assert (tmp_path / name / "figures/overlap.png").is_file()
     assert contents[0] == contents[1]
 
 

@@ -84,7 +84,7 @@ def test_a_character_is_shown_in_an_installed_font_that_has_it(
     figure, (axis,) = panels(1, 1, height=1.0)
     axis.set_yticks([0], [LINEAR_B])
     axis.set_xlabel("plain")
-    book.add_figure("curves", figure)
+    book.add_figure("overlap", figure)
     assert axis.get_yticklabels()[0].get_fontfamily() == [legible.DEFAULT, "Knossos"]
     assert axis.xaxis.label.get_fontfamily() == ["sans-serif"]
     names = json.dumps(legible.families(LINEAR_B))[1:-1]

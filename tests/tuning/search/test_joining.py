@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 import pytest
@@ -144,7 +144,8 @@ def test_a_trial_that_is_being_drawn_leaves_no_room_for_a_later_one(study: optun
 
 
 def test_metrics_are_in_the_study_once_a_joined_driver_ends_a_trial(study: optuna.Study) -> None:
-    searcher = make_searcher(study._storage, "two")  # pyright: ignore[reportPrivateUsage]
+    storage = cast("RDBStorage", study._storage)  # pyright: ignore[reportPrivateUsage]
+    searcher = make_searcher(storage, "two")
     best = {SEED_MEAN: 0.5, "diverged": 0.0}
     for name, epochs in (("finished", 2), ("stopped", 1)):
         searcher.suggest(name)
