@@ -133,7 +133,11 @@ def search_chapter(
     if len(importance):
         figure = search_figures.plot_importance(importance)
         book.add_figure(
-            "search_importance", figure, evaluator=importance_tables.IMPORTANCE, measure=measure
+            "search_importance",
+            figure,
+            evaluator=importance_tables.IMPORTANCE,
+            measure=measure,
+            shown=min(len(importance), search_figures.SHOWN),
         )
     found = findings.about_search(history, importance, measure)
     book.add_text("search", facts.unlike([beside, launch]) + found)

@@ -8,8 +8,8 @@ SEARCH_FIGURES = {
     "search_parallel": "Every trial of the search as a line through the parameters of the "
     "highest importance, the brighter the higher its {measure}.",
     "search_importance": "Importance of the searched parameters for {measure}: {evaluator}. "
-    "Lines: 95 % intervals over trials drawn with replacement; where they overlap, ranks may be "
-    "chance.",
+    "Drawn are the {shown} highest; tables/search_importance.csv has all. Lines: 95 % intervals "
+    "over trials drawn with replacement; where they overlap, ranks may be chance.",
     "search_budget": "{measure} that the best of so many random trials is expected to have "
     "(Dodge et al., 2019; unbiased, Tang et al., 2020), with the 95 % interval over trials drawn "
     "with replacement, none of which is better than the best of the {count}.",

@@ -16,6 +16,7 @@ from analysis.search_tables import is_wide
 from analysis.theme import HALF_WIDTH, SEQUENTIAL, colour_of, panels
 from measures.objective import SEED_MEAN
 
+SHOWN = 10  # parameters in the figure of importance
 # origin, shape and colour of a mark; logs of earlier versions tell no origin
 _ORIGIN_MARKS = (
     ("given", "s", colour_of(5)),
@@ -121,7 +122,8 @@ def _range_of(values: pd.Series) -> str:
 
 
 def plot_importance(importance: pd.DataFrame) -> Figure:
-    """Draw ``parameter_importance``: a bar per parameter, and a line for its interval."""
+    """Draw the first of ``parameter_importance``: a bar each, and a line for its interval."""
+    importance = importance[:SHOWN]
     figure, (axis,) = panels(1, 1, height=0.7 + 0.17 * len(importance), width=HALF_WIDTH)
     axis.barh(importance["parameter"], importance["importance"], color=colour_of(4))
     axis.hlines(importance["parameter"], importance["low"], importance["high"], color="black",

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.findings import about_search
 from analysis.importance_tables import parameter_importance
-from analysis.search_figures import plot_importance
+from analysis.search_figures import SHOWN, plot_importance
 from analysis.search_tables import search_history
 
 
@@ -28,6 +28,15 @@ def test_the_parameter_that_decides_is_found_and_its_interval_is_above_all_other
         first["low"],
         first["high"],
     ]
+
+
+def test_of_many_parameters_the_most_important_are_drawn() -> None:
+    names, shares = [f"field_{n}" for n in range(13)], np.linspace(0.15, 0.01, 13)
+    importance = pd.DataFrame(
+        {"parameter": names, "importance": shares, "low": shares / 2, "high": shares * 2}
+    )
+    axis = plot_importance(importance).axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == names[:SHOWN]
 
 
 def test_of_parameters_without_effect_none_is_said_to_matter_most(trials: pd.DataFrame) -> None:
