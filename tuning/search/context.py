@@ -208,7 +208,7 @@ def take_joined(search: Search) -> list[Outcome]:
         spec = TrialSpec.from_point(sampler(FixedTrial(trial.params, trial.number))["point"])
         name = f"{trial.number:03d}"
         key = trial_key(STAGE, name)
-        if key not in log.runs:
+        if key not in log.runs or log.runs[key].status == "RUNNING":  # cut off while logging it
             title = trial_title(spec.trial, name, spec.tags, varied_fields(prepared.trials))
             params = {**spec.trial.model_dump(), **spec.params}
             log.start_trial(key, name, params, {**spec.tags, "driver": JOINED}, title)

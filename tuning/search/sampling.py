@@ -66,8 +66,8 @@ class ConfigSampler:
 
     def __call__(self, trial: BaseTrial) -> dict[str, Any]:
         """Return a trial's specification under the key ``point``; note the launch in the study."""
+        trial.set_user_attr("search", self.search or self.launch)  # first: ``has_room`` counts it
         trial.set_user_attr("launch", self.launch)
-        trial.set_user_attr("search", self.search or self.launch)
         config = TrialConfig(**draw(self.space, trial, self.fixed)).fit_to_data(
             pairs=self.train_pairs, votes=self.votes
         )

@@ -133,10 +133,11 @@ def announced(study: optuna.Study, seed: int = 0) -> tuple[str, int]:
             f"--join: no search draws from the study {study.study_name!r} of this storage; start "
             "one without --join, and join it with its --storage once it says that it trains"
         )
-    if found["seed"] != seed:
+    wanted = found.get("seed", seed)  # a version before noted none
+    if wanted != seed:
         raise StudyError(
-            f"--join: search.seed: must be {found['seed']}, that of the search, got {seed}; "
-            f"--set search.seed={found['seed']} joins it"
+            f"--join: search.seed: must be {wanted}, that of the search, got {seed}; "
+            f"--set search.seed={wanted} joins it"
         )
     return found["launch"], found["count"]
 
@@ -153,7 +154,12 @@ def has_room(study: optuna.Study, number: int, search: str, count: int) -> bool:
 
 
 def _is_being_drawn(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.RUNNING and _SEARCH not in trial.user_attrs
+    """Return whether a driver asked for a trial and noted nothing yet.
+
+    One that bears a launch and no search was left running by a version that noted no search.
+    """
+    noted = trial.user_attrs.keys() & {_SEARCH, "launch"}
+    return trial.state == TrialState.RUNNING and not noted
 
 
 def hand_over(

@@ -143,6 +143,15 @@ def test_a_trial_that_is_being_drawn_leaves_no_room_for_a_later_one(study: optun
     assert has_room(study, later.number, "one", 2)
 
 
+def test_trials_and_notes_of_the_version_before_neither_take_room_nor_refuse_a_driver(
+    study: optuna.Study,
+) -> None:
+    study.ask().set_user_attr("launch", "old")  # left running; it noted no search
+    study.set_user_attr("search", {"launch": "one", "count": 1})  # without the seed
+    assert announced(study, 7) == ("one", 1)
+    assert has_room(study, ask(study, "two").number, "one", 1)
+
+
 def test_metrics_are_in_the_study_once_a_joined_driver_ends_a_trial(study: optuna.Study) -> None:
     storage = cast("RDBStorage", study._storage)  # pyright: ignore[reportPrivateUsage]
     searcher = make_searcher(storage, "two")
