@@ -133,7 +133,7 @@ def announced(study: optuna.Study, seed: int = 0) -> tuple[str, int]:
             f"--join: no search draws from the study {study.study_name!r} of this storage; start "
             "one without --join, and join it with its --storage once it says that it trains"
         )
-    if found["seed"] != seed:
+    if found.get("seed", seed) != seed:  # searches of earlier versions note none
         raise StudyError(
             f"--join: search.seed: must be {found['seed']}, that of the search, got {seed}; "
             f"--set search.seed={found['seed']} joins it"
