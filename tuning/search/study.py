@@ -133,12 +133,11 @@ def announced(study: optuna.Study, seed: int = 0) -> tuple[str, int]:
             f"--join: no search draws from the study {study.study_name!r} of this storage; start "
             "one without --join, and join it with its --storage once it says that it trains"
         )
-    wanted = found.get("seed", seed)  # a version before noted none
-    if wanted != seed:
-        raise StudyError(
-            f"--join: search.seed: must be {wanted}, that of the search, got {seed}; "
-            f"--set search.seed={wanted} joins it"
+    if (wanted := found.get("seed", seed)) != seed:  # a version before noted none
+        told = (
+            f"must be {wanted}, that of the search, got {seed}; --set search.seed={wanted} joins"
         )
+        raise StudyError(f"--join: search.seed: {told} it")
     return found["launch"], found["count"]
 
 
@@ -154,12 +153,8 @@ def has_room(study: optuna.Study, number: int, search: str, count: int) -> bool:
 
 
 def _is_being_drawn(trial: FrozenTrial) -> bool:
-    """Return whether a driver asked for a trial and noted nothing yet.
-
-    One that bears a launch and no search was left running by a version that noted no search.
-    """
-    noted = trial.user_attrs.keys() & {_SEARCH, "launch"}
-    return trial.state == TrialState.RUNNING and not noted
+    # one that bears a launch and no search was left running by a version that noted no search
+    return trial.state == TrialState.RUNNING and not {_SEARCH, "launch"} & {*trial.user_attrs}
 
 
 def hand_over(
@@ -169,8 +164,7 @@ def hand_over(
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         if trial.number in metrics and trial.user_attrs.get("launch") == launch:
             # Optuna's public interface writes only to a trial that this process has asked for
-            found = dict(metrics[trial.number])
-            study._storage.set_trial_user_attr(trial._trial_id, METRICS, found)
+            study._storage.set_trial_user_attr(trial._trial_id, METRICS, {**metrics[trial.number]})
     close_stale(study, launch, {n: values[SEED_MEAN] for n, values in metrics.items()})
 
 
