@@ -100,6 +100,5 @@ def test_a_record_says_where_it_is_from(path: Path) -> None:
 
 
 def test_all_records_together_are_small() -> None:
-    assert (
-        sum(path.stat().st_size for path in RESULTS.iterdir()) < 250_000
-    )  # a search with all its ablations has some 130 trials
+    # two of them, a search and a champion, have all their ablations: 170 trials
+    assert sum(path.stat().st_size for path in RESULTS.iterdir()) < 300_000

@@ -213,7 +213,8 @@ def test_a_saved_model_predicts_what_it_did_and_shows_readable_words(
     expected = torch.tensor(found.predict(*texts))
     frame = pd.DataFrame({"first": texts[0], "second": texts[1]})
     assert served.predict(frame)["probability"].tolist() == expected.tolist()
-    assert abs(expected[0] - expected[1]) > 1e-4
+    # of an untrained model, whose word pieces are drawn anew by each process: little, but some
+    assert abs(expected[0] - expected[1]) > 1e-6
     swapped = torch.tensor(found.predict(texts[1], texts[0]))
     torch.testing.assert_close(swapped, expected, atol=1e-6, rtol=0)
     attended = found.attend("naïve structure, of data", "a language")
