@@ -7,6 +7,7 @@ import pandas as pd
 from analysis import (
     budget_tables,
     captions,
+    champion_findings,
     data_figures,
     data_tables,
     facts,
@@ -171,7 +172,7 @@ def _add_champion(
             "choice", gap_findings.about_choice(champion["rounds"], measure, folds=folds)
         )
     if "scores" in champion:
-        book.add_table("champion", search_tables.champion_scores(champion["scores"]))
+        _add_scores(book, champion["scores"])
     if "ablations" in champion:
         table = search_tables.ablation_scores(champion["ablations"])
         how = captions.BY_ENTITIES if "p_holm" in table else captions.BY_SEEDS
@@ -180,7 +181,14 @@ def _add_champion(
         book.add_text("ensemble", findings.about_ensemble(champion["ensemble"]))
     if "difference" in champion:
         found = champion["difference"]
-        book.add_text("champion", findings.about_champion(found))
+        book.add_text("champion", champion_findings.about_champion(found))
         if "f1_p_holm" in found:  # not in logs of earlier versions
             table = search_tables.written_differences(found)
             book.add_table("champion_differences", table)
+
+
+def _add_scores(book: Book, scores: pd.DataFrame) -> None:
+    """Add the champion's test scores, also for the first lines of the page."""
+    book.add_table("champion", search_tables.champion_scores(scores))
+    if short := champion_findings.in_short(scores):
+        book.add_text("champion_short", short)

@@ -19,7 +19,7 @@ NO_TELLING_WORDS = (
     "figure of such words."
 )
 NO_CURVES = "The log has no epochs of these trials: there is no figure of their training."
-_CHOSEN = "at the threshold chosen on validation"
+CHOSEN = "at the threshold chosen on validation"
 
 
 def about_data(
@@ -226,25 +226,4 @@ def about_ensemble(ensemble: pd.DataFrame) -> list[str]:
         f"chosen on all of them, {score(row['reference_auc'])}: {points(row['gain'])} points "
         f"(95 % interval over entities {points(row['low'])} to {points(row['high'])}): {verdict}. "
         "It was not scored on test."
-    ]
-
-
-def about_champion(difference: pd.DataFrame) -> list[str]:
-    """Return how the champion and its ensemble compare with the baseline on test.
-
-    Args:
-        difference: Table that the search logged: one row per comparison with the baseline.
-    """
-    if "f1_p_holm" not in difference:  # logs of earlier versions
-        return [
-            f"At the threshold chosen on validation, test F1 of the {row['model']} differs from "
-            f"that of {row['other']} by {points(row['f1'])} points (95 % interval "
-            f"{points(row['f1_low'])} to {points(row['f1_high'])}, not corrected)."
-            for row in difference.to_dict("records")
-        ]
-    chosen = difference["threshold"].astype(str) == "validation"
-    named = {"model": "the " + difference["model"].astype(str)}
-    return [
-        *about_differences(difference.assign(**named)[chosen], _CHOSEN),
-        *about_differences(difference.assign(**named)[~chosen], "at 0.5"),
     ]

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis.coloured_words import coloured
 
 PAGE = Path(__file__).with_name("report.html")
-_SUMMARY = {"best_cell"}  # texts that stand in the summary alone
+_SUMMARY = {"best_cell", "champion_short"}  # texts that stand in the summary alone
 _BY_FACTS = {  # chapters that show facts, beside items or in place of them
     "Errors": "examples",
     "Assumptions and limits": "assumptions",

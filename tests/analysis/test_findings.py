@@ -56,16 +56,6 @@ def test_a_loss_is_called_one() -> None:
     )
 
 
-def test_a_champion_is_compared_at_both_thresholds_and_in_logs_of_before_without_a_claim() -> None:
-    half = {**DIFFERENCE, "threshold": 0.5, "f1_p_holm": 0.9}
-    first, second = findings.about_champion(pd.DataFrame([DIFFERENCE, half]))
-    assert first.startswith("Test F1 at the threshold chosen on validation is 7.0 points higher")
-    assert second.startswith("No difference in test F1 at 0.5 is shown between the some")
-    before = {name: value for name, value in DIFFERENCE.items() if "_p" not in name}
-    (sentence,) = findings.about_champion(pd.DataFrame([before]))
-    assert sentence.endswith("by +7.0 points (95 % interval +4.0 to +10.0, not corrected).")
-
-
 @pytest.mark.parametrize(
     ("gain", "p", "verdict"),
     [(0.01, 0.03, "it helps (p = .030)"), (-0.01, 0.002, "it hurts (p = .002)"),

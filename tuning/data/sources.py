@@ -162,7 +162,7 @@ def _find_parade(
             return Source(name="embedded", folder=EMBEDDED / "pairs", notice=notice, detail=detail)
         raise SourceError(
             f"data: PARADE is unavailable: {error}; with its three files in a folder, "
-            "use --data FOLDER or set PARADE_DIR",
+            "name it (--data FOLDER; --adapt FOLDER of pretrain.py) or set PARADE_DIR",
             detail,
         ) from error
     return Source(name="parade", folder=folder, revision=parade.COMMIT)
