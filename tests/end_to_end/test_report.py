@@ -64,7 +64,8 @@ def expected_numbers(smoke: Ran) -> list[tuple[str, str, str]]:
     found = []
     for run in smoke.trials():
         params, metrics = run.data.params, run.data.metrics
-        row = f"{params['freezing']} {params['optimizer']} {float(params['learning_rate']):g}"
+        optimizer = {"adamw": "AdamW", "sgd": "SGD"}[params["optimizer"]]
+        row = f"{params['freezing']} {optimizer} {float(params['learning_rate']):g}"
         for name in ("val_f1_at_threshold", "test_f1_at_threshold", "test_f1", "test_accuracy"):
             found.append(("grid", row, written(metrics[name])))
         found.append(("grid", row, written(metrics["test_auc"])))
