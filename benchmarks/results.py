@@ -97,7 +97,7 @@ STEPS = (
     Step(name="champion_parade", experiment="champion", config="champion", minutes=45,
          command="tuning/run_search.py experiments/champion.yaml --data FOLDER --encoder minilm"),
     Step(name="statistics", command="benchmarks/simulated_tests.py", minutes=6),
-    Step(name="gap_statistics", command="benchmarks/simulated_gaps.py", minutes=20),
+    Step(name="gap_statistics", command="benchmarks/simulated_gaps.py --times 200", minutes=8),
     Step(name="baselines", command="benchmarks/baselines.py --data FOLDER", minutes=1),
     Step(name="choices", command="benchmarks/choices.py --data FOLDER", minutes=8),
     Step(name="intermediate", command="benchmarks/intermediate.py --data FOLDER", minutes=6),
