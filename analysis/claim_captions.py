@@ -20,6 +20,7 @@ CLAIM_TABLES = {
     "95 % intervals over seeds and over the entities of both splits, drawn separately, not "
     "corrected; with a single seed they are of entities alone, and too narrow. Threshold: what F1 "
     "at the threshold chosen on validation (F1*) loses there if each pair is decided at one "
-    "chosen on other entities. Harder test: the gap of logistic regression on overlap without "
-    "this loss, below 0 if the test split is easier. Left over: the rest.{epoch}",
+    "chosen on other entities; its interval is too narrow with any number of seeds. Harder test: "
+    "the gap of logistic regression on overlap without this loss, below 0 if the test split is "
+    "easier. Left over: the rest.{epoch}",
 }
