@@ -30,6 +30,24 @@ def test_counts_are_by_entity_as_tn_fp_fn_tp(predictions: Predictions) -> None:
     assert counts.shape == (2, 3, 4)
 
 
+def test_each_score_of_counts_has_its_formula_and_is_0_where_it_has_none() -> None:
+    nothing = np.full((50, 4), 3) * [1, 0, 0, 0]  # no pair is a paraphrase, none is called one
+    counts = np.array([[5, 2, 3, 4], [6, 0, 0, 1], *nothing])  # tn, fp, fn, tp
+    scores = {name: found.tolist() for name, found in count_scores(counts).items()}
+    assert scores["accuracy"] == [9 / 14, 1, *[1] * 50]
+    assert scores["precision"] == [4 / 6, 1, *[0] * 50]
+    assert scores["recall"] == [4 / 7, 1, *[0] * 50]
+    assert scores["f1"] == [8 / 13, 1, *[0] * 50]
+
+
+def test_an_area_of_one_pair_a_class_is_0_or_1_and_without_a_class_there_is_none() -> None:
+    weights = np.array([[1, 1], *[[2, 0]] * 50, [0, 3]])
+    first, *others = weighted_auc(np.array([0, 1]), np.array([0.2, 0.8]), weights)
+    assert first == 1
+    assert np.isnan(others).all()
+    assert weighted_auc(np.array([1, 0]), np.array([0.2, 0.8]), weights)[0] == 0
+
+
 def test_scores_agree_with_scikit_learn(predictions: Predictions) -> None:
     scores = point_scores(predictions)
     for seed in range(2):
