@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 
 from analysis.captions import points, score
 from analysis.findings import CHOSEN, about_differences
 
 _VALIDATION = "validation"  # name of the threshold that was chosen there
+_METRICS = {"f1": "F1", "accuracy": "accuracy", "auc": "AUC"}
 
 
 def in_short(scores: pd.DataFrame) -> list[str]:
@@ -17,21 +21,21 @@ def in_short(scores: pd.DataFrame) -> list[str]:
         scores: Table that the search logged: one row per model, threshold and metric.
     """
     found = scores[scores["threshold"].astype(str) == _VALIDATION]
-    by_metric = found.set_index(["model", "metric"])
-    models = list(dict.fromkeys(found["model"]))
-    if "champion" not in models or len(models) == 1:
+    rows: dict[str, dict[str, dict[Hashable, Any]]] = {}  # by model and metric
+    for row in found.to_dict("records"):
+        rows.setdefault(str(row["model"]), {})[str(row["metric"])] = row
+    if "champion" not in rows or len(rows) == 1:
         return []
-    own, baseline = by_metric.loc["champion"], str(models[-1])
+    own, (baseline, base) = rows["champion"], list(rows.items())[-1]
     told = [
-        f"{words} {score(own.at[name, 'mean'])} (95 % interval {score(own.at[name, 'low'])} to "
-        f"{score(own.at[name, 'high'])})"
-        for name, words in (("f1", "F1"), ("accuracy", "accuracy"), ("auc", "AUC"))
+        f"{words} {score(own[name]['mean'])} (95 % interval {score(own[name]['low'])} to "
+        f"{score(own[name]['high'])})"
+        for name, words in _METRICS.items()
     ]
-    base = by_metric.loc[baseline]["mean"]
+    compared = [f"{words} {score(base[name]['mean'])}" for name, words in _METRICS.items()]
     return [
-        f"The search's champion reaches on test, {CHOSEN}, as the mean of "
-        f"{int(own.at['f1', 'seeds'])} fresh seeds: {', '.join(told)}. The baseline, {baseline}: "
-        f"F1 {score(base['f1'])}, accuracy {score(base['accuracy'])}, AUC {score(base['auc'])}."
+        f"The search's champion reaches on test, {CHOSEN}, as the mean of {own['f1']['seeds']} "
+        f"fresh seeds: {', '.join(told)}. The baseline, {baseline}: {', '.join(compared)}."
     ]
 
 
