@@ -20,10 +20,15 @@ def test_an_import_that_fails_is_told_where_its_result_is_asked_for() -> None:
 
 
 def test_garbage_is_searched_for_again_after_an_import_that_fails() -> None:
-    frozen = gc.get_freeze_count()
-    with pytest.raises(ModuleNotFoundError), without_collection():
-        assert not gc.isenabled()
+    frozen, seen = gc.get_freeze_count(), []
+
+    @without_collection()
+    def fail() -> None:
+        seen.append(gc.isenabled())
         importlib.import_module("no_such_module")
-    assert gc.isenabled()
+
+    with pytest.raises(ModuleNotFoundError):
+        fail()
+    assert (seen, gc.isenabled()) == ([False], True)
     assert gc.get_freeze_count() > frozen
     gc.unfreeze()
