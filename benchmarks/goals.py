@@ -65,13 +65,16 @@ def reached(case: str) -> Callable[[Numbers], float]:
 
 
 def driver_memory(numbers: Numbers) -> float:
-    """Return the peak megabytes that the driver allocates, without mapped and shared states."""
-    return max(row["driver_mb"] for row in numbers["pairs"])
+    """Return the peak megabytes that the driver allocates, without mapped and shared states.
+
+    With up to 16 copies of the embedded pairs, 23,000 for training.
+    """
+    return max(row["driver_mb"] for row in numbers["pairs"] if row["times"] <= 16)
 
 
 def copied_states(numbers: Numbers) -> float:
     """Return the growth of a worker's memory as a fraction of the growth of the states."""
-    first, last = numbers["pairs"][0], numbers["pairs"][-1]
+    first, last = (most(numbers["pairs"], key=lambda row: row["states_mb"]) for most in (min, max))
     grown = last["worker_mb"] - first["worker_mb"]
     return max(0.0, grown / (last["states_mb"] - first["states_mb"]))
 
@@ -115,7 +118,7 @@ GOALS = [
     Goal(name="states copied into each worker", unit="%",
          record="scaling", bound=0.1, at_least=False, read=copied_states),
     Goal(name="MLflow, share of the grid's time", unit="%",
-         record="scaling", bound=0.03, at_least=False,
+         record="whole_grid", bound=0.03, at_least=False,
          read=lambda numbers: numbers["log"]["share"]),
     Goal(name="states of the larger data", unit=" GB",
          record="larger_data", bound=8, at_least=True,

@@ -12,6 +12,12 @@ from scipy.stats import f as f_distribution
 
 _EXPONENTS = np.arange(1, 301) / 100  # those tried
 _LEVEL = 0.95
+COSTS = ("seconds", "driver_mb", "worker_mb", "disk_mb")
+AXES = {  # column of sizes and costs of each part of scaling.py whose growth is fitted
+    "trials": ("trials", COSTS),
+    "pairs": ("times", ("first_seconds", "training", *COSTS)),
+    "depth": ("trained_layers", ("training", *COSTS)),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +36,13 @@ class Growth:
     grows: bool
     smallest: float
     largest: float
+
+    @property
+    def written(self) -> str:
+        """Return the exponent with its interval, or that there is no growth."""
+        if not self.grows:
+            return "does not grow"
+        return f"{self.exponent:.2f} ({self.low:.2f} to {self.high:.2f})"
 
     @property
     def at_most_linear(self) -> str:

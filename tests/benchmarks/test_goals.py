@@ -30,12 +30,14 @@ MEASURED = {
     },
     "scaling": {
         "one_more_trial": {"ratio": 1.07},
-        "log": {"share": 0.04},
         "pairs": [
-            {"driver_mb": 500.0, "worker_mb": 400.0, "states_mb": 300.0},
-            {"driver_mb": 600.0, "worker_mb": 450.0, "states_mb": 1300.0},
+            {"times": 1, "driver_mb": 500.0, "worker_mb": 400.0, "states_mb": 300.0},
+            {"times": 16, "driver_mb": 600.0, "worker_mb": 430.0, "states_mb": 900.0},
+            {"times": 64, "driver_mb": 900.0, "worker_mb": 450.0, "states_mb": 1300.0},
+            {"times": 1, "driver_mb": 500.0, "worker_mb": 420.0, "states_mb": 300.0},
         ],
     },
+    "whole_grid": {"log": {"share": 0.04}},
 }
 
 
