@@ -115,7 +115,7 @@ STEPS = (
     Step(name="larger_data", command="benchmarks/larger_data.py", minutes=30),
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
-         minutes=120),
+         minutes=50),
     Step(name="against_field", command="benchmarks/against_field.py --data FOLDER", minutes=75),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.goals import HEADER, RECORDS, rows
+from benchmarks.goals import HEADER, RECORDS, reasons, rows
 from benchmarks.markdown_text import Record, origin, table
 
 _STARTS = {  # parts of start_up.py
@@ -34,9 +34,12 @@ def start_up(record: Record) -> str:
 
 
 def goals(*records: Record | None) -> str:
-    """Return every goal with what was last measured, and when.
+    """Return every goal with what was last measured, and when; what explains those missed.
 
     Args:
         records: Records in the order of ``RECORDS``, None where nothing was measured.
     """
-    return table(HEADER, rows(dict(zip(RECORDS, records, strict=True))))
+    named = dict(zip(RECORDS, records, strict=True))
+    lines = [f"- {name}: {why}." for name, why in reasons(named)]
+    told = ["Where the rest goes, of each that was missed:", "\n".join(lines)] if lines else []
+    return "\n\n".join([table(HEADER, rows(named)), *told])

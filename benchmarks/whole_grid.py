@@ -53,9 +53,9 @@ def rows_of(
     """Return the parts of a grid's wall time, which add up to it.
 
     Args:
-        seen: From outside: seconds of the plan (``plan``), start and end (``began``, ``ended``, in
-            seconds since 1970), CPU seconds of the driver while trials ran (``driver``), and the
-            number of ``cores``.
+        seen: Measurements from outside: seconds of the plan (``plan``), start and end (``began``,
+            ``ended``, in seconds since 1970), CPU seconds of the driver while trials ran
+            (``driver``), and the number of ``cores``.
         timeline: Timeline of the grid.
         passes: Work of the frozen layers on each split, on all cores.
         works: Work of each kind of trial: an epoch, scoring of validation, and of test.
@@ -198,7 +198,8 @@ def main() -> int:
     changes = {"data": data, "encoder": args.encoder}
     experiment = load_experiment(ROOT / "experiments/grid.yaml").model_copy(update=changes)
     prepared = prepare(experiment, read_locations())
-    numbers: dict[str, Any] = {"data": Path(data).name, "encoder": Path(args.encoder).name}
+    numbers: dict[str, Any] = {"data": Path(data).name, "encoder": Path(args.encoder).name,
+                               "trials": len(prepared.trials)}  # fmt: skip
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         numbers["rows"] = measure_grid(folder, prepared, words, args.repeats)
