@@ -35,9 +35,10 @@ class TrialTimes:
 
 @dataclass(kw_only=True, slots=True)
 class Timeline:
-    """When a grid's log was opened, its states were ready, its trials ran, and it was closed."""
+    """When a grid's log was opened, its inputs copied, its states ready, and its log closed."""
 
     opened: float
+    inputs: float
     states: float
     closed: float
     trials: list[TrialTimes]
@@ -70,7 +71,7 @@ def read_timeline(output: Path) -> Timeline:
 
 def timeline_of(entries: Iterable[Mapping[str, Any]], states: float) -> Timeline:
     """Return the timeline that a journal tells, with the time at which states were ready."""
-    opened = closed = 0.0
+    opened = inputs = closed = 0.0
     trials: dict[str, TrialTimes] = {}
     for entry in entries:
         time, key = entry["time"] / 1000, entry.get("run")
@@ -79,6 +80,8 @@ def timeline_of(entries: Iterable[Mapping[str, Any]], states: float) -> Timeline
                 trials[run] = TrialTimes(kind=(params["freezing"], params["optimizer"]))
             case {"do": "run"}:
                 opened = time
+            case {"do": "files", "run": run} if run == PARENT:
+                inputs = inputs or time
             case {"do": "metrics", "prefix": prefix, "values": values} if prefix == EPOCH_PREFIX:
                 trial = trials[str(key)]
                 trial.begin = trial.begin or time - values["seconds"]
@@ -88,7 +91,8 @@ def timeline_of(entries: Iterable[Mapping[str, Any]], states: float) -> Timeline
                 closed = time
                 if run != PARENT:
                     trials[run].end = time
-    return Timeline(opened=opened, states=states, closed=closed, trials=[*trials.values()])
+    times = {"opened": opened, "inputs": inputs or opened, "states": states, "closed": closed}
+    return Timeline(**times, trials=[*trials.values()])
 
 
 def waits(trials: Iterable[TrialTimes], slots: int) -> tuple[float, float]:

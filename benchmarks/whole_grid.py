@@ -65,7 +65,7 @@ def rows_of(
     training = [(n, work[0]) for n, work in epochs]
     scoring = [(n, work[1]) for n, work in epochs]
     final = [(1, each) for _, work in epochs for each in work[1:]]
-    encoding, once = timeline.states - timeline.opened, [(1, work) for work in passes]
+    encoding, once = timeline.states - timeline.inputs, [(1, work) for work in passes]
     waiting, idle = waits(trials, cores)
     ends = sum(each.end - each.last_epoch for each in trials)
     own = {
@@ -78,6 +78,8 @@ def rows_of(
         (OVERHEAD, "plan: Python, data, word pieces"): seen["plan"],
         (OVERHEAD, "start of Ray, imports of torch and MLflow, opening the log"):
             timeline.opened - seen["began"] - seen["plan"],
+        (OVERHEAD, "waiting for MLflow's first answer, copying encoder and pairs"):
+            timeline.inputs - timeline.opened,
         (OVERHEAD, "the pass, beyond its operations"): _total(once, "beyond"),
         (OVERHEAD, "loading the frozen layers, writing the states"):
             encoding - _total(once, "seconds"),

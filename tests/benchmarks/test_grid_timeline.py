@@ -16,6 +16,8 @@ def ran(begin: float, end: float) -> TrialTimes:
 
 def test_a_journal_tells_when_trials_began_and_ended(tmp_path: Path) -> None:
     log = open_log(tmp_path / "launch", "sqlite:///log.db", "grid")
+    (tmp_path / "launch/pairs.csv").write_text("")
+    log.keep(tmp_path / "launch/pairs.csv", "inputs")
     for name, freezing in (("a", "all"), ("b", "some")):
         log.start_trial(name, name, {"freezing": freezing, "optimizer": "sgd"})
         for epoch in (1, 2):
@@ -35,7 +37,7 @@ def test_a_journal_tells_when_trials_began_and_ended(tmp_path: Path) -> None:
     assert first.between == epochs[1] - epochs[0] - 20
     ends = [100 * n for n, entry in enumerate(entries) if entry["do"] == "end"]
     assert [first.end, found.last_end, found.closed] == ends
-    assert found.opened == 100
+    assert (found.opened, found.inputs) == (100, 200)
 
 
 def test_two_slots_wait_between_trials_and_one_is_idle_at_the_end() -> None:

@@ -13,7 +13,7 @@ TRIALS = [
     TrialTimes(kind=KIND, begin=33, last_epoch=54, end=57, epochs=[10, 10]),
     TrialTimes(kind=KIND, begin=56, last_epoch=77, end=81, epochs=[10, 10]),
 ]
-TIMELINE = Timeline(opened=8, states=20, closed=86, trials=TRIALS)
+TIMELINE = Timeline(opened=8, inputs=10, states=20, closed=86, trials=TRIALS)
 SEEN = {"began": 0.0, "plan": 2.0, "ended": 90.0, "driver": 4.0, "cores": 2}
 PASSES = [Work(floor=4, padding=1, seconds=7)]
 EPOCH, VALIDATION, TEST = (
@@ -35,8 +35,9 @@ def test_the_parts_add_up_to_the_wall_time() -> None:
             "in all of these": 1 + (6 * 0.75 + 3 * 0.75) / 2,
             "plan: Python, data, word pieces": 2,
             "start of Ray, imports of torch and MLflow, opening the log": 6,
+            "waiting for MLflow's first answer, copying encoder and pairs": 2,
             "the pass, beyond its operations": 2,
-            "loading the frozen layers, writing the states": 12 - 7,
+            "loading the frozen layers, writing the states": 10 - 7,
             "sharing the states, start of the first worker": 10,
             "training, beyond its operations": 6 * 2.5 / 2,
             "scoring validation after epochs, beyond its operations": 6 * 0.25 / 2,
