@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ LAYERS = 4  # of the embedded encoder
 TRAINED, TRAINED_AGAIN = range(LAYERS + 1), (0, 2, LAYERS)  # with all of them, embeddings too
 MEGA = 1e6
 GRID_PATH = str(ROOT / "tuning/run_grid.py")
-Rows = list[dict[str, float]]
+Row = dict[str, float]
 
 
 class Bench:
@@ -92,47 +92,43 @@ class Bench:
         return max(files, key=lambda path: path.stat().st_mtime).stat().st_size
 
 
-def by_trials(bench: Bench) -> Rows:
-    """Return the costs for each number of trials, with cached states."""
+def by_trials(bench: Bench) -> Iterator[Row]:
+    """Yield the costs for each number of trials, with cached states."""
     bench.run(1)  # fills the cache
-    return [{"trials": trials, **_row(bench.run(trials))} for trials in (*TRIALS, *TRIALS_AGAIN)]
+    for trials in (*TRIALS, *TRIALS_AGAIN):
+        yield {"trials": trials, **_row(bench.run(trials))}
 
 
-def by_pairs(folder: Path) -> Rows:
-    """Return the costs of a trial for each number of copies of the data, cached.
+def by_pairs(folder: Path) -> Iterator[Row]:
+    """Yield the costs of a trial for each number of copies of the data, cached.
 
     ``first_seconds`` are those with nothing cached.
     """
-    rows = []
     for times in (*TIMES, *TIMES_AGAIN):
         with tempfile.TemporaryDirectory(dir=folder) as own:
             data = str(repeat_pairs("embedded", Path(own) / "pairs", times))
             bench = Bench(Path(own), data)
             first, cached = (bench.run(1, head="mean_pooling") for _ in range(2))
-            rows.append({"times": times, "first_seconds": first.watched.seconds, **_row(cached),
-                         "states_mb": bench.states_bytes() / MEGA})  # fmt: skip
-    return rows
+            yield {"times": times, "first_seconds": first.watched.seconds, **_row(cached),
+                   "states_mb": bench.states_bytes() / MEGA}  # fmt: skip
 
 
-def by_depth(bench: Bench) -> Rows:
-    """Return the costs of a trial for each number of trained layers, with cached states."""
+def by_depth(bench: Bench) -> Iterator[Row]:
+    """Yield the costs of a trial for each number of trained layers, with cached states."""
     depths: list[object] = [LAYERS - trained for trained in TRAINED]
     bench.run(1, grid={"freezing": depths})  # fills the cache
-    return [
-        {"trained_layers": trained, **_row(bench.run(1, freezing=LAYERS - trained))}
-        for trained in (*TRAINED, *TRAINED_AGAIN)
-    ]
+    for trained in (*TRAINED, *TRAINED_AGAIN):
+        yield {"trained_layers": trained, **_row(bench.run(1, freezing=LAYERS - trained))}
 
 
-def by_cores(bench: Bench) -> Rows:
-    """Return the costs of four trials on one core and on all cores."""
+def by_cores(bench: Bench) -> Iterator[Row]:
+    """Yield the costs of four trials on one core and on all cores."""
     every = sorted(os.sched_getaffinity(0))
-    return [
-        {"cores": len(cores), **_row(bench.run(4, cores=cores))} for cores in (every[:1], every)
-    ]
+    for cores in (every[:1], every):
+        yield {"cores": len(cores), **_row(bench.run(4, cores=cores))}
 
 
-def _row(launch: Launch) -> dict[str, float]:
+def _row(launch: Launch) -> Row:
     """Return the costs of a launch as a row: seconds and megabytes."""
     return {
         "seconds": launch.watched.seconds,
@@ -144,7 +140,7 @@ def _row(launch: Launch) -> dict[str, float]:
     }
 
 
-def one_more_trial(bench: Bench) -> dict[str, float]:
+def one_more_trial(bench: Bench) -> Row:
     """Return the seconds of one more trial of five epochs (``further``) and of its epochs alone.
 
     As many trials run at a time as there are cores, so that many more trials add one trial's time.
@@ -158,7 +154,7 @@ def one_more_trial(bench: Bench) -> dict[str, float]:
     return {"further": further, "pure": pure, "ratio": further / pure}
 
 
-def show(title: str, rows: Rows) -> Table:
+def show(title: str, rows: list[Row]) -> Table:
     """Return a table of the rows, with a column for each name."""
     table = Table(title=title)
     for name in rows[0]:
@@ -193,7 +189,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         folder, console = Path(directory), Console()
         bench = Bench(folder / "small", "embedded")
-        parts: dict[str, tuple[int, Callable[[], Rows]]] = {  # minutes on 2 idle cores
+        parts: dict[str, tuple[int, Callable[[], Iterable[Row]]]] = {  # minutes on 2 idle cores
             "trials": (3, lambda: by_trials(bench)),
             "cores": (1, lambda: by_cores(bench)),
             "one_more_trial": (3, lambda: [one_more_trial(Bench(folder / "data", data))]),
@@ -203,10 +199,12 @@ def main() -> int:
         for name, (minutes, measure) in parts.items():
             told = f"{time.strftime('%H:%M:%S')} {name}: about {minutes} minutes"
             console.print(told, highlight=False)
-            rows = measure()
-            numbers[name] = rows[0] if name == "one_more_trial" else rows
+            rows: list[Row] = []
+            for row in measure():
+                rows.append(row)
+                numbers[name] = row if name == "one_more_trial" else rows
+                save_record(args.name, numbers)  # the rest may be interrupted
             console.print(show(name.replace("_", " "), rows))
-            save_record(args.name, numbers)  # the rest may be interrupted
         console.print(show_growth(numbers))
     return 0
 

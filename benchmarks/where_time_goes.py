@@ -33,7 +33,7 @@ from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 Event = tuple[str, int, float]  # name of an operation, its calls and its own seconds
 _SHOWN = 12  # operations in a table
 _PRODUCTS = {
-    "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::_addmm_activation",
+    "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::matmul",
     "aten::mkldnn_linear", "aten::linear", "mkldnn::_linear_pointwise",
     "aten::_scaled_dot_product_flash_attention_for_cpu",
     "aten::_scaled_dot_product_flash_attention_for_cpu_backward",
