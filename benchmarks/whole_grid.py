@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.grid_timeline import Kind, Timeline, read_timeline, waits
+from benchmarks.grid_timeline import Kind, Timeline, TrialTimes, read_timeline, waits
 from benchmarks.launches import run_grid
 from benchmarks.least_work import Work, pass_work, trial_work
 from benchmarks.machine import Machine
@@ -41,7 +41,8 @@ LOG = tuple(
     f"tuning/tracking/{name}.py" for name in ("launch_log", "journal", "delivery", "mlflow_writer")
 )
 FLOOR, PADDING, OVERHEAD, REST = "floor", "padding", "overhead", "not explained"
-Row = dict[str, Any]  # part, kind and seconds
+Part = tuple[str, str, float]  # kind, name and seconds
+Row = dict[str, Any]  # the same by name
 
 
 def rows_of(
@@ -60,51 +61,72 @@ def rows_of(
         passes: Work of the frozen layers on each split, on all cores.
         works: Work of each kind of trial: an epoch, scoring of validation, and of test.
     """
-    trials, cores = timeline.trials, int(seen["cores"])
-    epochs = [(len(each.epochs), works[each.kind]) for each in trials]
-    training = [(n, work[0]) for n, work in epochs]
-    scoring = [(n, work[1]) for n, work in epochs]
-    final = [(1, each) for _, work in epochs for each in work[1:]]
-    encoding, once = timeline.states - timeline.inputs, [(1, work) for work in passes]
-    waiting, idle = waits(trials, cores)
-    ends = sum(each.end - each.last_epoch for each in trials)
-    own = {
-        (FLOOR, "the frozen layers' pass"): _total(once, "floor"),
-        (FLOOR, "training"): _total(training, "floor") / cores,
-        (FLOOR, "scoring validation, and test at the end"):
-            _total([*scoring, *final], "floor") / cores,
-        (PADDING, "in all of these"): _total(once, "padding")
-            + _total([*training, *scoring, *final], "padding") / cores,
-        (OVERHEAD, "plan: Python, data, word pieces"): seen["plan"],
-        (OVERHEAD, "start of Ray, imports of torch and MLflow, opening the log"):
-            timeline.opened - seen["began"] - seen["plan"],
-        (OVERHEAD, "waiting for MLflow's first answer, copying encoder and pairs"):
-            timeline.inputs - timeline.opened,
-        (OVERHEAD, "the pass, beyond its operations"): _total(once, "beyond"),
-        (OVERHEAD, "loading the frozen layers, writing the states"):
-            encoding - _total(once, "seconds"),
-        (OVERHEAD, "sharing the states, start of the first worker"):
-            timeline.first_step - timeline.states,
-        (OVERHEAD, "training, beyond its operations"): _total(training, "beyond") / cores,
-        (OVERHEAD, "scoring validation after epochs, beyond its operations"):
-            _total(scoring, "beyond") / cores,
-        (OVERHEAD, "saving and reporting each epoch"): sum(t.between for t in trials) / cores,
-        (OVERHEAD, "ends of trials: final scoring, attention maps, saving"):
-            (ends - _total(final, "floor") - _total(final, "padding")) / cores,
-        (OVERHEAD, "waiting for the next trial: the second worker, Ray, loading"): waiting / cores,
-        (OVERHEAD, "the driver while trials run: log, MLflow, Ray"): seen["driver"] / cores,
-        (OVERHEAD, "idle cores at the end"): idle / cores,
-        (OVERHEAD, "words of errors, after the last trial"):
-            timeline.closed - timeline.last_end,
-        (OVERHEAD, "last delivery to MLflow, table, end of Ray"):
-            seen["ended"] - timeline.closed,
-    }  # fmt: skip
-    rest = seen["ended"] - seen["began"] - sum(own.values())
-    told = "trials side by side, against alone"
+    words, last = "words of errors, after the last trial", timeline.last_end
+    parts = [
+        *_before_trials(seen, timeline, passes),
+        *_while_trials_run(seen, timeline.trials, works),
+        (OVERHEAD, words, timeline.closed - last),
+        (OVERHEAD, "last delivery to MLflow, table, end of Ray", seen["ended"] - timeline.closed),
+    ]
+    rest = seen["ended"] - seen["began"] - sum(seconds for _, _, seconds in parts)
+    parts.append((REST, "trials side by side, against alone", rest))
     return [
         {"kind": kind, "part": part, "seconds": seconds}
-        for (kind, part), seconds in {**own, (REST, told): rest}.items()
+        for wanted in (FLOOR, PADDING, OVERHEAD, REST)
+        for kind, part, seconds in parts
+        if kind == wanted
     ]
+
+
+def _before_trials(
+    seen: Mapping[str, float], timeline: Timeline, passes: Sequence[Work]
+) -> list[Part]:
+    """Return the parts up to the first training step; args are those of ``rows_of``."""
+    once = [(1, work) for work in passes]
+    return [
+        (FLOOR, "the frozen layers' pass", _total(once, "floor")),
+        (PADDING, "in the pass", _total(once, "padding")),
+        (OVERHEAD, "plan: Python, data, word pieces", seen["plan"]),
+        (OVERHEAD, "start of Ray, imports of torch and MLflow, opening the log",
+         timeline.opened - seen["began"] - seen["plan"]),
+        (OVERHEAD, "waiting for MLflow's first answer, copying encoder and pairs",
+         timeline.inputs - timeline.opened),
+        (OVERHEAD, "the pass, beyond its operations", _total(once, "beyond")),
+        (OVERHEAD, "loading the frozen layers, writing the states",
+         timeline.states - timeline.inputs - _total(once, "seconds")),
+        (OVERHEAD, "sharing the states, start of the first worker",
+         timeline.first_step - timeline.states),
+    ]  # fmt: skip
+
+
+def _while_trials_run(
+    seen: Mapping[str, float],
+    trials: Sequence[TrialTimes],
+    works: Mapping[Kind, Sequence[Work]],
+) -> list[Part]:
+    """Return the parts of the time of all cores while trials run; args as in ``rows_of``."""
+    epochs = [(len(each.epochs), works[each.kind]) for each in trials]
+    training = [(times, work[0]) for times, work in epochs]
+    scoring = [(times, work[1]) for times, work in epochs]
+    final = [(1, each) for _, work in epochs for each in work[1:]]
+    scored = [*scoring, *final]
+    waiting, idle = waits(trials, int(seen["cores"]))
+    ends = sum(each.end - each.last_epoch for each in trials)
+    ends -= _total(final, "floor") + _total(final, "padding")
+    found = [
+        (FLOOR, "training", _total(training, "floor")),
+        (FLOOR, "scoring validation, and test at the end", _total(scored, "floor")),
+        (PADDING, "in training and scoring", _total([*training, *scored], "padding")),
+        (OVERHEAD, "training, beyond its operations", _total(training, "beyond")),
+        (OVERHEAD, "scoring validation after epochs, beyond its operations",
+         _total(scoring, "beyond")),
+        (OVERHEAD, "saving and reporting each epoch", sum(each.between for each in trials)),
+        (OVERHEAD, "ends of trials: final scoring, attention maps, saving", ends),
+        (OVERHEAD, "waiting for the next trial: the second worker, Ray, loading", waiting),
+        (OVERHEAD, "the driver while trials run: log, MLflow, Ray", seen["driver"]),
+        (OVERHEAD, "idle cores at the end", idle),
+    ]  # fmt: skip
+    return [(kind, part, seconds / seen["cores"]) for kind, part, seconds in found]
 
 
 def _total(works: Sequence[tuple[int, Work]], name: str) -> float:
