@@ -183,7 +183,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         launch, path = run_launch(Path(directory), args.pairs)
         numbers = {"pairs": args.pairs, "part": args.part, "launch": launch}
-        save_record(args.name, numbers)  # the rest may be interrupted
+        save_record(args.name, numbers, whole=False)  # the rest may be interrupted
         heads = {head: [*measure_places(path, args.part, head)] for head in HEADS}
     table = Table("head", *heads[HEADS[0]][0])
     for head, rounds in heads.items():
