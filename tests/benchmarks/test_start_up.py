@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks.start_blocks import start_up as block
-from benchmarks.start_up import Observed, median_wall, run_command, start_up
+from benchmarks.start_up import Observed, median_wall, observe, run_command, start_up
 
 MACHINE = dict.fromkeys(("date", "cores", "processor", "torch", "ray", "transformers"), "x")
 READINGS = [(101.0, 0.5, 0.0), (104.0, 2.0, 1.5), (108.0, 3.0, 4.0)]
@@ -26,6 +27,12 @@ def test_a_launch_of_which_nothing_was_seen_is_no_measurement(
     observed = Observed(began=100.0, worker=worker, readings=READINGS)
     with pytest.raises(ValueError, match=f"no trial's process was seen .* at {first_step}"):
         start_up(observed, first_step)
+
+
+def test_a_command_without_workers_has_none(tmp_path: Path) -> None:
+    observed = observe([sys.executable, "-c", "pass"], tmp_path)
+    assert observed.worker is None
+    assert observed.readings
 
 
 def test_a_command_that_computes_takes_processors_and_one_that_fails_is_told() -> None:
