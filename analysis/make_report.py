@@ -19,10 +19,13 @@ def main() -> int:
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
                         "mlflow.db")  # fmt: skip
     parser.add_argument("--output", type=user_path, default=ROOT / "report",
-                        help="folder for the report, its figures and tables")  # fmt: skip
-    parser.add_argument("--grid", default="grid", help="MLflow experiment with the grid")
+                        help="folder for the report, its figures and tables; "
+                        "default: report of the project")  # fmt: skip
+    parser.add_argument("--grid", default="grid",
+                        help="MLflow experiment with the grid; default: %(default)s")  # fmt: skip
     parser.add_argument("--freezing", default="freezing",
-                        help="MLflow experiment with seeds of each freezing mode")  # fmt: skip
+                        help="MLflow experiment with seeds of each freezing mode; default: "
+                        "%(default)s")  # fmt: skip
     parser.add_argument("--own", type=user_path, metavar="FILE",
                         help="YAML file with a person's own sentences on misclassified examples, "
                         "by line of the test file")  # fmt: skip

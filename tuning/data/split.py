@@ -64,9 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
     for option in ("--first", "--second", "--label", "--group"):
         field = Columns.model_fields[option.removeprefix("--")]
         add(option, metavar="COLUMN", help=field.description)
-    add("--validation", type=float, default=0.15, help="share of the pairs for validation")
-    add("--test", type=float, default=0.15, help="share of the pairs for test")
-    add("--seed", type=int, default=0, help="random seed; another one makes other splits")
+    text, default = "share of the pairs for", "default: %(default)s"
+    add("--validation", type=float, default=0.15, help=f"{text} validation; {default}")
+    add("--test", type=float, default=0.15, help=f"{text} test; {default}")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help=f"random seed; another one makes other splits; {default}",
+    )
     return parser
 
 
