@@ -37,7 +37,7 @@ def main() -> int:
     try:
         store = Store(choose_store(args.tracking_uri))
         sources = Sources(grid=args.grid, freezing=args.freezing, own=args.own)
-        path = publish(store, args.output.resolve(), sources)
+        path = publish(store, args.output.resolve(), sources, _tell)
     except PermissionError as error:
         parser.error(f"{error.filename}: {error.strerror}; --output names another folder")
     except (StoreError, OSError) as error:
@@ -46,6 +46,11 @@ def main() -> int:
         print(f"note: {note}")
     print(path)
     return 0
+
+
+def _tell(part: str) -> None:
+    """Say what a report of half a minute or more is at, beside its path on standard output."""
+    print(f"report: {part} ...", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
