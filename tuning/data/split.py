@@ -24,7 +24,7 @@ from models.columns import Columns, read_columns
 from models.strict_yaml import describe
 from models.table_files import DataError, read_rows
 from tuning.config.experiment import Cleaning
-from tuning.data.data_files import SPLITS
+from tuning.data.data_files import SHARD, SPLITS
 from tuning.data.division import Components, divide, find_components
 from tuning.data.pairs import PairTable, read_pairs, read_table
 from tuning.data.split_card import SplitOptions, describe_largest, make_card
@@ -88,6 +88,9 @@ def read_options(args: argparse.Namespace) -> SplitOptions:
         raise DataError(f"--validation, --test: {rule}, got {args.validation} and {args.test}")
     if args.seed < 0:
         raise DataError(f"--seed: must be at least 0, got {args.seed}")
+    if SHARD.search(args.file.name) and "-00000-of-00001." not in args.file.name:
+        way_out = "pandas.read_parquet reads their folder, and to_parquet writes one file"
+        raise DataError(f"{args.file}: must be one file of pairs, got shards of one; {way_out}")
     if not args.file.is_file():
         found = "a folder" if args.file.is_dir() else "no such file"
         raise DataError(f"{args.file}: must be one file of pairs, got {found}")
