@@ -135,10 +135,10 @@ def errors_chapter(book: Book, compared: Compared) -> None:
         examples += _examples(book, compared, mode, trial, examples)
     book.facts.setdefault("attention_rules", [])
     book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = [_shortened(example) for example in examples]
+    book.facts["examples"] = [for_print(example) for example in examples]
 
 
-def _shortened(example: dict[str, Any]) -> dict[str, Any]:
+def for_print(example: dict[str, Any]) -> dict[str, Any]:
     """Return an example as a page has room for it: one is not torn apart."""
     most = error_tables.SHOWN
     nearest = [
