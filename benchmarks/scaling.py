@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.inputs import repeat_pairs
+from benchmarks.inputs import data_anywhere, repeat_pairs
 from benchmarks.launches import Launch, run_grid
 from benchmarks.records import save_record
 from tuning.system.project import ROOT
@@ -195,7 +195,7 @@ def main() -> int:
     args = parser.parse_args()
     console = Console()
     numbers: dict[str, object] = {"data": Path(args.data).name}
-    data = args.data if args.data == "embedded" else str(Path(args.data).resolve())
+    data = data_anywhere(args.data)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder) / "small", "embedded")
         for name, measure in (("trials", by_trials), ("cores", by_cores)):
@@ -205,7 +205,7 @@ def main() -> int:
         console.print(show(f"MLflow in the assigned grid on {Path(data).name}", [found]))
         numbers["one_more_trial"] = found = one_more_trial(Bench(Path(folder) / "data", data))
         console.print(show(f"one more trial on {Path(data).name}", [found]))
-        save_record("scaling", numbers)
+        save_record("scaling", numbers, whole=False)
         numbers["pairs"] = rows = by_pairs(Bench(Path(folder) / "pairs", "embedded"))
         console.print(show("more pairs (embedded)", rows))
     save_record("scaling", numbers)

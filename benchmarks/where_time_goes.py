@@ -18,6 +18,7 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.floor import epoch_of, prepare_for
+from benchmarks.inputs import data_anywhere
 from benchmarks.launches import run_grid
 from benchmarks.machine import CPU, machine_precision
 from tuning.config.experiment import TrialConfig
@@ -114,8 +115,7 @@ def main() -> int:
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()
-    if args.data != "embedded":
-        args.data = str(Path(args.data).resolve())
+    args.data = data_anywhere(args.data)
     Console().print(show_driver(*profile_driver(str(args.data), args.encoder)))
     torch.set_num_threads(1)
     prepared = prepare_for(args.data, args.encoder)
