@@ -27,3 +27,5 @@ def test_states_that_would_fill_the_card_give_the_same_batches(
         for name in ("rows", "inputs", "segments", "features"):
             assert getattr(one, name).device.type == "cuda"
             assert torch.equal(getattr(one, name), getattr(other, name))
+        assert one.lengths.device.type == other.lengths.device.type == "cpu"
+        assert torch.equal(one.lengths, other.lengths)

@@ -112,9 +112,8 @@ class StackedTrainer:
     def _forward_of(self, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Forward:
         """Return the forward pass of the seed with these weights."""
 
-        def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
-            arguments = (inputs, segments, features)
-            return functional_call(self._skeleton, (weights, buffers), arguments)
+        def forward(*tensors: Tensor | None) -> Tensor:
+            return functional_call(self._skeleton, (weights, buffers), tensors)
 
         return forward
 
@@ -154,9 +153,9 @@ class StackedTrainer:
     def _predict(self, split: LoadedSplit) -> np.ndarray:
         self._skeleton.eval()
 
-        def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
+        def forward(*tensors: Tensor | None) -> Tensor:
             def one_seed(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-                return self._forward_of(weights, buffers)(inputs, segments, features)
+                return self._forward_of(weights, buffers)(*tensors)
 
             return vmap(one_seed)(self.weights, self.buffers)
 
