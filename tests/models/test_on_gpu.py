@@ -79,20 +79,6 @@ def test_padding_does_not_change_a_heads_logits(head: str) -> None:
     torch.testing.assert_close(padded, cut, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("head", sorted(HEADS))
-def test_a_step_of_a_head_does_not_wait_for_the_card(head: str) -> None:
-    table, width = arrays().table, 12
-    states = np.random.default_rng(0).random((len(table.tokens), width), dtype=np.float32)
-    batch = RowReader(table, states, DEVICE).read(np.arange(PAIRS))
-    model = build_head(head, width=width, head_width=6).to(DEVICE)
-    for mode in ("default", "error"):  # first with what a library does once
-        torch.cuda.set_sync_debug_mode(mode)
-        try:
-            model(batch.inputs, batch.segments, batch.lengths).sum().backward()
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-
-
 @pytest.mark.parametrize("precision", sorted(TOLERANCES))
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @torch.no_grad()
