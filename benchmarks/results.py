@@ -114,12 +114,13 @@ STEPS = (
     Step(name="frozen_pass", command="benchmarks/frozen_pass.py --data FOLDER", minutes=3),
     Step(name="floor", command="benchmarks/floor.py --data FOLDER", minutes=6),
     Step(name="start_up", command="benchmarks/start_up.py --data FOLDER", minutes=3),
-    Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=25),
+    Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=18),
+    Step(name="whole_grid", command="benchmarks/whole_grid.py", minutes=7),
     Step(name="driver_limit", command="benchmarks/driver_limit.py --trials 1000", minutes=10),
     Step(name="larger_data", command="benchmarks/larger_data.py", minutes=30),
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
-         minutes=120),
+         minutes=50),
     Step(name="against_field", command="benchmarks/against_field.py --data FOLDER", minutes=75),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.goals import HEADER, RECORDS, rows
+from benchmarks.goals import HEADER, RECORDS, reasons, rows
 from benchmarks.markdown_text import Record, origin, table
 from benchmarks.search_blocks import until
 
@@ -47,9 +47,12 @@ def readme_times(freezing: Record, search: Record) -> str:
 
 
 def goals(*records: Record | None) -> str:
-    """Return every goal with what was last measured, and when.
+    """Return every goal with what was last measured, and when; what explains those missed.
 
     Args:
         records: Records in the order of ``RECORDS``, None where nothing was measured.
     """
-    return table(HEADER, rows(dict(zip(RECORDS, records, strict=True))))
+    named = dict(zip(RECORDS, records, strict=True))
+    lines = [f"- {name}: {why}." for name, why in reasons(named)]
+    told = ["Where the rest goes, of each that was missed:", "\n".join(lines)] if lines else []
+    return "\n\n".join([table(HEADER, rows(named)), *told])
