@@ -85,6 +85,13 @@ def in_turn() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the folder that all processes of these tests share."""
+    place = tmp_path_factory.getbasetemp()
+    return place if worker_id == "master" else place.parent
+
+
+@pytest.fixture(scope="session")
 def distilbert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny DistilBERT."""
     return make_encoder(tmp_path_factory.mktemp("distilbert"), "distilbert")

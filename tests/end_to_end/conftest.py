@@ -2,11 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from tests.end_to_end import running
 from tests.end_to_end.running import Call, Ended, Ran, run_smoke, store_in
 from tests.end_to_end.searching import search
 
@@ -35,11 +37,18 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_states(session_folder: Path) -> Iterator[None]:
+    """Let quick launches find the states that one of them computed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "STATES", session_folder / "states")
+        yield
+
+
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+def smoke(session_folder: Path) -> Ran:
     """Return the run; the worker that comes first makes it, another waits and reads it."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "smoke"
+    folder = session_folder / "smoke"
     kept = folder / "ended.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
@@ -52,10 +61,9 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+def searched(session_folder: Path) -> Ran:
     """Return a search that came to its end, made once as ``smoke`` is."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "searched"
+    folder = session_folder / "searched"
     kept = folder / "ended.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
