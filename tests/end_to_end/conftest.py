@@ -2,14 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.end_to_end import running
-from tests.end_to_end.running import Call, Ended, Ran, run_smoke, store_in
+from tests.end_to_end.running import Call, Ended, Ran, one_core, run_smoke, store_in
 from tests.end_to_end.searching import search
 
 CHANGES = [
@@ -37,12 +36,9 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
-@pytest.fixture(scope="session", autouse=True)
-def shared_states(session_folder: Path) -> Iterator[None]:
-    """Let quick launches find the states that one of them computed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "STATES", session_folder / "states")
-        yield
+@pytest.fixture(scope="module", autouse=True)
+def share(shared_states: None) -> None:
+    """Let all quick launches of these tests share their states."""
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +68,8 @@ def searched(session_folder: Path) -> Ran:
             # in bfloat16 a state depends a little on the texts beside it, and what is served is
             # compared with what was scored to 1e-4
             words += ["--set", "precision=float32"]
-            ended = search(folder, *words)
+            with one_core():  # each of its stages starts its workers
+                ended = search(folder, *words)
             kept.write_text(json.dumps(vars(ended)))
     ended = Ended(**json.loads(kept.read_text()))
     assert ended.returncode == 0, ended.stdout + ended.stderr

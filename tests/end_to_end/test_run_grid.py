@@ -129,7 +129,7 @@ def cached_and_plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran
     """Return a launch with cached states, and one without that logs by reference."""
     folder = tmp_path_factory.mktemp("twice")
     words = changed("epochs=2", "batch_size=16", "learning_rate=0.001")
-    words += ["--data", str(few_pairs(folder, FEWER))]
+    words += ["--data", str(few_pairs(folder, FEWER)), "--set", "occlusion=false"]
     with one_core():
         cached = run_smoke(folder, *words)
         other = [*changed("name=plain"), "--no-cache-activations", "--by-reference"]
