@@ -130,7 +130,9 @@ def compare(compared: list[Compared], repeats: int, data: str, attention: str, n
                 )
                 measured = [each for each in compared if each.theirs]
                 kept = [*others, *({**asdict(each), "ratio": each.ratio} for each in measured)]
-                save_record(name, {"data": Path(data).name, "cases": kept, "attention": attention})
+                numbers = {"data": Path(data).name, "cases": kept, "attention": attention}
+                whole = all(len(each.theirs) == repeats for each in compared)
+                save_record(name, numbers, whole=whole)
 
 
 def show(compared: list[Compared]) -> Table:

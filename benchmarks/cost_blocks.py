@@ -133,6 +133,24 @@ def faults(record: Record) -> str:
     return f"{table(header, rows)}\n\n{origin(record)}"
 
 
+def faults_in_words(record: Record) -> str:
+    """Return the sentence on all faults that were injected."""
+    injected, launches, unharmed = _all_faults(record)
+    return (
+        f"On {record['machine']['date']} it injected {injected} faults into {launches} launches: "
+        f"{unharmed} came out unharmed."
+    )
+
+
+def _all_faults(record: Record) -> tuple[int, int, int]:
+    """Return the numbers of faults, of launches, and of launches that came out unharmed."""
+    found = record["numbers"]["faults"]
+    injected, launches, unharmed = (
+        sum(row[name] for row in found) for name in ("injected", "launches", "unharmed")
+    )
+    return injected, launches, unharmed
+
+
 def frozen_pass(record: Record) -> str:
     """Return what the frozen pass takes with either encoding, and the ratios."""
     found = record["numbers"]["encodings"]
@@ -155,10 +173,7 @@ def readme_speed(trainer: Record, pretraining_: Record, faults_: Record) -> str:
         statistics.median(pretraining_["numbers"][side]["tokens_per_second"])
         for side in ("ours", "trainer")
     )
-    found: list[dict[str, Any]] = faults_["numbers"]["faults"]
-    injected, launches, unharmed = (
-        sum(row[name] for row in found) for name in ("injected", "launches", "unharmed")
-    )
+    injected, launches, unharmed = _all_faults(faults_)
     rows = [
         ["six cells, all layers of a DistilBERT frozen, against Hugging Face's `Trainer` in Ray "
          "Tune", _times(cases[6])],

@@ -107,19 +107,12 @@ def measure(
         run_name=f"limit-{trials}-{epochs}", output=folder, shared_output=StoragePath(str(folder)),
         tracking_uri=uri, artifacts=folder / "artifacts", cache=folder,
     )  # fmt: skip
-    settings.folder.mkdir()
-    precision = Precision(FLOAT32, FLOAT32)
-    log = LaunchLog(Journal(settings.folder))
-    open_log(log, prepared, settings, precision)
-    delivery = Delivery(log.journal, uri)
-    delivery.start()
-    delivery.check(60)
+    launch = _begin(prepared, settings)
     context = ExecutionContext(
-        launch=Launch(prepared=prepared, settings=settings, log=log, precision=precision,
-                      device=describe_device(), console=Console(quiet=True), delivery=delivery),
+        launch=launch,
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
-    )  # fmt: skip
+    )
     config = prepared.trials[0].model_copy(update={"epochs": epochs})
     specs = [
         TrialSpec(name=f"{seed:05d}", trial=config.model_copy(update={"seed": seed}))
@@ -128,10 +121,11 @@ def measure(
     began, before = time.monotonic(), _cpu_seconds()
     run_specs(context, specs, function=run_synthetic_trial)
     seconds, busy = time.monotonic() - began, _cpu_seconds() - before
-    log.end_parent(failed=0, summary={})
-    left = delivery.close(600)
+    launch.log.end_parent(failed=0, summary={})
+    left = launch.delivery.close(600)
     if left:
-        raise RuntimeError(f"{uri}: {left} log entries were not delivered: {delivery.reason}")
+        reason = launch.delivery.reason
+        raise RuntimeError(f"{uri}: {left} log entries were not delivered: {reason}")
     return Taken(
         trials=trials,
         epochs=epochs,
@@ -139,8 +133,22 @@ def measure(
         until_stored=time.monotonic() - began,
         busy=busy,
         delivery=_cpu_seconds() - before - busy,
-        entries=len(log.journal.entries),
+        entries=len(launch.log.journal.entries),
     )
+
+
+def _begin(prepared: Prepared, settings: LaunchSettings) -> Launch:
+    """Return a launch in a new folder, whose log is being delivered."""
+    settings.folder.mkdir()
+    precision = Precision(FLOAT32, FLOAT32)
+    log = LaunchLog(Journal(settings.folder))
+    open_log(log, prepared, settings, precision)
+    delivery = Delivery(log.journal, settings.tracking_uri)
+    delivery.start()
+    delivery.check(60)
+    return Launch(prepared=prepared, settings=settings, log=log, precision=precision,
+                  device=describe_device(), console=Console(quiet=True),
+                  delivery=delivery)  # fmt: skip
 
 
 def _cpu_seconds() -> float:

@@ -49,6 +49,7 @@ PARTS = {
     "frozen_pass": Part(work=gpu_rates.frozen_pass),
     "grid_of_large": Part(work=gpu_steps.grid_of_large),
     "memory": Part(work=gpu_load.memory, on_cpu=False),
+    "memory_of_seeds": Part(work=gpu_load.memory_of_seeds, on_cpu=False),
     "repeated_trainings": Part(work=gpu_load.repeated_trainings, seconds=40),
     "processes": Part(work=gpu_load.processes, seconds=40),
     "pretraining": Part(work=gpu_steps.pretraining),

@@ -28,7 +28,7 @@ from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
 
-PAGES = ("README.md", "docs/results.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/results.md", "benchmarks/README.md", "docs/recovery.md")
 PICTURES = {"docs/table.svg": "grid_embedded"}
 NOT_MEASURED = "*Not measured yet.*"
 BLOCK = re.compile(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -93,11 +93,13 @@ BLOCKS = {
     "goals": Block(start_blocks.goals, (), RECORDS),
     "scaling_goals": Block(growth_blocks.scaling_goals, ("scaling",)),
     "faults": Block(cost_blocks.faults, ("faults",)),
+    "recovery_faults": Block(cost_blocks.faults_in_words, ("faults",)),
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
     "against_field": Block(field_blocks.against_field, ("against_field",)),
     "floor": Block(cost_blocks.floor, ("floor",)),
     "statistics": Block(statistics_blocks.statistics, ("statistics",)),
     "gap_statistics": Block(statistics_blocks.gap_statistics, ("gap_statistics",)),
+    "readme_times": Block(start_blocks.readme_times, ("freezing_parade", "search_parade")),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
     "readme_scores": Block(score_blocks.readme_scores, ("grid_parade", "baselines")),
     "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.pages import write_pages
-from benchmarks.records import RESULTS, read_record, write_record
+from benchmarks.records import RESULTS, UNFINISHED, read_record, write_record
 from measures.addresses import sqlite_url, user_path
 from tuning.config.loader import load_experiment
 from tuning.config.trial_values import known_before
@@ -54,11 +54,16 @@ class Step:
     config: str = "grid"
 
     def state(self, folder: Path = RESULTS) -> str:
-        """Return ``done``, ``older`` if other inputs made its record, or ``not measured``."""
+        """Return ``done``, ``not measured``, or what its record is.
+
+        ``older``: other inputs made it; ``begun``: the benchmark was interrupted.
+        """
         record = read_record(self.name, folder)
         if record is None:
             return "not measured"
-        return "done" if record.items() >= self.inputs.items() else "older"
+        if not record.items() >= self.inputs.items():
+            return "older"
+        return "begun" if record.get(UNFINISHED) else "done"
 
     @property
     def inputs(self) -> dict[str, str]:

@@ -57,12 +57,15 @@ class Batch:
         rows: Indices of the rows in the token table, int (B,).
         inputs: Token ids, int (B, T), or states, float (B, T, D).
         segments: Kinds of position from ``models.segments``, int (B, T).
+        lengths: Numbers of tokens of the rows, int64 (B,), on the CPU whatever the device: nobody
+            has to wait for a GPU to learn them.
         features: Features of the rows' pairs, float (B, F), or None.
     """
 
     rows: Tensor
     inputs: Tensor
     segments: Tensor
+    lengths: Tensor
     features: Tensor | None = None
 
 
@@ -130,7 +133,7 @@ class RowReader:
         for number, (rows, chosen) in enumerate(zip(batches, parts, strict=True)):
             if number + _AHEAD < len(parts):
                 self._ask(parts[number + _AHEAD])
-            yield self._gather(chosen, int(self.lengths[rows].max()))
+            yield self._gather(chosen, torch.from_numpy(self.lengths[rows]).long())
 
     def _ask(self, chosen: Tensor) -> None:
         """Begin to read the chosen rows from the disk, if states are read ahead."""
@@ -138,9 +141,9 @@ class RowReader:
             sequences = chosen if self._members is None else self._members[chosen]
             self._opened.ask(self._bounds[sequences].view(-1, 2).numpy())
 
-    def _gather(self, chosen: Tensor, longest: int) -> Batch:
-        """Return the batch of the chosen rows (B,), the longest of which has so many tokens."""
-        positions, second, real = self._positions(chosen, self._steps[:longest])
+    def _gather(self, chosen: Tensor, lengths: Tensor) -> Batch:
+        """Return the batch of the chosen rows (B,), which have so many tokens (B,)."""
+        positions, second, real = self._positions(chosen, self._steps[: int(lengths.max())])
         positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions].to(self.device)  # (B, T) or (B, T, D)
         kinds = self._segments[positions]
@@ -151,6 +154,7 @@ class RowReader:
             rows=chosen.to(self.device),
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
             segments=(kinds * real).long().to(self.device),  # PADDING is 0
+            lengths=lengths,
             features=None if features is None else features.to(self.device),
         )
 
