@@ -23,15 +23,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-<<<<<<< HEAD
-from benchmarks.inputs import data_anywhere, repeat_pairs
-=======
 from benchmarks.growth import AXES, fit_rows
-from benchmarks.inputs import repeat_pairs
->>>>>>> c717a8ab40df75a775fbd596ef12dab2ce81b3e8
+from benchmarks.inputs import data_anywhere, repeat_pairs
 from benchmarks.launches import Launch, run_grid
 from benchmarks.records import save_record
-from measures.addresses import user_path
 from tuning.system.project import ROOT
 
 TRIAL: dict[str, object] = {
@@ -188,25 +183,7 @@ def main() -> int:
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--name", default="scaling", help="name of the record")
     args = parser.parse_args()
-<<<<<<< HEAD
-    console = Console()
-    numbers: dict[str, object] = {"data": Path(args.data).name}
     data = data_anywhere(args.data)
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder) / "small", "embedded")
-        for name, measure in (("trials", by_trials), ("cores", by_cores)):
-            numbers[name] = rows = measure(bench)
-            console.print(show(f"more {name}", rows))
-        numbers["log"] = found = log_share(Path(folder), data)
-        console.print(show(f"MLflow in the assigned grid on {Path(data).name}", [found]))
-        numbers["one_more_trial"] = found = one_more_trial(Bench(Path(folder) / "data", data))
-        console.print(show(f"one more trial on {Path(data).name}", [found]))
-        save_record("scaling", numbers, whole=False)
-        numbers["pairs"] = rows = by_pairs(Bench(Path(folder) / "pairs", "embedded"))
-        console.print(show("more pairs (embedded)", rows))
-    save_record("scaling", numbers)
-=======
-    data = args.data if args.data == "embedded" else str(user_path(args.data).resolve())
     numbers: dict[str, Any] = {"data": Path(data).name}
     with tempfile.TemporaryDirectory() as directory:
         folder, console = Path(directory), Console()
@@ -225,10 +202,10 @@ def main() -> int:
             for row in measure():
                 rows.append(row)
                 numbers[name] = row if name == "one_more_trial" else rows
-                save_record(args.name, numbers)  # the rest may be interrupted
+                save_record(args.name, numbers, whole=False)  # the rest may be interrupted
             console.print(show(name.replace("_", " "), rows))
         console.print(show_growth(numbers))
->>>>>>> c717a8ab40df75a775fbd596ef12dab2ce81b3e8
+    save_record(args.name, numbers)
     return 0
 
 

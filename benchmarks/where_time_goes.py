@@ -20,11 +20,7 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.floor import epoch_of, prepare_for
-<<<<<<< HEAD
-from benchmarks.inputs import data_anywhere
-=======
-from benchmarks.inputs import whole_encoder
->>>>>>> c717a8ab40df75a775fbd596ef12dab2ce81b3e8
+from benchmarks.inputs import data_anywhere, whole_encoder
 from benchmarks.launches import run_grid
 from benchmarks.machine import CPU, machine_precision
 from benchmarks.records import save_record
@@ -156,15 +152,9 @@ def main() -> int:
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
     parser.add_argument("--name", default="where_time_goes", help="name of the record")
     args = parser.parse_args()
-<<<<<<< HEAD
     args.data = data_anywhere(args.data)
-    Console().print(show_driver(*profile_driver(str(args.data), args.encoder)))
-=======
-    if args.data != "embedded":
-        args.data = str(Path(args.data).resolve())
     stages, seconds = profile_driver(str(args.data), args.encoder)
     Console().print(show_driver(stages, seconds))
->>>>>>> c717a8ab40df75a775fbd596ef12dab2ce81b3e8
     torch.set_num_threads(1)
     prepared = prepare_for(args.data, args.encoder)
     layers = prepared.encoder.layers

@@ -228,7 +228,7 @@ def main() -> int:
         folder = Path(directory)
         numbers["rows"] = measure_grid(folder, prepared, words, args.repeats)
         console.print(show(numbers["rows"]))
-        save_record(args.name, numbers)  # the rest may be interrupted
+        save_record(args.name, numbers, whole=False)  # the rest may be interrupted
         numbers["log"] = log_share(folder, words)
         console.print(f"the log under a profiler: {numbers['log']}")
     save_record(args.name, numbers)
