@@ -82,6 +82,7 @@ BLOCKS = {
     "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),
     "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
     "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
+    "driver_limit_by_reference": Block(cost_blocks.driver_limit, ("driver_limit_by_reference",)),
     "larger_data": Block(cost_blocks.larger_data, ("larger_data",)),
     "scaling_trials": Block(growth_blocks.scaling_trials, ("scaling",)),
     "scaling_cores": Block(growth_blocks.scaling_cores, ("scaling",)),
