@@ -14,8 +14,11 @@ MACHINE = dict.fromkeys(("date", "cores", "processor", "torch", "ray", "transfor
 READINGS = [(101.0, 0.5, 0.0), (104.0, 2.0, 1.5), (108.0, 3.0, 4.0)]
 
 
-def test_start_up_ends_with_the_first_step() -> None:
-    observed = Observed(began=100.0, worker=103.0, readings=READINGS)
+@pytest.mark.parametrize(("worker", "training"), [(103.0, 102.5), (101.0, 103.0)])
+def test_start_up_ends_with_the_first_step_and_no_worker_is_ordered_before_it_exists(
+    worker: float, training: float
+) -> None:
+    observed = Observed(began=100.0, worker=worker, training=training, readings=READINGS)
     taken = start_up(observed, 107.5)
     assert taken["first_step"] == {"wall": 7.5, "cpu": 2.0}
     assert taken["worker"] == {"wall": 4.5, "cpu": 1.5}
@@ -25,7 +28,7 @@ def test_start_up_ends_with_the_first_step() -> None:
 def test_a_launch_of_which_nothing_was_seen_is_no_measurement(
     worker: float | None, first_step: float
 ) -> None:
-    observed = Observed(began=100.0, worker=worker, readings=READINGS)
+    observed = Observed(began=100.0, worker=worker, training=102.0, readings=READINGS)
     with pytest.raises(ValueError, match=f"no trial's process was seen .* at {first_step}"):
         start_up(observed, first_step)
 
