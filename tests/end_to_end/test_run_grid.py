@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.empty_store import put_store
 from tests.end_to_end.running import (
     FEWER,
     Call,
@@ -128,6 +129,7 @@ def changed(*changes: str) -> list[str]:
 def cached_and_plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
     """Return a launch with cached states, and one without that logs by reference."""
     folder = tmp_path_factory.mktemp("twice")
+    put_store(folder / "log.db")
     words = changed("epochs=2", "batch_size=16", "learning_rate=0.001")
     words += ["--data", str(few_pairs(folder, FEWER)), "--set", "occlusion=false"]
     with one_core():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.empty_store import put_store
 from tests.end_to_end.running import one_core
 from tests.faults.harness import History, Launch
 
@@ -19,7 +20,7 @@ def expected(session_folder: Path) -> Histories:
     kept = folder / "histories.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
-            launch = Launch(folder)
+            launch = Launch(folder, store=put_store(folder / "log.db"))
             with one_core():
                 assert launch.finish() == 0, launch.texts
             kept.write_text(json.dumps(launch.histories()))
