@@ -47,6 +47,7 @@ PARTS = {
     "heads": Part(work=gpu_steps.heads, seconds=30),
     "trained_layers": Part(work=gpu_steps.trained_layers),
     "frozen_pass": Part(work=gpu_rates.frozen_pass),
+    "states_of_a_variant": Part(work=gpu_rates.states_of_a_variant),
     "grid_of_large": Part(work=gpu_steps.grid_of_large),
     "memory": Part(work=gpu_load.memory, on_cpu=False),
     "memory_of_seeds": Part(work=gpu_load.memory_of_seeds, on_cpu=False),

@@ -13,10 +13,9 @@ Histories = dict[str, History]
 
 
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Histories:
+def expected(session_folder: Path) -> Histories:
     """Return its histories; the worker that comes first runs it, another waits and reads them."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "undisturbed"
+    folder = session_folder / "undisturbed"
     kept = folder / "histories.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():

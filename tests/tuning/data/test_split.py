@@ -240,3 +240,14 @@ def test_too_few_of_one_label_are_told(
     assert run(monkeypatch, source, "--output", tmp_path / "splits") == 2
     said = capsys.readouterr().err
     assert "would have only the label 0: 2 of 100 pairs are paraphrases, and of 100" in said
+
+
+@pytest.mark.parametrize("name", ["pairs-00001-of-00002.parquet", "pairs-*-of-00002.parquet"])
+def test_shards_are_refused_with_the_way_to_one_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        (tmp_path / f"pairs-0000{number}-of-00002.parquet").touch()
+    assert run(monkeypatch, tmp_path / name, "--output", tmp_path / "splits") == 2
+    said = capsys.readouterr().err
+    assert f"{name}: must be one file of pairs, got shards of one; pandas.read_parquet" in said
