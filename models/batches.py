@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from models.state_files import SHARE, MappedStates, OpenStates
 from models.tokens import TokenTable
 
 States = np.ndarray | Tensor | MappedStates
+Made = TypeVar("Made")
 _AHEAD = 16  # batches whose rows the disk looks for while others are trained
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
 
@@ -187,7 +189,7 @@ def place(states: States, device: torch.device) -> States:
     return as_tensor(states).to(device)
 
 
-def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def made_ahead(batches: Iterator[Made]) -> Iterator[Made]:
     """Yield batches of which a thread makes the next while one is used."""
     with ThreadPoolExecutor(1) as aside:
         coming = aside.submit(next, batches, None)
