@@ -104,3 +104,19 @@ def against_field(record: Record) -> str:
         if (found["date"], found["commit"]) != (record["machine"]["date"], record["commit"]):
             after += f" `{name}` was measured on {found['date']}, commit {found['commit'][:7]}."
     return f"{table(*rows(numbers))}\n\n{origin(record)}\n\n{after}"
+
+
+def readme_row(record: Record) -> list[str]:
+    """Return the README's row on the best AUC of each program, and when ours passed the others'."""
+    curves = {name: found["curve"] for name, found in record["numbers"]["programs"].items()}
+    best = {
+        name: f"{score(curve[-1][1])} ({len(curve)} in {curve[-1][0] / 60:.0f} minutes)"
+        for name, curve in curves.items()
+    }
+    passed = seconds_to(curves[OURS], TARGETS[1])
+    soon = f"; {score(TARGETS[1])} after {passed / 60:.1f} minutes" if passed else ""
+    return [
+        "best validation AUC of trials in Optuna on PARADE, two cores",
+        f"{best[OURS][:-1]}{soon}); sentence-transformers' embeddings with scikit-learn "
+        f"{best['embeddings']}, its `CrossEncoder` trainer {best['cross_encoder']}",
+    ]
