@@ -25,10 +25,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.inputs import data_anywhere
 from benchmarks.launches import first_step_of, grid_file, trial_processes
 from benchmarks.records import save_record
 from benchmarks.scaling import GRID_PATH, TRIAL
-from measures.addresses import sqlite_url, user_path
+from measures.addresses import sqlite_url
 
 ROUNDS = 5
 _PAUSE = 0.1  # seconds between two readings of the processes
@@ -94,7 +95,8 @@ def observe(words: list[str], folder: Path) -> Observed:
                 observed.training = time.time()
             workers = trial_processes(process.pid)
             created = [begun for worker in workers if (begun := _created(worker))]
-            observed.worker = min([*created, observed.worker or float("inf")], default=None)
+            known = [] if observed.worker is None else [observed.worker]
+            observed.worker = min([*created, *known], default=None)
             used = _cpu([process]), _cpu(workers)
             observed.readings.append((time.time(), *used))
             time.sleep(_PAUSE)
@@ -186,7 +188,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--name", default="start_up", help="name of the record")
     args = parser.parse_args()
-    data = args.data if args.data == "embedded" else str(user_path(args.data).resolve())
+    data = data_anywhere(args.data)
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), data, args.rounds)
     table = Table("", "seconds", "of the processors", title=f"start-up, medians of {args.rounds}")

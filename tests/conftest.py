@@ -84,6 +84,23 @@ def in_turn() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def shared_states(session_folder: Path) -> Iterator[None]:
+    """Let quick launches find the states that one of them computed."""
+    from tests.end_to_end import running
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "STATES", session_folder / "states")
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the folder that all processes of these tests share."""
+    place = tmp_path_factory.getbasetemp()
+    return place if worker_id == "master" else place.parent
+
+
 @pytest.fixture(scope="session")
 def distilbert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny DistilBERT."""

@@ -223,6 +223,7 @@ def test_help_needs_none_of_what_a_plan_needs() -> None:
     assert not loaded & {"numpy", "pydantic", "rich", "yaml", "http", "tokenizers", "sqlalchemy"}
 
 
+@pytest.mark.slow
 def test_the_report_loads_neither_torch_nor_ray() -> None:
     loaded = loaded_by("analysis.report, analysis.submission, analysis.search_figures")
     assert not loaded & {"torch", "ray", "transformers", "tuning", "models"}

@@ -54,6 +54,7 @@ def test_every_dependency_is_pinned() -> None:
     assert all("==" in line for line in lines if line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["tuning.tracking.mlflow_reader", "analysis.load_runs"])
 def test_mlflow_sends_no_telemetry(module: str) -> None:
     code = (

@@ -74,7 +74,8 @@ def main() -> int:
         description="Say what a grid would find on this machine.",
     )
     add = parser.add_argument
-    add("--output", type=user_path, default=ROOT / "results", help="folder for results")
+    text = "folder for results; default: results of the project"
+    add("--output", type=user_path, default=ROOT / "results", help=text)
     text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
     add("--tracking-uri", type=store_uri, help=text)
     add("--measure", action="store_true", help="measure this machine anew")

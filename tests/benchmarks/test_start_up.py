@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from benchmarks.start_blocks import readme_times
 from benchmarks.start_blocks import start_up as block
-from benchmarks.start_up import Observed, median_wall, run_command, start_up
+from benchmarks.start_up import Observed, median_wall, observe, run_command, start_up
 
 MACHINE = dict.fromkeys(("date", "cores", "processor", "torch", "ray", "transformers"), "x")
 READINGS = [(101.0, 0.5, 0.0), (104.0, 2.0, 1.5), (108.0, 3.0, 4.0)]
@@ -31,6 +33,12 @@ def test_a_launch_of_which_nothing_was_seen_is_no_measurement(
         start_up(observed, first_step)
 
 
+def test_a_command_without_workers_has_none(tmp_path: Path) -> None:
+    observed = observe([sys.executable, "-c", "pass"], tmp_path)
+    assert observed.worker is None
+    assert observed.readings
+
+
 def test_a_command_that_computes_takes_processors_and_one_that_fails_is_told() -> None:
     taken = run_command([sys.executable, "-c", "sum(range(3_000_000))"])
     assert taken["cpu"] > 0
@@ -49,3 +57,13 @@ def test_the_block_has_median_range_and_processors() -> None:
     text = block({"machine": MACHINE, "commit": "abc", "command": "x", "numbers": numbers})
     assert text.startswith("| 3 turns |")
     assert "| `--dry-run` | 2.50 | 1.00 to 3.00 | 5.00 |" in text
+
+
+def test_the_readme_has_the_minutes_of_its_commands() -> None:
+    freezing = {"seconds": 3094.0, "numbers": {"seconds": 1.0}, "machine": MACHINE}
+    stages = {"search": {"until": 1449.0}, "confirm": {"until": 1958.0},
+              "ablation": {"until": 4293.0}}  # fmt: skip
+    search = {"numbers": {"seconds": 4353.0, "stages": stages}, "machine": MACHINE}
+    text = readme_times(freezing, search)
+    assert "`make freezing` 52 minutes, `make search` 33 until the champion is known" in text
+    assert "and 73 with the ablations" in text

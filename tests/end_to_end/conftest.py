@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.end_to_end.running import Call, Ended, Ran, run_smoke, store_in
+from tests.end_to_end.running import Call, Ended, Ran, one_core, run_smoke, store_in
 from tests.end_to_end.searching import search
 
 CHANGES = [
@@ -35,11 +36,15 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def share(shared_states: None) -> None:
+    """Let all quick launches of these tests share their states."""
+
+
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+def smoke(session_folder: Path) -> Ran:
     """Return the run; the worker that comes first makes it, another waits and reads it."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "smoke"
+    folder = session_folder / "smoke"
     kept = folder / "ended.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
@@ -52,10 +57,9 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
+def searched(session_folder: Path) -> Ran:
     """Return a search that came to its end, made once as ``smoke`` is."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "searched"
+    folder = session_folder / "searched"
     kept = folder / "ended.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
@@ -64,7 +68,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ran:
             # in bfloat16 a state depends a little on the texts beside it, and what is served is
             # compared with what was scored to 1e-4
             words += ["--set", "precision=float32"]
-            ended = search(folder, *words)
+            with one_core():  # each of its stages starts its workers
+                ended = search(folder, *words)
             kept.write_text(json.dumps(vars(ended)))
     ended = Ended(**json.loads(kept.read_text()))
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -9,24 +9,24 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.empty_store import put_store
-from tests.end_to_end.running import Ended, command, few_pairs, small
+from tests.end_to_end.running import Ended, command, few_pairs, quick
 from tuning.search.study import open_storage
 from tuning.system.project import ROOT
 
 SMOKE = str(ROOT / "experiments/smoke_search.yaml")
 
 
-def words_for(folder: Path, *words: str, quick: bool = False) -> list[str]:
+def words_for(folder: Path, *words: str, quickly: bool = False) -> list[str]:
     """Return the command; a quick search has a small encoder, whose scores nobody should read."""
-    inputs = small(folder) if quick else ["--data", str(few_pairs(folder))]
+    inputs = quick(folder) if quickly else ["--data", str(few_pairs(folder))]
     store = put_store(folder / "log.db")
     places = ["--output", str(folder / "out"), "--tracking-uri", store, *inputs]
     return command("run_search.py", SMOKE, *places, "--set", "batch_size=16", *words)
 
 
-def search(folder: Path, *words: str, quick: bool = False) -> Ended:
+def search(folder: Path, *words: str, quickly: bool = False) -> Ended:
     return subprocess.run(
-        words_for(folder, *words, quick=quick),
+        words_for(folder, *words, quickly=quickly),
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
 

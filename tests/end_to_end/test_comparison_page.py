@@ -78,13 +78,18 @@ def keep(browser: Chrome, name: str) -> None:
         browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
-def open_view(browser: Chrome, link: str) -> None:
-    """Open the link, and close the panel that MLflow opens on the first visit, if it does."""
+@pytest.fixture(scope="module")
+def view(browser: Chrome, link: str) -> Chrome:
+    """Return the browser with the link opened, which takes seconds; the last test goes on from it.
+
+    It closes the panel that MLflow opens on the first visit, if it does.
+    """
     browser.get(link)
     shown(browser, "//*[@role='columnheader'][@col-id]")
     for button in browser.find_elements("xpath", "//button[@aria-label='Close']"):
         button.click()
     shown(browser, "//*[@role='columnheader'][@col-id='attributes.`Source`']")
+    return browser
 
 
 def column(browser: Chrome, name: str) -> list[str]:
@@ -117,10 +122,9 @@ def test_the_end_of_a_launch_prints_the_link(smoke: Ran, link: str) -> None:
 
 
 def test_the_link_shows_the_trials_best_first_with_scores_data_and_source(
-    browser: Chrome, smoke: Ran, link: str
+    view: Chrome, smoke: Ran
 ) -> None:
-    open_view(browser, link)
-    trials = best_first(smoke)
+    browser, trials = view, best_first(smoke)
     wait_for_text(browser, "Sort: val_f1_at_threshold", f"{len(trials)} matching runs")
     headers = browser.find_elements("xpath", "//*[@role='columnheader'][contains(@col-id, '`')]")
     lefts = {str(head.get_attribute("col-id")): head.location["x"] for head in headers}
@@ -141,9 +145,8 @@ def test_the_link_shows_the_trials_best_first_with_scores_data_and_source(
     keep(browser, "view")
 
 
-def test_two_trials_are_compared_in_a_few_clicks(browser: Chrome, smoke: Ran, link: str) -> None:
-    open_view(browser, link)
-    compared = best_first(smoke)[:2]
+def test_two_trials_are_compared_in_a_few_clicks(view: Chrome, smoke: Ran) -> None:
+    browser, compared = view, best_first(smoke)[:2]
     for run in compared:
         title = shown(browser, f"//a//span[text()='{run.info.run_name}']")[0]
         title.find_element(

@@ -64,10 +64,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         url = urls["optuna"]
         storage = open_storage(url)  # makes its tables, which only one program at a time may
         words = places(folder, url)
-        with started(words_for(folder / "first", *words, quick=True)) as driver:
+        with started(words_for(folder / "first", *words, quickly=True)) as driver:
             wait_for(lambda: any("search" in t.user_attrs for t in trials_in(storage)), driver)
             driver.send_signal(signal.SIGSTOP)  # it has drawn one, and leaves the others
-            joined = search(folder / "other", *words, "--join", quick=True)
+            joined = search(folder / "other", *words, "--join", quickly=True)
             driver.send_signal(signal.SIGCONT)
             output, errors = driver.communicate()
         first = Ended(words, driver.returncode, output, errors)

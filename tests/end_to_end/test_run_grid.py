@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.empty_store import put_store
 from tests.end_to_end.running import (
     FEWER,
     Call,
     Ran,
     few_pairs,
     one_core,
+    quick,
     run_small,
     run_smoke,
-    small,
     started,
     wait_for,
     words_to_reproduce,
@@ -128,8 +129,9 @@ def changed(*changes: str) -> list[str]:
 def cached_and_plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
     """Return a launch with cached states, and one without that logs by reference."""
     folder = tmp_path_factory.mktemp("twice")
+    put_store(folder / "log.db")
     words = changed("epochs=2", "batch_size=16", "learning_rate=0.001")
-    words += ["--data", str(few_pairs(folder, FEWER))]
+    words += ["--data", str(few_pairs(folder, FEWER)), "--set", "occlusion=false"]
     with one_core():
         cached = run_smoke(folder, *words)
         other = [*changed("name=plain"), "--no-cache-activations", "--by-reference"]
@@ -176,7 +178,7 @@ def test_a_trial_that_fails_is_named_with_its_log_and_the_others_go_on(tmp_path:
 def test_an_interrupted_launch_is_neither_begun_anew_nor_gone_on_with_as_another(
     tmp_path: Path, call: Call
 ) -> None:
-    words = words_to_run(tmp_path, *small(tmp_path), "--set", "epochs=300")
+    words = words_to_run(tmp_path, *quick(tmp_path), "--set", "epochs=300")
     with started(words) as driver:
         wait_for(lambda: bool(list(tmp_path.glob("out/smoke-*/states/*.state"))), driver)
     refused = call(run_grid.main, words)

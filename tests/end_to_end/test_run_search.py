@@ -119,8 +119,10 @@ def test_another_space_in_the_same_study_is_refused_and_nothing_is_lost(
 def test_a_search_is_extended_from_the_finished_ones_trials(searched: Ran, tmp_path: Path) -> None:
     places = ["--tracking-uri", searched.store, "--output", str(tmp_path)]
     data = str(few_pairs(searched.folder))
+    (tmp_path / "activations").symlink_to(searched.folder / "out/activations")
     changes = [
         "name=more",
+        "precision=float32",
         "batch_size=16",
         "search.warm_start=smoke_search",
         "search.num_samples=1",

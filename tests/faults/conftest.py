@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.empty_store import put_store
 from tests.end_to_end.running import one_core
 from tests.faults.harness import History, Launch
 
@@ -13,14 +14,13 @@ Histories = dict[str, History]
 
 
 @pytest.fixture(scope="session")
-def expected(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Histories:
+def expected(session_folder: Path) -> Histories:
     """Return its histories; the worker that comes first runs it, another waits and reads them."""
-    place = tmp_path_factory.getbasetemp()
-    folder = (place if worker_id == "master" else place.parent) / "undisturbed"
+    folder = session_folder / "undisturbed"
     kept = folder / "histories.json"
     with FileLock(folder.with_suffix(".lock")):
         if not kept.is_file():
-            launch = Launch(folder)
+            launch = Launch(folder, store=put_store(folder / "log.db"))
             with one_core():
                 assert launch.finish() == 0, launch.texts
             kept.write_text(json.dumps(launch.histories()))

@@ -14,7 +14,7 @@ import psutil
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from tests.end_to_end.running import HANG, command, small, store_in
+from tests.end_to_end.running import HANG, command, quick, store_in
 from tuning.system.project import ROOT
 from tuning.tracking.journal import JOURNAL
 from tuning.tracking.resume import find_interrupted
@@ -74,7 +74,7 @@ class Launch:
         """Start the command, resuming what was interrupted."""
         changes = [word for change in self.changes for word in ("--set", change)]
         places = ["--output", str(self.output), "--tracking-uri", self.store]
-        places += small(self.folder)
+        places += quick(self.folder)
         resume = ["--resume"] if find_interrupted(self.output, self.name) else []
         experiment = str(ROOT / f"experiments/{self.name}.yaml")
         return subprocess.Popen(

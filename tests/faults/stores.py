@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.empty_store import put_store
 from tests.end_to_end.servers import free_port, wait_until_it_answers
 
 
@@ -26,7 +27,7 @@ class Server:
     def __init__(self, folder: Path, store: str = "", artifacts: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.store = store or f"sqlite:///{folder / 'server.db'}"
+        self.store = store or put_store(folder / "server.db")
         self.artifacts = artifacts or str(folder / "art")
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"

@@ -20,6 +20,7 @@ from tuning.tracking.journal import JOURNAL, Journal
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("shared_states"),
     pytest.mark.skipif(find_postgres() is None, reason="PostgreSQL is not installed"),
 ]
 
@@ -34,7 +35,8 @@ class SmallSearch(SearchLaunch):
     """Every stage of a search, as short as it gets."""
 
     changes = (
-        "search.num_samples=4", "search.startup_trials=9", "epochs=5", "batch_size=16"
+        "search.num_samples=4", "search.startup_trials=9", "search.confirm=1", "epochs=5",
+        "batch_size=16",
     )  # fmt: skip
 
 

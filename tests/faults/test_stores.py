@@ -8,7 +8,7 @@ from tests.faults import store_scenarios
 from tests.faults.conftest import Histories
 from tests.faults.harness import Harm
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_turn")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_turn", "shared_states")]
 
 
 def test_a_killed_worker_a_stopped_store_and_ctrl_c_lose_nothing(

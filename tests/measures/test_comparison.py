@@ -11,6 +11,11 @@ from measures.intervals import Predictions, holm
 from tests.measures.drawn_predictions import drawn_predictions, first_seed
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "RESAMPLES", 400)
+
+
 def test_pairs_without_a_group_are_entities_of_their_own() -> None:
     codes = comparison.entity_codes(pd.Series(["a", "", "a", ""]))
     assert codes[0] == codes[2]

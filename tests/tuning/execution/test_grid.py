@@ -1,7 +1,6 @@
 """Guards the table of a grid's results: scores in their columns, flags, dashes, names."""
 
 import io
-from pathlib import Path
 
 from rich.console import Console
 
@@ -19,8 +18,8 @@ def text_of(*things: object) -> str:
     return console.file.getvalue()
 
 
-def test_the_title_of_the_table_says_what_stands_in(tmp_path: Path) -> None:
-    title = table_title(prepared(tmp_path, data="auto"))
+def test_the_title_of_the_table_says_what_stands_in() -> None:
+    title = table_title(prepared(data="auto"))
     assert "data embedded (stands in), encoder embedded;" in title
 
 

@@ -28,9 +28,9 @@ SLOW_HALF = {"float32": 190e9, "bfloat16": 81e9}
 FAST_HALF = {"float32": 7.1e9, "bfloat16": 30e9}
 
 
-def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
+def test_a_plan_opens_with_what_stands_in_and_why() -> None:
     console = Console(file=io.StringIO(), width=140)
-    print_plan(prepared(tmp_path, data="auto"), console, None, {"log": "sqlite:///x.db"})
+    print_plan(prepared(data="auto"), console, None, {"log": "sqlite:///x.db"})
     assert isinstance(console.file, io.StringIO)
     first_line = console.file.getvalue().split("\n")[0]
     assert first_line.startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")
@@ -50,10 +50,10 @@ def test_a_plan_opens_with_what_stands_in_and_why(tmp_path: Path) -> None:
     ],
 )
 def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
-    tmp_path: Path, min_steps: int, row: str
+    min_steps: int, row: str
 ) -> None:
     console = Console(file=io.StringIO(), width=140)
-    print_plan(prepared(tmp_path, min_steps=min_steps), console, None, {})
+    print_plan(prepared(min_steps=min_steps), console, None, {})
     assert isinstance(console.file, io.StringIO)
     lines = [line.split(maxsplit=1) for line in console.file.getvalue().split("\n") if line]
     assert dict(line for line in lines if len(line) == 2)["epochs"].strip() == row
@@ -70,7 +70,7 @@ def test_the_plan_says_why_there_are_more_epochs_than_were_asked_for(
 def test_the_plan_says_what_the_states_need_and_a_full_disk_is_refused(
     tmp_path: Path, rates: Rates | None, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, output = prepared(tmp_path), tmp_path / "new" / "out"
+    plan, output = prepared(), tmp_path / "new" / "out"
     tokens = {split: len(table.tokens) for split, table in plan.tokens.splits.items()}
     whole = f"{sum(tokens.values()) * 256 * size / 1e6:.0f} MB"
     row = states_rows(plan, rates, output)["states"]
@@ -91,7 +91,7 @@ def test_the_plan_says_what_the_states_need_and_a_full_disk_is_refused(
 
 
 def test_only_states_that_are_kept_need_room(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+    plan = prepared()
     whole, _ = states_bytes(plan, None, tmp_path)
     means = [trial.model_copy(update={"layer_mean": True}) for trial in plan.trials]
     both = replace(plan, trials=[*plan.trials, *means])
@@ -106,27 +106,27 @@ def test_only_states_that_are_kept_need_room(tmp_path: Path) -> None:
 def test_the_plan_says_where_memory_has_no_room_for_the_states(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, more = prepared(tmp_path), "; read from there in each epoch"
+    plan, more = prepared(), "; read from there in each epoch"
     assert more not in states_rows(plan, None, tmp_path)["states"]
     monkeypatch.setattr("models.state_files.SHARE", 0.0)
     assert states_rows(plan, None, tmp_path)["states"].endswith(more)
 
 
-def test_the_plan_says_what_all_trials_have_that_is_not_the_default(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_the_plan_says_what_all_trials_have_that_is_not_the_default() -> None:
+    plan = prepared()
     assert other_values(plan) == {}
     trial = plan.experiment.trial.model_copy(update={"head_width": 32, "learning_rate": 0.5})
     changed = replace(plan, experiment=plan.experiment.model_copy(update={"trial": trial}))
     assert other_values(changed) == {"always": "head_width 32"}  # the grid sets the rate
 
 
-def test_more_epochs_cost_more(tmp_path: Path) -> None:
-    short, long = prepared(tmp_path, epochs=1), prepared(tmp_path, epochs=9)
+def test_more_epochs_cost_more() -> None:
+    short, long = prepared(epochs=1), prepared(epochs=9)
     assert estimate_seconds(long, None) > estimate_seconds(short, None)
 
 
-def test_a_machine_that_was_measured_is_planned_by_its_own_rates(tmp_path: Path) -> None:
-    plan, here = prepared(tmp_path), usual_rates(count_cores())
+def test_a_machine_that_was_measured_is_planned_by_its_own_rates() -> None:
+    plan, here = prepared(), usual_rates(count_cores())
     assert estimate_seconds(plan, here) == pytest.approx(estimate_seconds(plan, None))
     slow = Rates(
         frozen={name: rate / 100 for name, rate in here.frozen.items()},
@@ -135,10 +135,10 @@ def test_a_machine_that_was_measured_is_planned_by_its_own_rates(tmp_path: Path)
     assert estimate_seconds(plan, slow) > 5 * estimate_seconds(plan, here)
 
 
-def test_the_plan_says_what_its_cost_and_its_precision_come_from(tmp_path: Path) -> None:
+def test_the_plan_says_what_its_cost_and_its_precision_come_from() -> None:
     file, rates = io.StringIO(), Rates(frozen=SLOW_HALF, trained=FAST_HALF)
     for known in (None, rates):
-        print_plan(prepared(tmp_path), Console(file=file, width=200), known, {})
+        print_plan(prepared(), Console(file=file, width=200), known, {})
     before, after = file.getvalue().split("experiment")[1:]
     assert "float32 or bfloat16, what is faster here: measured at the first launch" in before
     assert "of a usual machine without a GPU; this one is measured at the first launch" in before

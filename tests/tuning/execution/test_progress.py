@@ -51,18 +51,18 @@ def test_on_a_terminal_the_time_left_stands_beside_the_bar_and_not_in_the_lines(
 
 @pytest.mark.parametrize(("encoding", "what"), [("pair", "rows"), ("separate", "texts")])
 @pytest.mark.parametrize(("depths", "shown"), [((4,), "4"), (("none", "all", 2), "0, 2 and 4")])
-@pytest.mark.parametrize("terminal", [True, False])
 def test_a_terminal_shows_the_encoded_rows_and_a_file_a_line(
-    tmp_path: Path, terminal: bool, encoding: str, what: str, depths: tuple[Any, ...], shown: str
+    tmp_path: Path, encoding: str, what: str, depths: tuple[Any, ...], shown: str
 ) -> None:
     trials = experiment(trial={"encoding": encoding}, grid={"freezing": [*depths]})
     prepared = prepare(trials, DataLocations(cache=tmp_path))
     rows = sum(table.sequences.rows for table in prepared.tokens.splits.values())
-    file = io.StringIO()
-    console = Console(file=file, width=100, force_terminal=terminal, no_color=True)
-    with encoding_progress(console, prepared, prepared.trials) as advance:
-        advance(rows - 1)  # the speed is not known before
-        advance(1)
-    assert (f"{rows}/{rows} {what}" in file.getvalue()) == terminal
     begun = f"Preparing {rows} {what} for trials with {shown} frozen layers\n"
-    assert (file.getvalue() == begun) != terminal
+    for terminal in (True, False):
+        file = io.StringIO()
+        console = Console(file=file, width=100, force_terminal=terminal, no_color=True)
+        with encoding_progress(console, prepared, prepared.trials) as advance:
+            advance(rows - 1)  # the speed is not known before
+            advance(1)
+        assert (f"{rows}/{rows} {what}" in file.getvalue()) == terminal
+        assert (file.getvalue() == begun) != terminal

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from measures import comparison
 from measures.intervals import holm
 from measures.objective import Objective, ObjectiveName
 from models.encoder_files import frozen_layers
@@ -139,8 +140,9 @@ def saved(folder: Path, trial: TrialConfig, strength: float) -> Retrained:
 
 
 @pytest.fixture
-def retrained(tmp_path: Path) -> dict[str, Retrained]:
+def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Retrained]:
     """Return all sides: overlap is a real lever, both orders do harm, the others do nothing."""
+    monkeypatch.setattr(comparison, "RESAMPLES", 400)
     ablations = plan_ablations(PLAIN, votes=True, layers=4, variants=BOTH)
     configs = {"champion": PLAIN, **ablation_configs(ablations, PLAIN)}
     strengths = {"with-overlap_features": 3.0, "without-both_orders": 3.0}

@@ -3,7 +3,6 @@
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -30,9 +29,9 @@ def test_an_axis_is_described_with_scale_and_condition() -> None:
 
 @pytest.mark.parametrize(("min_steps", "more"), [(0, False), (500, True)])
 def test_the_plan_says_what_a_search_costs_and_which_epochs_are_added(
-    tmp_path: Path, min_steps: int, more: bool
+    min_steps: int, more: bool
 ) -> None:
-    plan = prepared(tmp_path, min_steps=min_steps)
+    plan = prepared(min_steps=min_steps)
     console = Console(file=io.StringIO(), width=200)
     settings = SearchSettings.model_validate({"num_samples": 3, "ablations": False})
     print_search_plan(plan, settings, console, None, {"log": "here"})
@@ -60,8 +59,8 @@ def test_the_plan_counts_the_trainings_of_both_rounds(
     assert describe_rounds(SearchSettings.model_validate(changes)) == (words, trainings)
 
 
-def test_the_plan_says_what_a_trial_with_folds_is(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_the_plan_says_what_a_trial_with_folds_is() -> None:
+    plan = prepared()
     validation = Validation.model_validate({"folds": 5})
     experiment = plan.experiment.model_copy(update={"validation": validation})
     settings = SearchSettings.model_validate({"num_samples": 9, "scheduler": "none"})
@@ -78,6 +77,6 @@ def test_the_plan_says_what_a_trial_with_folds_is(tmp_path: Path) -> None:
     assert costs[0] != costs[1]  # 45 trainings, not 18
 
 
-def test_more_trainings_cost_more(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_more_trainings_cost_more() -> None:
+    plan = prepared()
     assert estimate_seconds(plan, None, 90) > estimate_seconds(plan, None, 30)

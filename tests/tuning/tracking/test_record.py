@@ -28,7 +28,7 @@ def start(folder: Path, data: str, precision: Precision = MIXED) -> LaunchLog:
     )
     settings.folder.mkdir(exist_ok=True)
     log = LaunchLog(Journal(settings.folder))
-    open_log(log, prepared(folder / "cache", data=data), settings, precision)
+    open_log(log, prepared(data=data), settings, precision)
     return log
 
 

@@ -1,7 +1,6 @@
 """Guards the planned seconds of trials: operations counted by hand, at the rates of a machine."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,21 +11,21 @@ from tuning.training.cost import Speed, epoch_seconds, expected_speed, frozen_se
 SPEED = Speed(frozen=7.0, trained=5.0, head=3.0)
 
 
-def test_the_frozen_pass_counts_two_operations_for_each_weight_and_token(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_the_frozen_pass_counts_two_operations_for_each_weight_and_token() -> None:
+    plan = prepared()
     tokens = sum(len(table.tokens) for table in plan.tokens.splits.values())
     layers, weights = 4, 4 * 256**2 + 2 * 256 * plan.encoder.inner_width
     assert frozen_seconds(plan, SPEED) == pytest.approx(tokens * layers * 2 * weights / 7.0)
 
 
-def test_trials_of_several_depths_cost_one_pass_to_the_deepest(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_trials_of_several_depths_cost_one_pass_to_the_deepest() -> None:
+    plan = prepared()
     trials = [plan.trials[0].model_copy(update={"freezing": depth}) for depth in (4, 2)]
     assert frozen_seconds(replace(plan, trials=trials), SPEED) == frozen_seconds(plan, SPEED)
 
 
-def test_an_epoch_counts_trained_layers_three_times_and_validation_once(tmp_path: Path) -> None:
-    plan = prepared(tmp_path)
+def test_an_epoch_counts_trained_layers_three_times_and_validation_once() -> None:
+    plan = prepared()
     (head_only, *_), splits = plan.trials, plan.tokens.splits
     two_layers = head_only.model_copy(update={"freezing": 2})
     trained = splits["train"].lengths.sum() * splits["train"].pairs / splits["train"].rows
