@@ -65,12 +65,8 @@ reproduce: $(READY) ## recompute saved models' scores; SAVED=run id or folder
 ui: $(READY) ## serve MLflow's pages here, and print the address of the newest launch
 	$(BIN)/python -m tuning.tracking ui $(ARGS)
 
-bench: $(READY) ## measure start-up, floor, scaling, against Trainer, then show the goals; DATA=FOLDER
-	$(BIN)/python benchmarks/start_up.py --data $(DATA)
-	$(BIN)/python benchmarks/floor.py --data $(DATA)
-	$(BIN)/python benchmarks/scaling.py --data $(DATA)
-	$(BIN)/python benchmarks/against_trainer.py --data $(DATA) --quick
-	$(BIN)/python benchmarks/goals.py
+bench: $(READY) ## measure start-up, floor, growth, against Trainer, then show the goals; 80 minutes; DATA=FOLDER
+	$(BIN)/python benchmarks/bench.py --data $(DATA)
 
 results: $(READY) ## measure all on PARADE, write the pages; DATA=FOLDER; hours, repeat it to go on
 	$(BIN)/python benchmarks/results.py --data $(DATA) $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ class Book:
 
     Args:
         folder: Folder of the report; created if it does not exist.
+        tell: Is told the title of each chapter as it begins.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, tell: Callable[[str], object] = lambda part: None) -> None:
+        self.folder, self.tell = folder, tell
         self.facts: dict[str, Any] = {}
         self._tables: dict[str, Any] = {}
         self._figures: dict[str, Any] = {}
@@ -42,6 +44,7 @@ class Book:
 
     def open_chapter(self, title: str) -> None:
         """Begin a chapter of the page for a screen: it has all that is added from here on."""
+        self.tell(title)
         self._chapters.append({"title": title, "items": []})
 
     def _list(self, kind: str, name: str) -> None:

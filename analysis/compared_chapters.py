@@ -15,6 +15,7 @@ from analysis.captions import LOSSES, score, score_cell
 from analysis.coloured_words import coloured
 from analysis.error_rates import ALL, OVERLAP, error_rates
 from analysis.example_words import explain, read_occlusion
+from analysis.legible import shorten
 from analysis.load_runs import Launch, Store, StoreError
 from analysis.theme import mode_name
 from analysis.whole_words import content_map, join_pieces, rule_of
@@ -134,9 +135,17 @@ def errors_chapter(book: Book, compared: Compared) -> None:
         examples += _examples(book, compared, mode, trial, examples)
     book.facts.setdefault("attention_rules", [])
     book.keep_numbers("examples", pd.DataFrame(examples))
-    book.facts["examples"] = [
-        {**example, "sides": coloured(example, error_tables.SHOWN)} for example in examples
+    book.facts["examples"] = [for_print(example) for example in examples]
+
+
+def for_print(example: dict[str, Any]) -> dict[str, Any]:
+    """Return an example as a page has room for it: one is not torn apart."""
+    most = error_tables.SHOWN
+    nearest = [
+        {**pair, **{side: shorten(pair[side], most) for side in ("first", "second")}}
+        for pair in example["nearest"]
     ]
+    return {**example, "sides": coloured(example, most), "nearest": nearest}
 
 
 def _examples(

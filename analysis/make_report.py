@@ -19,10 +19,13 @@ def main() -> int:
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
                         "mlflow.db")  # fmt: skip
     parser.add_argument("--output", type=user_path, default=ROOT / "report",
-                        help="folder for the report, its figures and tables")  # fmt: skip
-    parser.add_argument("--grid", default="grid", help="MLflow experiment with the grid")
+                        help="folder for the report, its figures and tables; "
+                        "default: report of the project")  # fmt: skip
+    parser.add_argument("--grid", default="grid",
+                        help="MLflow experiment with the grid; default: %(default)s")  # fmt: skip
     parser.add_argument("--freezing", default="freezing",
-                        help="MLflow experiment with seeds of each freezing mode")  # fmt: skip
+                        help="MLflow experiment with seeds of each freezing mode; default: "
+                        "%(default)s")  # fmt: skip
     parser.add_argument("--own", type=user_path, metavar="FILE",
                         help="YAML file with a person's own sentences on misclassified examples, "
                         "by line of the test file")  # fmt: skip
@@ -34,7 +37,7 @@ def main() -> int:
     try:
         store = Store(choose_store(args.tracking_uri))
         sources = Sources(grid=args.grid, freezing=args.freezing, own=args.own)
-        path = publish(store, args.output.resolve(), sources)
+        path = publish(store, args.output.resolve(), sources, _tell)
     except PermissionError as error:
         parser.error(f"{error.filename}: {error.strerror}; --output names another folder")
     except (StoreError, OSError) as error:
@@ -43,6 +46,11 @@ def main() -> int:
         print(f"note: {note}")
     print(path)
     return 0
+
+
+def _tell(part: str) -> None:
+    """Say what a report of half a minute or more is at, beside its path on standard output."""
+    print(f"report: {part} ...", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ def main() -> int:
                         help="MLflow store; default: MLFLOW_TRACKING_URI, else the project's "
                         "mlflow.db")  # fmt: skip
     parser.add_argument("--report", type=user_path, default=ROOT / "report/Report.pdf",
-                        help="the PDF; the archive is written beside it")  # fmt: skip
+                        help="the PDF; the archive is written beside it; default: "
+                        "report/Report.pdf of the project")  # fmt: skip
     parser.add_argument("--experiments", nargs="+", default=["grid", "freezing"],
-                        help="MLflow experiments whose newest launches go in")  # fmt: skip
+                        help="MLflow experiments whose newest launches go in; default: grid "
+                        "freezing")  # fmt: skip
     args = parser.parse_args()
 
     from analysis.load_runs import Store, StoreError  # imported here to keep --help fast

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,13 +32,16 @@ LAYOUT = PAGE.with_name("layout.typ")
 NEEDED = 10_000_000  # bytes: a report of PARADE with a grid and a search takes 2 MB
 
 
-def publish(store: Store, folder: Path, sources: Sources) -> Path:
+def publish(
+    store: Store, folder: Path, sources: Sources, tell: Callable[[str], object] = lambda part: None
+) -> Path:
     """Build the report beside ``folder``, move it there when it is complete, and return its path.
 
     Args:
         store: MLflow store.
         folder: Folder of the report; created if it does not exist.
         sources: Names of the experiments to show.
+        tell: Is told of each part of the work as it begins.
 
     Raises:
         StoreError: If the store has nothing to report.
@@ -51,7 +55,7 @@ def publish(store: Store, folder: Path, sources: Sources) -> Path:
             f"{free / 1e6:.1f} MB are free"
         )
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-        path = build_report(store, Path(beside), sources)
+        path = build_report(store, Book(Path(beside), tell), sources)
         folder.mkdir(exist_ok=True)
         for made in Path(beside).iterdir():
             shutil.rmtree(folder / made.name, ignore_errors=True)  # no old figure stays
@@ -59,8 +63,8 @@ def publish(store: Store, folder: Path, sources: Sources) -> Path:
     return folder / path.name
 
 
-def build_report(store: Store, folder: Path, sources: Sources) -> Path:
-    """Write the report, its figures and its tables to ``folder``; return the path of the PDF.
+def build_report(store: Store, book: Book, sources: Sources) -> Path:
+    """Write the report, its figures and its tables to the book's folder; return the PDF's path.
 
     What the store lacks is left out and named in the report's last chapter.
 
@@ -70,7 +74,6 @@ def build_report(store: Store, folder: Path, sources: Sources) -> Path:
     freezing, grid = find_launches(store, sources)
     launches = [launch for launch in (freezing, grid) if launch is not None]
     launch = next((found for found in launches if len(found.trials)), launches[0])
-    book = Book(folder)
     pairs = store.pairs(launch)
     separate = facts.encodes_separately(launch.trials)
     chapters.data_chapter(book, pairs, int(launch.tags["max_tokens"]), separate=separate)
@@ -145,6 +148,7 @@ def _add_trials(
 
 def typeset(book: Book) -> Path:
     """Write the contents as Report.pdf and as index.html; return the path of the former."""
+    book.tell("its pages")
     written = book.write()
     write_page(written)
     contents = written.read_text(encoding="utf-8")

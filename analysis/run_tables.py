@@ -140,14 +140,14 @@ def mark_idle(trials: pd.DataFrame) -> pd.DataFrame:
     is so little that no score, to the third digit, differs from that of a trial of the same
     freezing mode with another optimizer or learning rate.
     """
-    if not len(trials):
-        return trials
     told = [name for name in _TOLD_APART if name in trials]
+    if not told:  # as of a log without a score
+        return trials.assign(**{IDLE: 0.0})
     cell = trials["optimizer"].astype(str) + " " + trials["learning_rate"].astype(str)
     mode = trials["freezing"].astype(str)
     alike = cell.groupby([mode, *(trials[name].round(3) for name in told)], dropna=False)
     ranks = [name for name in told if name.endswith("_auc")]
-    constant = (trials[ranks] == 0.5).all(axis="columns")
+    constant = (trials[ranks] == 0.5).all(axis="columns") & bool(ranks)
     return trials.assign(**{IDLE: ((alike.transform("nunique") > 1) | constant).astype(float)})
 
 

@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,13 +29,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.field_blocks import OURS, PROGRAMS, best_so_far, rows, summarise
-from benchmarks.inputs import sample_pairs
-from benchmarks.launches import CommandError
-from benchmarks.records import read_record, save_record
-from measures.addresses import sqlite_url, user_path
+from benchmarks.inputs import data_anywhere, sample_pairs
+from benchmarks.launches import OUTPUT, CommandError, run_limited
+from benchmarks.records import describe_machine, read_record, save_record
+from measures.addresses import sqlite_url
 from tuning.config.loader import load_experiment
 from tuning.download.packaged_encoder import find_packaged_encoder
-from tuning.system.project import ROOT
+from tuning.system.project import ROOT, git_commit
 
 CORES, SEED = 2, 0
 TRIALS, PAIRS, MINUTES = 30, None, 25.0
@@ -48,40 +47,10 @@ SEARCH = ROOT / "experiments/bonus_f1.yaml"
 # what follows the search is as short as it can be: it is not measured
 AFTER = ("search.confirm=1", "search.finalists=null", "search.fresh_seeds=2",
          "search.ablations=false")  # fmt: skip
-_GRACE = 120  # seconds in which an interrupted command may end by itself
 
 
-def run_limited(words: list[str], folder: Path, seconds: float) -> bool:
-    """Run a command on ``CORES`` cores; return whether it ended before it was interrupted.
-
-    Args:
-        words: Command and its arguments.
-        folder: Working directory; the command's output goes to its output.txt.
-        seconds: Time after which it is interrupted as by Ctrl-C.
-
-    Raises:
-        CommandError: If it fails by itself.
-    """
-    threads = {name: str(CORES) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    log = folder / "output.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT,
-                                   env=os.environ | threads)  # fmt: skip
-        os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[:CORES])
-        try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            return False
-    if code:
-        tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise CommandError(f"{' '.join(words)}: exit code {code}\n{tail}")
-    return True
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))[:CORES]
 
 
 def run_tuner(data: str, folder: Path, trials: int, minutes: float) -> dict[str, Any]:
@@ -92,8 +61,9 @@ def run_tuner(data: str, folder: Path, trials: int, minutes: float) -> dict[str,
              "--encoder", "minilm", "--output", str(folder / "out"), "--tracking-uri", store,
              *(word for change in changes for word in ("--set", change))]  # fmt: skip
     began = time.time()
-    finished = run_limited(words, folder, 60 * minutes)
-    return measured(trials_of_search(store), began, finished)
+    code = run_limited(words, folder, 60 * minutes, _cores())
+    ended = [(end - began, auc) for end, auc in trials_of_search(store)]
+    return measured(folder, ended, code, minutes)
 
 
 def trials_of_search(store: str) -> list[tuple[float, float]]:
@@ -125,34 +95,65 @@ def run_rival(name: str, data: str, folder: Path, trials: int, minutes: float) -
              "--encoder", str(find_packaged_encoder()), "--trials", str(trials),
              "--seed", str(SEED), "--threads", str(CORES), "--output", str(output)]  # fmt: skip
     began = time.time()
-    finished = run_limited(words, folder, 60 * minutes)
+    code = run_limited(words, folder, 60 * minutes, _cores())
     lines = output.read_text(encoding="utf-8").splitlines() if output.is_file() else []
-    ended = [json.loads(line) for line in lines]
-    return measured([(trial["time"], trial["auc"]) for trial in ended], began, finished)
+    ended = [(trial["time"] - began, trial["auc"]) for trial in map(json.loads, lines)]
+    return measured(folder, ended, code, minutes)
 
 
-def measured(ended: list[tuple[float, float]], began: float, finished: bool) -> dict[str, Any]:
-    """Return the curve of a program, and whether its command ended before its time was up.
+def measured(
+    folder: Path, ended: list[tuple[float, float]], code: int | None, minutes: float
+) -> dict[str, Any]:
+    """Return the curve of a program, its command's exit code, date and commit.
 
     Args:
-        ended: End in seconds since 1970, and AUC, of each trial.
-        began: Start of the command, in seconds since 1970.
-        finished: Whether the command ended by itself.
+        folder: Folder with the command's output.
+        ended: Seconds from the start to the end of each trial, and its AUC; one that ended after
+            the time was up, while the command was interrupted, does not count.
+        code: Exit code of the command, None if it was interrupted.
+        minutes: Its time.
+
+    Raises:
+        CommandError: If it failed before a trial had ended.
     """
-    return {"finished": finished, "curve": best_so_far((end - began, auc) for end, auc in ended)}
+    curve = best_so_far(trial for trial in ended if trial[0] <= 60 * minutes)
+    if code and not curve:
+        tail = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise CommandError(f"no trial ended, exit code {code}:\n{tail}")
+    date = describe_machine()["date"]
+    return {"exit_code": code, "date": date, "commit": git_commit(), "curve": curve}
 
 
-def compare(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+def kept_programs(
+    record: dict[str, Any] | None, settings: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return what a record says of each program; nothing if other settings or a machine differ.
+
+    Args:
+        record: Record of before; None without one.
+        settings: Data, pairs, trials, minutes and versions, as the record has them.
+    """
+    if record is None or not record["numbers"].items() >= settings.items():
+        return {}
+    here = describe_machine()
+    same = all(record["machine"][name] == here[name] for name in here if name != "date")
+    return dict(record["numbers"]["programs"]) if same else {}
+
+
+def compare(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Run the chosen programs one after another; save the record after each, unless ``quick``.
+
+    A program that fails leaves what is known of it and of the others.
 
     Args:
         args: Arguments of the script.
-        settings: Data, pairs, trials and minutes, as the record has them.
+        settings: Data, pairs, trials, minutes and versions, as the record has them.
+
+    Returns:
+        The numbers of the record, and whether all chosen programs were measured.
     """
-    before = (read_record(args.name) or {"numbers": {}})["numbers"]
-    kept = before["programs"] if before.items() >= settings.items() and not args.quick else {}
-    numbers = {**settings, "versions": {name: version(name) for name in VERSIONS}}
-    programs = {name: found for name, found in kept.items() if name not in args.only}
+    programs = {} if args.quick else kept_programs(read_record(args.name), settings)
+    numbers, missing = settings, list(args.only)
     with tempfile.TemporaryDirectory() as directory:
         data = args.data
         if args.pairs:
@@ -162,12 +163,17 @@ def compare(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any
             folder = Path(directory) / name
             folder.mkdir()
             limits = data, folder, args.trials, args.minutes
-            programs[name] = run_tuner(*limits) if name == OURS else run_rival(name, *limits)
-            numbers |= {"programs": programs, "summary": summarise(programs)}
+            try:
+                programs[name] = run_tuner(*limits) if name == OURS else run_rival(name, *limits)
+            except CommandError as error:
+                print(f"{name}: {error}", file=sys.stderr, flush=True)
+                continue
+            missing.remove(name)
+            numbers = {**settings, "programs": programs, "summary": summarise(programs)}
             print(f"{name}: {len(programs[name]['curve'])} trials", flush=True)
             if not args.quick:
-                save_record(args.name, numbers)
-    return numbers
+                save_record(args.name, numbers, whole=not missing)
+    return numbers, not missing
 
 
 def read_arguments() -> argparse.Namespace:
@@ -196,22 +202,26 @@ def read_arguments() -> argparse.Namespace:
                 f"{name} needs {', '.join(missing)}: pip install -c constraints.txt -e "
                 "'.[rivals]', or leave it out with --only"
             )
-    if args.data != "embedded":
-        args.data = str(user_path(args.data).resolve())
+    args.data = data_anywhere(args.data)
     return args
 
 
 def main() -> int:
-    """Return 0 after printing the table."""
+    """Return 0 after printing the table, 1 if a program failed."""
     args = read_arguments()
+    # a script that starts this in the background ignores Ctrl-C, and so would the programs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = {"data": Path(args.data).name, "pairs": args.pairs, "trials": args.trials,
-                "minutes": args.minutes}  # fmt: skip
-    header, lines = rows(compare(args, settings))
-    table = Table("program", *header[1:])
-    for line in lines:
-        table.add_row(line[0].replace("`", ""), *line[1:])
-    Console().print(table)
-    return 0
+                "minutes": args.minutes,
+                "versions": {name: version(name) for name in VERSIONS}}  # fmt: skip
+    numbers, whole = compare(args, settings)
+    if "programs" in numbers:
+        header, lines = rows(numbers)
+        table = Table("program", *header[1:])
+        for line in lines:
+            table.add_row(line[0].replace("`", ""), *line[1:])
+        Console(width=160).print(table)
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 Both sides alternately run the same six-cell grid with the same data, head, epochs, batch size and
 precision on a DistilBERT of full size; ``trainer_grid.py`` is the other side. The script prints
-median seconds, their ratio, and the validation F1 of both. ``--quick`` takes about two hours on 2
-cores, the full size most of a working day.
+median seconds, their ratio, and the validation F1 of both. ``--quick`` has fewer pairs and a turn
+of each case; it takes about 50 minutes on 2 cores, 40 of them for the other side, the full size
+most of a working day. ``--repeats`` sets the number of turns; the record tells it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -45,7 +47,11 @@ FULL = {frozen: Size(train=800, validation=400) for frozen in (LAYERS, 4)}
 
 @dataclass(kw_only=True, slots=True)
 class Compared:
-    """Seconds and best F1 of both sides with ``frozen`` layers frozen, one entry per repeat."""
+    """Seconds and best F1 of both sides with ``frozen`` layers frozen, one entry per repeat.
+
+    Of this program ``first_step`` are the seconds to the first training step, and ``training``
+    those of all trials' epochs together.
+    """
 
     frozen: int
     size: Size
@@ -53,6 +59,8 @@ class Compared:
     theirs: list[float] = field(default_factory=list)
     our_f1: list[float] = field(default_factory=list)
     their_f1: list[float] = field(default_factory=list)
+    first_step: list[float] = field(default_factory=list)
+    training: list[float] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
@@ -72,6 +80,8 @@ def run_ours(compared: Compared, data: Path, encoder: Path, folder: Path) -> Non
     launch = run_grid(folder, trial, dict(GRID), "--data", str(data), "--encoder", str(encoder))
     compared.ours.append(launch.watched.seconds)
     compared.our_f1.append(max(launch.scores))
+    compared.first_step.append(launch.first_step)
+    compared.training.append(sum(launch.training))
 
 
 def run_theirs(
@@ -112,10 +122,17 @@ def compare(compared: list[Compared], repeats: int, data: str, attention: str, n
                                      others=case.size.validation)  # fmt: skip
                 run_ours(case, pairs, encoder, folder / f"ours-{run}")
                 run_theirs(case, pairs, encoder, folder / f"theirs-{run}", attention)
-                print(f"{run}: {case.ours[-1]:.0f} s against {case.theirs[-1]:.0f} s", flush=True)
+                now = time.strftime("%H:%M:%S")
+                print(
+                    f"{now} turn {repeat + 1} of {repeats}, {case.frozen} layers frozen: "
+                    f"{case.ours[-1]:.0f} s against {case.theirs[-1]:.0f} s",
+                    flush=True,
+                )
                 measured = [each for each in compared if each.theirs]
                 kept = [*others, *({**asdict(each), "ratio": each.ratio} for each in measured)]
-                save_record(name, {"data": Path(data).name, "cases": kept, "attention": attention})
+                numbers = {"data": Path(data).name, "cases": kept, "attention": attention}
+                whole = all(len(each.theirs) == repeats for each in compared)
+                save_record(name, numbers, whole=whole)
 
 
 def show(compared: list[Compared]) -> Table:
@@ -145,7 +162,8 @@ def main() -> int:
         allow_abbrev=False, description="Compare with Trainer and Ray Tune."
     )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
-    parser.add_argument("--quick", action="store_true", help="fewer pairs and repeats")
+    parser.add_argument("--quick", action="store_true", help="fewer pairs, one turn")
+    parser.add_argument("--repeats", type=int, help="turns; 1 with --quick, else 3")
     parser.add_argument("--attention", choices=["eager", "sdpa"], default="sdpa",
                         help="attention of the other side; sdpa is its default")  # fmt: skip
     parser.add_argument("--frozen", type=int, choices=list(QUICK), help="run this case only")
@@ -153,10 +171,10 @@ def main() -> int:
         "--name", default="against_trainer", help="name of the file in benchmarks/results"
     )
     args = parser.parse_args()
-    sizes, repeats = (QUICK, 2) if args.quick else (FULL, 3)
+    sizes, repeats = (QUICK, 1) if args.quick else (FULL, 3)
     depths = [frozen for frozen in sizes if args.frozen in (None, frozen)]
     compared = [Compared(frozen=frozen, size=sizes[frozen]) for frozen in depths]
-    compare(compared, repeats, args.data, args.attention, args.name)
+    compare(compared, args.repeats or repeats, args.data, args.attention, args.name)
     Console().print(show(compared))
     return 0
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.field_blocks import readme_row
 from benchmarks.goals import GOALS, judge
-from benchmarks.markdown_text import Record, duration, origin, score, short, table
+from benchmarks.markdown_text import Record, duration, origin, score, table
 
-_COSTS = ("seconds", "first_step", "training", "driver_mb", "worker_mb")
 _FAULTS = ("injected", "launches", "unharmed", "lost", "duplicates", "differing", "tracebacks",
            "processes", "half_written")  # fmt: skip
 _PLACES = {  # of states in larger_data
@@ -17,41 +17,6 @@ _PLACES = {  # of states in larger_data
     "disk_plain": "a file, as the system reads",
 }
 _FROZEN = {6: "all six layers frozen", 4: "four of six layers frozen"}
-
-
-def _scaling(record: Record, part: str, header: str, names: tuple[str, ...]) -> str:
-    """Return the rows of one part of ``scaling.py``, with the named columns."""
-    heads = [header, *(name.replace("_", " ").replace("mb", "MB") for name in names[1:])]
-    rows = [[short(row[name]) for name in names] for row in record["numbers"][part]]
-    return table(heads, rows)
-
-
-def scaling_trials(record: Record) -> str:
-    """Return the costs by the number of trials."""
-    return f"{_scaling(record, 'trials', 'trials', ('trials', *_COSTS))}\n\n{origin(record)}"
-
-
-def scaling_cores(record: Record) -> str:
-    """Return the costs by the number of cores."""
-    return _scaling(record, "cores", "cores, four trials", ("cores", *_COSTS))
-
-
-def scaling_pairs(record: Record) -> str:
-    """Return the costs by the number of copies of the data."""
-    names = ("times", "first_seconds", *_COSTS, "disk_mb", "states_mb")
-    return _scaling(record, "pairs", "times", names)
-
-
-def scaling_goals(record: Record) -> str:
-    """Return the goals of ``scaling.py``, measured."""
-    rows = [judge(goal, record) for goal in GOALS if goal.record == "scaling"]
-    log = record["numbers"]["log"]
-    after = (
-        f"The assigned grid on PARADE: {log['seconds']:.0f} s under a profiler, "
-        f"{log['inside']:.1f} s of them for the log; with nothing cached it left "
-        f"{log['disk_mb']:,.0f} MB on disk, most of them the states of two depths."
-    )
-    return f"{table(('measure', 'measured', 'goal', ''), rows)}\n\n{after}"
 
 
 def floor(record: Record) -> str:
@@ -169,6 +134,24 @@ def faults(record: Record) -> str:
     return f"{table(header, rows)}\n\n{origin(record)}"
 
 
+def faults_in_words(record: Record) -> str:
+    """Return the sentence on all faults that were injected."""
+    injected, launches, unharmed = _all_faults(record)
+    return (
+        f"On {record['machine']['date']} it injected {injected} faults into {launches} launches: "
+        f"{unharmed} came out unharmed."
+    )
+
+
+def _all_faults(record: Record) -> tuple[int, int, int]:
+    """Return the numbers of faults, of launches, and of launches that came out unharmed."""
+    found = record["numbers"]["faults"]
+    injected, launches, unharmed = (
+        sum(row[name] for row in found) for name in ("injected", "launches", "unharmed")
+    )
+    return injected, launches, unharmed
+
+
 def frozen_pass(record: Record) -> str:
     """Return what the frozen pass takes with either encoding, and the ratios."""
     found = record["numbers"]["encodings"]
@@ -184,21 +167,19 @@ def frozen_pass(record: Record) -> str:
     return f"{table(header, rows)}\n\n{origin(record)}"
 
 
-def readme_speed(trainer: Record, pretraining_: Record, faults_: Record) -> str:
+def readme_speed(trainer: Record, pretraining_: Record, faults_: Record, field: Record) -> str:
     """Return the README's table of speed and safety."""
     cases = {case["frozen"]: case for case in trainer["numbers"]["cases"]}
     ours, theirs = (
         statistics.median(pretraining_["numbers"][side]["tokens_per_second"])
         for side in ("ours", "trainer")
     )
-    found: list[dict[str, Any]] = faults_["numbers"]["faults"]
-    injected, launches, unharmed = (
-        sum(row[name] for row in found) for name in ("injected", "launches", "unharmed")
-    )
+    injected, launches, unharmed = _all_faults(faults_)
     rows = [
         ["six cells, all layers of a DistilBERT frozen, against Hugging Face's `Trainer` in Ray "
          "Tune", _times(cases[6])],
         ["the same with four of six layers frozen", _times(cases[4])],
+        readme_row(field),
         ["pretraining, tokens a second, against `Trainer`",
          f"{ours:,.0f} against {theirs:,.0f}: {pretraining_['numbers']['ratio']:.2f} times as "
          "many"],

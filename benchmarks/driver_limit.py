@@ -2,7 +2,8 @@
 
 Trials that compute nothing report epochs and save files through the real trial code, Ray Tune, the
 callback, the journal and MLflow. The time that the driver's process computes for each trial limits
-how many trials per second one driver can handle, whatever the number of GPUs.
+how many trials per second one driver can handle, whatever the number of GPUs. With
+``--by-reference`` the log has the place of what trials save in place of a copy.
 """
 
 from __future__ import annotations
@@ -87,15 +88,34 @@ def run_synthetic_trial(config: dict[str, Any], context: TrialContext) -> None:
         checkpoint.finish({OBJECTIVE: 0.5}, folder)
 
 
+def settings_of(folder: Path, uri: str, *, by_reference: bool, **numbers: int) -> LaunchSettings:
+    """Return the settings of a launch in a new folder.
+
+    Args:
+        folder: Parent of the launch's folder.
+        uri: Tracking URI of the MLflow store.
+        by_reference: Whether the log has the place of what trials save in place of a copy.
+        numbers: What the launch is named after.
+    """
+    return LaunchSettings(
+        run_name="-".join(["limit", *map(str, numbers.values())]),
+        output=folder,
+        shared_output=StoragePath(str(folder)),
+        tracking_uri=uri,
+        artifacts=folder / "artifacts",
+        cache=folder,
+        by_reference=by_reference,
+    )
+
+
 def measure(
-    prepared: Prepared, folder: Path, uri: str, trials: int, epochs: int, share: float
+    prepared: Prepared, settings: LaunchSettings, trials: int, epochs: int, share: float
 ) -> Taken:
     """Run synthetic trials in a launch of their own and return their costs; needs a Ray session.
 
     Args:
         prepared: Experiment whose name and first trial the launch uses.
-        folder: Parent of the launch's folder.
-        uri: Tracking URI of the MLflow store.
+        settings: Settings of the launch.
         trials: Number of trials.
         epochs: Number of epochs that each trial reports.
         share: Fraction of a core per trial; a small one lets many run at a time.
@@ -103,23 +123,12 @@ def measure(
     Raises:
         RuntimeError: If the store did not accept the whole log.
     """
-    settings = LaunchSettings(
-        run_name=f"limit-{trials}-{epochs}", output=folder, shared_output=StoragePath(str(folder)),
-        tracking_uri=uri, artifacts=folder / "artifacts", cache=folder,
-    )  # fmt: skip
-    settings.folder.mkdir()
-    precision = Precision(FLOAT32, FLOAT32)
-    log = LaunchLog(Journal(settings.folder))
-    open_log(log, prepared, settings, precision)
-    delivery = Delivery(log.journal, uri)
-    delivery.start()
-    delivery.check(60)
+    launch = _begin(prepared, settings)
     context = ExecutionContext(
-        launch=Launch(prepared=prepared, settings=settings, log=log, precision=precision,
-                      device=describe_device(), console=Console(quiet=True), delivery=delivery),
+        launch=launch,
         trial_context=TrialContext(inputs={}, threads=1, storage=settings.storage),
         resources={"cpu": share},
-    )  # fmt: skip
+    )
     config = prepared.trials[0].model_copy(update={"epochs": epochs})
     specs = [
         TrialSpec(name=f"{seed:05d}", trial=config.model_copy(update={"seed": seed}))
@@ -128,10 +137,12 @@ def measure(
     began, before = time.monotonic(), _cpu_seconds()
     run_specs(context, specs, function=run_synthetic_trial)
     seconds, busy = time.monotonic() - began, _cpu_seconds() - before
-    log.end_parent(failed=0, summary={})
-    left = delivery.close(600)
+    launch.log.end_parent(failed=0, summary={})
+    left = launch.delivery.close(600)
     if left:
-        raise RuntimeError(f"{uri}: {left} log entries were not delivered: {delivery.reason}")
+        reason = launch.delivery.reason
+        uri = settings.tracking_uri
+        raise RuntimeError(f"{uri}: {left} log entries were not delivered: {reason}")
     return Taken(
         trials=trials,
         epochs=epochs,
@@ -139,8 +150,22 @@ def measure(
         until_stored=time.monotonic() - began,
         busy=busy,
         delivery=_cpu_seconds() - before - busy,
-        entries=len(log.journal.entries),
+        entries=len(launch.log.journal.entries),
     )
+
+
+def _begin(prepared: Prepared, settings: LaunchSettings) -> Launch:
+    """Return a launch in a new folder, whose log is being delivered."""
+    settings.folder.mkdir()
+    precision = Precision(FLOAT32, FLOAT32)
+    log = LaunchLog(Journal(settings.folder), settings.storage if settings.by_reference else None)
+    open_log(log, prepared, settings, precision)
+    delivery = Delivery(log.journal, settings.tracking_uri)
+    delivery.start()
+    delivery.check(60)
+    return Launch(prepared=prepared, settings=settings, log=log, precision=precision,
+                  device=describe_device(), console=Console(quiet=True),
+                  delivery=delivery)  # fmt: skip
 
 
 def _cpu_seconds() -> float:
@@ -185,6 +210,9 @@ def main() -> None:
         "--tracking-uri", type=store_uri, help="MLflow store; default: a new SQLite file"
     )
     parser.add_argument(
+        "--by-reference", action="store_true", help="log the place of what trials save, no copy"
+    )
+    parser.add_argument(
         "--name", default="driver_limit", help="name of the file in benchmarks/results"
     )
     args = parser.parse_args()
@@ -194,7 +222,11 @@ def main() -> None:
         folder = Path(directory)
         uri = args.tracking_uri or sqlite_url(folder / "log.db")
         share = ray.cluster_resources()["CPU"] / args.at_once
-        runs = [measure(prepared, folder, uri, args.trials, count, share) for count in args.epochs]
+        runs = []
+        for epochs in args.epochs:
+            numbers = {"trials": args.trials, "epochs": epochs}
+            settings = settings_of(folder, uri, by_reference=args.by_reference, **numbers)
+            runs.append(measure(prepared, settings, **numbers, share=share))
     found = costs(*runs)
     table = Table("epochs", "trials", "seconds", "driver's CPU s", "until stored", "entries")
     for run in runs:

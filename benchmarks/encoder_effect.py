@@ -132,7 +132,8 @@ def main() -> int:
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--output", type=Path, required=True, help="folder for the grids; created")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
-    parser.add_argument("--freezing", nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
+    parser.add_argument("--freezing", nargs="+", choices=list(EPOCHS), default=list(EPOCHS),
+                        help="frozen layers of the encoder; default: both")  # fmt: skip
     parser.add_argument(
         "--name", default="encoder_effect", help="name of the file in benchmarks/results"
     )

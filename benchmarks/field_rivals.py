@@ -4,7 +4,8 @@
 
 ``cross_encoder`` trains all layers with the CrossEncoder trainer of sentence-transformers;
 ``embeddings`` encodes each text once with its SentenceTransformer and fits scikit-learn's
-classifiers to features of both vectors. Both draw with Optuna's TPE and are scored on validation.
+classifiers to features of both vectors. Both try the defaults of their libraries first, draw the
+rest with Optuna's TPE, and are scored on validation.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -32,6 +34,7 @@ from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.sources import find_data, read_locations
 
+LOADING: dict[str, Any] = {"device": "cpu", "model_kwargs": {"dtype": torch.float32}}
 Objective = Callable[[optuna.Trial], float]
 
 
@@ -46,10 +49,7 @@ class Work:
 
 
 def cross_encoder(work: Work) -> Objective:
-    """Return the validation AUC of a cross encoder, all of whose layers were trained.
-
-    The space is that of https://sbert.net/examples/training/hpo, with up to three epochs.
-    """
+    """Return the validation AUC of a cross encoder, all of whose layers were trained."""
     from datasets import Dataset  # pyright: ignore[reportMissingImports] - of the extra rivals
     from sentence_transformers.cross_encoder import (
         CrossEncoder,
@@ -62,13 +62,12 @@ def cross_encoder(work: Work) -> Objective:
     pairs = list(zip(work.validation.first, work.validation.second, strict=True))
 
     def objective(trial: optuna.Trial) -> float:
-        model = CrossEncoder(str(work.encoder), num_labels=1, device="cpu")
+        """Train a new cross encoder as the trial draws and return its validation AUC."""
+        torch.manual_seed(trial.number)  # the trainer seeds itself, after the new layer is drawn
+        model = CrossEncoder(str(work.encoder), num_labels=1, **LOADING)
         settings = CrossEncoderTrainingArguments(
             output_dir=str(work.folder),
-            num_train_epochs=trial.suggest_int("num_train_epochs", 1, 3),
-            per_device_train_batch_size=trial.suggest_int("per_device_train_batch_size", 32, 128),
-            warmup_steps=trial.suggest_float("warmup_ratio", 0, 0.3),  # below 1: a share
-            learning_rate=trial.suggest_float("learning_rate", 1e-6, 1e-4, log=True),
+            **draw_training(trial),
             bf16=machine_precision().trained == "bfloat16",
             use_cpu=True,
             save_strategy="no",
@@ -84,14 +83,28 @@ def cross_encoder(work: Work) -> Objective:
     return objective
 
 
+def draw_training(trial: optuna.Trial) -> dict[str, Any]:
+    """Return arguments of the trainer, as the trial draws them.
+
+    The space is that of https://sbert.net/examples/training/hpo, with up to three epochs.
+    """
+    return {
+        "num_train_epochs": trial.suggest_int("num_train_epochs", 1, 3),
+        "per_device_train_batch_size": trial.suggest_int("per_device_train_batch_size", 32, 128),
+        "warmup_steps": trial.suggest_float("warmup_ratio", 0, 0.3),  # below 1: a share
+        "learning_rate": trial.suggest_float("learning_rate", 1e-6, 1e-4, log=True),
+    }
+
+
 def embeddings(work: Work) -> Objective:
     """Return the validation AUC of a classifier on features of frozen embeddings."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(work.encoder), device="cpu")
+    model = SentenceTransformer(str(work.encoder), **LOADING)
     features = [pair_features(model.encode, split) for split in (work.train, work.validation)]
 
     def objective(trial: optuna.Trial) -> float:
+        """Fit the classifier that the trial draws and return its validation AUC."""
         classifier = draw_classifier(trial)
         classifier.fit(features[0], work.train.labels)
         return _auc(work, classifier.predict_proba(features[1])[:, 1])
@@ -136,9 +149,22 @@ RIVALS: dict[str, Callable[[Work], Objective]] = {
     "cross_encoder": cross_encoder,
     "embeddings": embeddings,
 }
+FIRST: dict[str, list[dict[str, Any]]] = {  # defaults, or what of the space is nearest to them
+    "cross_encoder": [{"num_train_epochs": 3, "per_device_train_batch_size": 32,
+                       "warmup_ratio": 0.0, "learning_rate": 5e-5}],
+    "embeddings": [{"classifier": "logistic", "C": 1.0},
+                   {"classifier": "boosting", "boosting_rate": 0.1, "max_iter": 100,
+                    "max_leaf_nodes": 31, "l2_regularization": 1e-3}],
+}  # fmt: skip
 
 
-def search(objective: Objective, trials: int, seed: int, output: Path) -> None:
+def search(
+    objective: Objective,
+    trials: int,
+    seed: int,
+    output: Path,
+    first: Sequence[dict[str, Any]] = (),
+) -> None:
     """Draw and score trials; append to ``output`` a line with end and AUC as each trial ends.
 
     Args:
@@ -146,9 +172,11 @@ def search(objective: Objective, trials: int, seed: int, output: Path) -> None:
         trials: Number of trials.
         seed: Random seed of the sampler.
         output: File of JSON lines: ``time`` in seconds since 1970, ``auc``, what was drawn.
+        first: Values of the first trials.
     """
 
     def write(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        """Append a line on a trial that has ended."""
         row = {"time": time.time(), "auc": trial.value, "drawn": trial.params}
         with output.open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(row)}\n")
@@ -156,6 +184,8 @@ def search(objective: Objective, trials: int, seed: int, output: Path) -> None:
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
     )
+    for values in first:
+        study.enqueue_trial(values)
     study.optimize(objective, n_trials=trials, callbacks=[write])
 
 
@@ -182,7 +212,8 @@ def main() -> int:
             encoder=args.encoder,
             folder=Path(folder),
         )
-        search(RIVALS[args.rival](work), args.trials, args.seed, args.output)
+        objective = RIVALS[args.rival](work)
+        search(objective, args.trials, args.seed, args.output, FIRST[args.rival])
     return 0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.goal_reasons import reason
 from benchmarks.records import RESULTS, read_record
 
 Numbers = dict[str, Any]
@@ -65,13 +66,16 @@ def reached(case: str) -> Callable[[Numbers], float]:
 
 
 def driver_memory(numbers: Numbers) -> float:
-    """Return the peak megabytes that the driver allocates, without mapped and shared states."""
-    return max(row["driver_mb"] for row in numbers["pairs"])
+    """Return the peak megabytes that the driver allocates, without mapped and shared states.
+
+    With up to 16 copies of the embedded pairs, 23,000 for training.
+    """
+    return max(row["driver_mb"] for row in numbers["pairs"] if row["times"] <= 16)
 
 
 def copied_states(numbers: Numbers) -> float:
     """Return the growth of a worker's memory as a fraction of the growth of the states."""
-    first, last = numbers["pairs"][0], numbers["pairs"][-1]
+    first, last = (most(numbers["pairs"], key=lambda row: row["states_mb"]) for most in (min, max))
     grown = last["worker_mb"] - first["worker_mb"]
     return max(0.0, grown / (last["states_mb"] - first["states_mb"]))
 
@@ -115,7 +119,7 @@ GOALS = [
     Goal(name="states copied into each worker", unit="%",
          record="scaling", bound=0.1, at_least=False, read=copied_states),
     Goal(name="MLflow, share of the grid's time", unit="%",
-         record="scaling", bound=0.03, at_least=False,
+         record="whole_grid", bound=0.03, at_least=False,
          read=lambda numbers: numbers["log"]["share"]),
     Goal(name="states of the larger data", unit=" GB",
          record="larger_data", bound=8, at_least=True,
@@ -128,7 +132,7 @@ GOALS = [
 
 
 HEADER = ("measure", "measured", "on", "goal", "")
-RECORDS = tuple(dict.fromkeys(goal.record for goal in GOALS))
+RECORDS = (*dict.fromkeys(goal.record for goal in GOALS), "where_time_goes")
 
 
 def rows(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, str, str, str, str]]:
@@ -146,9 +150,19 @@ def rows(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, str, s
     return found
 
 
-def read_rows(folder: Path = RESULTS) -> list[tuple[str, str, str, str, str]]:
-    """Return what ``rows`` does of the records in a folder."""
-    return rows({name: read_record(name, folder) for name in RECORDS})
+def reasons(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, str]]:
+    """Return name and explaining measurement of each goal that was missed.
+
+    Args:
+        records: Records by name, None where nothing was measured.
+    """
+    return [(name, reason(name, records)) for name, *_, verdict in rows(records)
+            if verdict == "missed"]  # fmt: skip
+
+
+def read_all(folder: Path = RESULTS) -> dict[str, dict[str, Any] | None]:
+    """Return the records in a folder that goals are judged and explained by."""
+    return {name: read_record(name, folder) for name in RECORDS}
 
 
 def judge(goal: Goal, record: dict[str, Any] | None) -> tuple[str, str, str, str]:
@@ -175,18 +189,21 @@ def main() -> int:
     )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     args = parser.parse_args()
-    header = HEADER
+    records = read_all()
+    found, missed = rows(records), reasons(records)
     if args.markdown:
-        lines = [header, ("---",) * len(header), *read_rows()]
+        lines = [HEADER, ("---",) * len(HEADER), *found]
         print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        print("", *(f"- {name}: {why}" for name, why in missed), sep="\n")
         return 0
-    table = Table(*header, title="Measurements and goals")
-    for row in read_rows():
+    table = Table(*HEADER, title="Measurements and goals")
+    for row in found:
         table.add_row(*row, style="" if row[-1] == "reached" else "red")
     console = Console()
     console.print(table)
-    for name in RECORDS:
-        record = read_record(name)
+    for name, why in missed:
+        console.print(f"{name}: {why}", highlight=False)
+    for name, record in records.items():
         if record:
             console.print(f"{name}: {', '.join(record['machine'].values())}", highlight=False)
     return 0

@@ -47,15 +47,19 @@ PARTS = {
     "heads": Part(work=gpu_steps.heads, seconds=30),
     "trained_layers": Part(work=gpu_steps.trained_layers),
     "frozen_pass": Part(work=gpu_rates.frozen_pass),
+    "states_of_a_variant": Part(work=gpu_rates.states_of_a_variant),
     "grid_of_large": Part(work=gpu_steps.grid_of_large),
     "memory": Part(work=gpu_load.memory, on_cpu=False),
+    "memory_of_seeds": Part(work=gpu_load.memory_of_seeds, on_cpu=False),
     "repeated_trainings": Part(work=gpu_load.repeated_trainings, seconds=40),
     "processes": Part(work=gpu_load.processes, seconds=40),
     "pretraining": Part(work=gpu_steps.pretraining),
+    "pretraining_eager": Part(work=gpu_steps.pretraining_eager, on_cpu=False),
     "grid_of_embedded": Part(work=gpu_steps.grid_of_embedded),
     "grid_of_embedded_in_turns": Part(work=gpu_steps.grid_of_embedded_in_turns),
     "grid_of_large_in_turns": Part(work=gpu_steps.grid_of_large_in_turns),
     "profile": Part(work=gpu_load.profiled),  # late: its process may be slower after it
+    "pretraining_compiled": Part(work=gpu_steps.pretraining_compiled, seconds=60, on_cpu=False),
     "captured": Part(work=gpu_graphs.captured, on_cpu=False),  # last: a failed capture may harm
 }
 

@@ -123,6 +123,7 @@ def _padded(batch: Batch, length: int) -> Batch:
         rows=batch.rows,
         inputs=nn.functional.pad(batch.inputs, (0, 0, 0, more)).clone(),
         segments=nn.functional.pad(batch.segments, (0, more)).clone(),
+        lengths=batch.lengths,
     )
 
 

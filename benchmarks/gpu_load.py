@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from threading import Timer
 from typing import Any
 
@@ -23,6 +24,7 @@ from tuning.system.project import ROOT
 from tuning.training.evaluation import evaluate
 from tuning.training.gpu_memory import gpu_share, measure_peak_bytes, needed_bytes
 from tuning.training.inputs import LoadedSplit, SharedInputs
+from tuning.training.seeds import fit_seeds
 from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import Trainer
 
@@ -37,24 +39,36 @@ def memory(bench: Bench) -> dict[str, Any]:
 
     ``used_on_card`` counts all processes on the card, with the context of each.
     """
-    prepared, numbers = bench.large, {}
-    layers = prepared.encoder.layers
-    for depth in (layers, max(layers - 2, 0), 0):
-        inputs = bench.inputs(prepared, depth)
-        for batch in _BATCHES:
-            trial = bench.trial(prepared, freezing=depth, epochs=1, batch_size=batch)
-            numbers[f"trained_{layers - depth} batch_{batch}"] = _memory_of(bench, inputs, trial)
+    numbers, layers = {}, bench.large.encoder.layers
+    for depth, batch in product((layers, max(layers - 2, 0), 0), _BATCHES):
+        trial = bench.trial(bench.large, freezing=depth, epochs=1, batch_size=batch)
+        found = _memory_of(bench, bench.inputs(bench.large, depth), trial)
+        numbers[f"trained_{layers - depth} batch_{batch}"] = found
     return numbers
 
 
-def _memory_of(bench: Bench, inputs: SharedInputs, trial: TrialConfig) -> dict[str, Any]:
+def memory_of_seeds(bench: Bench) -> dict[str, Any]:
+    """Return the same of a search's trial, whose seeds are stacked or take turns."""
+    numbers, layers = {}, bench.large.encoder.layers
+    for depth, seeds in product((layers, max(layers - 2, 0)), (1, 2, 5)):
+        trial = bench.trial(bench.large, freezing=depth, epochs=1, batch_size=_BATCHES[0])
+        found = _memory_of(bench, bench.inputs(bench.large, depth), trial, seeds)
+        numbers[f"trained_{layers - depth} seeds_{seeds}"] = found
+    return numbers
+
+
+def _memory_of(
+    bench: Bench, inputs: SharedInputs, trial: TrialConfig, seeds: int = 1
+) -> dict[str, Any]:
     bench.release()
     held = torch.cuda.memory_allocated()
-    peak = measure_peak_bytes(bench.model(inputs, trial), inputs.splits, trial)
+    models = [bench.model(inputs, trial) for _ in range(seeds)]
+    peak = measure_peak_bytes(models, inputs.splits, trial)
+    del models
     bench.release()
     share = gpu_share(peak, torch.cuda.mem_get_info()[0])
     torch.cuda.reset_peak_memory_stats()
-    _run_whole(bench, inputs, trial)
+    _run_whole(bench, inputs, trial, seeds)
     free, total = torch.cuda.mem_get_info()
     return {
         "held_before": held,
@@ -68,16 +82,15 @@ def _memory_of(bench: Bench, inputs: SharedInputs, trial: TrialConfig) -> dict[s
     }
 
 
-def _run_whole(bench: Bench, inputs: SharedInputs, trial: TrialConfig) -> None:
+def _run_whole(bench: Bench, inputs: SharedInputs, trial: TrialConfig, seeds: int) -> None:
     """Train and score as a trial does, with all splits on the device."""
     splits = {
         name: LoadedSplit(arrays, trial, bench.device) for name, arrays in inputs.splits.items()
     }
-    model = bench.model(inputs, trial)
-    trainer = Trainer(model, splits["train"], splits["validation"], trial)
-    while not trainer.finished:
-        trainer.run_epoch()
-    evaluate(model, splits)
+    models = [bench.model(inputs, trial) for _ in range(seeds)]
+    for _ in fit_seeds(models, splits["train"], splits["validation"], trial):
+        pass
+    evaluate(models[0], splits)
 
 
 def profiled(bench: Bench) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from benchmarks.records import describe_machine
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen
 from models.frozen_pass import FrozenEncoder, encode
+from models.split_parts import place_splits
 from models.tokens import TokenTable
 
 _REPEATS = 5
@@ -83,6 +84,18 @@ def _copies(bench: Bench) -> dict[str, float]:
         name: times * host.nbytes / _best_seconds(work, bench.device)
         for name, (work, times) in ways.items()
     }
+
+
+def states_of_a_variant(bench: Bench) -> dict[str, float]:
+    """Return bytes of a variant's states, and the seconds to copy them to the device.
+
+    A worker process does so once for all trials of the variant.
+    """
+    prepared = bench.large
+    splits = bench.inputs(prepared, prepared.encoder.layers).splits
+    size = sum(split.states.nbytes for split in splits.values() if split.states is not None)
+    seconds = _best_seconds(lambda: place_splits(splits, bench.device), bench.device)
+    return {"bytes": size, "seconds": seconds}
 
 
 def _best_seconds(work: Callable[[], object], device: torch.device) -> float:

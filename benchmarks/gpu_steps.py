@@ -14,7 +14,7 @@ import torch
 from benchmarks.gpu_bench import Bench
 from benchmarks.machine import machine_precision
 from models.heads import HEADS
-from models.masked_language_model import build_model
+from models.masked_language_model import build_model, use_attention_of
 from models.tokens import load_tokenizer
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
@@ -144,15 +144,29 @@ def train_seeds(bench: Bench, trial: TrialConfig, inputs: SharedInputs, *, stack
 
 
 def pretraining(bench: Bench) -> dict[str, Any]:
-    """Return tokens per second of pretraining, and the loss before the last step."""
-    numbers = {"embedded_size": _pretrain(bench, Shape().model_dump(), length=64)}  # pyright: ignore[reportCallIssue] - pydantic's defaults
+    """Return tokens per second of pretraining, the loss before the last step, and the memory."""
+    return _pretrain_each(bench, "sdpa")
+
+
+def pretraining_eager(bench: Bench) -> dict[str, Any]:
+    """Return the same with attention as plain products, which no GPU trains with any more."""
+    return _pretrain_each(bench, "eager")
+
+
+def pretraining_compiled(bench: Bench) -> dict[str, Any]:
+    """Return the same with the encoder compiled, which the tuner itself does not do."""
+    return _pretrain_each(bench, "compiled")
+
+
+def _pretrain_each(bench: Bench, way: str) -> dict[str, Any]:
+    numbers = {"embedded_size": _pretrain(bench, Shape().model_dump(), 64, way)}  # pyright: ignore[reportCallIssue] - pydantic's defaults
     bench.release()
     if bench.amounts.wide:
-        numbers["distilbert_size"] = _pretrain(bench, _DISTILBERT, length=128)
+        numbers["distilbert_size"] = _pretrain(bench, _DISTILBERT, 128, way)
     return numbers
 
 
-def _pretrain(bench: Bench, shape: dict[str, int], *, length: int) -> dict[str, Any]:
+def _pretrain(bench: Bench, shape: dict[str, int], length: int, way: str) -> dict[str, Any]:
     tokenizer, _ = load_tokenizer(bench.embedded.encoder.folder)
     vocabulary = vocabulary_of(tokenizer)
     options = SequenceOptions(
@@ -168,14 +182,23 @@ def _pretrain(bench: Bench, shape: dict[str, int], *, length: int) -> dict[str, 
     stream = np.random.default_rng(0).choice(usable, 4 * batch * length)
     phase = Phase.model_validate({"steps": steps, "batch_size": batch})
     precision = machine_precision().trained
+    model = build_model(vocabulary.size, shape, seed=0).to(bench.device)
     trainer = MlmTrainer(
-        build_model(vocabulary.size, shape, seed=0).to(bench.device),
+        model,
         PackedText(stream, vocabulary, options),
         phase,
         precision=precision,
         device=bench.device,
     )
-    results = list(trainer.run())
+    if bench.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    if way == "eager":
+        use_attention_of(model, torch.device("cpu"))
+    elif way == "compiled":
+        model.inner.distilbert.compile(dynamic=False)
+    results = list(trainer.run(steps // 3))  # losses are read every few steps
     seconds = statistics.median(result.seconds for result in results[steps // 3 :])
-    rate = results[-1].tokens / seconds
-    return {"tokens_per_second": rate, "loss": results[-1].loss, "precision": precision}
+    numbers = {"loss": results[-1].loss, "precision": precision, "part": trainer.part_size}
+    if bench.device.type == "cuda":
+        numbers["reserved"] = torch.cuda.max_memory_reserved()
+    return {"tokens_per_second": results[-1].tokens / seconds, **numbers}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from measures.addresses import user_path
 from models.encoder import encoder_loader
 from models.frozen_pass import FrozenEncoder
 from models.tokens import Encoding
@@ -18,6 +19,8 @@ from tuning.data.pairs import PairTable, read_pairs
 from tuning.data.prepared import Prepared
 from tuning.data.sources import find_data, read_locations
 from tuning.system.project import EMBEDDED
+
+NAMES = ("auto", "parade", "embedded")  # of data sets
 
 
 def random_distilbert(folder: Path, **sizes: int) -> Path:
@@ -57,6 +60,11 @@ def whole_encoder(
         precision=precision,
         device=device,
     )
+
+
+def data_anywhere(data: str) -> str:
+    """Return a data set as a command in any folder takes it: its name, or an absolute path."""
+    return data if data in NAMES else str(user_path(data).resolve())
 
 
 def sample_pairs(data: str, folder: Path, *, train: int, others: int) -> Path:

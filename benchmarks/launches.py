@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from measures.addresses import sqlite_url
 from measures.objective import VALIDATION_F1
 from tuning.system.project import ROOT
 
+OUTPUT = "output.txt"  # of a command, in its folder
+_GRACE = 120  # seconds in which an interrupted command may end by itself
+_THREADS = "_NUM_THREADS"  # end of the variables that limit threads
 _PAUSE = 0.25  # seconds between two readings of the memory
 _WORKER = "ray::ImplicitFu"  # Ray's name of a trial's process, as the system truncates it
 
@@ -69,7 +74,7 @@ def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
         CommandError: If the exit code is not 0.
     """
     started = time.monotonic()
-    log = folder / "output.txt"
+    log = folder / OUTPUT
     with log.open("wb") as output:
         process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         if cores:
@@ -85,6 +90,47 @@ def watch(words: list[str], folder: Path, cores: Sequence[int] = ()) -> Watched:
         raise CommandError(f"{' '.join(words)}: exit code {process.returncode}\n{tail}")
     seconds = time.monotonic() - started
     return Watched(seconds=seconds, driver_bytes=driver, worker_bytes=worker)
+
+
+def run_limited(
+    words: list[str], folder: Path, seconds: float, cores: Sequence[int]
+) -> int | None:
+    """Run a command on some cores; return its exit code, None if it was interrupted.
+
+    Its libraries take as many threads as there are cores, whatever the environment says.
+
+    Args:
+        words: Command and its arguments.
+        folder: Working directory; the command's output goes to its output.txt.
+        seconds: Time after which it is interrupted as by Ctrl-C.
+        cores: Numbers of the cores that it may use.
+    """
+    plain = {name: text for name, text in os.environ.items() if not name.endswith(_THREADS)}
+    with (folder / OUTPUT).open("wb") as output:
+        process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT,
+                                   env=plain)  # fmt: skip
+        try:
+            os.sched_setaffinity(process.pid, cores)
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a command as Ctrl-C does; kill it and its child processes if it goes on."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        process.kill()
+        process.wait()
 
 
 def _private_bytes(pid: int) -> int:

@@ -22,7 +22,7 @@ def score(value: float) -> str:
 
 def signed(value: float) -> str:
     """Return a difference of scores as +.012."""
-    return f"{'-' if value < 0 else '+'}{abs(value):.3f}".replace("0.", ".", 1)
+    return _with_sign(value, 3).replace("0.", ".", 1)
 
 
 def spread(values: Sequence[float]) -> str:
@@ -32,7 +32,13 @@ def spread(values: Sequence[float]) -> str:
 
 def points(value: float) -> str:
     """Return a difference of scores in points, +1.2 for .012."""
-    return f"{100 * value:+.1f}"
+    return _with_sign(100 * value, 1)
+
+
+def _with_sign(value: float, digits: int) -> str:
+    """Return a rounded number with its sign, zero without one."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def short(value: float) -> str:

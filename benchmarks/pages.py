@@ -17,6 +17,7 @@ from benchmarks import (
     default_blocks,
     field_blocks,
     gpu_blocks,
+    growth_blocks,
     score_blocks,
     search_blocks,
     start_blocks,
@@ -27,7 +28,7 @@ from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
 
-PAGES = ("README.md", "docs/results.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/results.md", "benchmarks/README.md", "docs/recovery.md")
 PICTURES = {"docs/table.svg": "grid_embedded"}
 NOT_MEASURED = "*Not measured yet.*"
 BLOCK = re.compile(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -81,22 +82,30 @@ BLOCKS = {
     "readme_search": Block(search_blocks.readme_search, ("search_parade", "baselines")),
     "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
     "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
+    "driver_limit_by_reference": Block(cost_blocks.driver_limit, ("driver_limit_by_reference",)),
     "larger_data": Block(cost_blocks.larger_data, ("larger_data",)),
-    "scaling_trials": Block(cost_blocks.scaling_trials, ("scaling",)),
-    "scaling_cores": Block(cost_blocks.scaling_cores, ("scaling",)),
-    "scaling_pairs": Block(cost_blocks.scaling_pairs, ("scaling",)),
+    "scaling_trials": Block(growth_blocks.scaling_trials, ("scaling",)),
+    "scaling_cores": Block(growth_blocks.scaling_cores, ("scaling",)),
+    "scaling_pairs": Block(growth_blocks.scaling_pairs, ("scaling",)),
+    "scaling_depth": Block(growth_blocks.scaling_depth, ("scaling",)),
+    "growth": Block(growth_blocks.growth, ("scaling",)),
+    "whole_grid": Block(growth_blocks.whole_grid, ("whole_grid",)),
     "start_up": Block(start_blocks.start_up, ("start_up",)),
     "goals": Block(start_blocks.goals, (), RECORDS),
-    "scaling_goals": Block(cost_blocks.scaling_goals, ("scaling",)),
+    "scaling_goals": Block(growth_blocks.scaling_goals, ("scaling",)),
     "faults": Block(cost_blocks.faults, ("faults",)),
+    "recovery_faults": Block(cost_blocks.faults_in_words, ("faults",)),
     "against_trainer": Block(cost_blocks.against_trainer, ("against_trainer",)),
     "against_field": Block(field_blocks.against_field, ("against_field",)),
     "floor": Block(cost_blocks.floor, ("floor",)),
     "statistics": Block(statistics_blocks.statistics, ("statistics",)),
     "gap_statistics": Block(statistics_blocks.gap_statistics, ("gap_statistics",)),
+    "readme_times": Block(start_blocks.readme_times, ("freezing_parade", "search_parade")),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
     "readme_scores": Block(score_blocks.readme_scores, ("grid_parade", "baselines")),
-    "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),
+    "readme_speed": Block(
+        cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults", "against_field")
+    ),
 }
 
 

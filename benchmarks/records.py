@@ -17,17 +17,28 @@ from typing import Any
 from tuning.system.project import ROOT, git_commit
 
 RESULTS = Path(__file__).resolve().parent / "results"
+UNFINISHED = "unfinished"  # in a record of a part of a benchmark
 PACKAGES = ("torch", "ray", "transformers")
 
 
-def save_record(name: str, numbers: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write what a benchmark measured here and now to ``NAME.json`` and return its path."""
+def save_record(
+    name: str, numbers: Mapping[str, Any], folder: Path = RESULTS, *, whole: bool = True
+) -> Path:
+    """Write what a benchmark measured here and now to ``NAME.json`` and return its path.
+
+    Args:
+        name: Name of the record.
+        numbers: What was measured.
+        folder: Folder with the records.
+        whole: Whether that is all; a part is kept if the benchmark is interrupted.
+    """
     script = os.path.relpath(sys.argv[0], ROOT)
     content = {
         "commit": git_commit(),
         "command": without_places(shlex.join(["python", script, *sys.argv[1:]])),
         "machine": describe_machine(),
         "numbers": numbers,
+        **({} if whole else {UNFINISHED: True}),
     }
     return write_record(name, content, folder)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.pages import write_pages
-from benchmarks.records import RESULTS, read_record, write_record
+from benchmarks.records import RESULTS, UNFINISHED, read_record, write_record
 from measures.addresses import sqlite_url, user_path
 from tuning.config.loader import load_experiment
 from tuning.config.trial_values import known_before
@@ -54,11 +54,16 @@ class Step:
     config: str = "grid"
 
     def state(self, folder: Path = RESULTS) -> str:
-        """Return ``done``, ``older`` if other inputs made its record, or ``not measured``."""
+        """Return ``done``, ``not measured``, or what its record is.
+
+        ``older``: other inputs made it; ``begun``: the benchmark was interrupted.
+        """
         record = read_record(self.name, folder)
         if record is None:
             return "not measured"
-        return "done" if record.items() >= self.inputs.items() else "older"
+        if not record.items() >= self.inputs.items():
+            return "older"
+        return "begun" if record.get(UNFINISHED) else "done"
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -109,12 +114,15 @@ STEPS = (
     Step(name="frozen_pass", command="benchmarks/frozen_pass.py --data FOLDER", minutes=3),
     Step(name="floor", command="benchmarks/floor.py --data FOLDER", minutes=6),
     Step(name="start_up", command="benchmarks/start_up.py --data FOLDER", minutes=3),
-    Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=25),
+    Step(name="scaling", command="benchmarks/scaling.py --data FOLDER", minutes=18),
+    Step(name="whole_grid", command="benchmarks/whole_grid.py", minutes=7),
     Step(name="driver_limit", command="benchmarks/driver_limit.py --trials 1000", minutes=10),
+    Step(name="driver_limit_by_reference", minutes=8,
+         command="benchmarks/driver_limit.py --by-reference --name driver_limit_by_reference"),
     Step(name="larger_data", command="benchmarks/larger_data.py", minutes=30),
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
-         minutes=120),
+         minutes=50),
     Step(name="against_field", command="benchmarks/against_field.py --data FOLDER", minutes=75),
 )  # fmt: skip
 

@@ -1,26 +1,30 @@
 """Measure how costs grow with the work: python benchmarks/scaling.py [--data FOLDER].
 
-The script runs grids with the embedded encoder, all layers frozen, on the embedded pairs: with
-more trials, more pairs and fewer cores. It measures memory, and on ``--data`` MLflow's share of
-the assigned grid and the cost of one more trial. ``start_up.py`` measures start-up alone,
-``seeds.py`` the cost of more seeds.
+The script runs grids with the embedded encoder on the embedded pairs: with more trials, pairs and
+trained layers and fewer cores, states cached; on ``--data`` it measures what one more trial costs.
+Some sizes are run again, for the noise; ``growth.py`` fits the exponents. With 64 copies of the
+pairs the states take 2.9 GB below ``TMPDIR`` and their pass minutes: so pairs are measured by one
+trial of one epoch with the cheapest head, whose time grows with them as that of others does, and
+16 and 64 copies once. It takes about 15 minutes on 2 idle cores, on PARADE 18.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import pstats
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.inputs import repeat_pairs
+from benchmarks.growth import AXES, fit_rows
+from benchmarks.inputs import data_anywhere, repeat_pairs
 from benchmarks.launches import Launch, run_grid
 from benchmarks.records import save_record
 from tuning.system.project import ROOT
@@ -31,13 +35,13 @@ TRIAL: dict[str, object] = {
     "targets": "labels",
     "freezing": "all",
 }
-TRIALS = (1, 2, 4, 8, 16)
-TIMES = (1, 4, 16)  # copies of each pair
+TRIALS, TRIALS_AGAIN = (1, 4, 16, 64), (1, 16)
+TIMES, TIMES_AGAIN = (1, 4, 16, 64), (1, 4)  # copies of each pair
+LAYERS = 4  # of the embedded encoder
+TRAINED, TRAINED_AGAIN = range(LAYERS + 1), (0, 2, LAYERS)  # with all of them, embeddings too
 MEGA = 1e6
 GRID_PATH = str(ROOT / "tuning/run_grid.py")
-LOG = tuple(
-    f"tuning/tracking/{name}.py" for name in ("launch_log", "journal", "delivery", "mlflow_writer")
-)
+Row = dict[str, float]
 
 
 class Bench:
@@ -57,28 +61,26 @@ class Bench:
         self,
         trials: int,
         *,
-        epochs: int = 1,
-        data: str | None = None,
-        python: tuple[str, ...] = (),
         cores: Sequence[int] = (),
+        grid: dict[str, list[object]] | None = None,
+        **trial: object,
     ) -> Launch:
-        """Run a grid whose trials differ in their seed and return its costs.
+        """Run a grid and return its costs.
 
         Args:
-            trials: Number of trials.
-            epochs: Epochs of each trial.
-            data: Data set in place of the usual one.
-            python: Arguments of Python itself.
+            trials: Number of trials, which differ in their seed.
             cores: Numbers of the cores that the grid may use; all if none are given.
+            grid: Another grid than that of seeds.
+            trial: Fields of the trials that differ from ``TRIAL`` with one epoch.
         """
         self._runs += 1
-        words = ["--data", data or self.data, "--encoder", "embedded"]
+        grid = grid or {"seed": list(range(trials))}
+        fixed = {**TRIAL, "epochs": 1, **trial}
         return run_grid(
             self.folder / str(self._runs),
-            {**TRIAL, "epochs": epochs},
-            {"seed": list(range(trials))},
-            *words,
-            python=python,
+            {name: value for name, value in fixed.items() if name not in grid},
+            grid,
+            *("--data", self.data, "--encoder", "embedded"),
             output=self.folder / "shared",
             cores=cores,
         )
@@ -89,33 +91,43 @@ class Bench:
         return max(files, key=lambda path: path.stat().st_mtime).stat().st_size
 
 
-def by_trials(bench: Bench) -> list[dict[str, float]]:
-    """Return the costs for each number of trials, with cached states."""
+def by_trials(bench: Bench) -> Iterator[Row]:
+    """Yield the costs for each number of trials, with cached states."""
     bench.run(1)  # fills the cache
-    return [{"trials": trials, **_row(bench.run(trials))} for trials in TRIALS]
+    for trials in (*TRIALS, *TRIALS_AGAIN):
+        yield {"trials": trials, **_row(bench.run(trials))}
 
 
-def by_pairs(bench: Bench) -> list[dict[str, float]]:
-    """Return the costs of two trials for each number of copies of the data, cached."""
-    rows = []
-    for times in TIMES:
-        data = str(repeat_pairs(bench.data, bench.folder / f"x{times}", times))
-        first, cached = bench.run(2, data=data), bench.run(2, data=data)
-        states = bench.states_bytes()
-        rows.append({"times": times, "first_seconds": first.watched.seconds, **_row(cached),
-                     "states_mb": states / MEGA})  # fmt: skip
-    return rows
+def by_pairs(folder: Path) -> Iterator[Row]:
+    """Yield the costs of a trial for each number of copies of the data, cached.
+
+    ``first_seconds`` are those with nothing cached.
+    """
+    for times in (*TIMES, *TIMES_AGAIN):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            data = str(repeat_pairs("embedded", Path(own) / "pairs", times))
+            bench = Bench(Path(own), data)
+            first, cached = (bench.run(1, head="mean_pooling") for _ in range(2))
+            yield {"times": times, "first_seconds": first.watched.seconds, **_row(cached),
+                   "states_mb": bench.states_bytes() / MEGA}  # fmt: skip
 
 
-def by_cores(bench: Bench) -> list[dict[str, float]]:
-    """Return the costs of four trials on one core and on all cores."""
+def by_depth(bench: Bench) -> Iterator[Row]:
+    """Yield the costs of a trial for each number of trained layers, with cached states."""
+    depths: list[object] = [LAYERS - trained for trained in TRAINED]
+    bench.run(1, grid={"freezing": depths})  # fills the cache
+    for trained in (*TRAINED, *TRAINED_AGAIN):
+        yield {"trained_layers": trained, **_row(bench.run(1, freezing=LAYERS - trained))}
+
+
+def by_cores(bench: Bench) -> Iterator[Row]:
+    """Yield the costs of four trials on one core and on all cores."""
     every = sorted(os.sched_getaffinity(0))
-    return [
-        {"cores": len(cores), **_row(bench.run(4, cores=cores))} for cores in (every[:1], every)
-    ]
+    for cores in (every[:1], every):
+        yield {"cores": len(cores), **_row(bench.run(4, cores=cores))}
 
 
-def _row(launch: Launch) -> dict[str, float]:
+def _row(launch: Launch) -> Row:
     """Return the costs of a launch as a row: seconds and megabytes."""
     return {
         "seconds": launch.watched.seconds,
@@ -127,7 +139,7 @@ def _row(launch: Launch) -> dict[str, float]:
     }
 
 
-def one_more_trial(bench: Bench) -> dict[str, float]:
+def one_more_trial(bench: Bench) -> Row:
     """Return the seconds of one more trial of five epochs (``further``) and of its epochs alone.
 
     As many trials run at a time as there are cores, so that many more trials add one trial's time.
@@ -141,40 +153,7 @@ def one_more_trial(bench: Bench) -> dict[str, float]:
     return {"further": further, "pure": pure, "ratio": further / pure}
 
 
-def log_share(folder: Path, data: str) -> dict[str, float]:
-    """Return the seconds that the driver spends on its log (``inside``) during the assigned grid.
-
-    They include recording, and waiting for MLflow at the start and at the end, but not what
-    another thread writes to MLflow at the same time.
-    """
-    profile = folder / "driver.prof"
-    launch = run_grid(
-        folder / "assigned",
-        {"epochs": 3, "min_steps": 600},
-        {
-            "freezing": ["all", "some"],
-            "optimizer": ["adamw", "sgd"],
-            "learning_rate": [0.001, 0.01, 0.1],
-        },
-        "--data",
-        data,
-        "--encoder",
-        "embedded",
-        python=("-m", "cProfile", "-o", str(profile)),
-    )
-    stats = pstats.Stats(str(profile)).stats  # pyright: ignore[reportAttributeAccessIssue]
-    inside = 0.0
-    for (file, _, _), (*_, callers) in stats.items():
-        if not file.endswith(LOG):
-            continue
-        for (caller, _, _), (*_, cumulative) in callers.items():
-            inside += 0.0 if caller.endswith(LOG) else cumulative
-    return {"inside": inside, "seconds": launch.watched.seconds,
-            "share": inside / launch.watched.seconds,
-            "disk_mb": launch.disk_bytes / MEGA}  # fmt: skip
-
-
-def show(title: str, rows: list[dict[str, float]]) -> Table:
+def show(title: str, rows: list[Row]) -> Table:
     """Return a table of the rows, with a column for each name."""
     table = Table(title=title)
     for name in rows[0]:
@@ -186,29 +165,47 @@ def show(title: str, rows: list[dict[str, float]]) -> Table:
     return table
 
 
+def show_growth(numbers: dict[str, Any]) -> Table:
+    """Return a table of the fitted exponents of all parts that were measured."""
+    table = Table("costs against", "", "exponent", "at most linear", title="growth")
+    for part, (size, costs) in AXES.items():
+        fits = fit_rows(numbers[part], size, costs) if part in numbers else {}
+        for cost, fit in fits.items():
+            table.add_row(size.replace("_", " "), cost, fit.written, fit.at_most_linear)
+    return table
+
+
 def main() -> int:
     """Return 0 after printing the tables and saving their numbers."""
     parser = argparse.ArgumentParser(
         allow_abbrev=False, description="Measure how costs grow with the work."
     )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--name", default="scaling", help="name of the record")
     args = parser.parse_args()
-    console = Console()
-    numbers: dict[str, object] = {"data": Path(args.data).name}
-    data = args.data if args.data == "embedded" else str(Path(args.data).resolve())
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder) / "small", "embedded")
-        for name, measure in (("trials", by_trials), ("cores", by_cores)):
-            numbers[name] = rows = measure(bench)
-            console.print(show(f"more {name}", rows))
-        numbers["log"] = found = log_share(Path(folder), data)
-        console.print(show(f"MLflow in the assigned grid on {Path(data).name}", [found]))
-        numbers["one_more_trial"] = found = one_more_trial(Bench(Path(folder) / "data", data))
-        console.print(show(f"one more trial on {Path(data).name}", [found]))
-        save_record("scaling", numbers)
-        numbers["pairs"] = rows = by_pairs(Bench(Path(folder) / "pairs", "embedded"))
-        console.print(show("more pairs (embedded)", rows))
-    save_record("scaling", numbers)
+    data = data_anywhere(args.data)
+    numbers: dict[str, Any] = {"data": Path(data).name}
+    with tempfile.TemporaryDirectory() as directory:
+        folder, console = Path(directory), Console()
+        bench = Bench(folder / "small", "embedded")
+        parts: dict[str, tuple[int, Callable[[], Iterable[Row]]]] = {  # minutes on 2 idle cores
+            "trials": (3, lambda: by_trials(bench)),
+            "cores": (1, lambda: by_cores(bench)),
+            "one_more_trial": (3, lambda: [one_more_trial(Bench(folder / "data", data))]),
+            "depth": (3, lambda: by_depth(bench)),
+            "pairs": (8, lambda: by_pairs(folder)),
+        }
+        for name, (minutes, measure) in parts.items():
+            told = f"{time.strftime('%H:%M:%S')} {name}: about {minutes} minutes"
+            console.print(told, highlight=False)
+            rows: list[Row] = []
+            for row in measure():
+                rows.append(row)
+                numbers[name] = row if name == "one_more_trial" else rows
+                save_record(args.name, numbers, whole=False)  # the rest may be interrupted
+            console.print(show(name.replace("_", " "), rows))
+        console.print(show_growth(numbers))
+    save_record(args.name, numbers)
     return 0
 
 

@@ -2,8 +2,10 @@
 
 In turns, five times: ``run_grid.py --help``, ``run_grid.py --dry-run`` on the data, and a grid of
 two trials on the embedded pairs with cached states and the embedded encoder, from its start to the
-first training step. Ray's order for a worker is taken to be the creation of the worker's process.
-Each time is measured from outside, in seconds of the clock and of the processors.
+first training step. A worker is taken to be ordered when the command says that it trains, which is
+shortly before, or when the worker's process is created, if that is later: processes that are
+started ahead do not wait for an order. Each time is measured from outside, in seconds of the clock
+and of the processors.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.inputs import data_anywhere
 from benchmarks.launches import first_step_of, grid_file, trial_processes
 from benchmarks.records import save_record
 from benchmarks.scaling import GRID_PATH, TRIAL
-from measures.addresses import sqlite_url, user_path
+from measures.addresses import sqlite_url
 
 ROUNDS = 5
 _PAUSE = 0.1  # seconds between two readings of the processes
+_TRAINING = b"\nTraining "  # begins the line that a command prints before Ray gets its trials
 Taken = dict[str, float]  # seconds of the clock (wall) and of the processors (cpu)
 
 
@@ -37,11 +41,13 @@ Taken = dict[str, float]  # seconds of the clock (wall) and of the processors (c
 class Observed:
     """What was seen of a launch from outside; times are seconds since 1970.
 
-    ``worker`` is the creation of the first trial's process, None without one. ``readings`` are the
-    time and the CPU seconds so far of the driver and of all trials' processes.
+    ``training`` is when the command said that it trains, ``worker`` the creation of the first
+    trial's process; None without one. ``readings`` are the time and the CPU seconds so far of the
+    driver and of all trials' processes, with what a process took before it had a trial.
     """
 
     began: float
+    training: float | None = None
     worker: float | None = None
     readings: list[tuple[float, float, float]] = field(default_factory=list)
 
@@ -60,12 +66,13 @@ def start_up(observed: Observed, first_step: float) -> dict[str, Taken]:
         ValueError: If no worker was seen before the first step.
     """
     before = [reading for reading in observed.readings if reading[0] <= first_step]
-    if observed.worker is None or not before:
+    if observed.worker is None or observed.training is None or not before:
         raise ValueError(f"no trial's process was seen before the first step, at {first_step}")
     _, driver, workers = before[-1]
+    ordered = max(observed.worker, observed.training)
     return {
         "first_step": {"wall": first_step - observed.began, "cpu": driver},
-        "worker": {"wall": first_step - observed.worker, "cpu": workers},
+        "worker": {"wall": first_step - ordered, "cpu": workers},
     }
 
 
@@ -79,13 +86,17 @@ def observe(words: list[str], folder: Path) -> Observed:
     Raises:
         CalledProcessError: If the exit code is not 0.
     """
-    with (folder / "output.txt").open("wb") as output:
+    told = folder / "output.txt"
+    with told.open("wb") as output:
         observed = Observed(began=time.time())
         process = psutil.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
+            if observed.training is None and _TRAINING in told.read_bytes():
+                observed.training = time.time()
             workers = trial_processes(process.pid)
             created = [begun for worker in workers if (begun := _created(worker))]
-            observed.worker = min([*created, observed.worker or float("inf")], default=None)
+            known = [] if observed.worker is None else [observed.worker]
+            observed.worker = min([*created, *known], default=None)
             used = _cpu([process]), _cpu(workers)
             observed.readings.append((time.time(), *used))
             time.sleep(_PAUSE)
@@ -177,7 +188,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--name", default="start_up", help="name of the record")
     args = parser.parse_args()
-    data = args.data if args.data == "embedded" else str(user_path(args.data).resolve())
+    data = data_anywhere(args.data)
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), data, args.rounds)
     table = Table("", "seconds", "of the processors", title=f"start-up, medians of {args.rounds}")

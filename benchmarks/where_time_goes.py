@@ -1,7 +1,8 @@
 """Profile a launch and a trial: python benchmarks/where_time_goes.py [--data FOLDER].
 
-The script profiles the driver of a grid of two trials by stage, then one epoch of training on one
-core by operation, with all layers frozen and with two trained. PROFILE.md has the conclusions.
+The script profiles the driver of a grid of two trials by stage, then by operation the frozen pass
+over the train split and one epoch of training, on one core, with all layers frozen and with two
+trained. PROFILE.md has the conclusions, the record explains missed goals.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import pstats
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,13 +20,26 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.floor import epoch_of, prepare_for
+from benchmarks.inputs import data_anywhere, whole_encoder
 from benchmarks.launches import run_grid
 from benchmarks.machine import CPU, machine_precision
+from benchmarks.records import save_record
+from models.frozen_pass import encode
 from tuning.config.experiment import TrialConfig
+from tuning.data.prepared import Prepared
 from tuning.training.builders import build_classifier
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 
+Event = tuple[str, int, float]  # name of an operation, its calls and its own seconds
 _SHOWN = 12  # operations in a table
+_PRODUCTS = {
+    "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::matmul",
+    "aten::mkldnn_linear", "aten::linear", "mkldnn::_linear_pointwise",
+    "aten::_scaled_dot_product_flash_attention_for_cpu",
+    "aten::_scaled_dot_product_flash_attention_for_cpu_backward",
+}  # fmt: skip
+_COPIES = {"aten::copy_", "aten::_to_copy", "aten::clone", "aten::cat", "aten::index",
+           "aten::contiguous"}  # fmt: skip
 _STAGES = (  # name of each stage of a driver, its function, and the end of its file's path
     ("plan: data, word pieces", "prepare", "tuning/data/prepared.py"),
     ("open the log", "check", "tuning/tracking/delivery.py"),
@@ -82,10 +97,20 @@ def show_driver(stages: list[tuple[str, float]], seconds: float) -> Table:
     return table
 
 
-def profile_epoch(inputs: SharedInputs, trial: TrialConfig) -> list[tuple[str, int, float]]:
-    """Return name, calls and own seconds of each operation of an epoch, longest first."""
+def profile_epoch(inputs: SharedInputs, trial: TrialConfig) -> list[Event]:
+    """Return the operations of an epoch, as ``profile_work`` does."""
     train = LoadedSplit(inputs.splits["train"], trial, CPU)
-    work = epoch_of(build_classifier(trial, inputs), train, trial)
+    return profile_work(epoch_of(build_classifier(trial, inputs), train, trial))
+
+
+def profile_pass(prepared: Prepared) -> list[Event]:
+    """Return the operations of the pass over the train split, as ``profile_work`` does."""
+    frozen = whole_encoder(prepared, getattr(torch, machine_precision().frozen), CPU)
+    return profile_work(lambda: encode(frozen, prepared.tokens.splits["train"]))
+
+
+def profile_work(work: Callable[[], object]) -> list[Event]:
+    """Return name, calls and own seconds of each operation of some work, longest first."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
     events = profiler.key_averages()
@@ -95,7 +120,7 @@ def profile_epoch(inputs: SharedInputs, trial: TrialConfig) -> list[tuple[str, i
     return sorted(found, key=lambda event: -event[2])
 
 
-def show(events: list[tuple[str, int, float]], title: str) -> Table:
+def show(events: list[Event], title: str) -> Table:
     """Return a table of the longest operations and their shares of the total time."""
     total = sum(seconds for _, _, seconds in events)
     table = Table(title=f"{title}: {total:.1f} s on one core")
@@ -106,25 +131,44 @@ def show(events: list[tuple[str, int, float]], title: str) -> Table:
     return table
 
 
+def summed(events: list[Event]) -> dict[str, float]:
+    """Return the shares of matrix products, copies and all else of an epoch or a pass."""
+    total = sum(seconds for _, _, seconds in events)
+    found = {"matrix products": 0.0, "copies and conversions": 0.0}
+    for name, _, seconds in events:
+        if name in _PRODUCTS:
+            found["matrix products"] += seconds / total
+        elif name in _COPIES:
+            found["copies and conversions"] += seconds / total
+    return {**found, "other operations": 1 - sum(found.values()), "seconds": total}
+
+
 def main() -> int:
-    """Return 0 after printing the tables of the driver and of two trials."""
+    """Return 0 after printing the tables of driver, pass and trials, and saving their sums."""
     parser = argparse.ArgumentParser(
         allow_abbrev=False, description="Profile a launch and a trial."
     )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     parser.add_argument("--encoder", default="embedded", help="as for run_grid.py")
+    parser.add_argument("--name", default="where_time_goes", help="name of the record")
     args = parser.parse_args()
-    if args.data != "embedded":
-        args.data = str(Path(args.data).resolve())
-    Console().print(show_driver(*profile_driver(str(args.data), args.encoder)))
+    args.data = data_anywhere(args.data)
+    stages, seconds = profile_driver(str(args.data), args.encoder)
+    Console().print(show_driver(stages, seconds))
     torch.set_num_threads(1)
     prepared = prepare_for(args.data, args.encoder)
     layers = prepared.encoder.layers
+    found = {"frozen pass": profile_pass(prepared)}
     for title, depth in (("all layers frozen", layers), ("two layers trained", layers - 2)):
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
         with tempfile.TemporaryDirectory() as folder:
             inputs = build_inputs(prepared, trial, machine_precision(), Path(folder))
-        Console().print(show(profile_epoch(inputs, trial), title))
+        found[title] = profile_epoch(inputs, trial)
+    for title, events in found.items():
+        Console().print(show(events, title))
+    operations = {title: summed(events) for title, events in found.items()}
+    numbers = {"data": Path(args.data).name, "driver": {**dict(stages), "whole": seconds}}
+    save_record(args.name, {**numbers, "operations": operations})
     return 0
 
 

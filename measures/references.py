@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from measures.object_stores import open_uri
 from measures.passwords import first_line, hide_passwords
 
 SAVED_AT = "saved_at"  # tag of a run: URI or path of the folder that it saved its files in
@@ -32,10 +33,10 @@ def fetch_referenced(tags: Mapping[str, str], run_id: str, name: str, folder: Pa
     uri = tags.get(SAVED_AT)
     if uri is None:
         return None
-    from pyarrow.fs import FileSystem, FileType, LocalFileSystem, copy_files
+    from pyarrow.fs import FileType, LocalFileSystem, copy_files
 
     try:
-        system, saved = FileSystem.from_uri(uri)
+        system, saved = open_uri(uri)
         if system.get_file_info(saved).type != FileType.Directory:
             raise FileNotFoundError("there is no such folder")
         source, target = f"{saved.rstrip('/')}/{name}", folder / name

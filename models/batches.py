@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from models.state_files import SHARE, MappedStates, OpenStates
 from models.tokens import TokenTable
 
 States = np.ndarray | Tensor | MappedStates
+Made = TypeVar("Made")
 _AHEAD = 16  # batches whose rows the disk looks for while others are trained
 _POOL = 32  # batches whose rows are sorted together: little padding, still well mixed
 
@@ -57,12 +59,15 @@ class Batch:
         rows: Indices of the rows in the token table, int (B,).
         inputs: Token ids, int (B, T), or states, float (B, T, D).
         segments: Kinds of position from ``models.segments``, int (B, T).
+        lengths: Numbers of tokens of the rows, int64 (B,), on the CPU whatever the device: nobody
+            has to wait for a GPU to learn them.
         features: Features of the rows' pairs, float (B, F), or None.
     """
 
     rows: Tensor
     inputs: Tensor
     segments: Tensor
+    lengths: Tensor
     features: Tensor | None = None
 
 
@@ -130,7 +135,7 @@ class RowReader:
         for number, (rows, chosen) in enumerate(zip(batches, parts, strict=True)):
             if number + _AHEAD < len(parts):
                 self._ask(parts[number + _AHEAD])
-            yield self._gather(chosen, int(self.lengths[rows].max()))
+            yield self._gather(chosen, torch.from_numpy(self.lengths[rows]).long())
 
     def _ask(self, chosen: Tensor) -> None:
         """Begin to read the chosen rows from the disk, if states are read ahead."""
@@ -138,9 +143,9 @@ class RowReader:
             sequences = chosen if self._members is None else self._members[chosen]
             self._opened.ask(self._bounds[sequences].view(-1, 2).numpy())
 
-    def _gather(self, chosen: Tensor, longest: int) -> Batch:
-        """Return the batch of the chosen rows (B,), the longest of which has so many tokens."""
-        positions, second, real = self._positions(chosen, self._steps[:longest])
+    def _gather(self, chosen: Tensor, lengths: Tensor) -> Batch:
+        """Return the batch of the chosen rows (B,), which have so many tokens (B,)."""
+        positions, second, real = self._positions(chosen, self._steps[: int(lengths.max())])
         positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions].to(self.device)  # (B, T) or (B, T, D)
         kinds = self._segments[positions]
@@ -151,6 +156,7 @@ class RowReader:
             rows=chosen.to(self.device),
             inputs=inputs.float() if inputs.is_floating_point() else inputs.long(),
             segments=(kinds * real).long().to(self.device),  # PADDING is 0
+            lengths=lengths,
             features=None if features is None else features.to(self.device),
         )
 
@@ -183,7 +189,7 @@ def place(states: States, device: torch.device) -> States:
     return as_tensor(states).to(device)
 
 
-def made_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def made_ahead(batches: Iterator[Made]) -> Iterator[Made]:
     """Yield batches of which a thread makes the next while one is used."""
     with ThreadPoolExecutor(1) as aside:
         coming = aside.submit(next, batches, None)

@@ -21,7 +21,7 @@ class Classifier(nn.Module):
     Args:
         lower: Frozen part of the encoder; None if ``forward`` gets its output, not token ids.
         upper: Trained part of the encoder; may have no layers.
-        head: Module from states (B, T, D) and segments (B, T) to logits (B, C).
+        head: Module from states (B, T, D), segments (B, T) and lengths (B,) to logits (B, C).
         branch: Module from features of the pairs (B, F) to logits (B, C) that are added, or None.
         precision: Type that the trained layers compute in; the head always uses float32.
         frozen_precision: Type that the frozen layers compute in; by default the same.
@@ -54,18 +54,25 @@ class Classifier(nn.Module):
             self.lower.eval()
         return self
 
-    def forward(self, inputs: Tensor, segments: Tensor, features: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        segments: Tensor,
+        features: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         """Return logits, float (B, C).
 
         Args:
             inputs: Token ids, int (B, T), or the cached states of the frozen part, (B, T, D).
             segments: Kinds of position from ``models.segments``, int (B, T).
             features: Features of each pair, float (B, F); unused without a branch.
+            lengths: Numbers of tokens of the pairs, int64 (B,) on the CPU; counted if None.
 
         Raises:
             ValueError: If there is a branch and ``features`` is None.
         """
-        logits = self.head(self._encode(inputs, segments), segments)
+        logits = self.head(self._encode(inputs, segments), segments, lengths)
         if self.branch is None:
             return logits
         if features is None:

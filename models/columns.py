@@ -118,7 +118,8 @@ def find_columns(path: Path, header: list[str], roles: dict[str, str]) -> dict[s
         return {role: header.index(name) for role, name in roles.items()}
     if not any(header):
         raise DataError(f"{path}: is empty or begins blank; line 1 must name the columns")
-    way_out = f"{path.parent / NAME} can name others"
+    role = next(role for role, name in roles.items() if name in absent)
+    way_out = f"{path.parent / NAME} can name others, in lines as {role + ': COLUMN'!r}"
     if header[0].lower().startswith("sep="):
         way_out = "remove this line, which only Excel reads"
     elif len(header) == 1:

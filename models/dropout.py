@@ -40,3 +40,15 @@ class Dropout(nn.Module):
         levels = drawn.view(torch.int16)[:count].view(features.shape)  # from -32,768
         kept = (levels >= dropped - _LEVELS // 2).to(features.dtype)
         return features * kept.mul_(_LEVELS / (_LEVELS - dropped))
+
+    @property
+    def p(self) -> float:
+        """Return the chance, under the name that layers of libraries read it by."""
+        return self.chance
+
+
+def replace_dropout(model: nn.Module) -> None:
+    """Put ``Dropout`` of the same chance in place of each of torch's in a model."""
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if type(module) is nn.Dropout and module.p < 1:
+            model.set_submodule(name, Dropout(module.p).train(module.training))

@@ -170,31 +170,26 @@ def load_encoder(
             of the architecture is missing, or the encoder cannot keep a pair's texts apart.
     """
     info = read_encoder_info(folder)
-    family = FAMILIES[info.architecture]
-    separate = encoding == "separate"
+    family, separate = FAMILIES[info.architecture], encoding == "separate"
     model = _load_model(info, attention)
     stack = list(model.get_submodule(family.layers).children())
     _join(model, family, stack)
     if separate and getattr(stack[0], "convolution", None) is not None:
         raise EncoderError(f"{folder}: its convolution reads across texts; use encoding: pair")
-    embeddings = model.get_submodule("embeddings")
     shared = _shared(model, family)
-
-    def part(layers: list[nn.Module], *, embedded: bool) -> EncoderPart:
-        return EncoderPart(
-            embeddings if embedded else None,
-            layers,
-            architecture=info.architecture,
-            # a copy: the parts may lie on different devices
-            shared=copy.deepcopy(shared) if layers else None,
-            token_types=family.token_types and getattr(model.config, "type_vocab_size", 0) > 1,
-            separate=separate,
-            layer_mean=layer_mean and depth == len(stack),
-        )
-
+    part = partial(
+        EncoderPart,
+        architecture=info.architecture,
+        token_types=family.token_types and getattr(model.config, "type_vocab_size", 0) > 1,
+        separate=separate,
+        layer_mean=layer_mean and depth == len(stack),
+    )
+    # the lowest layers are with the embeddings
+    bottom = part(model.get_submodule("embeddings"), stack[: depth or None], shared=shared)
     if depth == 0:
-        return no_layers(info.architecture), part(stack, embedded=True)
-    return part(stack[:depth], embedded=True), part(stack[depth:], embedded=False)
+        return no_layers(info.architecture), bottom
+    above = stack[depth:]  # they have a copy: the parts may lie on different devices
+    return bottom, part(None, above, shared=copy.deepcopy(shared) if above else None)
 
 
 def encoder_loader(

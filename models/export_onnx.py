@@ -109,7 +109,10 @@ def main() -> int:
         prog="python -m models.export_onnx",
         description="Write a saved model as ONNX.",
     )
-    parser.add_argument("--model", type=user_path, required=True, help="folder of a saved model")
+    text = (
+        "folder of a saved model, of its trial, or of a launch, whose best or whose ensemble it is"
+    )
+    parser.add_argument("--model", type=user_path, required=True, help=text)
     parser.add_argument("--output", type=user_path, required=True, help="ONNX file to write")
     args = parser.parse_args()
     try:

@@ -2,6 +2,9 @@
 
 Shapes: B pairs in the batch, T tokens per pair after padding, D encoder width, W width of the
 first projection, C classes, F features of a pair.
+
+Each head takes the rows' numbers of tokens too, int64 (B,) on the CPU: without them a head that
+needs them there counts the segments, for which a GPU and the host wait for each other.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class CrossAttentionHead(nn.Module):
         self.classify = nn.Linear(head_width, num_classes)
         self.dropout = Dropout(dropout)
 
-    def forward(self, states: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, states: Tensor, segments: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return logits (B, C) for states (B, T, D) and kinds of position (B, T)."""
         projected = self._project(states)  # (B, T, W)
         aligned = self._weights(projected, segments) @ projected  # (B, T, W)
@@ -88,7 +91,7 @@ class AttentionPoolingHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
-    def forward(self, states: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, states: Tensor, segments: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return logits (B, C) for states (B, T, D) and kinds of position (B, T)."""
         projected = self.project(states).tanh()  # (B, T, W)
         weights = pooling_weights(self.score(projected), segments)
@@ -117,9 +120,9 @@ class BiLstmAttentionHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
-    def forward(self, states: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, states: Tensor, segments: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return logits (B, C) for states (B, T, D) and kinds of position (B, T)."""
-        read = self._read(states, segments)
+        read = self._read(states, segments, lengths)
         weights = pooling_weights(self.score(read), segments)
         return self.classify(self.dropout(torch.einsum("bt,btw->bw", weights, read)))
 
@@ -127,14 +130,20 @@ class BiLstmAttentionHead(nn.Module):
         """Return token weights (B, T): zero on padding, summing to 1 over T."""
         return pooling_weights(self.score(self._read(states, segments)), segments)
 
-    def _read(self, states: Tensor, segments: Tensor) -> Tensor:
-        """Return the LSTM's states (B, T, W); packing keeps padding out of both directions."""
-        lengths = (segments != PADDING).sum(dim=1).cpu()
+    def _read(self, states: Tensor, segments: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the LSTM's states (B, T, W); packing keeps padding out of both directions.
+
+        ``pack_padded_sequence`` would copy the order that it sorts rows in to a GPU and wait.
+        """
+        counted = (segments != PADDING).sum(dim=1)  # (B,)
+        order = counted.argsort(descending=True, stable=True)
+        lengths = (counted.cpu() if lengths is None else lengths).sort(descending=True)[0]
         projected = self.dropout(self.project(states).tanh())
-        packed = pack_padded_sequence(projected, lengths, batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(
+        packed = pack_padded_sequence(projected.index_select(0, order), lengths, batch_first=True)
+        read, _ = pad_packed_sequence(
             self.lstm(packed)[0], batch_first=True, total_length=states.shape[1]
-        )[0]
+        )
+        return read.index_select(0, order.argsort())
 
 
 class MeanPoolingHead(nn.Module):
@@ -153,7 +162,7 @@ class MeanPoolingHead(nn.Module):
         self.dropout = Dropout(dropout)
         self.classify = nn.Linear(head_width, num_classes)
 
-    def forward(self, states: Tensor, segments: Tensor) -> Tensor:
+    def forward(self, states: Tensor, segments: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return logits (B, C) for states (B, T, D) and kinds of position (B, T)."""
         projected = self.project(states).tanh()  # (B, T, W)
         return self.classify(self.dropout(masked_mean(projected, segments != PADDING)))

@@ -45,14 +45,13 @@ class MaskedLanguageModel(nn.Module):
             tokens: Token ids after masking, int (B, T).
             starts: Position of each sequence's first token, int (B,): sequences are shorter than
                 the encoder allows, and with different starts all positions are trained.
-            chosen: Mask that is true at M positions, bool (B, T).
+            chosen: These M positions among those of all sequences, int (M,), from 0 to B T - 1.
         """
         positions = starts[:, None] + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
         states = self.inner.distilbert(tokens, position_ids=positions).last_hidden_state
-        positions = chosen.flatten().nonzero().squeeze(-1)  # (M,)
-        count = len(positions)
+        count = len(chosen)
         # torch keeps what it prepares for each number of rows: use few different numbers
-        positions = nn.functional.pad(positions, (0, -count % _ROWS))
+        positions = nn.functional.pad(chosen, (0, -count % _ROWS))
         masked = self.inner.vocab_transform(states.flatten(0, 1)[positions])  # (M + padding, D)
         masked = self.inner.vocab_layer_norm(self.inner.activation(masked))
         return self.inner.vocab_projector(masked)[:count]
@@ -141,6 +140,14 @@ def _prefer_near(model: MaskedLanguageModel) -> None:
     angles = torch.arange(count)[:, None] * frequencies  # in radians
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
     table.copy_(waves * _POSITION_SCALE)
+
+
+def use_attention_of(model: MaskedLanguageModel, device: torch.device) -> None:
+    """Let a model attend as is fastest on a device; the numbers differ by rounding alone.
+
+    On a GPU attention is fused; on a CPU short sequences train faster with plain products.
+    """
+    model.inner.set_attn_implementation("eager" if device.type == "cpu" else "sdpa")
 
 
 def load_model(folder: Path, seed: int) -> tuple[MaskedLanguageModel, bool]:

@@ -57,6 +57,7 @@ def check_lengths(
     """
 
     def find(side: tuple[str, list[int]]) -> str | None:
+        """Return the rule that a text breaks, None if it keeps it."""
         text, pieces = side
         if pieces and (cut or len(pieces) <= limit):
             return None

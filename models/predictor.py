@@ -168,8 +168,8 @@ class Predictor:
         """Return the logits of each member, (M, B, 2)."""
         inputs = self._encode(batch)
         features = self.add_cosine(batch.features, inputs, batch.segments)
-        found = [member(inputs, batch.segments, features) for member in self._members]
-        return torch.stack(found)
+        tensors = (inputs, batch.segments, features, batch.lengths)
+        return torch.stack([member(*tensors) for member in self._members])
 
     def add_cosine(
         self, features: Tensor | None, states: Tensor, segments: Tensor

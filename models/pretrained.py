@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 
 from measures.passwords import first_line
 from models.encoder_files import EncoderError, EncoderInfo
+from models.families import FAMILIES
 from models.weight_files import describe_mismatch
 
 
@@ -29,8 +31,8 @@ def load_pretrained(
         options: Further options of ``from_pretrained``.
 
     Raises:
-        EncoderError: If the files cannot be read, hold more than tensors, or their weights have
-            other sizes than ``config.json`` says or are not finite.
+        EncoderError: If the files cannot be read, hold more than tensors or more layers than
+            ``config.json`` says, or their weights have other sizes or are not finite.
     """
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -59,8 +61,27 @@ def load_pretrained(
         told = isinstance(error, (OSError, RuntimeError, SafetensorError, ValueError))
         reason = first_line(error) if told else f"{type(error).__name__}: {first_line(error)}"
         raise EncoderError(f"{info.folder}: the encoder cannot be loaded: {reason}") from error
+    _check_layers(info, report["unexpected_keys"])
     _check_weights(info, model, report["mismatched_keys"])
     return model, sorted(report["missing_keys"])
+
+
+def _check_layers(info: EncoderInfo, unexpected: Iterable[str]) -> None:
+    """Raise an ``EncoderError`` if the files have more layers than ``config.json`` says.
+
+    Args:
+        info: Encoder whose files were read.
+        unexpected: Names of weights that the model has no place for.
+    """
+    family = FAMILIES[info.architecture]
+    layer = re.compile(rf"(?:^|\.){re.escape(family.layers)}\.(\d+)\.")
+    held = [1 + int(found[1]) for name in unexpected if (found := layer.search(name))]
+    if held:
+        raise EncoderError(
+            f"{info.folder}: config.json says {info.layers} layers ({family.sizes['layers']}), "
+            f"and {info.weights} holds {max(held)}: correct the one, or save the lower layers "
+            "alone in the other"
+        )
 
 
 def _check_weights(info: EncoderInfo, model: nn.Module, mismatched: Iterable[Any]) -> None:

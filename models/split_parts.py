@@ -1,14 +1,16 @@
-"""Parts of a split, which share its tokens and states, and two splits joined into one."""
+"""Parts of a split, which share its tokens and states, two splits joined, splits on a device."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from models.batches import SplitArrays, States
+from models.batches import SplitArrays, States, place
 from models.state_files import MappedStates
 from models.tokens import TokenTable
 
@@ -63,6 +65,23 @@ def in_memory(split: SplitArrays) -> SplitArrays:
     """Return the split with the states themselves where they are in a file."""
     states = split.states
     return replace(split, states=np.asarray(states)) if isinstance(states, MappedStates) else split
+
+
+def place_splits(
+    splits: Mapping[str, SplitArrays], device: torch.device
+) -> dict[str, SplitArrays]:
+    """Return splits with their states on a device, as ``place`` puts them there.
+
+    Splits that share states share the copy. What depends on a trial (features, targets, orders)
+    is not copied: a ``LoadedSplit`` makes its own of it.
+    """
+    placed: dict[int, States] = {}
+    for split in splits.values():
+        if split.states is not None and id(split.states) not in placed:
+            placed[id(split.states)] = place(split.states, device)
+    return {
+        name: replace(split, states=placed.get(id(split.states))) for name, split in splits.items()
+    }
 
 
 def join(first: SplitArrays, second: SplitArrays, entities: np.ndarray) -> SplitArrays:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTER = ("analysis", "benchmarks", "measures", "models", "tuning")
-ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli", "parsers"}
+ENTRIES = {"run_grid", "run_search", "reproduce", "pretrain", "doctor", "cli", "parsers", "worker"}
 # A room of tuning/ and what it may import of its neighbours; entries may import all.
 ROOMS = {
     "system": set(),
@@ -230,7 +230,7 @@ def test_the_report_loads_neither_torch_nor_ray() -> None:
 
 
 _STEP = """torch
-from tuning.execution import trial
+import tuning.worker
 from models.optimizers import SGD
 optimizer = SGD([torch.nn.Parameter(torch.zeros(3))], fused=True)
 optimizer.zero_grad(), optimizer.step(), optimizer.load_state_dict(optimizer.state_dict())

@@ -4,7 +4,11 @@ The page holds no password, token or key: it can be pasted into a bug report.
 """
 
 import argparse
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -28,7 +32,6 @@ from tuning.data.sources import (
 from tuning.download import packaged_encoder
 from tuning.download.hub_download import find_cached_encoder
 from tuning.download.packaged_encoder import PackageError, find_packaged_encoder
-from tuning.execution.ray_session import check_ray
 from tuning.system.findings import (
     Finding,
     check_environment,
@@ -52,6 +55,16 @@ from tuning.tracking.store_check import check_store
 
 _BROKEN = "mend the environment variables and the files that this names, or report it as an error"
 
+_TRY_SECONDS = 90.0  # for a session of its own to start, run a task and end
+_TRY = """\
+import ray
+from tuning.execution.ray_session import ray_session
+with ray_session(None):
+    ray.get(ray.remote(lambda: None).remote())
+    found = ray.cluster_resources()
+print(f"{found.get('CPU', 0):g} cores, {found.get('GPU', 0):g} GPUs")
+"""
+
 
 def main() -> int:
     """Return 0 if a grid can run on this machine, 1 if it cannot, 130 after Ctrl-C."""
@@ -61,7 +74,8 @@ def main() -> int:
         description="Say what a grid would find on this machine.",
     )
     add = parser.add_argument
-    add("--output", type=user_path, default=ROOT / "results", help="folder for results")
+    text = "folder for results; default: results of the project"
+    add("--output", type=user_path, default=ROOT / "results", help=text)
     text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
     add("--tracking-uri", type=store_uri, help=text)
     add("--measure", action="store_true", help="measure this machine anew")
@@ -134,6 +148,35 @@ def check_chosen_store(tracking_uri: str | None) -> Finding:
     except AddressError as error:
         way_out = "name another with --tracking-uri, or unset MLFLOW_TRACKING_URI"
         return Finding(name="store", text=str(error), way_out=way_out, stops=True)
+
+
+def check_ray(seconds: float = _TRY_SECONDS) -> Finding:
+    """Return whether Ray starts on this machine and runs a task, tried in a separate process.
+
+    Args:
+        seconds: Longest wait for it.
+    """
+    started = time.monotonic()
+    way_out = "ray stop --force ends what is left of another session; its logs are in /tmp/ray"
+    with subprocess.Popen(
+        [sys.executable, "-c", _TRY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            text = f"has not started within {seconds:g} seconds"
+            return Finding(name="Ray", text=text, way_out=way_out, stops=True)
+    if process.returncode:
+        lines = [line for line in errors.splitlines() if "Error: " in line]
+        reason = lines[-1].strip() if lines else f"exit code {process.returncode}"
+        return Finding(name="Ray", text=f"does not start: {reason}", way_out=way_out, stops=True)
+    taken = time.monotonic() - started
+    return Finding(name="Ray", text=f"starts and runs a task in {taken:.0f} s: {output.strip()}")
 
 
 def check_speed(cache: Path, *, anew: bool) -> Finding:

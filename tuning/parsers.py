@@ -14,6 +14,8 @@ EXPERIMENTS = ROOT / "experiments"
 _VERBOSE = "add to notices and errors what the libraries reported"
 _SET: dict[str, Any] = {"action": "append", "metavar": "KEY=VALUE", "dest": "overrides"}
 _STORE = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db in the project's folder"
+_OF_THE_FILE = "default: that of the YAML file, which is auto where it names none"
+_RESULTS = "default: results of the project"
 _SCRATCH = "scratch"  # SCRATCH in tuning/pretraining/plan.py
 
 
@@ -27,18 +29,20 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=description)
     add = parser.add_argument
     add("config", type=user_path, nargs="?", default=EXPERIMENTS / default,
-        help="YAML file of the experiment")  # fmt: skip
+        help=f"YAML file of the experiment; default: experiments/{default}")  # fmt: skip
     text = "auto, parade, embedded, or a folder with the files train, validation and test"
-    add("--data", help=text)
-    add("--encoder", help="auto, minilm, embedded, a folder, or a name on the Hugging Face hub")
+    add("--data", help=f"{text}; {_OF_THE_FILE}")
+    text = "auto, minilm, embedded, a folder, or a name on the Hugging Face hub"
+    add("--encoder", help=f"{text}; {_OF_THE_FILE}")
     text = "folder for results and caches, or a URI (s3://...) that all nodes of a cluster reach"
-    add("--output", type=folder_or_uri, default=ROOT / "results", help=text)
-    text = "folder for the driver's journal and caches if --output is a URI; default: results"
-    add("--local", type=user_path, default=ROOT / "results", help=text)
+    add("--output", type=folder_or_uri, default=ROOT / "results", help=f"{text}; {_RESULTS}")
+    text = "folder for the driver's journal and caches if --output is a URI"
+    add("--local", type=user_path, default=ROOT / "results", help=f"{text}; {_RESULTS}")
     text = "log what trials save as its place in --output, in place of a copy"
     add("--by-reference", action="store_true", help=text)
     add("--tracking-uri", type=store_uri, help=_STORE)
-    add("--address", help="HOST:PORT of the Ray cluster to run on; auto: that of this machine")
+    text = "HOST:PORT of a Ray cluster; auto: that of this machine; default: a session of its own"
+    add("--address", help=text)
     text = "change a value of the YAML file; a list makes it an axis"
     add("--set", type=_override, help=text, **_SET)
     add("--no-cache-activations", action="store_true", help="run the frozen layers in every epoch")

@@ -33,12 +33,14 @@ def _run(args: argparse.Namespace) -> int:
     console = make_console()
     try:
         options = pretraining_options(args)
-        plan = make_plan(options, console)
-        print_plan(plan, console, store_rows(options.tracking_uri))
         if args.dry_run:
+            print_plan(make_plan(options, console), console, store_rows(options.tracking_uri))
             return 0
         from tuning.pretraining import session  # torch and transformers take seconds to import
 
+        session.check_output(options)  # first: a plan reads all of the text
+        plan = make_plan(options, console)
+        print_plan(plan, console, store_rows(options.tracking_uri))
         try:
             return session.run(plan, options, console)
         except KeyboardInterrupt:

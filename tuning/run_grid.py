@@ -51,7 +51,10 @@ def _run(args: argparse.Namespace) -> int:
         leave_interrupted(options, name)
         set_ray_defaults(args.address)
         check_address(args.address)
-        with import_aside("tuning.execution.grid") as session, ray_session(args.address):
+        with (
+            import_aside("tuning.execution.grid") as session,
+            ray_session(args.address, len(prepared.trials)),
+        ):
             return session.result().run(prepared, resumed, options, console)
     except KeyboardInterrupt:
         if options is not None:

@@ -31,7 +31,9 @@ def report(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(empty_store, folder / "log.db")
     runs = Runs(folder / "log.db", "grid")
     log_grid(runs, folder)
-    publish(Store(runs.uri), folder / "report", Sources())
+    told: list[str] = []
+    publish(Store(runs.uri), folder / "report", Sources(), told.append)
+    (folder / "report/told.json").write_text(json.dumps(told))
     return folder / "report"
 
 
@@ -54,6 +56,11 @@ def test_the_first_page_warns_of_one_seed_and_names_the_best_cell(pages: list[st
     assert not re.search(r"--\s", command.partition("In short")[0])
     assert "is AdamW at a learning rate of 0.01 with some layers frozen" in first
     assert first.index("one seed") < first.index("The best cell") < first.index("1 The data")
+
+
+def test_each_chapter_is_told_of_and_the_pages_last(report: Path) -> None:
+    told = json.loads((report / "told.json").read_bytes())
+    assert told == [*(chapter["title"] for chapter in contents(report)["chapters"]), "its pages"]
 
 
 def test_a_complete_grid_lacks_nothing(report: Path, pages: list[str]) -> None:

@@ -67,6 +67,15 @@ def test_cells_of_equal_scores_or_equal_probabilities_learned_nothing() -> None:
     assert not run_tables.mark_idle(seeds)[run_tables.IDLE].any()
 
 
+def test_without_a_score_no_cell_learned_nothing() -> None:
+    cells = trials(("all", "adamw", 0.001, 0.70, 0.66, 0), ("all", "sgd", 0.01, 0.65, 0.5, 1))
+    bare = cells[["freezing", "optimizer", "learning_rate", "seed"]]
+    assert run_tables.mark_idle(bare)[run_tables.IDLE].tolist() == [0, 0]
+    some = run_tables.mark_idle(cells[[*bare, "test_f1"]])
+    assert some[run_tables.IDLE].tolist() == [0, 0]
+    assert not len(run_tables.mark_idle(bare.iloc[:0]))
+
+
 def test_no_flagged_trial_is_called_best() -> None:
     flagged = GRID.assign(collapsed=0, no_positive=1)
     grid = run_tables.grid_scores(flagged)

@@ -22,6 +22,8 @@ def test_both_sides_run_and_are_compared(
     run_ours(compared, data, encoder, tmp_path / "ours")
     run_theirs(compared, data, encoder, tmp_path / "theirs", "sdpa")
     assert compared.ratio == compared.theirs[0] / compared.ours[0] > 0
+    assert 0 < compared.first_step[0] < compared.ours[0]
+    assert compared.training[0] > 0
     for score in (*compared.our_f1, *compared.their_f1):
         assert 0.5 < score <= 1
     (row,) = zip(*(column.cells for column in show([compared]).columns), strict=True)

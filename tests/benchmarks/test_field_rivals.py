@@ -8,7 +8,16 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks.field_rivals import Work, cross_encoder, draw_classifier, pair_features, search
+from benchmarks.field_rivals import (
+    FIRST,
+    RIVALS,
+    Work,
+    cross_encoder,
+    draw_classifier,
+    draw_training,
+    pair_features,
+    search,
+)
 from tuning.config.experiment import Cleaning
 from tuning.data.pairs import PairTable, read_pairs
 from tuning.system.project import EMBEDDED
@@ -54,15 +63,30 @@ def test_a_search_tells_each_trial_when_it_ends_and_repeats_by_its_seed(tmp_path
 
     before = time.time()
     for name in ("a", "b"):
-        search(objective, 3, 7, tmp_path / name)
+        search(objective, 3, 7, tmp_path / name, [{"x": 0.25}])
     first, second = (
         [json.loads(line) for line in (tmp_path / name).read_text("utf-8").splitlines()]
         for name in ("a", "b")
     )
     assert [row["auc"] for row in first] == [row["drawn"]["x"] for row in second]
     assert len({row["auc"] for row in first}) == 3
+    assert first[0]["drawn"] == {"x": 0.25}
     times = [row["time"] for row in (*first, *second)]
     assert [before, *times] == sorted([before, *times])
+
+
+@pytest.mark.parametrize("name", list(RIVALS))
+def test_the_defaults_that_are_tried_first_lie_in_the_space(name: str) -> None:
+    for values in FIRST[name]:
+        trial = optuna.trial.FixedTrial(values)
+        if name == "embeddings":
+            draw_classifier(trial)  # pyright: ignore[reportArgumentType]
+        else:
+            draw_training(trial)  # pyright: ignore[reportArgumentType]
+        distributions = trial.distributions
+        assert set(distributions) == set(values)
+        for field, value in values.items():
+            assert distributions[field]._contains(distributions[field].to_internal_repr(value))
 
 
 @pytest.mark.slow
@@ -79,4 +103,6 @@ def test_a_cross_encoder_is_trained_and_scored(tmp_path: Path) -> None:
     drawn = {"num_train_epochs": 1, "per_device_train_batch_size": 32, "warmup_ratio": 0.1,
              "learning_rate": 1e-4}  # fmt: skip
     trial = optuna.trial.FixedTrial(drawn)
-    assert 0 < objective(trial) < 1  # pyright: ignore[reportArgumentType]
+    scores = [objective(trial) for _ in range(2)]  # pyright: ignore[reportArgumentType]
+    assert 0 < scores[0] < 1
+    assert scores[0] == scores[1]  # its seed also draws the new layer

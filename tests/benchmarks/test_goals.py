@@ -1,12 +1,14 @@
 """Guards the goals: read from the records, judged on the right side of the bound."""
 
 from pathlib import Path
+from typing import Any
 
-from benchmarks.goals import GOALS
-from benchmarks.goals import read_rows as rows
+from benchmarks.goal_reasons import REASONS
+from benchmarks.goals import GOALS, read_all, reasons
+from benchmarks.goals import rows as judged
 from benchmarks.records import describe_machine, read_record, save_record
 
-MEASURED = {
+MEASURED: dict[str, dict[str, Any]] = {
     "against_trainer": {"cases": [{"frozen": 6, "ratio": 40.0}, {"frozen": 4, "ratio": 3.9}]},
     "floor": {
         "cases": [
@@ -30,13 +32,20 @@ MEASURED = {
     },
     "scaling": {
         "one_more_trial": {"ratio": 1.07},
-        "log": {"share": 0.04},
         "pairs": [
-            {"driver_mb": 500.0, "worker_mb": 400.0, "states_mb": 300.0},
-            {"driver_mb": 600.0, "worker_mb": 450.0, "states_mb": 1300.0},
+            {"times": 1, "driver_mb": 500.0, "worker_mb": 400.0, "states_mb": 300.0},
+            {"times": 16, "driver_mb": 600.0, "worker_mb": 430.0, "states_mb": 900.0},
+            {"times": 64, "driver_mb": 900.0, "worker_mb": 450.0, "states_mb": 1300.0},
+            {"times": 1, "driver_mb": 500.0, "worker_mb": 420.0, "states_mb": 300.0},
         ],
     },
+    "whole_grid": {"log": {"share": 0.04, "inside": 4.0, "seconds": 100.0}},
 }
+
+
+def rows(folder: Path) -> list[tuple[str, str, str, str, str]]:
+    """Return the goals by the records of a folder."""
+    return judged(read_all(folder))
 
 
 def test_a_goal_that_was_never_measured_says_so(tmp_path: Path) -> None:
@@ -73,3 +82,50 @@ def test_a_record_names_its_machine(tmp_path: Path) -> None:
     record = read_record("floor", tmp_path)
     assert record is not None
     assert {"processor", "cores", "torch", "date"} <= set(record["machine"])
+
+
+def test_every_goal_has_a_measurement_that_explains_it() -> None:
+    assert [*REASONS] == [goal.name for goal in GOALS]
+
+
+def test_a_missed_goal_names_where_the_rest_goes_or_what_to_run(tmp_path: Path) -> None:
+    for name, numbers in MEASURED.items():
+        save_record(name, numbers, tmp_path)
+    told = dict(reasons(read_all(tmp_path)))
+    assert [*told] == [name for name, *_, verdict in rows(tmp_path) if verdict == "missed"]
+    assert told["--help"] == "0.26 to 0.26 s by the clock, of the processors 0.10 s"
+    assert told["driver's memory above the states"] == (
+        "500 MB with one copy of the pairs, 6.7 MB for each further"
+    )
+    trainer = "six cells, four of six layers frozen, against the same"
+    head = "epoch of the head on cached states, share of the same"
+    assert told[trainer] == "not measured: run benchmarks/against_trainer.py"
+    assert told[head] == "not measured: run benchmarks/where_time_goes.py"
+    seconds = {"ours": [300.0], "theirs": [1000.0], "first_step": [50.0], "training": [400.0]}
+    save_record("against_trainer", {"cases": [{"frozen": 4, "ratio": 3.3, **seconds}]}, tmp_path)
+    shares = {"matrix products": 0.6, "other operations": 0.4, "seconds": 5.0}
+    operations = {"all layers frozen": shares}
+    save_record("where_time_goes", {"driver": {}, "operations": operations}, tmp_path)
+    case = {"name": "epoch of the head", "reached": 0.5, "floor": 2.0, "seconds": 4.0}
+    save_record("floor", {"cases": [{**case, "padding": 0.03}]}, tmp_path)
+    told = dict(reasons(read_all(tmp_path)))
+    cores = int(describe_machine()["cores"])
+    assert told[trainer].startswith("1000 s against 300 s, of which 50 s are start and frozen")
+    assert f"{400 / cores:.0f} s the epochs on {cores} cores" in told[trainer]
+    assert told[head] == (
+        "2.00 of 4.00 s; 3% of the positions are padding; of the time in a profile: matrix "
+        "products 60%, other operations 40%"
+    )
+
+
+def test_one_more_trial_is_explained_by_what_a_trial_of_a_whole_grid_has_beside_its_epochs(
+    tmp_path: Path,
+) -> None:
+    trial = {"further": 12.0, "pure": 10.0, "ratio": 1.2}
+    save_record("scaling", {"one_more_trial": trial}, tmp_path)
+    cores = int(describe_machine()["cores"])
+    saving = {"kind": "overhead", "part": "saving and reporting each epoch", "seconds": 6 / cores}
+    save_record("whole_grid", {"trials": 12, "rows": [saving]}, tmp_path)
+    told = dict(reasons(read_all(tmp_path)))["one more head-only trial, against its own training"]
+    assert told.startswith("2.0 s beside 10.0 s of epochs")
+    assert told.endswith("saving and reporting each epoch 0.5")

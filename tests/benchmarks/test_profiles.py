@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling import LOG
 from benchmarks.where_time_goes import _STAGES, _seconds_in
+from benchmarks.whole_grid import LOG
 from tuning.system.project import ROOT
 
 

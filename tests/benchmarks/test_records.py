@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records import read_record, save_record, without_places, write_record
+from benchmarks.records import UNFINISHED, read_record, save_record, without_places, write_record
 
 
 def test_a_record_is_read_back_and_has_a_row_a_line(tmp_path: Path) -> None:
@@ -22,6 +22,10 @@ def test_a_saved_record_has_its_commit_and_its_command(tmp_path: Path) -> None:
     assert record is not None
     assert record["command"].startswith("python ")
     assert set(record) == {"commit", "command", "machine", "numbers"}
+    save_record("x", {}, tmp_path, whole=False)
+    part = read_record("x", tmp_path)
+    assert part is not None
+    assert part[UNFINISHED]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records import write_record
+from benchmarks.records import UNFINISHED, write_record
 from benchmarks.results import ENDED, STEPS, Step, main, next_words
 from tests.tuning.tracking.recording import open_log
 from tuning.config.loader import load_experiment
@@ -45,6 +45,8 @@ def test_a_step_is_done_by_a_record_of_its_inputs_alone(tmp_path: Path) -> None:
     assert STEP.state(tmp_path) == "not measured"
     write_record(STEP.name, {"numbers": {}, **STEP.inputs}, tmp_path)
     assert STEP.state(tmp_path) == "done"
+    write_record(STEP.name, {"numbers": {}, **STEP.inputs, UNFINISHED: True}, tmp_path)
+    assert STEP.state(tmp_path) == "begun"
     for name in STEP.inputs:
         write_record(STEP.name, {"numbers": {}, **STEP.inputs, name: "other"}, tmp_path)
         assert STEP.state(tmp_path) == "older"

@@ -86,5 +86,6 @@ def test_batches_that_are_read_together_are_those_that_are_read_alone() -> None:
     groups = [np.array([1]), np.array([0, 1]), np.array([0])]
     for rows, batch in zip(groups, reader.read_each(groups), strict=True):
         alone = reader.read(rows)
-        for name in ("rows", "inputs", "segments", "features"):
+        for name in ("rows", "inputs", "segments", "lengths", "features"):
             assert torch.equal(getattr(batch, name), getattr(alone, name))
+        assert batch.lengths.tolist() == (batch.segments != PADDING).sum(dim=1).tolist()

@@ -158,3 +158,14 @@ def test_a_file_without_a_header_is_named(tmp_path: Path, name: str, text: str) 
     header, _ = read_rows(path)
     with pytest.raises(DataError, match=r": is empty or begins blank; line 1 must name the col"):
         find_columns(path, header, USUAL.roles())
+
+
+def test_an_absent_column_has_the_line_that_would_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "PARADE_test.tsv"
+    with pytest.raises(
+        DataError, match=r"no column 'first', 'second', got 'Entity', 'Definition1'"
+    ) as told:
+        find_columns(path, ["Entity", "Definition1"], USUAL.roles(("first", "second")))
+    assert str(told.value).endswith(
+        f"{tmp_path / 'columns.yaml'} can name others, in lines as 'first: COLUMN'"
+    )

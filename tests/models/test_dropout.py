@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.func import vmap
 
-from models.dropout import Dropout
+from models.dropout import Dropout, replace_dropout
 
 
 @pytest.mark.parametrize("chance", [0.1, 0.2, 0.5, 0.9])
@@ -61,3 +62,23 @@ def test_stacked_models_share_a_mask() -> None:
 def test_a_chance_outside_its_range_is_refused(chance: float) -> None:
     with pytest.raises(ValueError, match=f"at least 0 and below 1, got {chance}"):
         Dropout(chance)
+
+
+def test_dropout_of_torch_is_replaced_at_its_chance_and_nothing_else_changes() -> None:
+    shared = nn.Dropout(0.3)
+    inner = nn.Sequential(nn.Linear(3, 5), shared, nn.ReLU())
+    model = nn.Sequential(inner, nn.Dropout(0.7), nn.Dropout1d(0.2), shared).eval()
+    features = torch.randn(11, 3)
+    before, kept = model(features), model[2]
+    replace_dropout(model)
+    replaced = [inner[1], model[1], model[3]]
+    assert [each.p for each in replaced if isinstance(each, Dropout)] == [0.3, 0.7, 0.3]
+    assert model[2] is kept
+    torch.testing.assert_close(model(features), before, rtol=0, atol=0)
+
+
+def test_dropout_is_replaced_in_the_mode_that_the_model_is_in() -> None:
+    for mode in (True, False):
+        model = nn.Sequential(nn.Dropout(0.5)).train(mode)
+        replace_dropout(model)
+        assert model[0].training == mode

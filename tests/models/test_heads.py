@@ -1,10 +1,13 @@
 """Guards the heads: masks, symmetry, attention weights that sum to one, and their cost."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.heads import (
@@ -98,6 +101,33 @@ def test_pooling_weights_sum_to_one_and_leave_padding_out(name: str) -> None:
     weights = head.attend(states, segments)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(B))
     assert (weights[segments == PADDING] == 0).all()
+
+
+@given(
+    lengths=st.lists(st.integers(2, 9), min_size=1, max_size=7),
+    padding=st.integers(0, 3),
+    counted=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_an_lstm_reads_rows_of_any_length_as_pytorch_sorts_them(
+    lengths: list[int], padding: int, *, counted: bool
+) -> None:
+    torch.manual_seed(len(lengths))
+    head = cast("Any", head_of("bilstm_attention"))
+    states = torch.randn(len(lengths), max(lengths) + padding, D)
+    segments = torch.full(states.shape[:2], PADDING)
+    for row, length in enumerate(lengths):
+        segments[row, :length] = FIRST
+    found = head._read(states, segments, None if counted else torch.tensor(lengths))
+    projected = head.project(states).tanh()
+    packed = pack_padded_sequence(projected, torch.tensor(lengths), True, enforce_sorted=False)
+    length = states.shape[1]
+    expected, _ = pad_packed_sequence(head.lstm(packed)[0], True, total_length=length)
+    assert torch.equal(found, expected)
+    gradients = [torch.autograd.grad(read.sum(), head.parameters(), allow_unused=True)
+                 for read in (found, expected)]  # fmt: skip
+    for one, other in zip(*gradients, strict=True):
+        assert one is other is None or torch.equal(one, other)
 
 
 def test_masked_mean_and_maximum_are_those_of_the_marked_tokens() -> None:

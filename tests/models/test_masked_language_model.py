@@ -7,7 +7,13 @@ import torch
 from transformers import AutoModel
 
 from models.encoder_files import EncoderError
-from models.masked_language_model import build_model, load_model, save_model, summed_loss
+from models.masked_language_model import (
+    build_model,
+    load_model,
+    save_model,
+    summed_loss,
+    use_attention_of,
+)
 
 B, T, V, M = 3, 7, 11, 5  # all different, so that a swapped axis cannot pass
 SHAPE = {"layers": 2, "width": 8, "heads": 2, "inner_width": 12, "positions": 13}
@@ -29,10 +35,11 @@ def test_logits_are_those_of_the_library_at_the_chosen_positions() -> None:
     everywhere = inner.vocab_projector(
         inner.vocab_layer_norm(inner.activation(inner.vocab_transform(states)))
     )
-    found = model(tokens, starts, chosen)
+    flat = chosen.flatten().nonzero().squeeze(-1)
+    found = model(tokens, starts, flat)
     assert found.shape == (M, V)
     torch.testing.assert_close(found, everywhere[chosen])
-    at_zero = model(tokens, torch.zeros_like(starts), chosen)
+    at_zero = model(tokens, torch.zeros_like(starts), flat)
     torch.testing.assert_close(at_zero, model.inner(input_ids=tokens).logits[chosen])
     assert not torch.allclose(found, at_zero)
 
@@ -68,7 +75,8 @@ def test_a_saved_model_comes_back_with_its_head(tmp_path: Path) -> None:
     _write_tokenizer(tmp_path)
     loaded, head_is_new = load_model(tmp_path, seed=2)
     assert not head_is_new
-    tokens, starts, chosen = inputs()
+    tokens, starts, _ = inputs()
+    chosen = torch.arange(M)
     torch.testing.assert_close(
         loaded(tokens, starts, chosen), model(tokens, starts, chosen), atol=2e-3, rtol=2e-3
     )
@@ -124,6 +132,18 @@ def test_the_head_sees_few_numbers_of_rows() -> None:
     model.inner.vocab_projector.register_forward_hook(lambda _, args, __: rows.add(len(args[0])))
     tokens, starts, _ = inputs()
     for count in (1, 4, 21):
-        chosen = (torch.arange(B * T) < count).view(B, T)
-        assert len(model(tokens, starts, chosen)) == count
+        assert len(model(tokens, starts, torch.arange(count))) == count
     assert len(rows) == 1  # torch keeps what it prepared for each: memory would grow
+
+
+def test_fused_attention_differs_by_rounding() -> None:
+    model = build_model(V, SHAPE, seed=1)
+    tokens, starts, _ = inputs()
+    chosen, found, kinds = torch.arange(M), [], []
+    for kind in ("cpu", "meta", "cpu"):  # what is not a CPU stands for a GPU
+        use_attention_of(model, torch.device(kind))
+        kinds.append(model.inner.config._attn_implementation)
+        found.append(model(tokens, starts, chosen))
+    assert kinds == ["eager", "sdpa", "eager"]
+    assert torch.equal(found[0], found[2])
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)

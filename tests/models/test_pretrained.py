@@ -150,3 +150,17 @@ def test_resized_embeddings_are_refused_with_both_shapes(folder: Path) -> None:
     shapes = rf"has the shape {rows} x 24 in the file, and config.json makes it {rows - 4} x 24"
     with pytest.raises(EncoderError, match=rf"word_embeddings.weight {shapes}"):
         load_encoder(folder, 2)
+
+
+@pytest.mark.parametrize("form", [None, add_head])
+def test_weights_of_more_layers_than_the_config_says_are_refused(
+    folder: Path, form: Callable[[Path], object] | None
+) -> None:
+    if form is not None:
+        form(folder)
+    config = json.loads((folder / "config.json").read_bytes())
+    layers = config["num_hidden_layers"]
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": layers - 1}))
+    message = rf"says {layers - 1} layers \(num_hidden_layers\), and \S+ holds {layers}: correct"
+    with pytest.raises(EncoderError, match=message):
+        load_encoder(folder, 1)

@@ -73,6 +73,7 @@ def test_a_batch_has_the_rows_of_the_table_and_padding_after_them() -> None:
         assert batch.inputs[position, : len(tokens)].tolist() == tokens.tolist()
         assert batch.segments[position, : len(tokens)].tolist() == kinds.tolist()
         assert (batch.segments[position, len(tokens) :] == PADDING).all()
+        assert batch.lengths[position] == len(tokens)
     states = np.arange(len(table.tokens), dtype=np.float16)[:, None].repeat(3, axis=1)
     read = RowReader(table, states, CPU).read(np.array([1]))
     assert read.inputs[0, :, 0].tolist() == [4, 5, 6, 0, 1, 2, 3]  # the second, then the first

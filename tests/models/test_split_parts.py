@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.batches import RowReader, SplitArrays
-from models.split_parts import in_memory, join, part_of
+from models.split_parts import in_memory, join, part_of, place_splits
 from models.state_files import MappedStates, create, read
 from models.tokens import Encoding
 from tests.tuning.training.test_trainer import PAIRS, toy
@@ -99,3 +99,29 @@ def test_parts_share_their_states_and_are_sent_to_workers_with_them_once(
     pickle.dumps(parts, protocol=5, buffer_callback=buffers.append)
     size = whole.states.nbytes  # pyright: ignore[reportOptionalMemberAccess]
     assert [buffer.raw().nbytes for buffer in buffers].count(size) == 1
+
+
+def test_splits_that_share_states_share_their_copy_on_a_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(tmp_path / "x", {"test": 3}, 2, np.dtype(np.float32))
+    whole, (first, _) = joined("pair")
+    splits = {
+        "train": part_of(whole, CHOSEN),
+        "validation": part_of(whole, CHOSEN[:2]),
+        "other": first,
+        "mapped": replace(first, states=read(tmp_path / "x")[0]["test"]),
+        "tokens": replace(first, states=None),
+    }
+    assert place_splits(splits, CPU) == splits  # nothing is copied, and what is mapped stays so
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (2**30, 2**30))
+    meta = torch.device("meta")  # stands for a GPU: it has shapes and no memory
+    states = {name: split.states for name, split in place_splits(splits, meta).items()}
+    assert states["train"] is states["validation"] is not states["other"]
+    assert states.pop("tokens") is None
+    for name, found in states.items():
+        assert isinstance(found, torch.Tensor)
+        assert found.device == meta
+        assert found.shape == np.asarray(splits[name].states).shape
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (0, 2**30))
+    assert place_splits(splits, meta) == splits  # no room: batches are made on the host

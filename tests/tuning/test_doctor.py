@@ -15,6 +15,7 @@ from tuning.doctor import (
     check_chosen_store,
     check_data,
     check_encoder,
+    check_ray,
     check_speed,
     main,
     tried,
@@ -101,6 +102,23 @@ def test_a_store_of_the_environment_that_keeps_nothing_is_a_fault(
     found = check_chosen_store(None)
     assert found.stops
     assert found.text.startswith("MLFLOW_TRACKING_URI: sqlite://: names no file")
+
+
+def test_a_session_that_does_not_start_in_time_is_a_fault_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "_TRY", "import time; time.sleep(60)")
+    found = check_ray(0.2)
+    assert found.text == "has not started within 0.2 seconds"
+    assert "ray stop --force" in found.way_out
+    assert found.stops
+
+
+def test_a_session_that_fails_is_a_fault_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_TRY", "raise OSError(98, 'Address already in use')")
+    found = check_ray()
+    assert found.text == "does not start: OSError: [Errno 98] Address already in use"
+    assert found.stops
 
 
 def test_the_speed_is_remembered_and_measured_anew_on_request(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ _FILE = re.compile(
     rf"({'|'.join(_NAMES)})(\.(?:tsv|csv|jsonl)(?:\.gz)?|\.parquet|-\d{{5}}-of-\d{{5}}\.parquet)",
     re.IGNORECASE,
 )
-_SHARD = re.compile(r"-\d{5}(?=-of-)", re.IGNORECASE)
+SHARD = re.compile(r"-(?:\d{5}|\*)(?=-of-\d{5}\.)", re.IGNORECASE)  # in a name of Parquet
 _KINDS = ".tsv, .csv or .jsonl (or one of these and .gz), .parquet"
 _SHOWN = 8  # names in a message
 
@@ -58,7 +58,7 @@ def _place(path: Path, split: str) -> Path | None:
     found = _FILE.fullmatch(path.name)
     if found is None or _NAMES[found[1].lower()] != split:
         return None
-    return path.with_name(_SHARD.sub("-*", path.name))
+    return path.with_name(SHARD.sub("-*", path.name))
 
 
 def _absence(folder: Path, split: str, entries: list[Path]) -> str:

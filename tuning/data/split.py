@@ -24,7 +24,7 @@ from models.columns import Columns, read_columns
 from models.strict_yaml import describe
 from models.table_files import DataError, read_rows
 from tuning.config.experiment import Cleaning
-from tuning.data.data_files import SPLITS
+from tuning.data.data_files import SHARD, SPLITS
 from tuning.data.division import Components, divide, find_components
 from tuning.data.pairs import PairTable, read_pairs, read_table
 from tuning.data.split_card import SplitOptions, describe_largest, make_card
@@ -64,9 +64,15 @@ def build_parser() -> argparse.ArgumentParser:
     for option in ("--first", "--second", "--label", "--group"):
         field = Columns.model_fields[option.removeprefix("--")]
         add(option, metavar="COLUMN", help=field.description)
-    add("--validation", type=float, default=0.15, help="share of the pairs for validation")
-    add("--test", type=float, default=0.15, help="share of the pairs for test")
-    add("--seed", type=int, default=0, help="random seed; another one makes other splits")
+    text, default = "share of the pairs for", "default: %(default)s"
+    add("--validation", type=float, default=0.15, help=f"{text} validation; {default}")
+    add("--test", type=float, default=0.15, help=f"{text} test; {default}")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help=f"random seed; another one makes other splits; {default}",
+    )
     return parser
 
 
@@ -82,6 +88,9 @@ def read_options(args: argparse.Namespace) -> SplitOptions:
         raise DataError(f"--validation, --test: {rule}, got {args.validation} and {args.test}")
     if args.seed < 0:
         raise DataError(f"--seed: must be at least 0, got {args.seed}")
+    if SHARD.search(args.file.name) and "-00000-of-00001." not in args.file.name:
+        way_out = "pandas.read_parquet reads their folder, and to_parquet writes one file"
+        raise DataError(f"{args.file}: must be one file of pairs, got shards of one; {way_out}")
     if not args.file.is_file():
         found = "a folder" if args.file.is_dir() else "no such file"
         raise DataError(f"{args.file}: must be one file of pairs, got {found}")

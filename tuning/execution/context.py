@@ -26,7 +26,7 @@ from tuning.tracking.launch_folder import LaunchSettings
 from tuning.tracking.record import Launch
 from tuning.training.activation_cache import States, cached_states
 from tuning.training.cost import Speed, expected_speed, usual_rates
-from tuning.training.gpu_memory import largest_trial, measure_share, spread_share
+from tuning.training.gpu_memory import largest_trainings, measure_share, spread_share
 from tuning.training.inputs import SharedInputs, share_inputs, without_test
 
 _TOKENS_A_TASK = 1_000_000  # whose states, 1.5 GB of width 768, the object store has room for
@@ -205,13 +205,11 @@ def trial_resources(
     """
     prepared, available = launch.prepared, ray.cluster_resources()
     gpus, share = available.get("GPU", 0), prepared.experiment.gpus_per_trial
-    if not gpus:
-        return {"cpu": 1}
+    if not gpus or (share == "auto" and launch.device.kind != "cuda"):
+        return {"cpu": 1}  # there are none, or none that this torch can use
     if share == "auto":
-        if launch.device.kind != "cuda":
-            return {"cpu": 1}  # this torch cannot use them
-        measured = _measure_on_a_node(largest_trial(prepared, variant), inputs, launch.device.node)
         at_a_time = int(min(available["CPU"], _trials_of(prepared)))
+        measured = _measure_on_a_node(launch, inputs, variant)
         share = spread_share(measured, int(gpus), at_a_time)
     return {"cpu": 1, "gpu": float(share)}
 
@@ -224,16 +222,17 @@ def _trials_of(prepared: Prepared) -> int:
     return search.max_concurrent or search.num_samples
 
 
-def _measure_on_a_node(trial: TrialConfig, inputs: SharedInputs, node: str) -> float:
-    """Return what ``measure_share`` measures on a node of the session.
+def _measure_on_a_node(launch: Launch, inputs: SharedInputs, variant: TrialConfig) -> float:
+    """Return what ``measure_share`` measures on the node of the session with the weakest GPU.
 
     Raises:
         ClusterError: If the step fails there, or the node does not answer in time.
     """
-    there = NodeAffinitySchedulingStrategy(node, soft=True)
+    there = NodeAffinitySchedulingStrategy(launch.device.node, soft=True)
+    trainings = largest_trainings(launch.prepared, variant)
     measure = ray.remote(num_gpus=1, max_retries=0)(measure_share)
     try:
-        pending = measure.options(scheduling_strategy=there).remote(trial, inputs)
+        pending = measure.options(scheduling_strategy=there).remote(trainings, inputs)
         return ray.get(pending, timeout=_PATIENCE)
     except (RayError, GetTimeoutError) as error:
         reason = str(error).strip().splitlines()[-1]

@@ -9,18 +9,15 @@ import logging
 import os
 import re
 import secrets
-import signal
+import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from subprocess import PIPE
 from typing import Any
 
 from measures.passwords import hide_passwords
-from tuning.system.findings import Finding
 from tuning.system.machine import count_cores
 from tuning.system.project import ROOT
 from tuning.system.signals import handle_signals
@@ -38,18 +35,6 @@ _SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # where the environment names a longe
 _JOIN = """\
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)
-ray.shutdown()
-"""
-_TRY_SECONDS = 90.0  # for a session of its own to start, run a task and end
-_TRY = """\
-import sys, ray
-ray.init(
-    "local", num_cpus=int(sys.argv[1]), include_dashboard=False, log_to_driver=False,
-    logging_level=50,
-)
-ray.get(ray.remote(lambda: None).remote())
-found = ray.cluster_resources()
-print(f"{found.get('CPU', 0):g} cores, {found.get('GPU', 0):g} GPUs")
 ray.shutdown()
 """
 
@@ -78,8 +63,6 @@ def set_ray_defaults(address: str | None) -> None:
     for name, value in _ALLOCATOR.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the log has those of trials
-    # no idle workers for tasks: Tune runs none, its trials get processes of their own
-    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
     if address is None:  # "0" makes Ray listen on the loopback interface only, on Linux too
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         folder = _choose_folder()
@@ -167,42 +150,17 @@ def _join(address: str) -> str | None:
     return lines[-1].partition(": ")[2] if lines else f"exit code {ended.returncode}"
 
 
-def check_ray(seconds: float = _TRY_SECONDS) -> Finding:
-    """Return whether Ray starts on this machine and runs a task, tried in a separate process.
-
-    Args:
-        seconds: Longest wait for it.
-    """
-    set_ray_defaults(None)
-    command, started = [sys.executable, "-c", _TRY, str(count_cores())], time.monotonic()
-    way_out = "ray stop --force ends what is left of another session; its logs are in /tmp/ray"
-    with subprocess.Popen(
-        command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            output, errors = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            text = f"has not started within {seconds:g} seconds"
-            return Finding(name="Ray", text=text, way_out=way_out, stops=True)
-    if process.returncode:
-        lines = [line for line in errors.splitlines() if "Error: " in line] or [
-            f"exit code {process.returncode}"
-        ]
-        text = f"does not start: {lines[-1].strip()}"
-        return Finding(name="Ray", text=text, way_out=way_out, stops=True)
-    taken = time.monotonic() - started
-    return Finding(name="Ray", text=f"starts and runs a task in {taken:.0f} s: {output.strip()}")
-
-
 @contextmanager
-def ray_session(address: str | None) -> Iterator[None]:
+def ray_session(address: str | None, trials: int = 0) -> Iterator[None]:
     """Start Ray on this machine, or join a cluster; end every process of the session at the end.
 
     Args:
         address: Address of the cluster; None starts Ray here.
+        trials: Number of trials that would run at a time if there were cores enough.
     """
     set_ray_defaults(address)
+    if address is None:
+        _load_ahead(trials)
     import ray
     import ray._private.worker as outlet
 
@@ -222,6 +180,8 @@ def _start(address: str | None) -> None:
     """Start Ray or join a cluster; raise ClusterError if that takes Ray over half a minute."""
     import ray
 
+    if not address:
+        _leave_out_services()
     # a cluster's nodes run this code, whatever version of it is installed there
     modules = [str(ROOT / name) for name in _PACKAGES]
     code = {"py_modules": modules, "env_vars": _ALLOCATOR} if address else None
@@ -241,6 +201,30 @@ def _start(address: str | None) -> None:
             f"Ray did not start: {str(error).partition('. ')[0]}; run the command again when this "
             "machine has less to do; make doctor tries Ray alone"
         ) from error
+
+
+def _leave_out_services() -> None:
+    """Start no process of Ray's that nobody asks here; each takes over half a second of a core.
+
+    They are the monitor of the autoscaler, the reader of what workers print, and the server of the
+    dashboard, which sends usage statistics if there is no dashboard. ``ray.init`` would wait for
+    the last one, and has no setting for any.
+    """
+    from ray._private.node import Node
+
+    for start in ("start_monitor", "start_log_monitor", "start_api_server"):
+        setattr(Node, start, lambda self, **_: None)
+
+
+def _load_ahead(trials: int) -> None:
+    """Let processes of this machine's session import what a trial needs before they get one.
+
+    Ray starts one for each core as soon as it runs, while this program does its own imports, if
+    every one will get a trial; on GPUs, fewer trials may run at a time.
+    """
+    os.environ.setdefault("RAY_preload_python_modules", "tuning.worker")
+    ahead = trials >= count_cores() and shutil.which("nvidia-smi") is None
+    os.environ.setdefault("RAY_prestart_worker_first_driver", str(int(ahead)))
 
 
 def _log_lines(message: dict[str, Any], **_: object) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from models.checkpoint import save_classifier
 from models.classifier import Classifier
 from models.parameter_counts import trained_parameters
 from models.precision import choose_device, describe_device, use_full_float32
+from models.split_parts import place_splits
 from tuning.config.experiment import TrialConfig
 from tuning.execution.trial_checkpoint import TrialCheckpoint, state_file
 from tuning.execution.trial_spec import TrialSpec
@@ -55,6 +57,35 @@ class TrialContext:
     threads: int
     gpu_share: float = 0
     storage: StoragePath
+
+
+class WorkerInputs:
+    """The shared inputs that a worker process keeps from trial to trial, on its device.
+
+    Ray runs many trials in one process, each of which would read their layers and copy their
+    states to a GPU again. A variant is dropped before another comes: memory never holds two.
+
+    Args:
+        fetch: Function from a reference to the inputs.
+    """
+
+    def __init__(self, fetch: Callable[[Any], SharedInputs]) -> None:
+        self._fetch = fetch
+        self._kept: tuple[object, torch.device, SharedInputs] | None = None
+
+    def get(self, reference: object, device: torch.device) -> SharedInputs:
+        """Return the inputs behind a reference, with the cached states on the device."""
+        if self._kept is not None and self._kept[:2] != (reference, device):
+            self._kept = None
+            gc.collect()  # optimizer and schedule of the trial before hold each other
+            torch.cuda.empty_cache()  # what is free decides where states are placed
+        if self._kept is None:
+            found = self._fetch(reference)
+            pool = {} if found.pool is None else {"": found.pool}
+            placed = place_splits({**found.splits, **pool}, device)
+            found = replace(found, pool=placed.pop("", None), splits=placed)
+            self._kept = (reference, device, found)
+        return self._kept[2]
 
 
 class BestEpoch:
@@ -102,6 +133,9 @@ class BestEpoch:
     @staticmethod
     def _copy(model: Classifier) -> dict[str, torch.Tensor]:
         return {name: weight.clone() for name, weight in model.trained_state().items()}
+
+
+_KEPT = WorkerInputs(ray.get)  # nothing but the process lasts from one of its trials to the next
 
 
 def run_trial(config: dict[str, Any], context: TrialContext) -> None:
@@ -160,7 +194,7 @@ def set_up_worker(trial: TrialConfig, context: TrialContext) -> tuple[SharedInpu
     device = device_of(ray.get_gpu_ids())
     if device.type == "cuda":
         limit_memory(context.gpu_share)
-    return ray.get(context.inputs[input_key(trial)]), device
+    return _KEPT.get(context.inputs[input_key(trial)], device), device
 
 
 def device_of(assigned: Sequence[object]) -> torch.device:

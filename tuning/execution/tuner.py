@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.execution import class_cache
 
 from measures.objective import OBJECTIVE
 from measures.passwords import first_line
@@ -109,8 +110,20 @@ def fit(
 
 def _trainable(function: Trainable, context: ExecutionContext) -> Any:  # noqa: ANN401 - Ray's own
     """Return the function as Ray runs it: with the shared inputs and its resources."""
+    if context.settings.address is None:
+        share_environment()
     bound = tune.with_parameters(function, context=context.trial_context)
     return tune.with_resources(bound, dict(context.resources))
+
+
+def share_environment() -> None:
+    """Let trials have the environment of this machine's session, as it is.
+
+    Tune gives each trial some variables of this program, which those processes have anyway: for
+    them Ray would start two Pythons for a trial, and use no process that was started ahead.
+    """
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
 def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 # share of the chosen positions; the rest keeps its word piece (Devlin et al., 2019)
 _MASKED, _REPLACED = 0.8, 0.1
+Part = tuple[Tensor, Tensor, Tensor, Tensor]  # as ``host_tensors`` returns it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,3 +179,32 @@ class PackedText:
         if not chosen.any():
             chosen.flat[np.where(usable, lots, np.inf).argmin()] = True
         return chosen
+
+
+def split(batch: MaskedBatch, size: int) -> Iterator[MaskedBatch]:
+    """Yield the batch in parts of at most ``size`` sequences, in order."""
+    ends = np.cumsum(batch.chosen.sum(axis=1))
+    for first in range(0, len(batch.tokens), size):
+        rows = slice(first, first + size)
+        before = int(ends[first - 1]) if first else 0
+        after = int(ends[min(first + size, len(ends)) - 1])
+        yield MaskedBatch(
+            tokens=batch.tokens[rows],
+            chosen=batch.chosen[rows],
+            targets=batch.targets[before:after],
+            starts=batch.starts[rows],
+        )
+
+
+def host_tensors(batch: MaskedBatch, *, pinned: bool) -> Part:
+    """Return tokens (B, T), starts (B,), chosen positions of all tokens (M,) and targets (M,).
+
+    Args:
+        batch: Masked sequences.
+        pinned: Whether to put them where a GPU can copy from while the host goes on.
+    """
+    arrays = (batch.tokens, batch.starts, np.flatnonzero(batch.chosen), batch.targets)
+    tokens, starts, chosen, targets = (torch.from_numpy(array) for array in arrays)
+    if not pinned:
+        return tokens, starts, chosen, targets
+    return tokens.pin_memory(), starts.pin_memory(), chosen.pin_memory(), targets.pin_memory()

@@ -92,7 +92,7 @@ class PhaseRunner:
         before = sum(point["steps"] for point in self.points if point["phase"] != name)
         since: list[StepResult] = []
         last = int(training.done_fraction * _POINTS)
-        for result in training.run():
+        for result in training.run(_POINTS):
             since.append(result)
             progress.advance(result)
             if int(result.done_fraction * _POINTS) > last:

@@ -88,7 +88,7 @@ def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
         LaunchError: If a folder is in use, or an interrupted training is there and neither
             ``--resume`` nor ``--overwrite`` was given.
     """
-    _check_output(options)
+    check_output(options)
     folder = work_folder(options.output)
     if folder.is_dir() and options.overwrite:
         _abandon(folder, options.tracking_uri)
@@ -105,7 +105,7 @@ def _choose_folder(options: PretrainingOptions) -> LaunchSettings:
     )
 
 
-def _check_output(options: PretrainingOptions) -> None:
+def check_output(options: PretrainingOptions) -> None:
     """Refuse an output folder that cannot be used as the options ask.
 
     Raises:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from models.masked_language_model import MaskedLanguageModel, summed_loss
+from models.batches import made_ahead
+from models.masked_language_model import MaskedLanguageModel, summed_loss, use_attention_of
 from models.optimizers import AdamW
-from tuning.pretraining.masking import MaskedBatch, PackedText
+from models.pass_size import fitting_sequences
+from tuning.pretraining.masking import PackedText, Part, host_tensors, split
 from tuning.pretraining.recipe import DivergedError, Phase
 
-# tokens in one pass through the encoder: on a CPU as many as its caches hold (measured)
-_TOKENS_PER_PASS = {"cpu": 4096, "cuda": 65536}
+# Steps between two looks at losses and gradients: a GPU and the host wait for each other there.
+_STEPS_BETWEEN_LOOKS = {"cpu": 1, "cuda": 32}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,15 @@ class StepResult:
     done_fraction: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unread:
+    """A step's summed losses by part, the number of their pieces, and the gradient's norm."""
+
+    losses: list[Tensor]
+    count: int
+    norm: Tensor
+
+
 class MlmTrainer:
     """The training of one phase; ``state_dict`` has everything that the next step depends on.
 
@@ -50,6 +62,11 @@ class MlmTrainer:
         precision: Number format of the matrix products, ``bfloat16`` or ``float32``; weights
             stay float32.
         device: Device of the model.
+        ahead: Whether a thread makes each batch while the one before is trained; by default where
+            the host would otherwise keep a GPU waiting.
+
+    Attributes:
+        part_size: Number of sequences in one pass through the encoder.
     """
 
     def __init__(
@@ -60,9 +77,15 @@ class MlmTrainer:
         *,
         precision: str,
         device: torch.device,
+        ahead: bool | None = None,
     ) -> None:
         self.model, self.text, self.phase, self.device = model, text, phase, device
         self.precision = getattr(torch, precision)
+        self._between = _STEPS_BETWEEN_LOOKS[device.type]
+        self._pinned = device.type == "cuda"
+        self._ahead = self._pinned if ahead is None else ahead
+        use_attention_of(model, device)
+        self.part_size = fitting_sequences(model, text.length, text.options.mask_fraction, device)
         self.step = 0
         self.seconds = 0.0
         self.optimizer = AdamW(
@@ -81,27 +104,59 @@ class MlmTrainer:
         assert self.phase.minutes is not None, "a phase has steps or minutes"
         return min(self.seconds / 60 / self.phase.minutes, 1.0)
 
-    def run(self) -> Iterator[StepResult]:
+    def run(self, points: int = 1) -> Iterator[StepResult]:
         """Train until the budget is used, yielding after each step.
+
+        On a GPU the steps are yielded in groups, whose losses are read together; ``step`` and
+        ``seconds`` of the trainer, and the weights, are those after the group.
+
+        Args:
+            points: A group ends where one of so many equal parts of the budget does.
 
         Raises:
             DivergedError: If a gradient is not finite.
         """
-        while (done := self.done_fraction) < 1:
-            started = time.perf_counter()
+        with closing(self._batches()) as batches:
+            while self.done_fraction < 1:
+                yield from self._run_group(batches, points)
+
+    def _batches(self) -> Generator[list[Part]]:
+        """Yield the parts of the batch of each coming step."""
+        made = (self._batch(number) for number in itertools.count(self.step))
+        yield from made_ahead(made) if self._ahead else made
+
+    def _batch(self, number: int) -> list[Part]:
+        batch = self.text.batch(number, self.phase.batch_size)
+        return [host_tensors(part, pinned=self._pinned) for part in split(batch, self.part_size)]
+
+    def _run_group(self, batches: Iterator[list[Part]], points: int) -> list[StepResult]:
+        """Train up to the next look at the losses, and return the results of these steps."""
+        started, before, first = time.perf_counter(), self.seconds, self.step
+        point = int(self.done_fraction * points)
+        losses, unread, fractions = [], [], []
+        while len(fractions) < self._between and int(self.done_fraction * points) == point:
             for group in self.optimizer.param_groups:
-                group["lr"] = self.phase.learning_rate * self._share(done)
-            loss = self._take_step(self.text.batch(self.step, self.phase.batch_size))
-            seconds = time.perf_counter() - started
+                group["lr"] = self.phase.learning_rate * self._share(self.done_fraction)
+            unread.append(self._accumulate(next(batches)))
+            if len(unread) == self._between:
+                losses, unread = self._read(unread, first), []
+            self.optimizer.step()
             self.step += 1
-            self.seconds += seconds
-            yield StepResult(
-                step=self.step,
+            self.seconds = before + time.perf_counter() - started
+            fractions.append(self.done_fraction)
+        losses = losses or self._read(unread, first)
+        seconds = (time.perf_counter() - started) / len(losses)
+        self.seconds = before + seconds * len(losses)  # with the time that a GPU needed
+        return [
+            StepResult(
+                step=first + number,
                 loss=loss,
                 tokens=self.phase.batch_size * self.text.length,
                 seconds=seconds,
-                done_fraction=self.done_fraction,
+                done_fraction=done,
             )
+            for number, (loss, done) in enumerate(zip(losses, fractions, strict=True), start=1)
+        ]
 
     def _share(self, done: float) -> float:
         """Return the share of the peak learning rate: linear warm-up, then decay to zero."""
@@ -112,43 +167,48 @@ class MlmTrainer:
             return max(done / warmup, floor)
         return max((1 - done) / (1 - warmup), floor)
 
-    def _take_step(self, batch: MaskedBatch) -> float:
-        """Take one optimizer step, with gradients summed over parts; return the loss before it.
+    def _accumulate(self, parts: list[Part]) -> _Unread:
+        """Leave the clipped gradient of a batch, summed over its parts, in the weights."""
+        self.optimizer.zero_grad()
+        count, losses = sum(len(targets) for *_, targets in parts), []
+        for part in parts:
+            loss = summed_loss(*self._logits(part))
+            (loss / count).backward()
+            losses.append(loss.detach())
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
+        return _Unread(losses=losses, count=count, norm=norm)
+
+    def _read(self, unread: list[_Unread], first: int) -> list[float]:
+        """Return the loss before each of these steps, in nats per masked piece.
+
+        Args:
+            unread: Steps whose losses were not yet read.
+            first: Number of steps before them.
 
         Raises:
-            DivergedError: If the gradient is not finite; the weights are not changed then.
+            DivergedError: If a gradient is not finite; on a GPU some more steps may be taken then.
         """
-        self.optimizer.zero_grad()
-        total, count = 0.0, len(batch.targets)
-        for part in split(batch, self._part_size):
-            loss = self._loss(part)
-            (loss / count).backward()
-            total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
-        if not math.isfinite(norm):
-            raise DivergedError(
-                f"step {self.step + 1}: the gradient must be finite, got {norm:g}, at a loss of "
-                f"{total / count:g}; start again with --overwrite and a lower learning_rate"
-            )
-        self.optimizer.step()
-        return total / count
+        values = iter(torch.stack([v for one in unread for v in (*one.losses, one.norm)]).tolist())
+        found = []
+        for number, step in enumerate(unread, start=first + 1):
+            total, norm = sum(next(values) for _ in step.losses), next(values)
+            if not math.isfinite(norm):
+                raise DivergedError(
+                    f"step {number}: the gradient must be finite, got {norm:g}, at a loss of "
+                    f"{total / step.count:g}; start again with --overwrite and a lower "
+                    "learning_rate"
+                )
+            found.append(total / step.count)
+        return found
 
-    @property
-    def _part_size(self) -> int:
-        return max(_TOKENS_PER_PASS[self.device.type] // self.text.length, 1)
-
-    def _logits(self, part: MaskedBatch) -> tuple[Tensor, Tensor]:
+    def _logits(self, part: Part) -> tuple[Tensor, Tensor]:
         """Return the logits (M, V) and the targets (M,) of the masked positions."""
-        tokens, chosen, targets, starts = (
-            torch.from_numpy(array).to(self.device)
-            for array in (part.tokens, part.chosen, part.targets, part.starts)
+        tokens, starts, chosen, targets = (
+            tensor.to(self.device, non_blocking=True) for tensor in part
         )
         enabled = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=enabled):
             return self.model(tokens, starts, chosen), targets
-
-    def _loss(self, part: MaskedBatch) -> Tensor:
-        return summed_loss(*self._logits(part))
 
     @torch.inference_mode()
     def score(self, text: PackedText, sequences: int) -> dict[str, float]:
@@ -158,15 +218,16 @@ class MlmTrainer:
             text: Held-out text.
             sequences: Number of sequences, the first of the text; all if it has fewer.
         """
-        loss = correct = count = 0.0
-        for part in text.in_order(self._part_size, sequences):
-            logits, targets = self._logits(part)
-            correct += (logits.argmax(dim=-1) == targets).sum().item()
-            loss += torch.nn.functional.cross_entropy(
-                logits.float(), targets, reduction="sum"
-            ).item()
+        losses, correct, count = [], [], 0
+        for part in text.in_order(self.part_size, sequences):
+            logits, targets = self._logits(host_tensors(part, pinned=self._pinned))
+            correct.append((logits.argmax(dim=-1) == targets).sum())
+            losses.append(
+                torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+            )
             count += len(targets)
-        return {"heldout_loss": loss / count, "heldout_accuracy": correct / count}
+        loss, right = (sum(torch.stack(each).tolist()) for each in (losses, correct))
+        return {"heldout_loss": loss / count, "heldout_accuracy": right / count}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the weights, the state of the optimizer, the steps and the seconds so far."""
@@ -182,21 +243,6 @@ class MlmTrainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
-
-
-def split(batch: MaskedBatch, size: int) -> Iterator[MaskedBatch]:
-    """Yield the batch in parts of at most ``size`` sequences, in order."""
-    ends = np.cumsum(batch.chosen.sum(axis=1))
-    for first in range(0, len(batch.tokens), size):
-        rows = slice(first, first + size)
-        before = int(ends[first - 1]) if first else 0
-        after = int(ends[min(first + size, len(ends)) - 1])
-        yield MaskedBatch(
-            tokens=batch.tokens[rows],
-            chosen=batch.chosen[rows],
-            targets=batch.targets[before:after],
-            starts=batch.starts[rows],
-        )
 
 
 def mean_loss(results: list[StepResult]) -> float:

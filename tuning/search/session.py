@@ -64,7 +64,7 @@ def run(
             seed_study(study, prepared, search, options.tracking_uri, console)
         joins = announced(study, search.seed) if options.join else None
         settings = make_settings(options, prepared.experiment.name, resumed)
-        with ray_session(settings.address):
+        with ray_session(settings.address, search.max_concurrent or search.num_samples):
             device = find_device(prepared.experiment.precision)
             with recording(prepared, settings, console, device) as launch:
                 begun = open_search(launch, search, study, joins)

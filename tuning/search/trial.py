@@ -22,7 +22,7 @@ from measures.objective import (
     Objective,
     tagged_objective,
 )
-from models.batches import SplitArrays, place
+from models.batches import SplitArrays
 from models.split_parts import part_of
 from tuning.data.division import draw_folds
 from tuning.execution.trial import RESULT, TrialContext, set_up_worker
@@ -179,8 +179,7 @@ def start_folds(
     """
     pool = inputs.pool
     assert pool is not None, "the launch has folds"
-    states = None if pool.states is None else place(pool.states, device)  # once for all
-    divided = fold_splits(replace(pool, states=states), spec)
+    divided = fold_splits(pool, spec)
     trainings = []
     for seed, splits in zip(spec.seeds, divided, strict=True):
         own = replace(inputs, splits=splits)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from measures.object_stores import open_uri
 from measures.passwords import first_line, hide_passwords
 from tuning.system.atomic_files import DiskError, atomic_write_bytes
 
@@ -120,17 +121,11 @@ def _open(uri: str) -> tuple[FileSystem, str]:
         OSError: If there is no such file system, or connecting to it fails.
     """
     if not is_uri(uri):
-        return _connect("/")[0], uri
+        return open_uri("/")[0], uri
     parts = urlsplit(uri)
     folder, _, name = parts.path.rstrip("/").rpartition("/")
     try:
-        system, path = _connect(urlunsplit(parts._replace(path=folder)))
+        system, path = open_uri(urlunsplit(parts._replace(path=folder)))
     except (ImportError, ValueError) as error:  # an unknown scheme, or a wrong setting
         raise OSError(f"{hide_passwords(uri)}: cannot be opened: {first_line(error)}") from error
     return system, f"{path.rstrip('/')}/{name}"
-
-
-def _connect(uri: str) -> tuple[FileSystem, str]:
-    from pyarrow.fs import FileSystem  # takes a fifth of a second, and a local path does without
-
-    return FileSystem.from_uri(uri)

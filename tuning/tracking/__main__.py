@@ -35,9 +35,10 @@ def main() -> int:
     parser.add_argument("--launch", nargs="+", metavar="NAME", default=(), help=text)
     text = "MLflow store; default: MLFLOW_TRACKING_URI, else mlflow.db of the project"
     parser.add_argument("--tracking-uri", type=store_uri, help=text)
-    text = "ui: address to listen on; the default is for this machine alone"
+    text = "ui: address to listen on; default: %(default)s, for this machine alone"
     parser.add_argument("--host", default="127.0.0.1", help=text)
-    parser.add_argument("--port", type=int, default=5000, help="ui: port to listen on")
+    text = "ui: port to listen on; default: %(default)s"
+    parser.add_argument("--port", type=int, default=5000, help=text)
     args = parser.parse_args()
     try:
         uri = choose_store(args.tracking_uri)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.batches import SplitArrays
 from models.classifier import Classifier
+from models.dropout import replace_dropout
 from models.heads import FeatureBranch, build_head
 from models.optimizers import SGD, AdamW
 from tuning.config.experiment import TrialConfig
@@ -49,6 +50,7 @@ def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
     head = build_head(**head_arguments(trial, inputs.width))
     branch = build_branch(trial, inputs.splits["train"])
     upper = copy.deepcopy(inputs.upper)  # trained in place; many trials share it
+    replace_dropout(upper)
     return Classifier(
         inputs.lower,
         upper,

@@ -51,16 +51,17 @@ def batch_loss(model: Forward, batch: Batch, targets: Tensor, r_drop: float) -> 
     between the passes (R-Drop, Liang et al., 2021).
 
     Args:
-        model: Function from inputs, segments and features to logits (B, C).
+        model: Function from the batch's tensors to logits (B, C).
         batch: Rows of B pairs.
         targets: Probabilities of the classes, times their weights, float (B, C).
         r_drop: Weight of the divergence, at least 0.
     """
-    logits = model(batch.inputs, batch.segments, batch.features)
+    tensors = (batch.inputs, batch.segments, batch.features, batch.lengths)
+    logits = model(*tensors)
     loss = nn.functional.cross_entropy(logits, targets)
     if not r_drop:
         return loss
-    second_logits = model(batch.inputs, batch.segments, batch.features)
+    second_logits = model(*tensors)
     loss = (loss + nn.functional.cross_entropy(second_logits, targets)) / 2
     one, two = logits.log_softmax(dim=-1), second_logits.log_softmax(dim=-1)
     divergence = ((one.exp() - two.exp()) * (one - two)).sum(dim=-1).mean() / 2
@@ -83,14 +84,19 @@ def in_parts(batch: Batch, targets: Tensor, parts: int) -> list[tuple[Batch, Ten
                 rows=batch.rows[own],
                 inputs=batch.inputs[own],
                 segments=batch.segments[own],
+                lengths=batch.lengths[own],
                 features=None if batch.features is None else batch.features[own],
             ),
             targets[own],
         )
-        for own in torch.arange(len(targets), device=targets.device).tensor_split(
-            min(parts, len(targets))
-        )
+        for own in _slices(len(targets), min(parts, len(targets)))
     ]
+
+
+def _slices(rows: int, parts: int) -> list[slice]:
+    """Return the rows' slices of nearly equal size: indices would have to be copied to a GPU."""
+    own = np.array_split(np.arange(rows), parts)
+    return [slice(int(each[0]), int(each[-1]) + 1) for each in own]
 
 
 class EpochLoss:

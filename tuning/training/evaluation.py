@@ -22,7 +22,8 @@ from models.batches import sorted_batches, to_probabilities
 from models.classifier import Classifier
 from tuning.training.inputs import LoadedSplit
 
-Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # inputs, segments, features
+# from inputs, segments, features and lengths of a ``Batch``
+Forward = Callable[[Tensor, Tensor, Tensor | None, Tensor], Tensor]
 PREDICTIONS = "predictions.csv"  # file of every prediction, beside the folder of the model
 SCORED = ("validation", "test")  # the splits that are scored at the end
 _PREFIX = {"validation": "val", "test": "test"}
@@ -90,13 +91,13 @@ def predict_with(forward: Forward, split: LoadedSplit) -> np.ndarray:
     """Return logits of all pairs, float32 (..., N, C): the mean over the split's orders.
 
     Args:
-        forward: Function from inputs, segments and features to logits (..., B, C).
+        forward: Function from a batch's tensors to logits (..., B, C).
         split: Rows to predict.
     """
     lengths = split.reader.lengths[: split.pairs * split.orders]
     batches = list(sorted_batches(lengths, _TOKENS_PER_BATCH[split.reader.device.type]))
     outputs = [
-        forward(batch.inputs, batch.segments, batch.features)
+        forward(batch.inputs, batch.segments, batch.features, batch.lengths)
         for batch in split.reader.read_each(batches)
     ]
     position = torch.from_numpy(np.concatenate(batches).argsort())  # of each row in the outputs

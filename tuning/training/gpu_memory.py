@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,10 @@ from models.classifier import Classifier
 from tuning.config.experiment import TrialConfig
 from tuning.data.prepared import Prepared
 from tuning.training.builders import build_classifier
-from tuning.training.epoch import batch_loss
 from tuning.training.evaluation import predict
 from tuning.training.inputs import LoadedSplit, SharedInputs
-from tuning.training.trainer import Trainer
+from tuning.training.seeds import train_seeds
+from tuning.training.stacked import StackedTrainer
 
 _HEADROOM = 1.25  # the allocator's memory is the more fragmented the longer a training is
 # What a process holds on a GPU besides its tensors: context, kernels, libraries. An H200 with
@@ -47,30 +47,47 @@ def largest_trial(prepared: Prepared, variant: TrialConfig) -> TrialConfig:
     return trials[0].model_copy(update=largest)
 
 
-def measure_share(trial: TrialConfig, inputs: SharedInputs) -> float:
+def largest_trainings(prepared: Prepared, variant: TrialConfig) -> list[TrialConfig]:
+    """Return what ``largest_trial`` trains at a time: a search's trial, all its seeds or folds."""
+    trial, search = largest_trial(prepared, variant), prepared.experiment.search
+    count = 1 if search is None else prepared.experiment.validation.folds or search.seeds
+    return [
+        trial.model_copy(update={"seed": seed, "order_seed": trial.order_seed or 0})
+        for seed in range(count)
+    ]
+
+
+def measure_share(trainings: Sequence[TrialConfig], inputs: SharedInputs) -> float:
     """Return the fraction of this machine's GPU that a trial needs, from a rehearsal of it.
 
     Memory that is taken when the measurement ends, as by this process, is not shared out.
+
+    Args:
+        trainings: What the trial trains together: a configuration for each of its seeds.
+        inputs: What the trial shares with others.
     """
-    peak = measure_peak_bytes(_own_classifier(trial, inputs), inputs.splits, trial)
+    models = _own_classifiers(trainings, inputs)
+    peak = measure_peak_bytes(models, inputs.splits, trainings[0])
+    del models
     gc.collect()  # optimizer and schedule hold each other
     torch.cuda.empty_cache()
     free_bytes, _ = torch.cuda.mem_get_info()
     return gpu_share(peak, free_bytes)
 
 
-def _own_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
-    """Return a classifier that can be moved to the GPU while the shared layers stay."""
-    return build_classifier(trial, replace(inputs, lower=copy.deepcopy(inputs.lower)))
+def _own_classifiers(trainings: Sequence[TrialConfig], inputs: SharedInputs) -> list[Classifier]:
+    """Return classifiers that can be moved to the GPU while the shared layers stay."""
+    own = replace(inputs, lower=copy.deepcopy(inputs.lower))  # once: seeds share it
+    return [build_classifier(trial, own) for trial in trainings]
 
 
 def measure_peak_bytes(
-    model: Classifier, splits: Mapping[str, SplitArrays], config: TrialConfig
+    models: Sequence[Classifier], splits: Mapping[str, SplitArrays], config: TrialConfig
 ) -> int:
     """Rehearse a trial on the GPU; return the most bytes that the allocator reserved.
 
     Args:
-        model: Classifier; moved to the GPU and trained, so not to be used again.
+        models: Classifier of each seed; moved to the GPU and trained, so not to be used again.
         splits: All splits that the trial holds.
         config: Configuration of the trial.
     """
@@ -78,28 +95,31 @@ def measure_peak_bytes(
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     loaded = {name: LoadedSplit(arrays, config, device) for name, arrays in splits.items()}
-    rehearse(model.to(device), loaded, config)
+    rehearse([model.to(device) for model in models], loaded, config)
     return torch.cuda.max_memory_reserved()
 
 
-def rehearse(model: Classifier, splits: Mapping[str, LoadedSplit], config: TrialConfig) -> None:
+def rehearse(
+    models: list[Classifier], splits: Mapping[str, LoadedSplit], config: TrialConfig
+) -> None:
     """Do all of a trial that takes memory, in a few steps: train, keep weights, predict.
 
     Args:
-        model: Classifier on the splits' device; it is trained.
+        models: Classifier of each seed, on the splits' device; they are trained.
         splits: All splits that the trial holds.
-        config: Configuration of the trial.
+        config: Configuration of the trial, with ``order_seed`` where there are several seeds.
     """
-    trainer = Trainer(model, splits["train"], splits["validation"], config)
-    weights = model.trained_state().values()
+    train = splits["train"]
+    training = train_seeds(models, train, splits["validation"], config)
+    weights = models[0].trained_state().values()  # one classifier's: a search's trial keeps none
     kept = [weight.clone() for weight in [*weights] * 2]  # before the first epoch, after the best
-    model.train()
-    for rows in batches_of_all_lengths(trainer.train.reader.lengths, config.batch_size):
-        batch = trainer.train.reader.read(rows)
-        targets = trainer.train.targets_of(rows)
-        trainer.step(batch_loss(model, batch, targets, config.r_drop))
+    for rows in batches_of_all_lengths(train.reader.lengths, config.batch_size):
+        training.step(train.reader.read(rows), train.targets_of(rows))
     for split in splits.values():
-        predict(model, split)
+        for model in models:
+            predict(model, split)
+    if isinstance(training, StackedTrainer):
+        training.predict(splits["validation"])
     del kept
 
 

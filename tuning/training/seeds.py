@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch import Tensor
+
+from models.batches import Batch
 from models.classifier import Classifier
 from models.heads import BiLstmAttentionHead
 from tuning.config.experiment import TrialConfig
+from tuning.training.epoch import batch_loss
 from tuning.training.inputs import LoadedSplit
 from tuning.training.stacked import StackedTrainer
 from tuning.training.trainer import EpochResult, Trainer
@@ -38,6 +42,12 @@ class SequentialTrainer:
             if not training.finished:
                 training.run_epoch()
         return [training.result for training in self.trainings if training.result is not None]
+
+    def step(self, batch: Batch, targets: Tensor) -> None:
+        """Train each seed one step on a batch of B rows, towards targets (B, C)."""
+        for training in self.trainings:
+            training.model.train()
+            training.step(batch_loss(training.model, batch, targets, training.config.r_drop))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all seeds."""

@@ -76,7 +76,7 @@ class StackedTrainer:
         started = time.perf_counter()
         epoch = max(result.epoch for result in self.results) + 1
         losses = self.train_epoch()
-        logits = self._predict(self.validation)  # (S, N, C)
+        logits = self.predict(self.validation)  # (S, N, C)
         self._write_back()
         seconds = (time.perf_counter() - started) / len(self.models)
         for seed, before in enumerate(self.results):
@@ -112,9 +112,8 @@ class StackedTrainer:
     def _forward_of(self, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Forward:
         """Return the forward pass of the seed with these weights."""
 
-        def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
-            arguments = (inputs, segments, features)
-            return functional_call(self._skeleton, (weights, buffers), arguments)
+        def forward(*tensors: Tensor | None) -> Tensor:
+            return functional_call(self._skeleton, (weights, buffers), tensors)
 
         return forward
 
@@ -123,17 +122,26 @@ class StackedTrainer:
 
         The loss of a seed that diverged is not finite.
         """
-        self._skeleton.train()
         total = torch.zeros(len(self.models), device=self.device)
         for batch, targets in epoch_batches(self.train, self.config.batch_size, self.generator):
-            losses = self._losses(batch, targets)  # (S,)
-            total += losses.detach() * len(targets)
-            self.optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()
-            self._clip()
-            self.optimizer.step()
-            self.schedule.step()
+            total += self.step(batch, targets) * len(targets)
         return (total / self.train.pairs).tolist()
+
+    def step(self, batch: Batch, targets: Tensor) -> Tensor:
+        """Train all seeds one step on a batch of B rows, and return the loss of each, (S,).
+
+        Args:
+            batch: Rows of B pairs.
+            targets: Probabilities of the classes, times their weights, float (B, C).
+        """
+        self._skeleton.train()
+        losses = self._losses(batch, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        self._clip()
+        self.optimizer.step()
+        self.schedule.step()
+        return losses.detach()
 
     def _losses(self, batch: Batch, targets: Tensor) -> Tensor:
         def loss(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
@@ -151,12 +159,15 @@ class StackedTrainer:
         for gradient in gradients:
             gradient.mul_(shares.view(-1, *[1] * (gradient.dim() - 1)))
 
-    def _predict(self, split: LoadedSplit) -> np.ndarray:
+    def predict(self, split: LoadedSplit) -> np.ndarray:
+        """Return the logits of each seed, float32 (S, N, C)."""
         self._skeleton.eval()
 
-        def forward(inputs: Tensor, segments: Tensor, features: Tensor | None) -> Tensor:
+        def forward(
+            inputs: Tensor, segments: Tensor, features: Tensor | None, lengths: Tensor
+        ) -> Tensor:
             def one_seed(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-                return self._forward_of(weights, buffers)(inputs, segments, features)
+                return self._forward_of(weights, buffers)(inputs, segments, features, lengths)
 
             return vmap(one_seed)(self.weights, self.buffers)
 

@@ -203,11 +203,24 @@ def test_what_a_text_file_cannot_hold_is_refused_by_the_name_of_the_source(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_is_not_there_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("pairs.csv", "no such file"),
+        ("pairs-00001-of-00002.parquet", "shards of one; pandas.read_parquet reads their folder"),
+        ("pairs-*-of-00002.parquet", "shards of one; pandas.read_parquet reads their folder"),
+    ],
+)
+def test_what_is_no_file_of_pairs_is_named(
+    name: str,
+    found: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, tmp_path / "pairs.csv", "--output", tmp_path / "splits") == 2
-    assert "pairs.csv: must be one file of pairs, got no such file" in capsys.readouterr().err
+    (tmp_path / "pairs-00001-of-00002.parquet").touch()
+    assert run(monkeypatch, tmp_path / name, "--output", tmp_path / "splits") == 2
+    assert f"{name}: must be one file of pairs, got {found}" in capsys.readouterr().err
 
 
 def test_a_file_that_has_its_own_separator_and_words_for_labels_keeps_the_words(

@@ -1,8 +1,11 @@
-"""Guards the check of a cluster's address: a wrong one is refused with the reason, in time."""
+"""Guards Ray's session: its processes, and that a wrong address is refused with the reason."""
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import ray
@@ -12,8 +15,8 @@ from tuning.execution import ray_session
 from tuning.execution.ray_session import (
     ClusterError,
     _choose_folder,
+    _load_ahead,
     check_address,
-    check_ray,
     set_ray_defaults,
 )
 
@@ -98,23 +101,6 @@ def test_a_session_has_a_token_of_its_own_unless_the_user_chose(
     assert (token not in (None, "chosen")) == (name is None)
 
 
-def test_a_session_that_does_not_start_in_time_is_a_fault_with_the_way_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ray_session, "_TRY", "import time; time.sleep(60)")
-    found = check_ray(0.2)
-    assert found.text == "has not started within 0.2 seconds"
-    assert "ray stop --force" in found.way_out
-    assert found.stops
-
-
-def test_a_session_that_fails_is_a_fault_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_session, "_TRY", "raise OSError(98, 'Address already in use')")
-    found = check_ray()
-    assert found.text == "does not start: OSError: [Errno 98] Address already in use"
-    assert found.stops
-
-
 def test_a_start_that_takes_too_long_is_an_error_of_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -127,3 +113,62 @@ def test_a_start_that_takes_too_long_is_an_error_of_the_machine(
         ray_session.ray_session(None),
     ):
         pytest.fail("no session was started")
+
+
+_LAUNCH = """
+import os, sys, time
+import psutil
+from tuning.execution.ray_session import ray_session
+from tuning.system.machine import count_cores
+
+def train(config):
+    tune.report({"pid": os.getpid(), "loaded": "tuning.execution.trial" in sys.modules})
+
+def processes():
+    found = psutil.Process().children(recursive=True)
+    return {process.pid: " ".join(process.cmdline()) for process in found}
+
+def ahead():
+    return {pid for pid, command in processes().items() if command.startswith("ray::IDLE")}
+
+with ray_session(None, count_cores()):
+    deadline = time.monotonic() + 60
+    while len(ahead()) < count_cores() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    known = ahead()
+    from ray import tune
+    from tuning.execution.tuner import share_environment
+    share_environment()
+    found = tune.Tuner(train, run_config=tune.RunConfig(storage_path=sys.argv[1], verbose=0)).fit()
+    assert found[0].metrics["pid"] in known, (found[0].metrics, known)
+    assert found[0].metrics["loaded"]
+    print("\\n".join(processes().values()))
+"""
+
+
+@pytest.mark.slow  # Ray starts
+def test_a_trial_gets_a_process_that_was_started_ahead_and_no_service_runs_that_nobody_asks(
+    tmp_path: Path,
+) -> None:
+    # without what tests before this one have set
+    environment = {name: value for name, value in os.environ.items() if "RAY" not in name}
+    command = [sys.executable, "-c", _LAUNCH, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert "gcs_server" in run.stdout
+    assert "ray::DashboardAgent" in run.stdout
+    for service in ("monitor.py", "dashboard.py"):
+        assert service not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("tool", "trials", "ahead"), [(None, 3, "0"), (None, 4, "1"), ("/bin/nvidia-smi", 4, "0")]
+)
+def test_processes_are_started_ahead_only_if_each_gets_a_trial(
+    monkeypatch: pytest.MonkeyPatch, tool: str | None, trials: int, ahead: str
+) -> None:
+    monkeypatch.setattr(ray_session, "count_cores", lambda: 4)
+    monkeypatch.setattr(ray_session.shutil, "which", {"nvidia-smi": tool}.get)
+    monkeypatch.setattr(os, "environ", {})
+    _load_ahead(trials)
+    assert ahead in os.environ.values()

@@ -1,5 +1,7 @@
 """Guards the choice of a trial's best epoch: sound, then least loss, and restored as it was."""
 
+import weakref
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -7,7 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from tuning.execution.trial import BestEpoch, device_of, epoch_metrics
+from tests.tuning.search.test_trial import COMPONENTS, inputs_of
+from tests.tuning.training.test_trainer import CPU, config
+from tuning.execution.context import with_pool
+from tuning.execution.trial import BestEpoch, WorkerInputs, device_of, epoch_metrics
+from tuning.training.inputs import SharedInputs
 from tuning.training.trainer import EpochResult
 
 
@@ -86,3 +92,30 @@ def test_a_gpu_that_ray_did_not_give_is_not_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # as on a node that has some
     assert device_of([]).type == "cpu"
     assert device_of(["0"]).type == "cuda"
+
+
+def test_a_process_keeps_the_inputs_of_one_variant(distilbert: Path) -> None:
+    alive: list[weakref.ref[nn.Module]] = []
+
+    def fetch(reference: str) -> SharedInputs:
+        assert not [each for each in alive if each() is not None]  # never two at a time
+        if reference == "lost":
+            raise ConnectionError
+        found = inputs_of(config(), distilbert)
+        found.upper.itself = found.upper  # only a collection of cycles ends it
+        alive.append(weakref.ref(found.upper))
+        return with_pool(found, COMPONENTS) if reference == "folds" else found
+
+    kept = WorkerInputs(fetch)
+    one = kept.get("plain", CPU)
+    assert kept.get("plain", CPU) is one
+    assert one.pool is None
+    del one
+    other = kept.get("folds", CPU)
+    assert other.pool is not None
+    assert other.splits["train"].states is other.splits["validation"].states is other.pool.states
+    del other
+    with pytest.raises(ConnectionError):
+        kept.get("lost", CPU)
+    assert kept.get("folds", CPU).splits.keys() == {"train", "validation"}
+    assert len(alive) == 3

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from models.masked_language_model import MaskedLanguageModel, build_model
-from tuning.pretraining.masking import PackedText, SequenceOptions, Vocabulary
+from tuning.pretraining import trainer
+from tuning.pretraining.masking import PackedText, SequenceOptions, Vocabulary, split
 from tuning.pretraining.recipe import DivergedError, Phase
-from tuning.pretraining.trainer import MlmTrainer, mean_loss, split
+from tuning.pretraining.trainer import MlmTrainer, mean_loss
 
 V, T = 30, 10
 SHAPE = {"layers": 1, "width": 16, "heads": 2, "inner_width": 24, "positions": 14}
@@ -33,13 +34,16 @@ def make_text(seed: int = 0) -> PackedText:
     return PackedText(5 + np.arange(6000) // 50 % (V - 5), vocabulary, options)
 
 
-def make_training(phase: Phase, model: MaskedLanguageModel | None = None) -> MlmTrainer:
+def make_training(
+    phase: Phase, model: MaskedLanguageModel | None = None, *, ahead: bool | None = None
+) -> MlmTrainer:
     return MlmTrainer(
         model or build_model(V, SHAPE, seed=0),
         make_text(),
         phase,
         precision="float32",
         device=torch.device("cpu"),
+        ahead=ahead,
     )
 
 
@@ -69,12 +73,29 @@ def test_an_interrupted_training_resumes_to_the_same_weights() -> None:
         assert torch.equal(weight, second.model.state_dict()[name])
 
 
-def test_parts_of_a_batch_sum_to_the_gradient_of_the_whole(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("between", [1, 4, 32])
+@pytest.mark.parametrize("ahead", [True, False])
+def test_batches_made_ahead_and_losses_read_late_change_no_bit(
+    monkeypatch: pytest.MonkeyPatch, between: int, *, ahead: bool
 ) -> None:
     whole = make_training(phase_of())
+    expected = [(each.step, each.loss, each.done_fraction) for each in whole.run(3)]
+    monkeypatch.setitem(trainer._STEPS_BETWEEN_LOOKS, "cpu", between)
+    other = make_training(phase_of(), ahead=ahead)
+    ends, found = [], []
+    for each in other.run(3):
+        ends.append(other.step)  # after the group, whose last step ends a third of the budget
+        found.append((each.step, each.loss, each.done_fraction))
+    assert found == expected
+    assert [*dict.fromkeys(ends)] == ([*range(1, 13)] if between == 1 else [4, 8, 12])
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, other.model.state_dict()[name])
+
+
+def test_parts_of_a_batch_sum_to_the_gradient_of_the_whole() -> None:
+    whole = make_training(phase_of())
     parts = make_training(phase_of())
-    monkeypatch.setattr(type(parts), "_part_size", 3)
+    parts.part_size = 3
     one, other = (next(iter(training.run())).loss for training in (whole, parts))
     assert one == pytest.approx(other, rel=1e-5)
     for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
@@ -132,3 +153,14 @@ def test_a_training_that_diverges_stops_with_the_weights_before_that_step() -> N
     hook.remove()
     for name, weight in training.model.state_dict().items():
         assert torch.equal(weight, kept[name])
+
+
+def test_a_divergence_between_two_looks_is_named_by_its_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(trainer._STEPS_BETWEEN_LOOKS, "cpu", 8)
+    training, passes = make_training(phase_of()), itertools.count(1)
+    weight = next(training.model.parameters())
+    weight.register_hook(lambda gradient: gradient * (math.inf if next(passes) == 3 else 1))
+    with pytest.raises(DivergedError, match="step 3: the gradient must be finite"):
+        list(training.run())

@@ -1,10 +1,12 @@
 """Guards imports beside other work: the module comes, and what fails is told."""
 
+import gc
+import importlib
 import json
 
 import pytest
 
-from tuning.system.imports import import_aside
+from tuning.system.imports import import_aside, without_collection
 
 
 def test_a_module_is_imported_aside() -> None:
@@ -15,3 +17,18 @@ def test_a_module_is_imported_aside() -> None:
 def test_an_import_that_fails_is_told_where_its_result_is_asked_for() -> None:
     with import_aside("no_such_module") as found, pytest.raises(ModuleNotFoundError):
         found.result()
+
+
+def test_garbage_is_searched_for_again_after_an_import_that_fails() -> None:
+    frozen, seen = gc.get_freeze_count(), []
+
+    @without_collection()
+    def fail() -> None:
+        seen.append(gc.isenabled())
+        importlib.import_module("no_such_module")
+
+    with pytest.raises(ModuleNotFoundError):
+        fail()
+    assert (seen, gc.isenabled()) == ([False], True)
+    assert gc.get_freeze_count() > frozen
+    gc.unfreeze()

@@ -1,5 +1,6 @@
 """Guards the share of a GPU that a trial gets: trials side by side fit into its memory."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from tuning.training.gpu_memory import (
     allocator_fraction,
     batches_of_all_lengths,
     gpu_share,
+    largest_trainings,
     largest_trial,
     needed_bytes,
     rehearse,
     spread_share,
 )
 from tuning.training.inputs import LoadedSplit
+from tuning.training.seeds import train_seeds
 
 GIB = 2**30
 # bytes that six trials on an H200 had reserved, and that their processes used on the card
@@ -96,14 +99,36 @@ def test_the_longest_rows_come_first_and_last_and_every_length_between() -> None
 
 
 def test_a_rehearsal_trains_on_every_length(distilbert: Path) -> None:
-    trial = config(optimizer="adamw")
+    trial = config(optimizer="adamw", order_seed=0)
     splits = {
         name: LoadedSplit(toy(n), trial, CPU) for n, name in enumerate(("train", "validation"))
     }
-    model = build(trial, distilbert)
-    before = model.get_parameter("head.classify.weight").clone()
-    rehearse(model, splits, trial)
-    assert not torch.equal(model.get_parameter("head.classify.weight"), before)
+    models = [build(trial, distilbert) for _ in range(2)]
+    before = models[0].get_parameter("head.classify.weight").clone()
+    rehearse(models, splits, trial)
+    for model in models:
+        assert not torch.equal(model.get_parameter("head.classify.weight"), before)
+
+
+def test_a_rehearsal_of_stacked_seeds_has_the_tensors_of_all_at_a_time(
+    distilbert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = config(optimizer="adamw", dropout=0.1, order_seed=0)
+    splits = {
+        name: LoadedSplit(toy(n), trial, CPU) for n, name in enumerate(("train", "validation"))
+    }
+    stacked = partial(train_seeds, stacked=True)  # as on a GPU
+    monkeypatch.setattr("tuning.training.gpu_memory.train_seeds", stacked)
+    kept = []  # bytes of what a backward pass needs, summed over all steps
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.nbytes) or tensor, lambda tensor: tensor
+    ):
+        sums = []
+        for seeds in (1, 3):
+            rehearse([build(trial, distilbert) for _ in range(seeds)], splits, trial)
+            sums.append(sum(kept))
+            kept.clear()
+    assert sums[1] > 2 * sums[0]
 
 
 def test_a_variant_of_inputs_is_measured_with_the_largest_trial_that_uses_it(
@@ -124,3 +149,24 @@ def test_a_search_is_measured_with_the_largest_values_of_its_space(tmp_path: Pat
     prepared = prepare(searched, DataLocations(cache=tmp_path))
     found = largest_trial(prepared, prepared.input_variants[0])
     assert (found.batch_size, found.head_width, found.r_drop) == (128, 256, 2.0)
+
+
+@pytest.mark.parametrize(("folds", "count"), [(None, 3), (5, 5)])
+def test_a_search_is_measured_with_all_seeds_or_folds_of_a_trial(
+    tmp_path: Path, folds: int | None, count: int
+) -> None:
+    searched = experiment(
+        search={"num_samples": 2, "ablations": False, "seeds": 3}, validation={"folds": folds}
+    )
+    prepared = prepare(searched, DataLocations(cache=tmp_path))
+    variant = prepared.input_variants[0]
+    found = largest_trainings(prepared, variant)
+    assert [trial.seed for trial in found] == list(range(count))
+    assert {trial.order_seed for trial in found} == {0}
+    one = largest_trial(prepared, variant).model_copy(update={"seed": 0, "order_seed": 0})
+    assert found[0] == one
+
+
+def test_a_grid_is_measured_with_one_training(tmp_path: Path) -> None:
+    prepared = prepare(experiment(grid={"batch_size": [16, 32]}), DataLocations(cache=tmp_path))
+    assert len(largest_trainings(prepared, prepared.input_variants[0])) == 1
