@@ -114,6 +114,6 @@ def readme_row(record: Record) -> list[str]:
     soon = f", {score(TARGETS[1])} after {passed / 60:.1f} minutes" if passed else ""
     return [
         "best validation AUC of a search on PARADE, two cores",
-        f"{best[OURS]}{soon}; sentence-transformers: embeddings {best['embeddings']}, "
-        f"`CrossEncoder` {best['cross_encoder']}, first after {first / 60:.0f}",
+        f"{best[OURS]}{soon}; SBERT: embeddings {best['embeddings']}, "
+        f"`CrossEncoder` {best['cross_encoder']}, first at {first / 60:.0f}",
     ]
