@@ -126,11 +126,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_GRACE)
     except subprocess.TimeoutExpired:
-        for child in psutil.Process(process.pid).children(recursive=True):
+        children = psutil.Process(process.pid).children(recursive=True)
+        for child in children:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
         process.kill()
         process.wait()
+        psutil.wait_procs(children, timeout=_GRACE)
 
 
 def _private_bytes(pid: int) -> int:

@@ -45,7 +45,7 @@ def test_a_command_beyond_its_time_is_interrupted(tmp_path: Path) -> None:
 def test_a_command_that_goes_on_is_killed_with_what_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launches, "_GRACE", 0.1)
+    monkeypatch.setattr(launches, "_GRACE", 0.5)
     code, output = run(DEAF, tmp_path, 0.5)
     assert code is None
     assert not psutil.pid_exists(int(output)) or (
