@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.field_blocks import readme_row
 from benchmarks.goals import GOALS, judge
 from benchmarks.markdown_text import Record, duration, origin, score, table
 
@@ -166,7 +167,7 @@ def frozen_pass(record: Record) -> str:
     return f"{table(header, rows)}\n\n{origin(record)}"
 
 
-def readme_speed(trainer: Record, pretraining_: Record, faults_: Record) -> str:
+def readme_speed(trainer: Record, pretraining_: Record, faults_: Record, field: Record) -> str:
     """Return the README's table of speed and safety."""
     cases = {case["frozen"]: case for case in trainer["numbers"]["cases"]}
     ours, theirs = (
@@ -178,6 +179,7 @@ def readme_speed(trainer: Record, pretraining_: Record, faults_: Record) -> str:
         ["six cells, all layers of a DistilBERT frozen, against Hugging Face's `Trainer` in Ray "
          "Tune", _times(cases[6])],
         ["the same with four of six layers frozen", _times(cases[4])],
+        readme_row(field),
         ["pretraining, tokens a second, against `Trainer`",
          f"{ours:,.0f} against {theirs:,.0f}: {pretraining_['numbers']['ratio']:.2f} times as "
          "many"],

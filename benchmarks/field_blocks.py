@@ -104,3 +104,16 @@ def against_field(record: Record) -> str:
         if (found["date"], found["commit"]) != (record["machine"]["date"], record["commit"]):
             after += f" `{name}` was measured on {found['date']}, commit {found['commit'][:7]}."
     return f"{table(*rows(numbers))}\n\n{origin(record)}\n\n{after}"
+
+
+def readme_row(record: Record) -> list[str]:
+    """Return the README's row: the best AUC of each program, and when ours passed .82."""
+    curves = {name: found["curve"] for name, found in record["numbers"]["programs"].items()}
+    best = {name: score(curve[-1][1]) for name, curve in curves.items()}
+    passed, first = seconds_to(curves[OURS], TARGETS[1]), curves["cross_encoder"][0][0]
+    soon = f", {score(TARGETS[1])} after {passed / 60:.1f} minutes" if passed else ""
+    return [
+        "best validation AUC of a search on PARADE, two cores",
+        f"{best[OURS]}{soon}; SBERT: embeddings {best['embeddings']}, "
+        f"`CrossEncoder` {best['cross_encoder']}, first at {first / 60:.0f}",
+    ]

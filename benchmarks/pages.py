@@ -103,7 +103,9 @@ BLOCKS = {
     "readme_times": Block(start_blocks.readme_times, ("freezing_parade", "search_parade")),
     "readme_first": Block(cost_blocks.readme_first, ("grid_embedded",)),
     "readme_scores": Block(score_blocks.readme_scores, ("grid_parade", "baselines")),
-    "readme_speed": Block(cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults")),
+    "readme_speed": Block(
+        cost_blocks.readme_speed, ("against_trainer", "pretraining", "faults", "against_field")
+    ),
 }
 
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from benchmarks.field_blocks import against_field, best_at, best_so_far, seconds_to, summarise
+from benchmarks.field_blocks import (
+    against_field,
+    best_at,
+    best_so_far,
+    readme_row,
+    seconds_to,
+    summarise,
+)
 
 MACHINE = dict.fromkeys(("date", "cores", "processor", "torch", "ray", "transformers"), "x")
 FRAME = {"machine": MACHINE, "commit": "abc", "command": "python x.py"}
@@ -52,3 +59,14 @@ def test_the_block_has_a_row_for_each_program_that_was_measured() -> None:
     assert "scikit-learn" not in text
     assert "was measured on" not in text
     assert "parade, all pairs; 4 trials each, stopped after 25 minutes; optuna 5.0.0." in text
+
+
+def test_the_row_of_the_readme_has_the_best_of_each_and_when_ours_passed() -> None:
+    programs = {"embeddings": [[240.0, 0.81]], "cross_encoder": [[50.0, 0.5], [1200.0, 0.7]]}
+    _, words = readme_row(record(tuner=CURVE, **programs))
+    assert words == (
+        ".825, .820 after 1.5 minutes; SBERT: embeddings .810, `CrossEncoder` "
+        ".700, first at 1"
+    )
+    _, words = readme_row(record(tuner=CURVE[:2], **programs))
+    assert words.startswith(".790; SBERT")

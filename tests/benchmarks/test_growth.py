@@ -31,7 +31,10 @@ def test_the_exponent_is_found_beside_a_constant(power: float, verdict: str) -> 
 def test_the_interval_covers_the_true_exponent_in_most_of_many_rounds() -> None:
     generator = np.random.default_rng(1)
     cost = 16 + 0.75 * np.array(SIZES)
-    fits = [fit_growth(SIZES, cost * generator.normal(1, 0.03, len(cost))) for _ in range(40)]
+    fits = [
+        fit_growth(SIZES, (cost * generator.normal(1, 0.03, len(cost))).tolist())
+        for _ in range(40)
+    ]
     assert sum(fit.low <= 1 <= fit.high for fit in fits) >= 35
 
 

@@ -71,9 +71,8 @@ def test_dropout_of_torch_is_replaced_at_its_chance_and_nothing_else_changes() -
     features = torch.randn(11, 3)
     before, kept = model(features), model[2]
     replace_dropout(model)
-    assert [model[0][1].p, model[1].p, model[3].p] == [0.3, 0.7, 0.3]
-    assert all(isinstance(model[place], Dropout) for place in (1, 3))
-    assert isinstance(inner[1], Dropout)
+    replaced = [inner[1], model[1], model[3]]
+    assert [each.p for each in replaced if isinstance(each, Dropout)] == [0.3, 0.7, 0.3]
     assert model[2] is kept
     torch.testing.assert_close(model(features), before, rtol=0, atol=0)
 

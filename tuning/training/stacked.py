@@ -163,9 +163,11 @@ class StackedTrainer:
         """Return the logits of each seed, float32 (S, N, C)."""
         self._skeleton.eval()
 
-        def forward(*tensors: Tensor | None) -> Tensor:
+        def forward(
+            inputs: Tensor, segments: Tensor, features: Tensor | None, lengths: Tensor
+        ) -> Tensor:
             def one_seed(weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-                return self._forward_of(weights, buffers)(*tensors)
+                return self._forward_of(weights, buffers)(inputs, segments, features, lengths)
 
             return vmap(one_seed)(self.weights, self.buffers)
 
