@@ -24,6 +24,7 @@ def fitting_sequences(
     """
     if device.type == "cpu":
         return max(_TOKENS_ON_A_CPU // length, 1)
+    torch.cuda.empty_cache()  # what a phase before this one left counts as free
     free_bytes, _ = torch.cuda.mem_get_info(device)
     tokens = tokens_that_fit(free_bytes, *sizes_of(model), mask_fraction)
     return 1 << max(tokens // length, 1).bit_length() - 1

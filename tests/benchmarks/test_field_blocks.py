@@ -65,8 +65,7 @@ def test_the_row_of_the_readme_has_the_best_of_each_and_when_ours_passed() -> No
     programs = {"embeddings": [[240.0, 0.81]], "cross_encoder": [[50.0, 0.5], [1200.0, 0.7]]}
     _, words = readme_row(record(tuner=CURVE, **programs))
     assert words == (
-        ".825, .820 after 1.5 minutes; SBERT: embeddings .810, `CrossEncoder` "
-        ".700, first at 1"
+        ".825, .820 after 1.5 minutes; SBERT: embeddings .810, `CrossEncoder` .700, first at 1"
     )
     _, words = readme_row(record(tuner=CURVE[:2], **programs))
     assert words.startswith(".790; SBERT")

@@ -71,12 +71,16 @@ class PhaseRunner:
         names = list(self.texts)
         first = names.index(self._state["phase"]) if self._state else 0
         for name in names[first:]:
-            training = self.prepare(name)
-            if self._state is not None:
-                training.load_state_dict(self._state["training"])
-                self._state = None
-            with PretrainingProgress(console, name, training) as progress:
-                self._train(name, training, progress)
+            self._run_phase(name, console)
+
+    def _run_phase(self, name: str, console: Console) -> None:
+        """Train a phase to its end; no more than the model is left in memory."""
+        training = self.prepare(name)
+        if self._state is not None:
+            training.load_state_dict(self._state["training"])
+            self._state = None
+        with PretrainingProgress(console, name, training) as progress:
+            self._train(name, training, progress)
 
     def prepare(self, name: str) -> MlmTrainer:
         """Return the trainer of a phase before its first step, with the model as it is now."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.batches import made_ahead
 from models.masked_language_model import MaskedLanguageModel, summed_loss, use_attention_of
@@ -147,6 +147,7 @@ class MlmTrainer:
         losses = losses or self._read(unread, first)
         seconds = (time.perf_counter() - started) / len(losses)
         self.seconds = before + seconds * len(losses)  # with the time that a GPU needed
+        fractions[-1] = self.done_fraction
         return [
             StepResult(
                 step=first + number,
@@ -175,7 +176,7 @@ class MlmTrainer:
             loss = summed_loss(*self._logits(part))
             (loss / count).backward()
             losses.append(loss.detach())
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.phase.clip_norm)
         return _Unread(losses=losses, count=count, norm=norm)
 
     def _read(self, unread: list[_Unread], first: int) -> list[float]:
@@ -222,9 +223,7 @@ class MlmTrainer:
         for part in text.in_order(self.part_size, sequences):
             logits, targets = self._logits(host_tensors(part, pinned=self._pinned))
             correct.append((logits.argmax(dim=-1) == targets).sum())
-            losses.append(
-                torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
-            )
+            losses.append(nn.functional.cross_entropy(logits.float(), targets, reduction="sum"))
             count += len(targets)
         loss, right = (sum(torch.stack(each).tolist()) for each in (losses, correct))
         return {"heldout_loss": loss / count, "heldout_accuracy": right / count}

@@ -122,7 +122,9 @@ from tuning.execution.ray_session import ray_session
 from tuning.system.machine import count_cores
 
 def train(config):
-    tune.report({"pid": os.getpid(), "loaded": "tuning.execution.trial" in sys.modules})
+    loaded = "tuning.execution.trial" in sys.modules
+    import torch
+    tune.report({"pid": os.getpid(), "loaded": loaded, "threads": torch.get_num_threads()})
 
 def processes():
     found = psutil.Process().children(recursive=True)
@@ -142,6 +144,7 @@ with ray_session(None, count_cores()):
     found = tune.Tuner(train, run_config=tune.RunConfig(storage_path=sys.argv[1], verbose=0)).fit()
     assert found[0].metrics["pid"] in known, (found[0].metrics, known)
     assert found[0].metrics["loaded"]
+    assert found[0].metrics["threads"] == 1, "libraries found the machine's cores"
     print("\\n".join(processes().values()))
 """
 
@@ -151,7 +154,11 @@ def test_a_trial_gets_a_process_that_was_started_ahead_and_no_service_runs_that_
     tmp_path: Path,
 ) -> None:
     # without what tests before this one have set
-    environment = {name: value for name, value in os.environ.items() if "RAY" not in name}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if "RAY" not in name and name != "OMP_NUM_THREADS"
+    }
     command = [sys.executable, "-c", _LAUNCH, str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stderr

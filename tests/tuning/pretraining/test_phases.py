@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.tuning.pretraining.test_trainer import SHAPE, V, make_text, phase_of
 from tests.tuning.tracking.recording import open_log
 from tuning.pretraining.phase_texts import PhaseText
 from tuning.pretraining.phases import PhaseRunner
+from tuning.pretraining.trainer import MlmTrainer
 from tuning.system.atomic_files import DamagedError
 from tuning.system.storage_path import StoragePath
 
@@ -54,6 +56,23 @@ def test_phases_are_trained_in_order_with_a_line_for_each_point(trained: Trained
     assert [point["step"] for point in runner.points[-2:]] == [59, 60]
     assert len(lines) == 40
     assert lines[0].startswith("corpus  step      2")
+
+
+def test_a_phase_starts_when_the_memory_of_the_one_before_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, seen = make_runner(tmp_path), []
+    prepare = runner.prepare
+
+    def prepare_and_watch(name: str) -> MlmTrainer:
+        assert [made() for made in seen] == [None] * len(seen)
+        training = prepare(name)
+        seen.append(weakref.ref(training.optimizer))
+        return training
+
+    monkeypatch.setattr(runner, "prepare", prepare_and_watch)
+    run(runner)
+    assert len(seen) == 2
 
 
 def test_a_finished_training_is_loaded_and_not_trained_further(

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 
 import numpy as np
 import pytest
@@ -126,6 +127,21 @@ def test_a_budget_of_time_counts_the_seconds_of_its_steps() -> None:
     assert training.done_fraction == pytest.approx(299 / 600)
     training.seconds = 600.0
     assert list(itertools.islice(run, 2)) == []
+
+
+def test_a_budget_of_time_that_ends_while_losses_are_read_ends_with_the_last_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(trainer._STEPS_BETWEEN_LOOKS, "cpu", 4)
+    training = make_training(phase_of(steps=None, minutes=0.002))
+    read = training._read
+
+    def wait_and_read(unread: list[trainer._Unread], first: int) -> list[float]:
+        time.sleep(0.13)  # longer than the budget, as a GPU that has yet to finish the steps
+        return read(unread, first)
+
+    monkeypatch.setattr(training, "_read", wait_and_read)
+    assert [*training.run(20)][-1].done_fraction == 1
 
 
 def test_a_phase_of_no_steps_is_finished_at_once() -> None:
