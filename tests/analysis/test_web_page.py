@@ -69,7 +69,10 @@ class Page(HTMLParser):
             list(self.tables.values())[-1][-1][-1] += data
 
 
-def page_of(folder: Path, example: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+Shown = tuple[str, dict[str, Any]]
+
+
+def page_of(folder: Path, example: dict[str, Any]) -> Shown:
     """Return the page of a small book, and the contents it was written from."""
     book = Book(folder)
     book.open_chapter("The data")
@@ -93,17 +96,28 @@ def page_of(folder: Path, example: dict[str, Any]) -> tuple[str, dict[str, Any]]
     return write_page(contents).read_text(encoding="utf-8"), json.loads(contents.read_bytes())
 
 
-@pytest.mark.parametrize("example", [EXAMPLE, EXAMPLE | MEASURED], ids=["of before", "measured"])
-def test_every_text_is_escaped(tmp_path: Path, example: dict[str, Any]) -> None:
-    text, _ = page_of(tmp_path, example)
-    assert EVIL not in text
-    page = Page(text)
-    assert page.tags.count("script") == 1  # its own
-    assert page.text.count(EVIL) >= 10
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Return the page of an example of before, and its contents."""
+    return page_of(tmp_path_factory.mktemp("plain"), EXAMPLE)
 
 
-def test_the_page_shows_the_values_of_the_tables(tmp_path: Path) -> None:
-    text, contents = page_of(tmp_path, EXAMPLE)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the page of an example whose words were measured."""
+    return page_of(tmp_path_factory.mktemp("measured"), EXAMPLE | MEASURED)[0]
+
+
+def test_every_text_is_escaped(plain: Shown, measured: str) -> None:
+    for text in (plain[0], measured):
+        assert EVIL not in text
+        page = Page(text)
+        assert page.tags.count("script") == 1  # its own
+        assert page.text.count(EVIL) >= 10
+
+
+def test_the_page_shows_the_values_of_the_tables(plain: Shown) -> None:
+    text, contents = plain
     shown = Page(text).tables
     expected = {
         name: [table["header"], *table["rows"]] for name, table in contents["tables"].items()
@@ -112,8 +126,8 @@ def test_the_page_shows_the_values_of_the_tables(tmp_path: Path) -> None:
     assert shown["overlap_auc"][1] == ["train", ".333"]
 
 
-def test_the_page_is_one_file_that_fetches_nothing(tmp_path: Path) -> None:
-    text, _ = page_of(tmp_path, EXAMPLE)
+def test_the_page_is_one_file_that_fetches_nothing(plain: Shown) -> None:
+    text, _ = plain
     addresses = [found for found in Page(text).addresses if not found.startswith("#")]
     assert [found.split(",")[0] for found in addresses] == [
         "Report.pdf",
@@ -132,8 +146,8 @@ def test_texts_from_right_to_left_turn_nothing_around_them(tmp_path: Path) -> No
     assert "<td>" not in text  # each cell finds its own direction
 
 
-def test_missing_runs_and_limits_are_pointed_at_from_the_top(tmp_path: Path) -> None:
-    text, _ = page_of(tmp_path, EXAMPLE)
+def test_missing_runs_and_limits_are_pointed_at_from_the_top(plain: Shown, tmp_path: Path) -> None:
+    text, _ = plain
     assert (
         text.index('href="#notes-on-the-log"')
         < text.index("<main>")
@@ -145,21 +159,22 @@ def test_missing_runs_and_limits_are_pointed_at_from_the_top(tmp_path: Path) -> 
         < text.index(">Notes on the log</h2>")
     )
     assert "Unicode numbers" not in text
-    turned, _ = page_of(tmp_path / "turned", EXAMPLE | {"first": "\u202eturned"})
+    turned, _ = page_of(tmp_path, EXAMPLE | {"first": "\u202eturned"})
     assert "Unicode numbers" in turned
 
 
-def test_a_chapter_shows_what_was_added_to_it_and_an_empty_one_is_left_out(tmp_path: Path) -> None:
-    text, _ = page_of(tmp_path, EXAMPLE)
+def test_a_chapter_shows_what_was_added_to_it_and_an_empty_one_is_left_out(
+    plain: Shown,
+) -> None:
+    text, _ = plain
     assert text.index(">The data</h2>") < text.index('<table data-name="overlap_auc"')
     assert 'figure data-name="overlap"' in text
     assert "Empty" not in text
 
 
-def test_words_are_coloured_by_what_deleting_them_changes(tmp_path: Path) -> None:
-    text, _ = page_of(tmp_path, EXAMPLE | MEASURED)
+def test_words_are_coloured_by_what_deleting_them_changes(plain: Shown, measured: str) -> None:
+    text = measured
     found = re.findall(r'<span class="(\w+)" style="--much: ([\d.]+)" title="([^"]+)">', text)
     assert found == [("against", "0.138", "+0.50"), ("for", "0.55", "−2.00")]
     assert "<sub>−2.00</sub>" in text
-    plain, _ = page_of(tmp_path / "plain", EXAMPLE)
-    assert "--much: 0" not in plain
+    assert "--much: 0" not in plain[0]

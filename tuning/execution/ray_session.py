@@ -65,6 +65,8 @@ def set_ray_defaults(address: str | None) -> None:
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the log has those of trials
     if address is None:  # "0" makes Ray listen on the loopback interface only, on Linux too
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        # Ray's agents import while this program does; it waits 30 seconds for the session anyway
+        os.environ.setdefault("RAY_agent_register_timeout_ms", "30000")
         folder = _choose_folder()
         if folder != os.environ.get("TMPDIR", _SHORT[0]):
             os.environ["RAY_TMPDIR"] = folder
@@ -222,9 +224,12 @@ def _load_ahead(trials: int) -> None:
     Ray starts one for each core as soon as it runs, while this program does its own imports, if
     every one will get a trial; on GPUs, fewer trials may run at a time.
     """
+    cores = count_cores()
+    ahead = trials >= cores and shutil.which("nvidia-smi") is None
     os.environ.setdefault("RAY_preload_python_modules", "tuning.worker")
-    ahead = trials >= count_cores() and shutil.which("nvidia-smi") is None
     os.environ.setdefault("RAY_prestart_worker_first_driver", str(int(ahead)))
+    # else Ray ends them when Tune has reserved the cores, before it gives them the trials
+    os.environ.setdefault("RAY_num_workers_soft_limit", str(cores))
 
 
 def _log_lines(message: dict[str, Any], **_: object) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+
+_COURTESY = 10  # levels of priority below the program's own; 19 is the lowest
 
 
 @contextmanager
@@ -16,8 +21,15 @@ def import_aside(module: str) -> Iterator[Future[Any]]:
 
     Importing torch and MLflow takes seconds, and starting Ray is mostly waiting.
     """
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1, initializer=_give_way) as aside:
         yield aside.submit(without_collection()(importlib.import_module), module)
+
+
+def _give_way() -> None:
+    """Let Ray's own processes go first: it gives up if they take long to start."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        lower = min(19, os.getpriority(os.PRIO_PROCESS, 0) + _COURTESY)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lower)
 
 
 @contextmanager

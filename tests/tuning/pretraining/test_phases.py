@@ -1,6 +1,7 @@
 """Guards the phases of a pretraining: points on the way, and a resumption that changes nothing."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tuning.system.atomic_files import DamagedError
 from tuning.system.storage_path import StoragePath
 
 STEPS = {"corpus": 40, "adaptation": 20}
+Trained = tuple[PhaseRunner, Path, list[str]]
 
 
 def make_runner(folder: Path, seed: int = 0) -> PhaseRunner:
@@ -38,19 +40,27 @@ def run(runner: PhaseRunner) -> str:
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_phases_are_trained_in_order_with_a_line_for_each_point(tmp_path: Path) -> None:
-    runner = make_runner(tmp_path)
-    lines = run(runner).splitlines()
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Return a training that came to its end, with its folder and the lines that it printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    runner = make_runner(folder)
+    return runner, folder, run(runner).splitlines()
+
+
+def test_phases_are_trained_in_order_with_a_line_for_each_point(trained: Trained) -> None:
+    runner, _, lines = trained
     assert [point["phase"] for point in runner.points] == ["corpus"] * 20 + ["adaptation"] * 20
     assert [point["step"] for point in runner.points[-2:]] == [59, 60]
     assert len(lines) == 40
     assert lines[0].startswith("corpus  step      2")
 
 
-def test_a_finished_training_is_loaded_and_not_trained_further(tmp_path: Path) -> None:
-    first = make_runner(tmp_path / "run")
-    run(first)
-    resumed = make_runner_again(tmp_path / "run")
+def test_a_finished_training_is_loaded_and_not_trained_further(
+    trained: Trained, tmp_path: Path
+) -> None:
+    first, folder, _ = trained
+    resumed = make_runner_again(shutil.copytree(folder, tmp_path / "run"))
     assert run(resumed) == ""
     assert resumed.points == first.points
     for name, weight in first.model.state_dict().items():
@@ -63,11 +73,11 @@ def make_runner_again(folder: Path) -> PhaseRunner:
     return make_runner(folder, seed=9)
 
 
-def test_an_altered_state_is_refused(tmp_path: Path) -> None:
-    run(make_runner(tmp_path))
-    state = tmp_path / "state"
+def test_an_altered_state_is_refused(trained: Trained, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained[1], tmp_path / "run")
+    state = folder / "state"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
     state.write_bytes(content)
     with pytest.raises(DamagedError, match=r"state: was altered; --overwrite starts again"):
-        make_runner_again(tmp_path)
+        make_runner_again(folder)

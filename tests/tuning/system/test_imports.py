@@ -3,10 +3,14 @@
 import gc
 import importlib
 import json
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tuning.system.imports import import_aside, without_collection
+from tuning.system.imports import _give_way, import_aside, without_collection
 
 
 def test_a_module_is_imported_aside() -> None:
@@ -32,3 +36,12 @@ def test_garbage_is_searched_for_again_after_an_import_that_fails() -> None:
     assert (seen, gc.isenabled()) == ([False], True)
     assert gc.get_freeze_count() > frozen
     gc.unfreeze()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority")
+def test_an_import_aside_lets_others_go_first() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, os.getpid())
+    with ThreadPoolExecutor(1, initializer=_give_way) as aside:
+        found = aside.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert found.result() == min(19, own + 10)
+    assert os.getpriority(os.PRIO_PROCESS, os.getpid()) == own
