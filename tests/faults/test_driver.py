@@ -8,7 +8,7 @@ from tests.faults import scenarios
 from tests.faults.conftest import Histories
 from tests.faults.harness import Harm
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("in_turn")]
+pytestmark = pytest.mark.slow
 SPOILED = (
     "smoke-*/journal.jsonl",
     "smoke-*/delivered.json",

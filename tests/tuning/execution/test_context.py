@@ -20,7 +20,7 @@ from tuning.execution.context import encode_on_gpus
 from tuning.execution.node_checks import find_device, weakest
 from tuning.training.gpu_memory import spread_share
 
-GPUS = 2  # that Ray pretends to have
+GPUS = 4  # that Ray pretends to have
 
 
 @pytest.fixture(scope="module")
