@@ -184,9 +184,13 @@ def readme_speed(trainer: Record, pretraining_: Record, faults_: Record, field: 
          f"{ours:,.0f} against {theirs:,.0f}: {pretraining_['numbers']['ratio']:.2f} times as "
          "many"],
         ["faults injected into real launches: kills, full disks, stopped servers, damaged bytes",
-         f"{injected} in {launches} launches; {unharmed} came to the undisturbed numbers"],
+         f"{injected} in {launches} launches; {'all ' * (unharmed == launches)}{unharmed} came to "
+         "the undisturbed numbers"],
     ]  # fmt: skip
-    return table(("speed and safety", "measured"), rows)
+    machine = trainer["machine"]
+    dates = sorted(each["machine"]["date"] for each in (trainer, pretraining_, faults_, field))
+    where = f"{machine['cores']} cores, {machine['processor']}, no GPU; {dates[0]} to {dates[-1]}."
+    return f"{table(('speed and safety', 'measured'), rows)}\n\n{where}"
 
 
 def _times(case: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ def reason(goal: str, records: Records) -> str:
     try:
         return REASONS[goal](records)
     except _Absent as absent:
-        return f"not measured: run benchmarks/{absent}.py"
+        return f"what explains it is not measured; benchmarks/{absent}.py does that"
 
 
 class _Absent(Exception):  # noqa: N818 - it is caught here alone

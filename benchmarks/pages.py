@@ -1,4 +1,4 @@
-"""Blocks of measured numbers in README.md and docs/results.md, and the picture of the README.
+"""Blocks of measured numbers in README.md and the guides, and the picture of the README.
 
 A block stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; what is in it comes from
 the records in benchmarks/results/ alone. ``python benchmarks/results.py --write`` writes it anew.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import (
     answer_blocks,
+    cluster_blocks,
     cost_blocks,
     default_blocks,
     field_blocks,
@@ -28,7 +29,8 @@ from benchmarks.picture import draw
 from benchmarks.records import RESULTS, read_record
 from tuning.system.project import ROOT
 
-PAGES = ("README.md", "docs/results.md", "benchmarks/README.md", "docs/recovery.md")
+PAGES = ("README.md", "docs/results.md", "docs/recovery.md", "benchmarks/README.md",
+         "benchmarks/cluster_plan.md")  # fmt: skip
 PICTURES = {"docs/table.svg": "grid_embedded"}
 NOT_MEASURED = "*Not measured yet.*"
 BLOCK = re.compile(r"<!-- measured: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
@@ -83,6 +85,8 @@ BLOCKS = {
     "pretraining": Block(cost_blocks.pretraining, ("pretraining",)),
     "driver_limit": Block(cost_blocks.driver_limit, ("driver_limit",)),
     "driver_limit_by_reference": Block(cost_blocks.driver_limit, ("driver_limit_by_reference",)),
+    "cluster_driver": Block(cost_blocks.driver_limit, ("driver_limit",)),
+    "cluster_load": Block(cluster_blocks.cluster_load, ("driver_limit", "floor")),
     "larger_data": Block(cost_blocks.larger_data, ("larger_data",)),
     "scaling_trials": Block(growth_blocks.scaling_trials, ("scaling",)),
     "scaling_cores": Block(growth_blocks.scaling_cores, ("scaling",)),

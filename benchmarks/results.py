@@ -175,7 +175,9 @@ def _run(words: list[str]) -> int:
 def describe(step: Step) -> str:
     """Return a line on a step: its minutes, what its record says, its command."""
     date = (read_record(step.name) or {}).get("machine", {}).get("date", "")
-    return f"{step.name:<17} {step.minutes:>4} min  {step.state():<13} {date:<11} {step.printed}"
+    width = max(len(each.name) for each in STEPS)
+    words = f"{step.name:<{width}} {step.minutes:>4} min  {step.state():<13} {date:<11}"
+    return f"{words} {step.printed}"
 
 
 def read_arguments() -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from measures.addresses import store_uri, user_path
 from tuning.system.project import ROOT
@@ -19,6 +19,21 @@ _RESULTS = "default: results of the project"
 _SCRATCH = "scratch"  # SCRATCH in tuning/pretraining/plan.py
 
 
+class _HintingParser(argparse.ArgumentParser):
+    """A parser that names the nearest option beside one that does not exist."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the command with code 2 and a sentence on what is wrong."""
+        unknown, _, rest = message.partition(": ")
+        if unknown == "unrecognized arguments":
+            from difflib import get_close_matches  # an error alone needs it
+
+            name = rest.split()[0].partition("=")[0]
+            if near := get_close_matches(name, self._option_string_actions, n=1):
+                message += f"; did you mean {near[0]}?"
+        super().error(message)
+
+
 def build_parser(description: str, default: str) -> argparse.ArgumentParser:
     """Return the parser of the options that grids and searches share.
 
@@ -26,7 +41,7 @@ def build_parser(description: str, default: str) -> argparse.ArgumentParser:
         description: Sentence for ``--help``.
         default: Name of the file in ``experiments`` that runs if none is given.
     """
-    parser = argparse.ArgumentParser(allow_abbrev=False, description=description)
+    parser = _HintingParser(allow_abbrev=False, description=description)
     add = parser.add_argument
     add("config", type=user_path, nargs="?", default=EXPERIMENTS / default,
         help=f"YAML file of the experiment; default: experiments/{default}")  # fmt: skip
@@ -88,7 +103,7 @@ def _override(text: str) -> str:
 
 def build_pretraining_parser() -> argparse.ArgumentParser:
     """Return the parser of ``pretrain.py``."""
-    parser = argparse.ArgumentParser(
+    parser = _HintingParser(
         allow_abbrev=False,
         description="Train an encoder to predict masked word pieces, from scratch or further.",
     )

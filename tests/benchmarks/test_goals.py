@@ -99,8 +99,9 @@ def test_a_missed_goal_names_where_the_rest_goes_or_what_to_run(tmp_path: Path) 
     )
     trainer = "six cells, four of six layers frozen, against the same"
     head = "epoch of the head on cached states, share of the same"
-    assert told[trainer] == "not measured: run benchmarks/against_trainer.py"
-    assert told[head] == "not measured: run benchmarks/where_time_goes.py"
+    unknown = "what explains it is not measured; benchmarks/{}.py does that"
+    assert told[trainer] == unknown.format("against_trainer")
+    assert told[head] == unknown.format("where_time_goes")
     seconds = {"ours": [300.0], "theirs": [1000.0], "first_step": [50.0], "training": [400.0]}
     save_record("against_trainer", {"cases": [{"frozen": 4, "ratio": 3.3, **seconds}]}, tmp_path)
     shares = {"matrix products": 0.6, "other operations": 0.4, "seconds": 5.0}

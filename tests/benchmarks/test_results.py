@@ -84,3 +84,11 @@ def test_other_data_than_parade_is_refused(
         main()
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_list_of_steps_has_its_columns_one_below_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["results.py", "--list"])
+    assert main() == 0
+    assert len({line.index(" min  ") for line in capsys.readouterr().out.splitlines()}) == 1

@@ -274,3 +274,22 @@ def test_the_detail_of_a_notice_is_printed_on_request(
     lines = run(*words, folder=tmp_path).stdout.splitlines()
     assert lines[-1].startswith("Detail: http://127.0.0.1:1/PARADE_train.txt: after 0 bytes: ")
     assert lines[0].startswith("Notice: PARADE is unavailable: 127.0.0.1 refuses the connection")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?\n"),
+        (
+            ["--outputs=x", "y.yaml"],
+            "unrecognized arguments: --outputs=x; did you mean --output?\n",
+        ),
+        (["--zzz"], "unrecognized arguments: --zzz\n"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_told_with_the_nearest(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build_parser("Run.", "grid.yaml").parse_args(words)
+    assert capsys.readouterr().err.endswith(told)
