@@ -11,6 +11,7 @@ from benchmarks import launches
 from benchmarks.launches import OUTPUT, run_limited
 
 CORES = sorted(os.sched_getaffinity(0))[:1]
+STARTED = 4.0  # seconds in which a command is under way, also beside other tests
 DEAF = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -37,7 +38,7 @@ def test_a_command_that_ends_has_its_exit_code_and_its_cores(
 
 
 def test_a_command_beyond_its_time_is_interrupted(tmp_path: Path) -> None:
-    code, output = run("import time; time.sleep(60)", tmp_path, 0.5)
+    code, output = run("import time; time.sleep(60)", tmp_path, STARTED)
     assert code is None
     assert "KeyboardInterrupt" in output
 
@@ -46,7 +47,7 @@ def test_a_command_that_goes_on_is_killed_with_what_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launches, "_GRACE", 0.5)
-    code, output = run(DEAF, tmp_path, 0.5)
+    code, output = run(DEAF, tmp_path, STARTED)
     assert code is None
     assert not psutil.pid_exists(int(output)) or (
         psutil.Process(int(output)).status() == psutil.STATUS_ZOMBIE
