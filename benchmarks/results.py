@@ -118,8 +118,8 @@ STEPS = (
     Step(name="whole_grid", command="benchmarks/whole_grid.py", minutes=7),
     Step(name="driver_limit", command="benchmarks/driver_limit.py --trials 1000", minutes=10),
     Step(name="driver_limit_by_reference", minutes=8,
-         command="benchmarks/driver_limit.py --by-reference --trials 500 "
-                 "--name driver_limit_by_reference"),
+         command="benchmarks/driver_limit.py --by-reference --trials 300 "
+                 "--at-once 4 --name driver_limit_by_reference"),
     Step(name="larger_data", command="benchmarks/larger_data.py", minutes=30),
     Step(name="faults", command="-m tests.faults.long_form", minutes=30),
     Step(name="against_trainer", command="benchmarks/against_trainer.py --data FOLDER --quick",
