@@ -163,7 +163,7 @@ def main() -> int:
         trial = prepared.trials[0].model_copy(update={"freezing": depth, "epochs": 1})
         with tempfile.TemporaryDirectory() as folder:
             inputs = build_inputs(prepared, trial, machine_precision(), Path(folder))
-        found[title] = profile_epoch(inputs, trial)
+            found[title] = profile_epoch(inputs, trial)  # reads the states from the folder
     for title, events in found.items():
         Console().print(show(events, title))
     operations = {title: summed(events) for title, events in found.items()}
