@@ -10,7 +10,7 @@ from benchmarks.search_blocks import until
 
 _STARTS = {  # parts of start_up.py
     "first_step": "start of `run_grid.py` to the first training step; processor: the driver",
-    "worker": "a worker's creation to that step; processor: all workers",
+    "worker": "from the line that trials are trained to that step; processor: all workers",
     "help": "`--help`",
     "dry_run": "`--dry-run`",
 }
