@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from measures.addresses import user_path
 from tuning.system.project import ROOT
 from tuning.system.time_left import exactly
 
@@ -68,8 +67,7 @@ def main() -> int:
     )
     parser.add_argument("--data", default="embedded", help="as for run_grid.py")
     args = parser.parse_args()
-    data = args.data if args.data == "embedded" else str(user_path(args.data).resolve())
-    return 1 if run_steps(STEPS, data, ROOT / "benchmarks") else 0
+    return 1 if run_steps(STEPS, args.data, ROOT / "benchmarks") else 0
 
 
 if __name__ == "__main__":

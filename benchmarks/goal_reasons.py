@@ -40,6 +40,7 @@ def _against(frozen: int) -> Callable[[Records], str]:
     """Return a function that says what the seconds of this program are."""
 
     def told(records: Records) -> str:
+        """Return the seconds of both programs, and what ours are made of."""
         cases = _find(records, "against_trainer", "cases")
         case = next((case for case in cases if case["frozen"] == frozen), {})
         if not case.get("first_step"):
@@ -62,6 +63,7 @@ def _operations(case: str, profiled: str) -> Callable[[Records], str]:
     """Return a function that says what a pass or an epoch does beside matrix products."""
 
     def told(records: Records) -> str:
+        """Return floor and measured seconds of the case, and its kinds of operations."""
         cases = _find(records, "floor", "cases")
         found = next(each for each in cases if each["name"] == case)
         shares = _find(records, "where_time_goes", "operations", profiled)
@@ -78,6 +80,7 @@ def _computing(name: str) -> Callable[[Records], str]:
     """Return a function that compares the clock's seconds of a part of start-up with computing."""
 
     def told(records: Records) -> str:
+        """Return the seconds of the clock and of the processors."""
         rounds = _find(records, "start_up", name)
         wall, cpu = ([each[kind] for each in rounds] for kind in ("wall", "cpu"))
         return (

@@ -25,13 +25,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.grid_timeline import Kind, Timeline, TrialTimes, read_timeline, waits
+from benchmarks.inputs import data_anywhere
 from benchmarks.launches import run_grid
 from benchmarks.least_work import Work, pass_work, trial_work
 from benchmarks.machine import Machine
 from benchmarks.records import save_record
 from benchmarks.scaling import GRID_PATH
 from benchmarks.start_up import Observed, observe, run_command
-from measures.addresses import sqlite_url, user_path
+from measures.addresses import sqlite_url
 from tuning.config.loader import load_experiment
 from tuning.data.prepared import Prepared, prepare
 from tuning.data.sources import read_locations
@@ -217,7 +218,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--name", default="whole_grid", help="name of the record")
     args = parser.parse_args()
-    data = args.data if args.data == "embedded" else str(user_path(args.data).resolve())
+    data = data_anywhere(args.data)
     words, console = ["--data", data, "--encoder", args.encoder], Console()
     changes = {"data": data, "encoder": args.encoder}
     experiment = load_experiment(ROOT / "experiments/grid.yaml").model_copy(update=changes)
