@@ -73,7 +73,7 @@ def _lives(process: int) -> bool:
     return True
 
 
-def atomic_write_bytes(path: Path, content: bytes) -> None:
+def atomic_write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is complete or, if writing fails, as it was before.
 
     Raises:

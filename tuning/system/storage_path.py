@@ -59,7 +59,7 @@ class StoragePath:
         except FileNotFoundError:
             return None
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         """Write the file; it is complete or, if writing fails, as it was before.
 
         Raises:
