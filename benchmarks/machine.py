@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from models.number_formats import Precision
+from models.precision import use_fast_products
 from tuning.data.sources import read_locations
 from tuning.system.machine import choose_precision
 
@@ -71,6 +72,7 @@ class Machine:
     """
 
     def __init__(self, repeats: int) -> None:
+        use_fast_products()
         self.repeats = repeats
         self.precision: torch.dtype = getattr(torch, machine_precision().frozen)
         self._known: dict[tuple[torch.dtype | str, int], float] = {}

@@ -23,7 +23,7 @@ from models.encoder import load_encoder
 from models.encoder_files import EncoderError, read_encoder_info
 from models.heads import FeatureBranch, build_head
 from models.number_formats import read_precision
-from models.precision import choose_attention, choose_device
+from models.precision import choose_attention, choose_device, use_fast_products
 from models.tokens import Encoding
 from models.weight_files import find_pointer
 
@@ -140,6 +140,8 @@ def find_encoder(folder: Path, others: Iterable[Path] = ()) -> Path:
 def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -> Classifier:
     """Return the classifier saved in ``folder``, with its frozen layers, in eval mode.
 
+    From then on this process multiplies float32 as ``use_fast_products`` says.
+
     Args:
         folder: Folder of a saved classifier.
         encoder: Folder of the encoder that it was trained on.
@@ -149,6 +151,7 @@ def load_classifier(folder: Path, encoder: Path, *, from_export: bool = False) -
         CheckpointError: If a file is missing or altered, or the encoder is not the same.
     """
     card = read_card(folder)
+    use_fast_products()
     try:
         found = read_encoder_info(encoder).fingerprint
         expected = card["encoder"]["fingerprint"]

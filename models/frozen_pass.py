@@ -15,7 +15,7 @@ import torch
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen_to
 from models.encoder import EncoderPart
-from models.precision import choose_device
+from models.precision import choose_device, use_fast_products
 from models.state_writer import StateWriter
 from models.tokens import TokenTable
 
@@ -94,6 +94,7 @@ def encode_each(
     frozen = deepest(outputs)
     if frozen.elsewhere is not None:
         return frozen.elsewhere(outputs, table, advance, states)
+    use_fast_products()
     table, ends = table.sequences, [(each.depth, each.layer_mean) for each in outputs]
     lower = frozen.lower().to(frozen.device).eval()
     reader = RowReader(table, None, frozen.device)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.classifier import autocast
 from models.number_formats import BFLOAT16, FLOAT32, Rates
-from models.precision import single_thread
+from models.precision import single_thread, use_fast_products
 
 _WIDTH, _HEADS, _TOKENS = 384, 12, 40  # between DistilBERT and small encoders; a pair of sentences
 _FROZEN_ROWS = 48  # half of a batch of the frozen pass: larger ones are not faster
@@ -60,6 +60,7 @@ def measure_rates() -> Rates:
     Raises:
         RuntimeError: If the layer cannot be run.
     """
+    use_fast_products()
     with torch.random.fork_rng(devices=[]):
         layer = _Layer()
         many, few = (torch.randn(rows, _TOKENS, _WIDTH) for rows in (_FROZEN_ROWS, _TRAINED_ROWS))

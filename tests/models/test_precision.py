@@ -12,6 +12,7 @@ from models.precision import (
     describe_device,
     gpu_precision,
     single_thread,
+    use_fast_products,
     use_full_float32,
 )
 
@@ -61,6 +62,19 @@ def test_no_product_of_float32_is_rounded_to_tensorfloat32() -> None:
         assert settings.cuda.matmul.fp32_precision == "ieee"
     finally:
         settings.fp32_precision = before
+
+
+def test_a_product_of_float32_has_the_precision_of_float32() -> None:
+    settings: Any = torch.backends
+    before = settings.mkldnn.matmul.fp32_precision
+    one, two = torch.randn(70, 300), torch.randn(300, 90)
+    expected = one.double() @ two.double()
+    rounded = (one.bfloat16() @ two.bfloat16() - expected).abs().max()
+    try:
+        use_fast_products()
+        assert (one @ two - expected).abs().max() < rounded / 1000
+    finally:
+        settings.mkldnn.matmul.fp32_precision = before
 
 
 def test_the_number_of_threads_is_restored() -> None:

@@ -17,6 +17,7 @@ from models.batches import made_ahead
 from models.masked_language_model import MaskedLanguageModel, summed_loss, use_attention_of
 from models.optimizers import AdamW
 from models.pass_size import fitting_sequences
+from models.precision import use_fast_products
 from tuning.pretraining.masking import PackedText, Part, host_tensors, split
 from tuning.pretraining.recipe import DivergedError, Phase
 
@@ -84,6 +85,7 @@ class MlmTrainer:
         self._between = _STEPS_BETWEEN_LOOKS[device.type]
         self._pinned = device.type == "cuda"
         self._ahead = self._pinned if ahead is None else ahead
+        use_fast_products()
         use_attention_of(model, device)
         self.part_size = fitting_sequences(model, text.length, text.options.mask_fraction, device)
         self.step = 0

@@ -33,7 +33,7 @@ def save_state(path: StoragePath, state: Mapping[str, Any], epochs: list[dict[st
     """
     import torch  # the driver, which reads only the epochs, does without it
 
-    # one copy of the state, written and summed in place: each further one takes as long as the disk
+    # one copy of the state, summed in place: each further one takes longer than the disk
     buffer = io.BytesIO()
     buffer.write(_checksum(b"") + b"\n")
     begin = buffer.tell()

@@ -16,6 +16,7 @@ from models.classifier import Classifier
 from models.dropout import replace_dropout
 from models.heads import FeatureBranch, build_head
 from models.optimizers import SGD, AdamW
+from models.precision import use_fast_products
 from tuning.config.experiment import TrialConfig
 from tuning.training.inputs import SharedInputs
 from tuning.training.pair_features import features_of
@@ -43,9 +44,12 @@ class warmup_and_decay:  # noqa: N801 - used as a function; torch saves a class 
 def build_classifier(trial: TrialConfig, inputs: SharedInputs) -> Classifier:
     """Seed torch's generator and return a classifier whose head has random weights from it.
 
+    From then on this process multiplies float32 as ``use_fast_products`` says.
+
     Raises:
         ValueError: If the trial uses features that the train split lacks.
     """
+    use_fast_products()
     torch.manual_seed(trial.seed)
     head = build_head(**head_arguments(trial, inputs.width))
     branch = build_branch(trial, inputs.splits["train"])
