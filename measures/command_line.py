@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -46,6 +47,7 @@ def run_command(main: Callable[[], int]) -> int:
         return main()
     finally:
         sys.stdout.flush()
+        gc.freeze()  # Python would search all modules for garbage, for most of a second
 
 
 def _write_error(sentence: str) -> None:

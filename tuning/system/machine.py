@@ -80,7 +80,7 @@ def machine_key() -> str:
     threads = os.environ.get("OMP_NUM_THREADS", "default")  # torch reads it too
     return (
         f"{describe_processor()} ({digest}), {count_cores()} cores, threads {threads}, "
-        f"torch {version('torch')}"
+        f"torch {version('torch')}, float32 in oneDNN"
     )
 
 

@@ -19,7 +19,7 @@ from tuning.data.prepared import Prepared
 # A little below those measured for one trial: trials side by side share caches and memory.
 _FROZEN_SHARE = 0.9
 _TRAINED_SHARE = 0.8  # dropout, clipping and the optimizer's step come on top
-_HEAD_SHARE = 0.4  # of float32: small matrices between many light operations
+_HEAD_SHARE = 0.35  # of float32: small matrices between many light operations
 _HEAD_OPERATIONS = 6  # per weight and token: 2 forward (multiply, add), 4 backward
 END_SECONDS = 2.0  # start of a trial, its final scores, files and log
 ACTIVATIONS = "activations"  # folder of the states, within that of results
