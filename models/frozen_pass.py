@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import nn
 
 from models.batches import RowReader, sorted_batches
 from models.classifier import run_frozen_to
@@ -86,6 +87,8 @@ def encode_each(
         advance: Called with the number of rows whose states are ready since its last call.
         states: Arrays to write them to, float (S, D); by default they are made in memory.
 
+    On a processor the linear layers keep their weights in the precision of the pass afterwards.
+
     Raises:
         ValueError: If the table has no rows.
     """
@@ -97,6 +100,8 @@ def encode_each(
     use_fast_products()
     table, ends = table.sequences, [(each.depth, each.layer_mean) for each in outputs]
     lower = frozen.lower().to(frozen.device).eval()
+    if frozen.device.type == "cpu":
+        _round_weights(lower, frozen.precision)
     reader = RowReader(table, None, frozen.device)
     batches = list(sorted_batches(table.lengths, _TOKENS_PER_BATCH[frozen.device.type]))
     with ExitStack() as stack:
@@ -110,6 +115,13 @@ def encode_each(
                 writer.write(rows, own)
             advance(len(rows))
     return [writer.states for writer in writers if writer.states is not None]
+
+
+def _round_weights(lower: EncoderPart, precision: torch.dtype) -> None:
+    """Keep weights in the type that autocast would convert them to for every batch."""
+    for layer in lower.modules():
+        if type(layer) is nn.Linear:
+            layer.to(precision)
 
 
 def deepest(outputs: Sequence[FrozenEncoder]) -> FrozenEncoder:

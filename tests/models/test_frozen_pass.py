@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.batches import RowReader
+from models.classifier import run_frozen
 from models.encoder import load_encoder
 from models.families import FAMILIES
 from models.frozen_pass import FrozenEncoder, encode, encode_each
+from models.segments import PADDING
 from models.tokens import Encoding, build_table, encode_texts, load_tokenizer
 from tests.models.drawn_encoders import LAYERS, TEXT, draw_encoder
 
@@ -56,6 +59,24 @@ def test_one_pass_has_the_states_of_a_pass_to_each_depth(
             np.testing.assert_array_equal(states, encode(output, table))
         assert [states.shape[1] for states in found] == [48, 24, 24, 24]
         assert len({states.tobytes() for states in found}) == len(ENDS)
+
+
+@pytest.mark.parametrize(("name", "encoding"), CASES)
+def test_weights_kept_in_half_precision_change_no_bit(
+    tmp_path: Path, name: str, encoding: Encoding
+) -> None:
+    folder, precision = draw_encoder(tmp_path, name), torch.bfloat16
+    tokenizer, special = load_tokenizer(folder)
+    first, second = encode_texts(tokenizer, TEXT)[:2]
+    table = build_table([(first[:11], second[:7])], special, 1, encoding)
+    output = outputs_of(folder, encoding, precision)[2]
+    batch = RowReader(table.sequences, None, output.device).read(np.arange(table.sequences.rows))
+    expected = run_frozen(output.lower(), batch.inputs, batch.segments, precision)
+    assert not any(weight.dtype == precision for weight in output.lower().parameters())
+    states = encode(output, table)
+    assert any(weight.dtype == precision for weight in output.lower().parameters())
+    real = expected[batch.segments != PADDING].numpy()
+    np.testing.assert_array_equal(states.astype(np.float32), real)
 
 
 def test_only_the_layers_of_the_deepest_output_are_loaded(distilbert: Path) -> None:
