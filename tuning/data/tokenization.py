@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+
+from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderInfo
 from models.table_files import DataError, place_of
@@ -67,10 +70,7 @@ def tokenise(
     """
     limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
     tokenizer, special = load_tokenizer(encoder.folder)
-    sides = {
-        split: (encode_texts(tokenizer, pairs.first), encode_texts(tokenizer, pairs.second))
-        for split, pairs in data.splits.items()
-    }
+    sides = _encode(data, tokenizer)
     longest, cut = encoder.max_tokens - special.of_text, max_tokens is not None
     _check(data, sides, longest, cut=cut, unit="pair" if encoding == "pair" else "text")
     splits, truncated = {}, {}
@@ -85,6 +85,14 @@ def tokenise(
         splits[split] = build_table(rows, special, len(cut), encoding)
         check_ids(splits[split].tokens, tokenizer, encoder)
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
+
+
+def _encode(data: PairData, tokenizer: Tokenizer) -> dict[str, Sides]:
+    """Return the ids of each split's texts; a text that is in several splits is split once."""
+    columns = [side for pairs in data.splits.values() for side in (pairs.first, pairs.second)]
+    ids = iter(encode_texts(tokenizer, [text for column in columns for text in column]))
+    found = (list(islice(ids, len(column))) for column in columns)
+    return {split: (next(found), next(found)) for split in data.splits}
 
 
 def _check(
