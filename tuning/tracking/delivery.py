@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOCK = "delivery.lock"
 _PART = 500  # entries that are written together
-_HEAD_START = 3.0  # seconds for trials to begin in, before a new store keeps this process busy
+_HEAD_START = 30  # seconds for trials to begin in, before a new store keeps this process busy
 _GATHER = 10.0  # seconds between two parts, for entries of the same runs to gather
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 PATIENCE = 20.0  # seconds that the end of a program waits for a store that does not answer
@@ -58,15 +58,14 @@ class Delivery(threading.Thread):
         self.lacking: list[str] = []
         self.refused: list[str] = []
         file = sqlite_path(uri)
-        self.making = file if file is not None and not file.exists() else None
-        self._imported = threading.Event()
-        self._closing = threading.Event()
+        self.making = file if file and not file.exists() else None
+        self._imported, self._closing = threading.Event(), threading.Event()
         self._given_up = threading.Event()
 
     def run(self) -> None:
         """Deliver until closed and done; keep an error as ``problem`` and try again."""
         if self.making:
-            self._closing.wait(_HEAD_START)
+            self._let_begin()
         try:
             with without_collection():  # here, since training need not wait for this import
                 from tuning.tracking.mlflow_reader import STORE_ERRORS
@@ -86,6 +85,12 @@ class Delivery(threading.Thread):
                     self.opened.set()
                     self._given_up.wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _let_begin(self) -> None:
+        """Wait until a trial has told its first metrics; no longer than the head start."""
+        for _ in range(10 * _HEAD_START):
+            if self._closing.wait(0.1) or any(e["do"] == "metrics" for e in self.journal.entries):
+                return
 
     def _step(self) -> bool:
         """Open the store, deliver entries, or wait for one; return whether all is done."""
@@ -154,11 +159,7 @@ class Delivery(threading.Thread):
         return f"{self.reason}; training does not wait for it"
 
     def lost(self, command: str) -> str | None:
-        """Return, once, which earlier launches the store has lost; None if none.
-
-        Args:
-            command: Command that tells the store again.
-        """
+        """Return, once, which launches the store has lost, and the command that tells it again."""
         names, self.lacking = self.lacking, []
         if not names:
             return None
@@ -214,8 +215,7 @@ def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> i
         store.write(part)
         count += len(part)
     except AbsentRunError as error:
-        told = journal.entries[:count]
-        if not any(entry["do"] == "run" and entry["run"] == error.key for entry in told):
+        if not any(e["do"] == "run" and e["run"] == error.key for e in journal.entries[:count]):
             raise
         count = 0
     write_delivered(journal.folder, uri, count)

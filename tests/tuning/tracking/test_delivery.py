@@ -41,8 +41,9 @@ def test_training_does_not_wait_for_a_store_that_is_made(tmp_path: Path) -> None
     delivery = Delivery(log.journal, uri)
     delivery.start()
     assert delivery.check(0) is None
-    assert delivery.store is None
+    assert not delivery.opened.wait(0.5)  # no trial has begun
     run_trials(log, "1")
+    assert delivery.opened.wait(60)
     assert delivery.close(60) == 0
     assert names_in(uri) == ["1"]
 
