@@ -208,6 +208,7 @@ def loaded_by(code: str) -> set[str]:
 
 def test_a_plan_needs_no_heavy_import(tmp_path: Path) -> None:
     words = ["--dry-run", "--data", "embedded", "--encoder", "embedded", "--output", str(tmp_path)]
+    words += ["--tracking-uri", f"sqlite:///{tmp_path}/log.db"]
     loaded = loaded_by(
         "tuning.run_grid, tuning.reproduce, tuning.pretrain\n"
         f"sys.argv = {['run_grid.py', *words]}\nassert tuning.run_grid.main() == 0"
