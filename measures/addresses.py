@@ -66,11 +66,11 @@ def store_uri(text: str) -> str:
 
 def absolute_store(uri: str) -> str:
     """Return a store's URI with an absolute path if it is a SQLite file; any other as it is."""
+    path = sqlite_path(uri)
+    if path is None or "?" not in uri:
+        return uri if path is None else sqlite_url(path)
     from sqlalchemy.engine import make_url
 
-    path = sqlite_path(uri)
-    if path is None:
-        return uri
     url = make_url(uri)
     return url.set(database=str(path)).render_as_string() if url.query else sqlite_url(path)
 
@@ -96,13 +96,14 @@ def sqlite_path(url: str) -> Path | None:
     """
     if not url.startswith(_SQLITE):
         return None
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    database = url.removeprefix("sqlite:///")
+    if database == url or {"%", "?"} & set(url):  # else without SQLAlchemy, as above
+        from sqlalchemy import exc, make_url
 
-    try:
-        database = make_url(url).database
-    except (ArgumentError, ValueError):
-        return None
+        try:
+            database = make_url(url).database
+        except (exc.ArgumentError, ValueError):
+            return None
     if not database or database.startswith((":memory:", "file:")):
         return None
     return user_path(database).absolute()
@@ -206,8 +207,7 @@ def _connect_once(store: str) -> None:
     Raises:
         AddressError: If that fails.
     """
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import create_engine, exc
 
     try:
         engine = create_engine(store)
@@ -215,7 +215,7 @@ def _connect_once(store: str) -> None:
             engine.connect().close()
         finally:
             engine.dispose()
-    except (SQLAlchemyError, ImportError, OSError) as error:
+    except (exc.SQLAlchemyError, ImportError, OSError) as error:
         reason = f"{hide_passwords(store)}: cannot be opened: {first_line(error)}"
         raise AddressError(f"{reason}; --tracking-uri names another store") from error
 

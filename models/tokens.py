@@ -143,10 +143,16 @@ def _special_tokens(tokenizer: Tokenizer, path: Path) -> SpecialTokens:
 
 
 def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
-    """Return the ids of each text's word pieces, without special tokens."""
-    parts = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
-    encoded = (tokenizer.encode_batch(part, add_special_tokens=False) for part in parts)
-    return [text.ids for part in encoded for text in part]
+    """Return the ids of each text's word pieces, without special tokens.
+
+    Equal texts are split once, and share a list.
+    """
+    different = list(dict.fromkeys(texts))
+    parts = (different[start : start + _AT_ONCE] for start in range(0, len(different), _AT_ONCE))
+    encoded = (tokenizer.encode_batch_fast(part, add_special_tokens=False) for part in parts)
+    ids = [text.ids for part in encoded for text in part]
+    found = dict(zip(different, ids, strict=True))
+    return [found[text] for text in texts]
 
 
 def check_ids(tokens: np.ndarray, tokenizer: Tokenizer, encoder: EncoderInfo) -> None:

@@ -208,6 +208,7 @@ def loaded_by(code: str) -> set[str]:
 
 def test_a_plan_needs_no_heavy_import(tmp_path: Path) -> None:
     words = ["--dry-run", "--data", "embedded", "--encoder", "embedded", "--output", str(tmp_path)]
+    words += ["--tracking-uri", f"sqlite:///{tmp_path}/log.db"]
     loaded = loaded_by(
         "tuning.run_grid, tuning.reproduce, tuning.pretrain\n"
         f"sys.argv = {['run_grid.py', *words]}\nassert tuning.run_grid.main() == 0"
@@ -244,3 +245,18 @@ def test_a_worker_imports_no_more_than_its_training_needs() -> None:
     others = {"matplotlib", "mlflow", "optuna", "scipy", "sklearn", "sqlalchemy", "transformers"}
     assert "torch" in loaded
     assert not loaded & {*others, "torch._dynamo"}
+
+
+_BEFORE_TRAINING = """tuning.execution.grid
+from ray.air._internal import usage
+from ray.tune import Callback
+tuning.execution.tuner.leave_callbacks_uncounted()
+usage.tag_callbacks([Callback()])
+"""
+
+
+@pytest.mark.slow  # as above
+def test_training_begins_without_mlflow() -> None:
+    loaded = loaded_by(_BEFORE_TRAINING)
+    assert {"ray", "torch"} <= loaded
+    assert not loaded & {"mlflow", "optuna", "sklearn", "transformers"}

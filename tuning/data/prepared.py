@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -23,7 +24,7 @@ from tuning.data.division import fold_components
 from tuning.data.pairs import PairData, read_pairs
 from tuning.data.sources import DataLocations, Source, find_data, find_encoder
 from tuning.data.split_checks import describe_balance, describe_shared
-from tuning.data.tokenization import TokenData, tokenise
+from tuning.data.tokenization import TokenData, load_or_tokenise
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +126,7 @@ def prepare(
         raise ConfigError(experiment.name, [f"targets: {rule} ({data_source.folder})"])
     size = len(pairs.splits["train"].labels)
     trials = [trial.fit_to_data(pairs=size, votes=pairs.has_votes) for trial in trials]
-    encoded = _tokenise_for(trials, experiment, encoder, pairs)
+    encoded = _tokenise_for(trials, experiment, encoder, pairs, locations.cache)
     return Prepared(
         experiment=experiment,
         trials=trials,
@@ -151,14 +152,19 @@ def _components(experiment: Experiment, pairs: PairData) -> np.ndarray | None:
 
 
 def _tokenise_for(
-    trials: list[TrialConfig], experiment: Experiment, encoder: EncoderInfo, pairs: PairData
+    trials: list[TrialConfig],
+    experiment: Experiment,
+    encoder: EncoderInfo,
+    pairs: PairData,
+    cache: Path,
 ) -> dict[Encoding, TokenData]:
     """Return the data set as token arrays, for each encoding that a trial uses."""
     encodings: dict[Encoding, None] = dict.fromkeys(trial.encoding for trial in trials)
     return {
-        encoding: tokenise(
+        encoding: load_or_tokenise(
             pairs,
             encoder,
+            cache,
             max_tokens=cut_length(experiment, encoder),
             both_orders=any(trial.both_orders for trial in trials),
             encoding=encoding,

@@ -1,13 +1,21 @@
-"""Tokenization of a data set, which refuses texts that the encoder cannot take."""
+"""Tokenization of a data set, which refuses texts that the encoder cannot take; kept in files."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderInfo
 from models.table_files import DataError, place_of
+from models.token_files import pack_tables, unpack_tables
 from models.tokens import (
     Encoding,
     TokenTable,
@@ -19,7 +27,12 @@ from models.tokens import (
     shorten_each,
 )
 from tuning.data.pairs import PairData
+from tuning.system.atomic_files import atomic_write_bytes
 
+TOKENS = "tokens"  # folder of the files, in that of the caches
+_KEPT = 20  # files, those that were used last
+_FORMAT = "1"  # part of every file's name: raise it when tokenization changes
+_LONGEST = "max_tokens"
 _PROBLEMS_SHOWN = 5
 Sides = tuple[list[list[int]], list[list[int]]]  # ids of the first and of the second texts
 
@@ -37,6 +50,62 @@ class TokenData:
     splits: dict[str, TokenTable]
     truncated: dict[str, int]
     max_tokens: int
+
+
+def load_or_tokenise(
+    data: PairData,
+    encoder: EncoderInfo,
+    cache: Path,
+    *,
+    max_tokens: int | None,
+    both_orders: bool,
+    encoding: Encoding,
+) -> TokenData:
+    """Return what ``tokenise`` does, from a file if that was done before.
+
+    The file is named by a fingerprint of texts, encoder and options. If it is absent or damaged
+    it is written anew, unless the folder cannot be written.
+
+    Args:
+        data: Cleaned pairs.
+        encoder: Encoder whose tokenizer and longest sequence are used.
+        cache: Folder of the caches; made if absent.
+        max_tokens, both_orders, encoding: As for ``tokenise``.
+
+    Raises:
+        DataError, EncoderError: As ``tokenise`` does.
+    """
+    options = {"max_tokens": max_tokens, "both_orders": both_orders, "encoding": encoding}
+    parts = (_FORMAT, version("tokenizers"), data.fingerprint, encoder.fingerprint, options)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+    path = cache / TOKENS / digest[:32]
+    if found := _recall(path):
+        return found
+    made = tokenise(
+        data, encoder, max_tokens=max_tokens, both_orders=both_orders, encoding=encoding
+    )
+    with suppress(OSError):
+        numbers = {**made.truncated, _LONGEST: made.max_tokens}
+        atomic_write_bytes(path, pack_tables(made.splits, numbers))
+        files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime)
+        for file in files[:-_KEPT]:
+            file.unlink(missing_ok=True)
+    return made
+
+
+def _recall(path: Path) -> TokenData | None:
+    """Return what a file holds; None if it is absent, damaged or not readable."""
+    try:
+        found = unpack_tables(path.read_bytes())
+    except OSError:
+        return None
+    if found is None:
+        return None
+    with suppress(OSError):
+        path.touch()  # the files that were used last are kept
+    tables, numbers = found
+    longest = numbers.pop(_LONGEST)
+    return TokenData(splits=tables, truncated=numbers, max_tokens=longest)
 
 
 def tokenise(
@@ -67,10 +136,7 @@ def tokenise(
     """
     limit = min(max_tokens or encoder.max_tokens, encoder.max_tokens)
     tokenizer, special = load_tokenizer(encoder.folder)
-    sides = {
-        split: (encode_texts(tokenizer, pairs.first), encode_texts(tokenizer, pairs.second))
-        for split, pairs in data.splits.items()
-    }
+    sides = _encode(data, tokenizer)
     longest, cut = encoder.max_tokens - special.of_text, max_tokens is not None
     _check(data, sides, longest, cut=cut, unit="pair" if encoding == "pair" else "text")
     splits, truncated = {}, {}
@@ -85,6 +151,14 @@ def tokenise(
         splits[split] = build_table(rows, special, len(cut), encoding)
         check_ids(splits[split].tokens, tokenizer, encoder)
     return TokenData(splits=splits, truncated=truncated, max_tokens=limit)
+
+
+def _encode(data: PairData, tokenizer: Tokenizer) -> dict[str, Sides]:
+    """Return the ids of each split's texts; a text that is in several splits is split once."""
+    columns = [side for pairs in data.splits.values() for side in (pairs.first, pairs.second)]
+    ids = iter(encode_texts(tokenizer, [text for column in columns for text in column]))
+    found = (list(islice(ids, len(column))) for column in columns)
+    return {split: (next(found), next(found)) for split in data.splits}
 
 
 def _check(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.air._internal import usage
 from ray.tune.execution import class_cache
 
 from measures.objective import OBJECTIVE
@@ -93,6 +94,7 @@ def fit(
     Raises:
         DiskError, JournalError: If results or the log cannot be written.
     """
+    leave_callbacks_uncounted()
     settings = context.settings
     of_stage = "" if stage == GRID else " of this stage"
     with Progress(context.launch.console, left, of_stage) as progress:
@@ -124,6 +126,14 @@ def share_environment() -> None:
     """
     class_cache.DEFAULT_ENV_VARS.clear()
     class_cache.ENV_VARS_TO_PROPAGATE.clear()
+
+
+def leave_callbacks_uncounted() -> None:
+    """Let Tune count no callbacks for Ray's statistics of usage, which are off.
+
+    It would import all loggers that Ray knows, and MLflow with them, before the first trial.
+    """
+    usage.tag_callbacks = lambda callbacks: False
 
 
 def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above

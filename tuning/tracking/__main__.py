@@ -54,7 +54,8 @@ def show_newest(uri: str, host: str, port: int) -> int:
 
     A store behind a server of its own has its pages there: the address is all.
     """
-    from tuning.tracking.mlflow_reader import TrackingError, find_newest_launch
+    from tuning.tracking.mlflow_reader import find_newest_launch
+    from tuning.tracking.run_record import TrackingError
 
     served = uri.startswith("http")
     server = uri if served else f"http://{host}:{port}"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from measures.addresses import AddressError, sqlite_path
 from measures.passwords import first_line
-from tuning.tracking.journal import Journal, count_delivered, write_delivered
+from tuning.system.imports import without_collection
+from tuning.tracking.journal import Journal, count_delivered, sort_out, write_delivered
 from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
-from tuning.tracking.mlflow_reader import STORE_ERRORS, TrackingError, find_launches
-from tuning.tracking.mlflow_writer import AbsentRunError, MlflowWriter
+from tuning.tracking.run_record import TrackingError
 from tuning.tracking.store_check import is_away
+
+if TYPE_CHECKING:
+    from tuning.tracking.mlflow_writer import MlflowWriter
 
 _LOCK = "delivery.lock"
 _PART = 500  # entries that are written together
+_HEAD_START = 30  # seconds for trials to begin in, before a new store keeps this process busy
 _GATHER = 10.0  # seconds between two parts, for entries of the same runs to gather
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 PATIENCE = 20.0  # seconds that the end of a program waits for a store that does not answer
@@ -40,6 +45,7 @@ class Delivery(threading.Thread):
         opened: Event that is set once the store is open, or the first try to open it failed.
         lacking: Names of earlier launches that the store was told and has lost.
         refused: A sentence for each earlier launch that could not be delivered.
+        making: File of a SQLite store that is to be made, which takes seconds; else None.
     """
 
     def __init__(self, journal: Journal, uri: str, earlier: Sequence[Journal] = ()) -> None:
@@ -52,12 +58,19 @@ class Delivery(threading.Thread):
         self.lacking: list[str] = []
         self.refused: list[str] = []
         file = sqlite_path(uri)
-        self._making = file is not None and not file.exists()  # which takes seconds
-        self._closing = threading.Event()
+        self.making = file if file and not file.exists() else None
+        self._imported, self._closing = threading.Event(), threading.Event()
         self._given_up = threading.Event()
 
     def run(self) -> None:
         """Deliver until closed and done; keep an error as ``problem`` and try again."""
+        if self.making:
+            self._let_begin()
+        try:
+            with without_collection():  # here, since training need not wait for this import
+                from tuning.tracking.mlflow_reader import STORE_ERRORS
+        finally:
+            self._imported.set()
         pause = _FIRST_PAUSE
         with FileLock(self.journal.folder / _LOCK):
             while not self._given_up.is_set():
@@ -72,6 +85,12 @@ class Delivery(threading.Thread):
                     self.opened.set()
                     self._given_up.wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _let_begin(self) -> None:
+        """Wait until a trial has told its first metrics; no longer than the head start."""
+        for _ in range(10 * _HEAD_START):
+            if self._closing.wait(0.1) or any(e["do"] == "metrics" for e in self.journal.entries):
+                return
 
     def _step(self) -> bool:
         """Open the store, deliver entries, or wait for one; return whether all is done."""
@@ -90,6 +109,9 @@ class Delivery(threading.Thread):
 
     def _open(self) -> None:
         """Open the store, see what it lacks, and deliver what earlier launches left."""
+        from tuning.tracking.mlflow_reader import STORE_ERRORS, find_launches
+        from tuning.tracking.mlflow_writer import MlflowWriter
+
         store = MlflowWriter(self.uri, self.journal.entries[0], self.journal.folder)
         if self.delivered and not store.has_launch():
             self.delivered = 0
@@ -116,8 +138,10 @@ class Delivery(threading.Thread):
         Raises:
             TrackingError: If the store is unusable: waiting for it would not help.
         """
+        while patience and self.is_alive() and not self._imported.wait(0.1):
+            pass  # how long the import takes says nothing of the store
         if not self.opened.wait(patience):
-            if self._making:
+            if self.making:
                 return None
             return (
                 f"the MLflow store has not answered for {patience:g} seconds; training does not "
@@ -135,11 +159,7 @@ class Delivery(threading.Thread):
         return f"{self.reason}; training does not wait for it"
 
     def lost(self, command: str) -> str | None:
-        """Return, once, which earlier launches the store has lost; None if none.
-
-        Args:
-            command: Command that tells the store again.
-        """
+        """Return, once, which launches the store has lost, and the command that tells it again."""
         names, self.lacking = self.lacking, []
         if not names:
             return None
@@ -182,42 +202,20 @@ class Delivery(threading.Thread):
         return f"the MLflow store does not answer{cause}"
 
 
-def sort_out(
-    journals: Sequence[Journal], uri: str, known: Mapping[str, bool]
-) -> tuple[list[Path], list[str]]:
-    """Return the folders whose journals wait for a store, and the names of those it has lost.
-
-    A launch in MLflow's trash was deleted on purpose, and is among neither.
-
-    Args:
-        journals: Journals that were begun for the store.
-        uri: URI of the store.
-        known: Launches that the store has, from ``find_launches``.
-    """
-    waiting, lost = [], []
-    for journal in journals:
-        count = count_delivered(journal, uri)
-        launch = str(journal.entries[0]["launch"])
-        if count and launch not in known:
-            lost.append(journal.folder.name)
-        elif count < len(journal.entries) and known.get(launch, True):
-            waiting.append(journal.folder)
-    return waiting, lost
-
-
 def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> int:
     """Write entries after the first ``count`` of them; return how many the store has then.
 
     0 if it lacks a run that it was told: writing all of them again restores it, and changes
     nothing else.
     """
+    from tuning.tracking.mlflow_writer import AbsentRunError
+
     part = journal.entries[count : count + _PART]
     try:
         store.write(part)
         count += len(part)
     except AbsentRunError as error:
-        told = journal.entries[:count]
-        if not any(entry["do"] == "run" and entry["run"] == error.key for entry in told):
+        if not any(e["do"] == "run" and e["run"] == error.key for e in journal.entries[:count]):
             raise
         count = 0
     write_delivered(journal.folder, uri, count)
@@ -234,6 +232,8 @@ def deliver(folder: Path, uri: str) -> int:
         JournalError: If the journal is damaged.
         MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses an entry.
     """
+    from tuning.tracking.mlflow_writer import MlflowWriter
+
     try:
         with FileLock(folder / _LOCK, timeout=0):
             journal = Journal(folder)

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,29 @@ def earlier_journals(output: Path, uri: str) -> list[Journal]:
         if journal.entries and begun_for(journal, uri):
             found.append(journal)
     return found
+
+
+def sort_out(
+    journals: Sequence[Journal], uri: str, known: Mapping[str, bool]
+) -> tuple[list[Path], list[str]]:
+    """Return the folders whose journals wait for a store, and the names of those it has lost.
+
+    A launch in MLflow's trash was deleted on purpose, and is among neither.
+
+    Args:
+        journals: Journals that were begun for the store.
+        uri: URI of the store.
+        known: Launches that the store has, from ``find_launches``.
+    """
+    waiting, lost = [], []
+    for journal in journals:
+        count = count_delivered(journal, uri)
+        launch = str(journal.entries[0]["launch"])
+        if count and launch not in known:
+            lost.append(journal.folder.name)
+        elif count < len(journal.entries) and known.get(launch, True):
+            waiting.append(journal.folder)
+    return waiting, lost
 
 
 def count_delivered(journal: Journal, uri: str) -> int:

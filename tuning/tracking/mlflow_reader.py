@@ -23,15 +23,11 @@ from measures.addresses import check_readable, find_moved, in_trash, sqlite_path
 from measures.passwords import first_line
 from measures.references import fetch_referenced
 from tuning.tracking.mlflow_pages import SHARED_VIEW
-from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX, JOINED
+from tuning.tracking.run_record import EARLIER_EPOCH_PREFIX, EPOCH_PREFIX, JOINED, TrackingError
 
 # ImportError: a database without its driver
 _PREDICTIONS = "predictions.csv"  # beside a saved model
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
-
-
-class TrackingError(OSError):
-    """An MLflow store that is unusable or lacks what was asked for; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

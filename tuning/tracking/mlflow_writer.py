@@ -24,10 +24,7 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_RUN_NAME,
 )
 
-from measures.addresses import (
-    choose_registry,
-    sqlite_path,
-)
+from measures.addresses import choose_registry, sqlite_path
 from tuning.system.sqlite_lock import lock_sqlite
 from tuning.tracking.journal import Entry
 from tuning.tracking.launch_log import PARENT, SERVED
@@ -38,7 +35,8 @@ from tuning.tracking.mlflow_pages import (
     SHARED_VIEW,
     saved_view,
 )
-from tuning.tracking.mlflow_reader import TrackingError, read_runs
+from tuning.tracking.mlflow_reader import read_runs
+from tuning.tracking.run_record import TrackingError
 from tuning.tracking.store_check import find_experiment, make_folder, make_store, quiet_libraries
 
 _MOST_METRICS = 800  # in one request; MLflow takes 1,000 metrics, parameters and tags together

@@ -28,9 +28,9 @@ from tuning.tracking.journal import Journal, earlier_journals
 from tuning.tracking.launch_folder import LaunchSettings, lock_launch
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_pages import EXPERIMENT, NOTE, View, describe_launch, source_tags
-from tuning.tracking.mlflow_reader import TrackingError
 from tuning.tracking.resume import launch_command, launch_precision, plain, refuse_changes
-from tuning.tracking.run_record import JOINED
+from tuning.tracking.run_record import JOINED, TrackingError
+from tuning.tracking.store_check import try_making
 
 _SCRIPTS = {False: "tuning/run_grid.py", True: "tuning/run_search.py"}  # True: of a search
 _FIRST_ANSWER = 5.0  # seconds that a launch waits for its store before it starts without it
@@ -105,13 +105,16 @@ def delivering(log: LaunchLog, settings: LaunchSettings, console: Console) -> It
     known = earlier_journals(settings.output, settings.tracking_uri)
     earlier = [journal for journal in known if journal.folder != settings.folder]
     delivery = Delivery(log.journal, settings.tracking_uri, earlier)
-    delivery.start()
     try:
-        reason = delivery.check(_FIRST_ANSWER)
+        if delivery.making:
+            try_making(delivery.making)
+        delivery.start()
+        reason = delivery.check(0 if delivery.making else _FIRST_ANSWER)
         for sentence in filter(None, (reason, delivery.lost(settings.deliver_command))):
             notify(console, sentence)
     except TrackingError:
-        delivery.close(0)
+        if delivery.is_alive():
+            delivery.close(0)
         if not settings.resumed:
             shutil.rmtree(settings.folder)
         raise

@@ -16,6 +16,10 @@ JOINED = "joined"  # kind of a parent run whose trials the search of another dri
 STEP_PREFIX = "step/"  # the same for training that is counted in optimizer steps
 
 
+class TrackingError(OSError):
+    """An MLflow store that is unusable or lacks what was asked for; the message says which."""
+
+
 @dataclass(kw_only=True, slots=True)
 class RunRecord:
     """A run as the journal has it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from measures.addresses import (
     sqlite_url,
 )
 from tuning.system.findings import Finding, check_folder, hide_secrets
+from tuning.tracking.run_record import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -31,6 +34,8 @@ _REQUEST_ERRORS = range(400, 500)  # HTTP codes that another try would not chang
 _AWAY = 3  # exit code of the other process if the store may answer later
 _PROGRAM = "from tuning.tracking.store_check import ask; ask()"
 _NAME = "store"
+_UNUSABLE = "tracking: the MLflow store cannot be used"
+_STORE_BYTES = 1_000_000  # what MLflow's empty tables take
 _WAY_OUT = "name another with --tracking-uri, as sqlite:////FOLDER/mlflow.db"
 
 
@@ -118,6 +123,30 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
+def try_making(file: Path) -> None:
+    """Check that a SQLite store can be made: a database of its size is, and removed again.
+
+    MLflow takes over a second for its tables, too long to wait for.
+
+    Raises:
+        TrackingError: If it cannot be made; the message has the reason and the way out.
+    """
+    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        make_folder(file.parent)
+        with closing(sqlite3.connect(beside)) as database, database:
+            database.execute("CREATE TABLE trial AS SELECT zeroblob(?)", [_STORE_BYTES])
+    except AddressError as error:
+        raise TrackingError(f"{_UNUSABLE}: {error}") from error
+    except sqlite3.Error as error:
+        text = f"{_UNUSABLE}: {file}: cannot be made: {error}; --tracking-uri names another"
+        raise TrackingError(text) from error
+    finally:
+        for left in (beside, beside.with_name(f"{beside.name}-journal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
 def make_store(file: Path) -> None:
     """Create a SQLite store that does not exist, so that a killed program leaves none half made.
 
@@ -148,8 +177,6 @@ def find_experiment(client: MlflowClient, opened: Mapping[str, Any], folder: Pat
     Raises:
         TrackingError: If the experiment is in MLflow's trash.
     """
-    from tuning.tracking.mlflow_reader import TrackingError
-
     uri, name, artifacts = client.tracking_uri, opened["experiment"], Path(opened["artifacts"])
     found = client.get_experiment_by_name(name)
     if found is not None:

@@ -3,17 +3,19 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Encoding as Encoded
 from tokenizers import Tokenizer
 
 from models.encoder_files import EncoderError, read_encoder_info
 from models.segments import FIRST, SECOND, SECOND_SPECIAL, SPECIAL
 from models.table_files import DataError
-from models.tokens import Encoding, load_tokenizer, shorten
+from models.tokens import Encoding, encode_texts, load_tokenizer, shorten
 from tests.models.drawn_encoders import draw_encoder
 from tuning.data.pairs import PairData, PairTable
 from tuning.data.tokenization import tokenise
@@ -31,6 +33,32 @@ def data_of(*pairs: tuple[str, str]) -> PairData:
         lines=list(range(2, 2 + len(pairs))),
     )
     return PairData(splits={"train": table}, files={"train": Path("train.tsv")}, fingerprint="")
+
+
+class CountingTokenizer:
+    """A tokenizer that keeps the texts it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inner, self.texts = load_tokenizer(folder)[0], list[str]()
+
+    def encode_batch_fast(self, texts: list[str], *, add_special_tokens: bool) -> list[Encoded]:
+        self.texts += texts
+        return self.inner.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+
+
+def test_equal_texts_are_split_once(distilbert: Path) -> None:
+    tokenizer: Any = CountingTokenizer(distilbert)
+    found = encode_texts(tokenizer, ["w0 w1", "w2", "w0 w1", "w3", "w2"])
+    assert tokenizer.texts == ["w0 w1", "w2", "w3"]
+    assert found == [[4, 5], [6], [4, 5], [7], [6]]
+
+
+def test_each_split_has_its_own_texts(distilbert: Path) -> None:
+    one, other = data_of(("w0", "w1"), ("w2", "w0")), data_of(("w1", "w3"))
+    data = replace(one, splits={"train": one.splits["train"], "test": other.splits["train"]})
+    found = tokenise(data, read_encoder_info(distilbert), max_tokens=None, both_orders=False)
+    assert found.splits["train"].tokens.tolist() == [2, 4, 3, 5, 3, 2, 6, 3, 4, 3]
+    assert found.splits["test"].tokens.tolist() == [2, 5, 3, 7, 3]
 
 
 def test_a_row_has_both_definitions_and_another_row_has_them_swapped(distilbert: Path) -> None:

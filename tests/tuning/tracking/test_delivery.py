@@ -12,12 +12,10 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
-from tuning.tracking.delivery import Delivery, deliver, sort_out
-from tuning.tracking.journal import (
-    count_delivered,
-    earlier_journals,
-)
-from tuning.tracking.mlflow_reader import TrackingError, find_launches, read_trials
+from tuning.tracking.delivery import Delivery, deliver
+from tuning.tracking.journal import count_delivered, earlier_journals, sort_out
+from tuning.tracking.mlflow_reader import find_launches, read_trials
+from tuning.tracking.run_record import TrackingError
 
 
 def waiting(folder: Path) -> list[Path]:
@@ -35,6 +33,19 @@ def test_entries_recorded_during_delivery_are_delivered_too(tmp_path: Path) -> N
     assert names_in(uri_in(tmp_path)) == ["1", "2"]
     assert count_delivered(log.journal, uri_in(tmp_path)) == len(log.journal.entries)
     assert waiting(tmp_path) == []
+
+
+def test_training_does_not_wait_for_a_store_that_is_made(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'new.db'}"
+    log = open_log(tmp_path / "a", uri, "x")
+    delivery = Delivery(log.journal, uri)
+    delivery.start()
+    assert delivery.check(0) is None
+    assert not delivery.opened.wait(0.5)  # no trial has begun
+    run_trials(log, "1")
+    assert delivery.opened.wait(60)
+    assert delivery.close(60) == 0
+    assert names_in(uri) == ["1"]
 
 
 def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from models.number_formats import Precision
 from tests.tuning.execution.experiment import prepared
@@ -11,21 +12,26 @@ from tuning.system.storage_path import StoragePath
 from tuning.tracking.journal import Journal
 from tuning.tracking.launch_folder import LaunchError, LaunchSettings
 from tuning.tracking.launch_log import PARENT, LaunchLog
-from tuning.tracking.record import open_log
+from tuning.tracking.record import delivering, open_log
+from tuning.tracking.run_record import TrackingError
 
 MIXED = Precision("float32", "bfloat16")
 
 
-def start(folder: Path, data: str, precision: Precision = MIXED) -> LaunchLog:
-    """Return the log of a launch on this data set, new or resumed."""
-    settings = LaunchSettings(
+def settings_in(folder: Path, store: str = "sqlite://") -> LaunchSettings:
+    return LaunchSettings(
         run_name="check",
         output=folder,
         shared_output=StoragePath(str(folder)),
-        tracking_uri="sqlite://",
+        tracking_uri=store,
         artifacts=folder / "artifacts",
         cache=folder / "cache",
     )
+
+
+def start(folder: Path, data: str, precision: Precision = MIXED) -> LaunchLog:
+    """Return the log of a launch on this data set, new or resumed."""
+    settings = settings_in(folder)
     settings.folder.mkdir(exist_ok=True)
     log = LaunchLog(Journal(settings.folder))
     open_log(log, prepared(data=data), settings, precision)
@@ -67,3 +73,24 @@ def test_the_command_is_logged_without_a_password(
     assert tags_of(tmp_path, "embedded")["command"] == (
         "python tuning/run_grid.py --data 'my pairs' --tracking-uri 'mysql://me:***@h/x'"
     )
+
+
+def test_a_store_that_cannot_be_made_ends_a_launch_before_it_trains(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = settings_in(tmp_path, f"sqlite:///{tmp_path}/file/log.db")
+    log = start(tmp_path, "embedded")
+    with (
+        pytest.raises(TrackingError, match="the MLflow store cannot be used"),
+        delivering(log, settings, Console()),
+    ):
+        pytest.fail("a launch began whose log has no place")
+    assert not settings.folder.exists()
+
+
+def test_a_launch_does_not_wait_for_its_new_store(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, f"sqlite:///{tmp_path}/log.db")
+    log = start(tmp_path, "embedded")
+    with delivering(log, settings, Console()) as delivery:
+        assert not (tmp_path / "log.db").exists()
+    assert delivery.delivered == len(log.journal.entries)
+    assert (tmp_path / "log.db").is_file()

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.empty_store import put_store
-from tuning.tracking.store_check import check_store
+from tuning.tracking import store_check
+from tuning.tracking.run_record import TrackingError
+from tuning.tracking.store_check import check_store, try_making
 
 
 @pytest.fixture
@@ -80,3 +82,26 @@ def test_the_database_of_another_program_is_a_fault(tmp_path: Path) -> None:
     found = check_store(f"sqlite:///{tmp_path}/optuna.db")
     assert "optuna.db: is a database without an MLflow store" in found.text
     assert found.stops
+
+
+def test_a_try_at_a_store_leaves_nothing(tmp_path: Path) -> None:
+    try_making(tmp_path / "folder/mlflow.db")
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_store_is_refused_where_its_folder_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrackingError, match="the MLflow store cannot be used") as caught:
+        try_making(tmp_path / "file/mlflow.db")
+    assert f"{tmp_path / 'file'}: cannot be made for the log: File exists" in str(caught.value)
+    assert str(caught.value).endswith("--tracking-uri names another")
+
+
+def test_a_store_is_refused_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_check, "_STORE_BYTES", 2**31)  # SQLite refuses it, as a full disk
+    with pytest.raises(TrackingError, match=r"mlflow\.db: cannot be made: .*too big") as caught:
+        try_making(tmp_path / "mlflow.db")
+    assert str(caught.value).endswith("--tracking-uri names another")
+    assert list(tmp_path.iterdir()) == []
