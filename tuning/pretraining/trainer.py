@@ -164,8 +164,7 @@ class MlmTrainer:
     def _share(self, done: float) -> float:
         """Return the share of the peak learning rate: linear warm-up, then decay to zero."""
         warmup = self.phase.warmup_fraction
-        # so that the first and the last step also change the weights
-        floor = 1 / self.phase.steps if self.phase.steps else 1e-3
+        floor = 1 / self.phase.steps if self.phase.steps else 1e-3  # no step without effect
         if done < warmup:
             return max(done / warmup, floor)
         return max((1 - done) / (1 - warmup), floor)
