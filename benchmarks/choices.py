@@ -29,7 +29,7 @@ from measures.metrics import (
     log_loss,
     score,
 )
-from models.batches import to_probabilities
+from models.classifier import to_probabilities
 from tuning.config.experiment import Experiment
 from tuning.data.prepared import prepare
 from tuning.data.sources import read_locations

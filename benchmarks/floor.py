@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
-from models.batches import shuffled_batches, sorted_batches
+from models.batches import padded_length, shuffled_batches, sorted_batches
 from models.classifier import Classifier
 from models.frozen_pass import encode
 from models.number_formats import FLOAT32, Precision, Rates
@@ -71,7 +71,7 @@ def frozen_pass(machine: Machine, prepared: Prepared, threads: int) -> Case:
         states = encode(frozen, table)
     seconds = [seconds_of(lambda: encode(frozen, table)) for _ in range(machine.repeats)]
     batches = sorted_batches(table.lengths, 4096)
-    real = _real_share([table.lengths[rows] for rows in batches])
+    real = real_share([table.lengths[rows] for rows in batches])
     half, single = _by_precision(machine, counter.get_total_flops() * real, 0.0)
     return _case(machine, "frozen pass, cached", threads, half, single, states.nbytes, real,
                  seconds)  # fmt: skip
@@ -100,7 +100,7 @@ def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: Tri
     rows = draw_rows(train, generator)
     lengths = train.reader.lengths
     batches = shuffled_batches(rows, lengths, trial.batch_size, generator)
-    real = _real_share([lengths[chosen] for chosen in batches])
+    real = real_share([lengths[chosen] for chosen in batches], train.reader.multiple)
     encoder = (counter.get_total_flops() - head) * real
     half, single = _by_precision(machine, encoder, head * real)
     states = inputs.splits["train"].states
@@ -118,14 +118,17 @@ def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float,
     return (0.0, encoder + head) if machine.precision == torch.float32 else (encoder, head)
 
 
-def _real_share(batches: list[np.ndarray]) -> float:
+def real_share(batches: list[np.ndarray], multiple: int = 1) -> float:
     """Return the fraction of positions that hold tokens, with batches padded to their longest row.
 
     Args:
         batches: Lengths of the rows of each batch, in tokens.
+        multiple: Number to a multiple of which they are padded.
     """
     real = sum(int(lengths.sum()) for lengths in batches)
-    return real / sum(len(lengths) * int(lengths.max()) for lengths in batches)
+    return real / sum(
+        len(lengths) * padded_length(int(lengths.max()), multiple) for lengths in batches
+    )
 
 
 def _case(

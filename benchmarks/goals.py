@@ -27,7 +27,8 @@ class Goal:
     """A goal: a number from a record should be at least, or at most, ``bound``.
 
     ``record`` is the name of the record, ``read`` returns the number from it, and ``unit`` is
-    written behind it (``%`` for a fraction).
+    written behind it (``%`` for a fraction). ``before`` is what the record had on 2026-11-25, by
+    docs/results.md of commit 008d08e; None if it was not measured then.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Goal:
     at_least: bool
     unit: str
     read: Callable[[Numbers], float]
+    before: float | None = None
 
     def reached(self, value: float) -> bool:
         """Return whether the value reaches the goal."""
@@ -94,33 +96,37 @@ def slower_on_disk(numbers: Numbers) -> float:
 
 GOALS = [
     Goal(name="six cells, all layers frozen, against Trainer + Ray Tune", unit="x",
-         record="against_trainer", bound=40, at_least=True, read=against(6)),
+         record="against_trainer", bound=40, at_least=True, read=against(6), before=21.1),
     Goal(name="six cells, four of six layers frozen, against the same", unit="x",
-         record="against_trainer", bound=4, at_least=True, read=against(4)),
+         record="against_trainer", bound=4, at_least=True, read=against(4), before=2.74),
     Goal(name="frozen pass of the embedded encoder, share of the matrix rate", unit="%",
-         record="floor", bound=0.65, at_least=True, read=reached("frozen pass, cached")),
+         record="floor", bound=0.65, at_least=True,
+         read=reached("frozen pass, cached"), before=0.57),
     Goal(name="epoch of the head on cached states, share of the same", unit="%",
-         record="floor", bound=0.55, at_least=True, read=reached("epoch of the head")),
+         record="floor", bound=0.55, at_least=True,
+         read=reached("epoch of the head"), before=0.37),
     Goal(name="epoch of two trained layers, share of the same", unit="%",
-         record="floor", bound=0.7, at_least=True, read=reached("epoch of two trained layers")),
+         record="floor", bound=0.7, at_least=True,
+         read=reached("epoch of two trained layers"), before=0.54),
     Goal(name="start-up to the first training step, states cached", unit=" s",
-         record="start_up", bound=6, at_least=False, read=median_seconds("first_step")),
+         record="start_up", bound=6, at_least=False,
+         read=median_seconds("first_step"), before=9.34),
     Goal(name="a worker's start, to the first step of its first trial", unit=" s",
          record="start_up", bound=2.5, at_least=False, read=median_seconds("worker")),
     Goal(name="--help", record="start_up", bound=0.25, at_least=False, unit=" s",
-         read=median_seconds("help")),
+         read=median_seconds("help"), before=0.286),
     Goal(name="--dry-run", record="start_up", bound=0.7, at_least=False, unit=" s",
-         read=median_seconds("dry_run")),
+         read=median_seconds("dry_run"), before=0.988),
     Goal(name="one more head-only trial, against its own training", unit="x",
          record="scaling", bound=1.08, at_least=False,
-         read=lambda numbers: numbers["one_more_trial"]["ratio"]),
+         read=lambda numbers: numbers["one_more_trial"]["ratio"], before=1.12),
     Goal(name="driver's memory above the states", unit=" MB",
-         record="scaling", bound=450, at_least=False, read=driver_memory),
+         record="scaling", bound=450, at_least=False, read=driver_memory, before=617),
     Goal(name="states copied into each worker", unit="%",
-         record="scaling", bound=0.1, at_least=False, read=copied_states),
+         record="scaling", bound=0.1, at_least=False, read=copied_states, before=0.06),
     Goal(name="MLflow, share of the grid's time", unit="%",
          record="whole_grid", bound=0.03, at_least=False,
-         read=lambda numbers: numbers["log"]["share"]),
+         read=lambda numbers: numbers["log"]["share"], before=0.005),
     Goal(name="states of the larger data", unit=" GB",
          record="larger_data", bound=8, at_least=True,
          read=lambda numbers: numbers["launch"]["states_gb"]),
@@ -131,12 +137,12 @@ GOALS = [
 ]  # fmt: skip
 
 
-HEADER = ("measure", "measured", "on", "goal", "")
+HEADER = ("measure", "2026-11-25", "measured", "on", "goal", "")
 RECORDS = (*dict.fromkeys(goal.record for goal in GOALS), "where_time_goes")
 
 
-def rows(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, str, str, str, str]]:
-    """Return name, measured value, date of its record, bound and verdict of each goal as text.
+def rows(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, ...]]:
+    """Return each goal as text: name, value before, value, date of its record, bound, verdict.
 
     Args:
         records: Records by name, None where nothing was measured.
@@ -146,7 +152,8 @@ def rows(records: Mapping[str, dict[str, Any] | None]) -> list[tuple[str, str, s
         record = records[goal.record]
         name, value, bound, verdict = judge(goal, record)
         date = record["machine"]["date"] if record and value != "-" else "-"
-        found.append((name, value, date, bound, verdict))
+        before = "-" if goal.before is None else goal.written(goal.before)
+        found.append((name, before, value, date, bound, verdict))
     return found
 
 
@@ -182,6 +189,16 @@ def judge(goal: Goal, record: dict[str, Any] | None) -> tuple[str, str, str, str
     return goal.name, goal.written(value), bound, "reached" if goal.reached(value) else "missed"
 
 
+def _machines(records: Mapping[str, dict[str, Any] | None]) -> dict[str, list[str]]:
+    """Return the names of the records by the machine, the versions and the date of each."""
+    found: dict[str, list[str]] = {}
+    for name, record in records.items():
+        if record:
+            parts = [f"{key} {value}" for key, value in record["machine"].items()]
+            found.setdefault(", ".join(parts), []).append(name)
+    return found
+
+
 def main() -> int:
     """Return 0 after printing the table, even if goals are missed."""
     parser = argparse.ArgumentParser(
@@ -203,9 +220,8 @@ def main() -> int:
     console.print(table)
     for name, why in missed:
         console.print(f"{name}: {why}", highlight=False)
-    for name, record in records.items():
-        if record:
-            console.print(f"{name}: {', '.join(record['machine'].values())}", highlight=False)
+    for machine, names in _machines(records).items():
+        console.print(f"{', '.join(names)}: measured on {machine}", highlight=False)
     return 0
 
 

@@ -14,9 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.gpu_bench import Bench
-from models.batches import to_probabilities
 from models.checkpoint import WEIGHTS, read_card, save_classifier
-from models.classifier import Classifier
+from models.classifier import Classifier, to_probabilities
 from models.encoder import load_encoder
 from models.heads import build_head
 from tuning.config.experiment import TrialConfig

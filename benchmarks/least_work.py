@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.floor import epoch_of
+from benchmarks.floor import epoch_of, real_share
 from benchmarks.grid_timeline import Kind
 from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, Machine, machine_precision, seconds_of
@@ -51,6 +51,7 @@ def work_of(
     make: Callable[[], Callable[[], object]],
     batches: Iterable[np.ndarray],
     threads: int = 1,
+    multiple: int = 1,
 ) -> Work:
     """Return the seconds of some work.
 
@@ -59,10 +60,9 @@ def work_of(
         make: Function that returns the work, to be done once.
         batches: Numbers of tokens of the rows of each batch.
         threads: Number of threads that the work uses.
+        multiple: Number to a multiple of which batches are padded.
     """
-    found = [*batches]
-    real = sum(int(lengths.sum()) for lengths in found)
-    share = real / sum(len(lengths) * int(lengths.max()) for lengths in found)
+    share = real_share([*batches], multiple)
     torch.set_num_threads(threads)
     run = make()
     with FlopCounterMode(display=False, depth=2) as counter:
@@ -125,13 +125,15 @@ def _works(machine: Machine, inputs: SharedInputs, trial: TrialConfig) -> list[W
         split = splits[name]
         lengths = split.reader.lengths[: split.pairs * split.orders]
         batches = [lengths[rows] for rows in sorted_batches(lengths, _TOKENS)]
-        return work_of(machine, lambda: lambda: validate(model, split), batches)
+        multiple = split.reader.multiple
+        return work_of(machine, lambda: lambda: validate(model, split), batches, multiple=multiple)
 
     def epoch() -> Callable[[], object]:
         return epoch_of(build_classifier(trial, inputs), train, trial)
 
     batches = _training_batches(train, trial)
-    return [work_of(machine, epoch, batches), scoring("validation"), scoring("test")]
+    trained = work_of(machine, epoch, batches, multiple=train.reader.multiple)
+    return [trained, scoring("validation"), scoring("test")]
 
 
 def _training_batches(train: LoadedSplit, trial: TrialConfig) -> Sequence[np.ndarray]:

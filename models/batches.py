@@ -59,8 +59,7 @@ class Batch:
         rows: Indices of the rows in the token table, int (B,).
         inputs: Token ids, int (B, T), or states, float (B, T, D).
         segments: Kinds of position from ``models.segments``, int (B, T).
-        lengths: Numbers of tokens of the rows, int64 (B,), on the CPU whatever the device: nobody
-            has to wait for a GPU to learn them.
+        lengths: Numbers of tokens of the rows, int64 (B,); on the CPU, so that nobody waits.
         features: Features of the rows' pairs, float (B, F), or None.
     """
 
@@ -82,6 +81,7 @@ class RowReader:
         states: Cached states of their tokens, float (S, D), or None to read token ids.
         device: Device on which batches are made, to which the arrays are copied once.
         features: Features of the pairs, float (N, F), or None.
+        multiple: Number to a multiple of which batches are padded, up to the longest row.
     """
 
     def __init__(
@@ -90,13 +90,15 @@ class RowReader:
         states: States | None,
         device: torch.device,
         features: np.ndarray | None = None,
+        *,
+        multiple: int = 1,
     ) -> None:
         placed = as_tensor(table.tokens).to(device) if states is None else place(states, device)
         self._opened = OpenStates(placed) if isinstance(placed, MappedStates) else None
         self._flat = as_tensor(placed if self._opened is None else self._opened.array)
         self.pairs = table.pairs
         self.lengths = table.lengths
-        self.device, here = device, self._flat.device
+        self.multiple, self.device, here = multiple, device, self._flat.device
         self._segments = as_tensor(table.segments).to(here)
         offsets = as_tensor(table.offsets).to(here)
         self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (sequences, 2)
@@ -119,8 +121,7 @@ class RowReader:
     def read_each(self, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
         """Yield the batch of each group of rows, as ``read`` returns it.
 
-        The indices of all rows are copied to the device at once: a copy for each batch would let
-        a GPU and the host wait for each other.
+        The indices of all rows are copied to the device at once, so that a GPU never waits.
 
         Args:
             batches: Indices of the rows of each batch, int (B,); at least one batch.
@@ -145,7 +146,8 @@ class RowReader:
 
     def _gather(self, chosen: Tensor, lengths: Tensor) -> Batch:
         """Return the batch of the chosen rows (B,), which have so many tokens (B,)."""
-        positions, second, real = self._positions(chosen, self._steps[: int(lengths.max())])
+        steps = self._steps[: padded_length(int(lengths.max()), self.multiple)]
+        positions, second, real = self._positions(chosen, steps)
         positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions].to(self.device)  # (B, T) or (B, T, D)
         kinds = self._segments[positions]
@@ -175,6 +177,11 @@ class RowReader:
         second = steps >= first[:, None]  # (B, T)
         begins = torch.where(second, (starts[:, 1] - first)[:, None], starts[:, :1])
         return begins + steps, second, steps < both[:, None]
+
+
+def padded_length(longest: int, multiple: int) -> int:
+    """Return the least multiple of a number that is not below the longest row."""
+    return -(-longest // multiple) * multiple
 
 
 def place(states: States, device: torch.device) -> States:
@@ -241,9 +248,3 @@ def shuffled_batches(
         batches += [pool[i : i + size] for i in range(0, len(pool), size)]
     for position in generator.permutation(len(batches)):
         yield batches[position]
-
-
-def to_probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
-    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
-    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -157,3 +158,9 @@ def storage_type(precision: torch.dtype) -> torch.dtype:
     as bfloat16, keeps three more bits of them, and is a type of NumPy.
     """
     return torch.float32 if precision == torch.float32 else torch.float16
+
+
+def to_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the probability of class 1, float64 (N,), for logits (N, 2)."""
+    difference = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
+    return 0.5 * (1 + np.tanh(difference / 2))  # the logistic function, without overflow

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -94,25 +95,44 @@ def use_full_float32() -> None:
 
 
 def use_fast_products() -> None:
-    """Let a processor multiply float32 in oneDNN from now on, where that rounds no more than MKL.
+    """Let a processor multiply float32 in oneDNN from now on, where ``has_fast_products`` says so.
 
-    Torch takes MKL, which uses half the width of AMD's vectors. Its only setting for oneDNN also
-    allows rounding to bfloat16, which oneDNN does where a processor multiplies tiles (AMX): a
-    product is looked at first. Where torch sees a GPU, nothing is set.
+    Torch's only setting for that also allows rounding to bfloat16. With it,
+    ``torch.get_float32_matmul_precision`` raises an error: it knows settings of one kind alone.
     """
-    settings: Any = torch.backends
-    if choose_device().type == "cpu":
-        settings.mkldnn.matmul.fp32_precision = "bf16" if _onednn_is_exact() else "ieee"
+    if has_fast_products():
+        settings: Any = torch.backends
+        settings.mkldnn.matmul.fp32_precision = "bf16"
 
 
 @cache
+def has_fast_products() -> bool:
+    """Return whether float32 is multiplied in oneDNN: faster than in MKL, and as exact.
+
+    Torch takes MKL, which uses half the width of AMD's vectors of 512 bits. oneDNN rounds to
+    bfloat16 if it is allowed to and a processor multiplies tiles (AMX): a product is looked at.
+    Processors of other makers were not measured, and where torch sees a GPU, nothing is changed.
+    """
+    return choose_device().type == "cpu" and _made_by_amd() and _onednn_is_exact()
+
+
+def _made_by_amd() -> bool:
+    name = "AuthenticAMD"
+    try:
+        return name in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # not Linux
+        return name in platform.processor()
+
+
 def _onednn_is_exact() -> bool:
     """Return whether a product of float32 has its precision although bfloat16 is allowed."""
     settings: Any = torch.backends
+    before = settings.mkldnn.matmul.fp32_precision
     settings.mkldnn.matmul.fp32_precision = "bf16"
-    one = torch.linspace(-1, 1, 64 * 96).sin().view(64, 96)
-    two = torch.linspace(-2, 3, 96 * 32).cos().view(96, 32)
+    one = torch.linspace(-1, 1, 64 * 96, dtype=torch.float32).sin().view(64, 96)
+    two = torch.linspace(-2, 3, 96 * 32, dtype=torch.float32).cos().view(96, 32)
     error = (one @ two - one.double() @ two.double()).abs().max()
+    settings.mkldnn.matmul.fp32_precision = before
     return error.item() < _EXACT
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from measures.overlap import overlap_features
-from models.batches import Batch, RowReader, sorted_batches, to_probabilities
+from models.batches import Batch, RowReader, sorted_batches
 from models.checkpoint import encoding_of, load_classifier, read_card
-from models.classifier import Classifier, run_frozen, storage_type
+from models.classifier import Classifier, run_frozen, storage_type, to_probabilities
 from models.cleaning import clean
 from models.cosine import mean_cosine
 from models.encoder_files import EncoderError, read_encoder_info

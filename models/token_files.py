@@ -21,9 +21,12 @@ def pack_tables(tables: Mapping[str, TokenTable], numbers: Mapping[str, int]) ->
         fields = {field: getattr(table, field) for field in (*_ARRAYS, "members", "pairs")}
         arrays |= {f"{name}.{field}": each for field, each in fields.items() if each is not None}
     arrays |= {f"number.{name}": np.array(number) for name, number in numbers.items()}
-    body = io.BytesIO()
-    np.savez(body, allow_pickle=False, **arrays)
-    return hashlib.sha256(body.getbuffer()).digest() + body.getvalue()
+    content = io.BytesIO(bytes(_DIGEST))
+    content.seek(_DIGEST)
+    np.savez(content, allow_pickle=False, **arrays)
+    with content.getbuffer() as view:
+        view[:_DIGEST] = hashlib.sha256(view[_DIGEST:]).digest()
+    return content.getvalue()
 
 
 def unpack_tables(content: bytes) -> tuple[dict[str, TokenTable], dict[str, int]] | None:

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,12 @@ settings.load_profile("steady")
 # Tests run two at a time, and more threads than cores slow each other down. OpenMP reads this
 # when torch is imported, here and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Word pieces and rates are kept in the folder of the caches: not in that of who runs the tests.
+# The processes that share the tests get the environment of the one that starts them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _caches = TemporaryDirectory(prefix="caches-")  # removed when this process ends
+    os.environ["XDG_CACHE_HOME"] = _caches.name
 
 
 # What the tests import stays to the end: the garbage collector need not look through it while it

@@ -32,6 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from tuning.system.machine import recall_rates
     from tuning.system.signals import INTERRUPTED
     from tuning.tracking.resume import choose_launch, leave_interrupted, resume_hint
+    from tuning.tracking.store_check import needed_first
 
     console, name, options = make_console(), args.config.stem, None
     try:
@@ -43,8 +44,12 @@ def _run(args: argparse.Namespace) -> int:
         resumed = choose_launch(options, name) if named or not args.dry_run else None
         prepared = prepare_experiment(args, experiment, console)
         rates = recall_rates(options.cache)
-        places = place_rows(prepared, rates, options.output, options.tracking_uri)
-        print_plan(prepared, console, rates, places)
+        print_plan(
+            prepared,
+            console,
+            rates,
+            place_rows(prepared, rates, options.output, options.tracking_uri),
+        )
         print_details(console, prepared.details if args.verbose else ())
         if args.dry_run:
             return 0
@@ -52,7 +57,7 @@ def _run(args: argparse.Namespace) -> int:
         set_ray_defaults(args.address)
         check_address(args.address)
         with (
-            import_aside("tuning.execution.grid") as session,
+            import_aside("tuning.execution.grid", *needed_first(options.tracking_uri)) as session,
             ray_session(args.address, len(prepared.trials)),
         ):
             return session.result().run(prepared, resumed, options, console)

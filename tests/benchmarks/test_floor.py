@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.floor import Case, _real_share, measure, plan_shares, prepare_for
+from benchmarks.floor import Case, measure, plan_shares, prepare_for, real_share
 from benchmarks.inputs import sample_pairs
 from benchmarks.machine import Machine
 from models.number_formats import Rates
@@ -30,8 +30,10 @@ def test_the_floor_is_what_takes_longer_operations_or_bytes() -> None:
     assert machine.floor(16, 12, 30, threads=1) == pytest.approx(15.0)
 
 
-def test_the_real_share_leaves_padding_out() -> None:
-    assert _real_share([np.array([2, 4]), np.array([6])]) == pytest.approx(12 / 14)
+def test_thereal_share_leaves_padding_out() -> None:
+    batches = [np.array([2, 4]), np.array([6])]
+    assert real_share(batches) == pytest.approx(12 / 14)
+    assert real_share(batches, 4) == pytest.approx(12 / 16)
 
 
 @pytest.mark.slow

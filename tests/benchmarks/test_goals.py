@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.goal_reasons import REASONS
-from benchmarks.goals import GOALS, read_all, reasons
+from benchmarks.goals import GOALS, RECORDS, read_all, reasons
 from benchmarks.goals import rows as judged
 from benchmarks.records import describe_machine, read_record, save_record
 
@@ -43,7 +43,7 @@ MEASURED: dict[str, dict[str, Any]] = {
 }
 
 
-def rows(folder: Path) -> list[tuple[str, str, str, str, str]]:
+def rows(folder: Path) -> list[tuple[str, ...]]:
     """Return the goals by the records of a folder."""
     return judged(read_all(folder))
 
@@ -65,7 +65,7 @@ def test_goals_are_judged_by_their_bound(tmp_path: Path) -> None:
         "missed",  # MLflow
         "reached", "missed", "reached",  # larger data: states, memory, an epoch on the disk
     ]  # fmt: skip
-    by_name = {name: (value, date) for name, value, date, *_ in rows(tmp_path)}
+    by_name = {name: (value, date) for name, _, value, date, *_ in rows(tmp_path)}
     today = describe_machine()["date"]
     assert by_name["driver's memory above the states"] == ("600 MB", today)
     assert by_name["states copied into each worker"] == ("5%", today)
@@ -130,3 +130,10 @@ def test_one_more_trial_is_explained_by_what_a_trial_of_a_whole_grid_has_beside_
     told = dict(reasons(read_all(tmp_path)))["one more head-only trial, against its own training"]
     assert told.startswith("2.0 s beside 10.0 s of epochs")
     assert told.endswith("saving and reporting each epoch 0.5")
+
+
+def test_what_was_measured_before_stands_beside() -> None:
+    before = {name: value for name, value, *_ in judged(dict.fromkeys(RECORDS))}
+    assert before["--help"] == "0.286 s"
+    assert before["states copied into each worker"] == "6%"
+    assert before["states of the larger data"] == "-"

@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.batches import RowReader, as_tensor, shuffled_batches, sorted_batches
+from models.batches import (
+    RowReader,
+    as_tensor,
+    padded_length,
+    shuffled_batches,
+    sorted_batches,
+)
 from models.segments import FIRST, PADDING, SECOND, SPECIAL
 from models.tokens import TokenTable
 
@@ -30,6 +36,23 @@ def test_a_batch_has_the_rows_as_they_were_stored() -> None:
     assert batch.inputs[0].tolist() == [2, 9, 3, 10, 11, 12, 3]
     assert batch.inputs[1, :5].tolist() == [2, 7, 3, 8, 3]
     assert batch.segments[1, 5:].tolist() == [PADDING, PADDING]
+
+
+def test_a_batch_is_padded_to_a_multiple_but_not_beyond_the_longest_row() -> None:
+    exact = RowReader(TABLE, None, torch.device("cpu"))
+    padded = RowReader(TABLE, None, torch.device("cpu"), multiple=3)
+    one, all_rows = np.array([0]), np.array([0, 1])
+    assert [exact.read(rows).inputs.shape[1] for rows in (one, all_rows)] == [5, 7]
+    assert [padded.read(rows).inputs.shape[1] for rows in (one, all_rows)] == [6, 7]
+    assert padded.read(one).segments[0].tolist() == [*exact.read(one).segments[0], PADDING]
+    assert padded.read(one).lengths.tolist() == [5]
+
+
+@given(longest=st.integers(0, 600), multiple=st.integers(1, 9))
+def test_a_padded_length_is_the_next_multiple(longest: int, multiple: int) -> None:
+    found = padded_length(longest, multiple)
+    assert found % multiple == 0
+    assert 0 <= found - longest < multiple
 
 
 def test_stored_states_are_read_as_float32() -> None:

@@ -11,6 +11,7 @@ from models.precision import (
     choose_device,
     describe_device,
     gpu_precision,
+    has_fast_products,
     single_thread,
     use_fast_products,
     use_full_float32,
@@ -75,6 +76,14 @@ def test_a_product_of_float32_has_the_precision_of_float32() -> None:
         assert (one @ two - expected).abs().max() < rounded / 1000
     finally:
         settings.mkldnn.matmul.fp32_precision = before
+
+
+def test_whether_products_are_fast_is_found_without_a_change() -> None:
+    settings: Any = torch.backends
+    before = settings.mkldnn.matmul.fp32_precision
+    has_fast_products.cache_clear()
+    assert has_fast_products() in (True, False)
+    assert settings.mkldnn.matmul.fp32_precision == before
 
 
 def test_the_number_of_threads_is_restored() -> None:

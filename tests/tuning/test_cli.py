@@ -156,7 +156,7 @@ def test_bad_input_is_refused_with_a_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_writes_nothing_but_caches(tmp_path: Path) -> None:
     words = ["--data", "embedded", "--encoder", "embedded", "--dry-run"]
     ended = run(*words, "--output", str(tmp_path / "out"), folder=tmp_path)
     assert ended.returncode == 0

@@ -31,6 +31,7 @@ from tuning.system.atomic_files import atomic_write_bytes
 
 TOKENS = "tokens"  # folder of the files, in that of the caches
 _KEPT = 20  # files, those that were used last
+_LARGEST = 50_000_000  # bytes: training on more takes so long that seconds do not matter
 _FORMAT = "1"  # part of every file's name: raise it when tokenization changes
 _LONGEST = "max_tokens"
 _PROBLEMS_SHOWN = 5
@@ -64,7 +65,7 @@ def load_or_tokenise(
     """Return what ``tokenise`` does, from a file if that was done before.
 
     The file is named by a fingerprint of texts, encoder and options. If it is absent or damaged
-    it is written anew, unless the folder cannot be written.
+    it is written anew, unless the folder cannot be written or the data are very large.
 
     Args:
         data: Cleaned pairs.
@@ -84,7 +85,10 @@ def load_or_tokenise(
     made = tokenise(
         data, encoder, max_tokens=max_tokens, both_orders=both_orders, encoding=encoding
     )
+    size = sum(table.tokens.nbytes + table.segments.nbytes for table in made.splits.values())
     with suppress(OSError):
+        if size > _LARGEST:
+            return made
         numbers = {**made.truncated, _LONGEST: made.max_tokens}
         atomic_write_bytes(path, pack_tables(made.splits, numbers))
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.air._internal import usage
 from ray.tune.execution import class_cache
 
 from measures.objective import OBJECTIVE
@@ -129,11 +130,15 @@ def share_environment() -> None:
 
 
 def leave_callbacks_uncounted() -> None:
-    """Let Tune count no callbacks for Ray's statistics of usage, which are off.
+    """Let Tune count no callbacks for Ray's statistics of usage, unless the user asks for these.
 
     It would import all loggers that Ray knows, and MLflow with them, before the first trial.
     """
-    usage.tag_callbacks = lambda callbacks: False
+    if os.environ.get("RAY_USAGE_STATS_ENABLED") == "0":
+        with suppress(ImportError):  # another version of Ray: it may take longer
+            from ray.air._internal import usage
+
+            usage.tag_callbacks = lambda callbacks: False
 
 
 def _tune_config(**choices: Any) -> tune.TuneConfig:  # noqa: ANN401 - as above

@@ -16,13 +16,19 @@ _COURTESY = 10  # levels of priority below the program's own; 19 is the lowest
 
 
 @contextmanager
-def import_aside(module: str) -> Iterator[Future[Any]]:
+def import_aside(module: str, *later: str) -> Iterator[Future[Any]]:
     """Import a module in a thread while Ray starts, and yield it as a future.
 
     Importing torch and MLflow takes seconds, and starting Ray is mostly waiting.
+
+    Args:
+        module: Name of the module.
+        later: Names of modules that are imported after it.
     """
     with ThreadPoolExecutor(1, initializer=_give_way) as aside:
-        yield aside.submit(without_collection()(importlib.import_module), module)
+        load = without_collection()(importlib.import_module)
+        first, *_ = [aside.submit(load, name) for name in (module, *later)]
+        yield first
 
 
 def _give_way() -> None:

@@ -78,9 +78,11 @@ def machine_key() -> str:
     details = "|".join(found.get(name, "") for name in _DETAILS)
     digest = hashlib.sha256(details.encode()).hexdigest()[:8]
     threads = os.environ.get("OMP_NUM_THREADS", "default")  # torch reads it too
+    # see has_fast_products of models/precision.py, for which torch has to be loaded
+    library = ", float32 in oneDNN" if found.get("vendor_id") == "AuthenticAMD" else ""
     return (
         f"{describe_processor()} ({digest}), {count_cores()} cores, threads {threads}, "
-        f"torch {version('torch')}, float32 in oneDNN"
+        f"torch {version('torch')}{library}"
     )
 
 
@@ -193,17 +195,19 @@ def device_record(device: DeviceProperties, gpus: int = 0) -> dict[str, Any]:
         device: Device that was computed on.
         gpus: Number of GPUs that the frozen layers ran on, each with a part of the texts.
     """
-    from models.precision import choose_attention  # loads torch
+    from models.precision import choose_attention, has_fast_products  # loads torch
 
     if device.kind == "cuda":
-        name, parts = device.name, max(1, gpus)
+        name, parts, library = device.name, max(1, gpus), {}
     else:
         name, parts = describe_processor(), count_cores()
+        library = {"float32": "oneDNN"} if has_fast_products() else {}
     return {
         "name": name,
         "parts": parts,
         "attention": choose_attention(device.kind),
         "torch": device.torch_build,
+        **library,
     }
 
 

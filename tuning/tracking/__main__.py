@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from measures.addresses import AddressError, choose_store, sqlite_path, store_uri, user_path
+from measures.addresses import AddressError, choose_store, store_uri, user_path
 from measures.command_line import run_command
 from measures.passwords import first_line, hide_passwords
 from tuning.system.project import ROOT
@@ -54,17 +54,22 @@ def show_newest(uri: str, host: str, port: int) -> int:
 
     A store behind a server of its own has its pages there: the address is all.
     """
-    from tuning.tracking.mlflow_reader import find_newest_launch
-    from tuning.tracking.run_record import TrackingError
+    from tuning.system.sqlite_lock import lock_sqlite
+    from tuning.tracking.mlflow_reader import STORE_ERRORS, find_newest_launch
+    from tuning.tracking.store_check import absent_file, make_folder, make_store
 
     served = uri.startswith("http")
     server = uri if served else f"http://{host}:{port}"
-    file = sqlite_path(uri)
+    file = absent_file(uri)
     try:
         if not served:
             _check_port(host, port)
-        newest = None if file is not None and not file.exists() else find_newest_launch(uri)
-    except (TrackingError, OSError, OverflowError) as error:
+        if file is not None:  # here: MLflow's server would make it table by table
+            make_folder(file.parent)
+            with lock_sqlite(uri):
+                make_store(file)
+        newest = find_newest_launch(uri)
+    except (*STORE_ERRORS, OverflowError) as error:
         print(f"python -m tuning.tracking: error: {error}", file=sys.stderr)
         return 2
     if newest is None:
@@ -150,8 +155,8 @@ def _deliver_one(folder: Path, uri: str, known: Mapping[str, bool], *, named: bo
     Raises:
         MlflowException, SQLAlchemyError, OSError: If it cannot be delivered.
     """
-    from tuning.tracking.delivery import deliver
     from tuning.tracking.journal import Journal, begun_for, count_delivered
+    from tuning.tracking.journal_writer import deliver
 
     journal = Journal(folder)
     if not journal.entries:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from measures.addresses import AddressError, sqlite_path
+from measures.addresses import AddressError
 from measures.passwords import first_line
 from tuning.system.imports import without_collection
-from tuning.tracking.journal import Journal, count_delivered, sort_out, write_delivered
+from tuning.tracking.journal import DELIVERY_LOCK, Journal, count_delivered, sort_out
 from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
 from tuning.tracking.run_record import TrackingError
-from tuning.tracking.store_check import is_away
+from tuning.tracking.store_check import absent_file, is_away
 
 if TYPE_CHECKING:
     from tuning.tracking.mlflow_writer import MlflowWriter
 
-_LOCK = "delivery.lock"
-_PART = 500  # entries that are written together
+logger = logging.getLogger(__name__)
 _HEAD_START = 30  # seconds for trials to begin in, before a new store keeps this process busy
 _GATHER = 10.0  # seconds between two parts, for entries of the same runs to gather
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -55,34 +54,36 @@ class Delivery(threading.Thread):
         self.problem: Exception | None = None
         self.delivered = count_delivered(journal, uri)
         self.opened = threading.Event()
-        self.lacking: list[str] = []
         self.refused: list[str] = []
-        file = sqlite_path(uri)
-        self.making = file if file and not file.exists() else None
+        self.making = absent_file(uri)
+        self.lacking = sort_out(earlier, uri, {})[1] if self.making else []
         self._imported, self._closing = threading.Event(), threading.Event()
-        self._given_up = threading.Event()
+        self._given_up, self._broken = threading.Event(), False
 
     def run(self) -> None:
         """Deliver until closed and done; keep an error as ``problem`` and try again."""
-        if self.making:
-            self._let_begin()
-        try:
-            with without_collection():  # here, since training need not wait for this import
-                from tuning.tracking.mlflow_reader import STORE_ERRORS
-        finally:
-            self._imported.set()
-        pause = _FIRST_PAUSE
-        with FileLock(self.journal.folder / _LOCK):
+        with FileLock(self.journal.folder / DELIVERY_LOCK):
+            if self.making:
+                self._let_begin()
+            try:
+                with without_collection():  # here, since training need not wait for this import
+                    from tuning.tracking.mlflow_reader import STORE_ERRORS
+            except Exception as error:
+                self._broken = True
+                self._fail(error)
+                return
+            finally:
+                self._imported.set()
+            pause = _FIRST_PAUSE
             while not self._given_up.is_set():
                 try:
                     if self._step():
                         return
                     pause, self.problem = _FIRST_PAUSE, None
                 except STORE_ERRORS as error:
-                    self.problem = error
                     if self.store is not None:
                         self.store.forget_runs()
-                    self.opened.set()
+                    self._fail(error)
                     self._given_up.wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -92,13 +93,22 @@ class Delivery(threading.Thread):
             if self._closing.wait(0.1) or any(e["do"] == "metrics" for e in self.journal.entries):
                 return
 
+    def _fail(self, error: Exception) -> None:
+        """Keep an error; tell the user at once where nobody waits for the store to be made."""
+        self.problem = error
+        if self.making and not self.opened.is_set() and not self._closing.is_set():
+            logger.warning("Notice: %s; training does not wait for it", self.reason)
+        self.opened.set()
+
     def _step(self) -> bool:
         """Open the store, deliver entries, or wait for one; return whether all is done."""
+        from tuning.tracking.journal_writer import PART, write_next
+
         if self.store is None:
             self._open()
         elif self.delivered < len(self.journal.entries):
             self.delivered = write_next(self.store, self.journal, self.uri, self.delivered)
-            if len(self.journal.entries) - self.delivered < _PART:
+            if len(self.journal.entries) - self.delivered < PART:
                 self._closing.wait(_GATHER)
         elif self._closing.is_set():
             return True
@@ -109,6 +119,7 @@ class Delivery(threading.Thread):
 
     def _open(self) -> None:
         """Open the store, see what it lacks, and deliver what earlier launches left."""
+        from tuning.tracking.journal_writer import deliver
         from tuning.tracking.mlflow_reader import STORE_ERRORS, find_launches
         from tuning.tracking.mlflow_writer import MlflowWriter
 
@@ -116,7 +127,9 @@ class Delivery(threading.Thread):
         if self.delivered and not store.has_launch():
             self.delivered = 0
         known = find_launches(self.uri) if self.earlier else {}
-        waiting, self.lacking = sort_out(self.earlier, self.uri, known)
+        waiting, lacking = sort_out(self.earlier, self.uri, known)
+        if not self.making:  # else it was known from the start
+            self.lacking = lacking
         self.store = store
         self.opened.set()
         for folder in waiting:
@@ -150,7 +163,7 @@ class Delivery(threading.Thread):
         problem = self.problem
         if problem is None:
             return None
-        if self.store is None and not is_away(problem, self.uri):
+        if self.store is None and (self._broken or not is_away(problem, self.uri)):
             told = isinstance(problem, AddressError | TrackingError)  # with the way out
             way_out = "" if told else "; --tracking-uri names another"
             raise TrackingError(
@@ -173,6 +186,8 @@ class Delivery(threading.Thread):
             patience: Seconds to wait for a store that takes no entry.
         """
         self._closing.set()
+        while patience and self.is_alive() and not self._imported.wait(0.1):
+            pass
         before, since = self._progress, time.monotonic()
         while self.is_alive() and time.monotonic() - since < patience:
             self.join(0.1)
@@ -200,51 +215,3 @@ class Delivery(threading.Thread):
         """Return why the store lacks entries, without passwords."""
         cause = f": {first_line(self.problem)}" if self.problem is not None else ""
         return f"the MLflow store does not answer{cause}"
-
-
-def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> int:
-    """Write entries after the first ``count`` of them; return how many the store has then.
-
-    0 if it lacks a run that it was told: writing all of them again restores it, and changes
-    nothing else.
-    """
-    from tuning.tracking.mlflow_writer import AbsentRunError
-
-    part = journal.entries[count : count + _PART]
-    try:
-        store.write(part)
-        count += len(part)
-    except AbsentRunError as error:
-        if not any(e["do"] == "run" and e["run"] == error.key for e in journal.entries[:count]):
-            raise
-        count = 0
-    write_delivered(journal.folder, uri, count)
-    return count
-
-
-def deliver(folder: Path, uri: str) -> int:
-    """Write the entries that the store lacks of a launch's journal; return their number.
-
-    A store that lacks the launch is told everything. Nothing is written, and 0 returned, if
-    another program is delivering that journal.
-
-    Raises:
-        JournalError: If the journal is damaged.
-        MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses an entry.
-    """
-    from tuning.tracking.mlflow_writer import MlflowWriter
-
-    try:
-        with FileLock(folder / _LOCK, timeout=0):
-            journal = Journal(folder)
-            if not journal.entries:
-                return 0
-            store = MlflowWriter(uri, journal.entries[0], folder)
-            count = count_delivered(journal, uri) if store.has_launch() else 0
-            written = 0
-            while (before := count) < len(journal.entries):
-                count = write_next(store, journal, uri, count)
-                written += max(0, count - before)
-            return written
-    except Timeout:
-        return 0

@@ -8,8 +8,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from measures.addresses import (
@@ -108,6 +109,17 @@ def ask() -> None:
     sys.stdout.write(f"{len(found)} experiments")
 
 
+def absent_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store that does not exist yet; None of any other store."""
+    file = sqlite_path(uri)
+    return file if file is not None and not file.exists() else None
+
+
+def needed_first(uri: str) -> tuple[str, ...]:
+    """Return the modules that a launch needs before it trains: MLflow's, to ask a store."""
+    return () if absent_file(uri) else ("tuning.tracking.journal_writer",)
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder of a SQLite store, unless it is there.
 
@@ -131,20 +143,22 @@ def try_making(file: Path) -> None:
     Raises:
         TrackingError: If it cannot be made; the message has the reason and the way out.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         make_folder(file.parent)
-        with closing(sqlite3.connect(beside)) as database, database:
+        with (
+            TemporaryDirectory(
+                prefix=f".{file.name}.", dir=file.parent, ignore_cleanup_errors=True
+            ) as folder,
+            closing(sqlite3.connect(Path(folder) / file.name)) as database,
+            database,
+        ):
             database.execute("CREATE TABLE trial AS SELECT zeroblob(?)", [_STORE_BYTES])
     except AddressError as error:
         raise TrackingError(f"{_UNUSABLE}: {error}") from error
-    except sqlite3.Error as error:
-        text = f"{_UNUSABLE}: {file}: cannot be made: {error}; --tracking-uri names another"
+    except (sqlite3.Error, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        text = f"{_UNUSABLE}: {file}: cannot be made: {reason}; --tracking-uri names another"
         raise TrackingError(text) from error
-    finally:
-        for left in (beside, beside.with_name(f"{beside.name}-journal")):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
 
 
 def make_store(file: Path) -> None:

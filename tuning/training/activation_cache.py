@@ -21,6 +21,7 @@ from models import state_files
 from models.encoder import encoder_loader
 from models.frozen_pass import Advance, FrozenEncoder, FrozenPass, encode_each
 from models.number_formats import Precision
+from models.precision import has_fast_products
 from models.state_files import MappedStates
 from models.tokens import Encoding, TokenTable
 from tuning.config.experiment import TrialConfig
@@ -205,6 +206,8 @@ def fingerprint(frozen: FrozenEncoder, tables: dict[str, TokenTable]) -> str:
     """Return a hash of everything that the states depend on, 16 hexadecimal digits."""
     parts = [_FORMAT, frozen.encoder_fingerprint, str(frozen.depth), str(frozen.precision)]
     parts += [frozen.device.type, *(["layer mean"] if frozen.layer_mean else [])]
+    if (frozen.device.type, frozen.precision) == ("cpu", torch.float32) and has_fast_products():
+        parts.append("oneDNN")
     digest = hashlib.sha256("|".join(parts).encode())
     for name, table in tables.items():
         digest.update(name.encode())

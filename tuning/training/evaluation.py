@@ -18,8 +18,8 @@ from torch import Tensor
 from measures.metrics import area_under_curve, choose_threshold, log_loss, score
 from measures.objective import EPOCH_ERROR, EPOCH_F1, EPOCH_LOSS, score_flags
 from measures.ranking import auc_standard_error
-from models.batches import sorted_batches, to_probabilities
-from models.classifier import Classifier
+from models.batches import sorted_batches
+from models.classifier import Classifier, to_probabilities
 from tuning.training.inputs import LoadedSplit
 
 # from inputs, segments, features and lengths of a ``Batch``

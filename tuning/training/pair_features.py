@@ -16,6 +16,7 @@ from models.batches import Batch, RowReader, SplitArrays, sorted_batches
 from models.classifier import run_frozen
 from models.cosine import mean_cosine
 from models.encoder import EncoderPart
+from models.precision import use_fast_products
 from tuning.config.experiment import TrialConfig
 
 _TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 65536}  # as in the activation cache
@@ -44,7 +45,11 @@ def frozen_states(
     precision: torch.dtype,
     device: torch.device,
 ) -> Callable[[Batch], Tensor]:
-    """Return a function from a batch of token ids to the states of the loaded lower part."""
+    """Return a function from a batch of token ids to the states of the loaded lower part.
+
+    From then on this process multiplies float32 as ``use_fast_products`` says.
+    """
+    use_fast_products()
 
     def run(batch: Batch) -> Tensor:
         lower = load()[0].to(device).eval()

@@ -181,7 +181,11 @@ def comparison_rule(
     if there is None or moved is None:
         return {}
     allowed = _PROBABILITIES.get(card["precision"], _ROUNDED)
-    names = [f"{each['name']} ({each['parts']}), torch {each['torch']}" for each in (there, here)]
+    names = [
+        f"{each['name']} ({each['parts']}), torch {each['torch']}"
+        + (f", float32 in {each['float32']}" if "float32" in each else "")
+        for each in (there, here)
+    ]
     how = (
         f"computed on {names[0]}, here {names[1]}: probabilities are compared within {allowed:g}, "
         f"and differ by {moved:.1e} at most; metrics may differ by pairs at a threshold"

@@ -2,7 +2,9 @@
 
 import re
 import sqlite3
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
-from tuning.tracking.delivery import Delivery, deliver
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.journal import count_delivered, earlier_journals, sort_out
+from tuning.tracking.journal_writer import deliver
 from tuning.tracking.mlflow_reader import find_launches, read_trials
 from tuning.tracking.run_record import TrackingError
 
@@ -46,6 +49,52 @@ def test_training_does_not_wait_for_a_store_that_is_made(tmp_path: Path) -> None
     assert delivery.opened.wait(60)
     assert delivery.close(60) == 0
     assert names_in(uri) == ["1"]
+
+
+def test_a_store_that_cannot_be_made_after_all_is_told_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'new.db'}"
+    log = open_log(tmp_path / "a", uri, "x")
+    delivery = Delivery(log.journal, uri)
+    (tmp_path / "new.db").write_text("another program's")
+    delivery.start()
+    assert delivery.check(0) is None
+    run_trials(log, "1")
+    assert delivery.opened.wait(60)
+    assert "not a database" in caplog.text
+    assert caplog.text.rstrip().endswith("; training does not wait for it")
+    assert delivery.close(0) > 0
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_mlflow_that_cannot_be_imported_ends_the_launch_or_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = uri_in(tmp_path) if made else f"sqlite:///{tmp_path / 'new.db'}"
+    log = open_log(tmp_path / "a", uri, "x")
+    run_trials(log, "1")
+    monkeypatch.setitem(sys.modules, "tuning.tracking.mlflow_reader", None)
+    delivery = Delivery(log.journal, uri)
+    delivery.start()
+    if made:
+        with pytest.raises(TrackingError, match=r"cannot be used: import of .* halted"):
+            delivery.check(60)
+    else:
+        assert delivery.opened.wait(60)
+        assert "halted" in caplog.text
+    assert delivery.close(5) == len(log.journal.entries)
+
+
+def test_a_running_launch_delivers_its_journal_alone(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'new.db'}"
+    log = open_log(tmp_path / "a", uri, "x")
+    delivery = Delivery(log.journal, uri)
+    delivery.start()
+    time.sleep(0.3)
+    assert deliver(tmp_path / "a", uri) == 0
+    assert not (tmp_path / "new.db").exists()
+    assert delivery.close(60) == 0
 
 
 def test_a_launch_that_was_not_delivered_is_delivered_by_the_next(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
-from tuning.tracking.delivery import Delivery, deliver
+from tuning.tracking.delivery import Delivery
 from tuning.tracking.journal import Journal, earlier_journals, write_delivered
+from tuning.tracking.journal_writer import deliver
 from tuning.tracking.launch_log import PARENT, LaunchLog
+from tuning.tracking.mlflow_reader import find_launches
 from tuning.tracking.mlflow_writer import MlflowWriter
 
 
@@ -89,6 +91,25 @@ def test_a_run_deleted_while_it_is_written_does_not_hold_up_the_rest(tmp_path: P
     run_trials(log, "2")
     assert delivery.close(60) == 0
     assert names_in(uri) == ["1", "2"]
+
+
+def test_launches_in_a_store_whose_file_is_gone_are_named_before_it_is_made(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'gone.db'}"
+    for name in ("told", "untold"):
+        open_log(tmp_path / name, uri, "x")
+    write_delivered(tmp_path / "told", uri, 2)
+    log = open_log(tmp_path / "new", uri, "x")
+    earlier = [j for j in earlier_journals(tmp_path, uri) if j.folder != tmp_path / "new"]
+    delivery = Delivery(log.journal, uri, earlier)
+    expected = "the MLflow store has lost earlier launches (told): COMMAND tells it again"
+    assert delivery.lost("COMMAND") == expected
+    delivery.start()
+    assert delivery.close(60) == 0
+    assert delivery.lost("COMMAND") is None
+    assert not delivery.refused
+    assert len(find_launches(uri)) == 2  # this one, and the one that was never told
 
 
 def test_a_new_launch_says_which_earlier_ones_the_store_has_lost(tmp_path: Path) -> None:

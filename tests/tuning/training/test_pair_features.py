@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from models.batches import SplitArrays
 from models.cosine import mean_cosine
 from models.encoder import EncoderPart, load_encoder
+from models.precision import has_fast_products
 from models.segments import FIRST, PADDING, SECOND, SECOND_SPECIAL, SPECIAL
 from models.tokens import SpecialTokens, build_table
 from tests.tuning.training.test_trainer import config, toy
@@ -75,6 +77,16 @@ def kept_states(folder: Path, arrays: SplitArrays) -> np.ndarray:
         with torch.no_grad():
             parts.append(lower(tokens[None], kinds[None])[0].numpy())
     return np.concatenate(parts)
+
+
+def test_cosines_that_are_not_kept_are_multiplied_as_those_of_kept_states(
+    distilbert: Path,
+) -> None:
+    settings: Any = torch.backends
+    settings.mkldnn.matmul.fp32_precision = "ieee"
+    frozen_states(lambda: load_encoder(distilbert, 2), torch.float32, torch.device("cpu"))
+    expected = "bf16" if has_fast_products() else "ieee"
+    assert settings.mkldnn.matmul.fp32_precision == expected
 
 
 def test_a_trial_has_the_features_that_it_asks_for() -> None:

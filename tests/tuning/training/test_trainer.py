@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.batches import SplitArrays, to_probabilities
-from models.classifier import Classifier
+from models.batches import SplitArrays
+from models.classifier import Classifier, to_probabilities
 from models.dropout import Dropout
 from models.encoder import load_encoder
 from models.heads import build_head
