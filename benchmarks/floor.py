@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, Machine, seconds_of
 from benchmarks.records import save_record
-from models.batches import padded_length, shuffled_batches, sorted_batches
+from models.batches import shuffled_batches, sorted_batches
 from models.classifier import Classifier
 from models.frozen_pass import encode
 from models.number_formats import FLOAT32, Precision, Rates
@@ -36,6 +36,8 @@ from tuning.training.builders import build_classifier, start_order
 from tuning.training.epoch import draw_rows
 from tuning.training.inputs import LoadedSplit, SharedInputs, build_inputs
 from tuning.training.trainer import Trainer
+
+Padded = Callable[[np.ndarray], int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +102,7 @@ def training_epoch(machine: Machine, name: str, inputs: SharedInputs, trial: Tri
     rows = draw_rows(train, generator)
     lengths = train.reader.lengths
     batches = shuffled_batches(rows, lengths, trial.batch_size, generator)
-    real = real_share([lengths[chosen] for chosen in batches], train.reader.multiple)
+    real = real_share([lengths[chosen] for chosen in batches], train.reader.padded)
     encoder = (counter.get_total_flops() - head) * real
     half, single = _by_precision(machine, encoder, head * real)
     states = inputs.splits["train"].states
@@ -118,17 +120,15 @@ def _by_precision(machine: Machine, encoder: float, head: float) -> tuple[float,
     return (0.0, encoder + head) if machine.precision == torch.float32 else (encoder, head)
 
 
-def real_share(batches: list[np.ndarray], multiple: int = 1) -> float:
-    """Return the fraction of positions that hold tokens, with batches padded to their longest row.
+def real_share(batches: list[np.ndarray], padded: Padded = np.max) -> float:
+    """Return the fraction of positions that hold tokens.
 
     Args:
         batches: Lengths of the rows of each batch, in tokens.
-        multiple: Number to a multiple of which they are padded.
+        padded: Function from a batch's lengths to the one that its rows are padded to.
     """
     real = sum(int(lengths.sum()) for lengths in batches)
-    return real / sum(
-        len(lengths) * padded_length(int(lengths.max()), multiple) for lengths in batches
-    )
+    return real / sum(len(lengths) * padded(lengths) for lengths in batches)
 
 
 def _case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.gpu_bench import Bench
+from benchmarks.gpu_rates import tensor_float32
 from models.checkpoint import WEIGHTS, read_card, save_classifier
 from models.classifier import Classifier, to_probabilities
 from models.encoder import load_encoder
@@ -93,14 +95,9 @@ def _predict(
     model = load_saved(prepared, folder, attention, name, device)
     tables = {"validation": prepared.tokens.splits["validation"]}
     arrays = split_arrays(prepared.pairs, tables, {}, overlap=False)["validation"]
-    before = torch.get_float32_matmul_precision()
-    if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
-    try:
+    with tensor_float32() if precision == "tf32" else nullcontext():
         split = LoadedSplit(arrays, prepared.trials[0], device)
         return to_probabilities(predict(model, split))
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def repeats(bench: Bench, *, deterministic: bool) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -54,16 +55,26 @@ def ask_driver(query: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@contextmanager
+def tensor_float32() -> Iterator[None]:
+    """Let a card that has TensorFloat-32 multiply float32 in it within the block."""
+    settings: Any = torch.backends.cuda.matmul  # it has no types
+    before = settings.fp32_precision
+    settings.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before
+
+
 def rates(bench: Bench) -> dict[str, Any]:
     """Return operations per second of matrix products, and bytes per second of copies."""
     sizes, device = [bench.amounts.matrix], bench.device
     found = {
         name: matrix_rate(getattr(torch, name), _REPEATS, device, sizes) for name in PRECISIONS
     }
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")  # TensorFloat-32 where the card has it
-    found["tf32"] = matrix_rate(torch.float32, _REPEATS, device, sizes)
-    torch.set_float32_matmul_precision(before)
+    with tensor_float32():
+        found["tf32"] = matrix_rate(torch.float32, _REPEATS, device, sizes)
     return {"operations_per_second": found, "bytes_per_second": _copies(bench)}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.floor import epoch_of, real_share
+from benchmarks.floor import Padded, epoch_of, real_share
 from benchmarks.grid_timeline import Kind
 from benchmarks.inputs import whole_encoder
 from benchmarks.machine import CPU, Machine, machine_precision, seconds_of
@@ -51,7 +51,7 @@ def work_of(
     make: Callable[[], Callable[[], object]],
     batches: Iterable[np.ndarray],
     threads: int = 1,
-    multiple: int = 1,
+    padded: Padded = np.max,
 ) -> Work:
     """Return the seconds of some work.
 
@@ -60,9 +60,9 @@ def work_of(
         make: Function that returns the work, to be done once.
         batches: Numbers of tokens of the rows of each batch.
         threads: Number of threads that the work uses.
-        multiple: Number to a multiple of which batches are padded.
+        padded: Function from a batch's lengths to the one that its rows are padded to.
     """
-    share = real_share([*batches], multiple)
+    share = real_share([*batches], padded)
     torch.set_num_threads(threads)
     run = make()
     with FlopCounterMode(display=False, depth=2) as counter:
@@ -125,14 +125,14 @@ def _works(machine: Machine, inputs: SharedInputs, trial: TrialConfig) -> list[W
         split = splits[name]
         lengths = split.reader.lengths[: split.pairs * split.orders]
         batches = [lengths[rows] for rows in sorted_batches(lengths, _TOKENS)]
-        multiple = split.reader.multiple
-        return work_of(machine, lambda: lambda: validate(model, split), batches, multiple=multiple)
+        padded = split.reader.padded
+        return work_of(machine, lambda: lambda: validate(model, split), batches, padded=padded)
 
     def epoch() -> Callable[[], object]:
         return epoch_of(build_classifier(trial, inputs), train, trial)
 
     batches = _training_batches(train, trial)
-    trained = work_of(machine, epoch, batches, multiple=train.reader.multiple)
+    trained = work_of(machine, epoch, batches, padded=train.reader.padded)
     return [trained, scoring("validation"), scoring("test")]
 
 

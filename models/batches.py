@@ -98,7 +98,7 @@ class RowReader:
         self._flat = as_tensor(placed if self._opened is None else self._opened.array)
         self.pairs = table.pairs
         self.lengths = table.lengths
-        self.multiple, self.device, here = multiple, device, self._flat.device
+        self._multiple, self.device, here = multiple, device, self._flat.device
         self._segments = as_tensor(table.segments).to(here)
         offsets = as_tensor(table.offsets).to(here)
         self._bounds = torch.stack([offsets[:-1], offsets[1:]], dim=1)  # (sequences, 2)
@@ -144,10 +144,14 @@ class RowReader:
             sequences = chosen if self._members is None else self._members[chosen]
             self._opened.ask(self._bounds[sequences].view(-1, 2).numpy())
 
+    def padded(self, lengths: np.ndarray | Tensor) -> int:
+        """Return the tokens of a padded batch whose rows have so many without padding."""
+        rounded = -(-int(lengths.max()) // self._multiple) * self._multiple
+        return min(rounded, len(self._steps))
+
     def _gather(self, chosen: Tensor, lengths: Tensor) -> Batch:
         """Return the batch of the chosen rows (B,), which have so many tokens (B,)."""
-        steps = self._steps[: padded_length(int(lengths.max()), self.multiple)]
-        positions, second, real = self._positions(chosen, steps)
+        positions, second, real = self._positions(chosen, self._steps[: self.padded(lengths)])
         positions = positions * real  # any token serves as padding: the segments mask it
         inputs = self._flat[positions].to(self.device)  # (B, T) or (B, T, D)
         kinds = self._segments[positions]
@@ -177,11 +181,6 @@ class RowReader:
         second = steps >= first[:, None]  # (B, T)
         begins = torch.where(second, (starts[:, 1] - first)[:, None], starts[:, :1])
         return begins + steps, second, steps < both[:, None]
-
-
-def padded_length(longest: int, multiple: int) -> int:
-    """Return the least multiple of a number that is not below the longest row."""
-    return -(-longest // multiple) * multiple
 
 
 def place(states: States, device: torch.device) -> States:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from models.batches import (
     RowReader,
     as_tensor,
-    padded_length,
     shuffled_batches,
     sorted_batches,
 )
@@ -48,11 +47,20 @@ def test_a_batch_is_padded_to_a_multiple_but_not_beyond_the_longest_row() -> Non
     assert padded.read(one).lengths.tolist() == [5]
 
 
-@given(longest=st.integers(0, 600), multiple=st.integers(1, 9))
-def test_a_padded_length_is_the_next_multiple(longest: int, multiple: int) -> None:
-    found = padded_length(longest, multiple)
-    assert found % multiple == 0
-    assert 0 <= found - longest < multiple
+@given(lengths=LENGTHS, multiple=st.integers(1, 9))
+def test_a_padded_length_is_the_next_multiple_or_the_longest(
+    lengths: np.ndarray, multiple: int
+) -> None:
+    tokens = np.zeros(lengths.sum(), dtype=np.int32)
+    table = TokenTable(
+        tokens=tokens,
+        segments=tokens.astype(np.uint8),
+        offsets=np.concatenate([[0], lengths.cumsum()]),
+        pairs=len(lengths),
+    )
+    found = RowReader(table, None, torch.device("cpu"), multiple=multiple).padded(lengths[:1])
+    assert lengths[0] <= found < lengths[0] + multiple
+    assert found % multiple == 0 or found == lengths.max()
 
 
 def test_stored_states_are_read_as_float32() -> None:
