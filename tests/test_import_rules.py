@@ -250,6 +250,7 @@ def test_a_worker_imports_no_more_than_its_training_needs() -> None:
 _BEFORE_TRAINING = """tuning.execution.grid
 from ray.air._internal import usage
 from ray.tune import Callback
+tuning.execution.ray_session.set_ray_defaults(None)
 tuning.execution.tuner.leave_callbacks_uncounted()
 usage.tag_callbacks([Callback()])
 """

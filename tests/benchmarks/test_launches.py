@@ -22,7 +22,8 @@ time.sleep(60)
 
 
 def run(code: str, folder: Path, seconds: float) -> tuple[int | None, str]:
-    found = run_limited([sys.executable, "-c", code], folder, seconds, CORES)
+    # without site packages, so that it is under way at once
+    found = run_limited([sys.executable, "-I", "-S", "-c", code], folder, seconds, CORES)
     return found, (folder / OUTPUT).read_text(encoding="utf-8")
 
 

@@ -155,8 +155,8 @@ def _deliver_one(folder: Path, uri: str, known: Mapping[str, bool], *, named: bo
     Raises:
         MlflowException, SQLAlchemyError, OSError: If it cannot be delivered.
     """
+    from tuning.tracking.delivery import deliver
     from tuning.tracking.journal import Journal, begun_for, count_delivered
-    from tuning.tracking.journal_writer import deliver
 
     journal = Journal(folder)
     if not journal.entries:

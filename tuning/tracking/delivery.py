@@ -6,14 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from measures.addresses import AddressError
 from measures.passwords import first_line
 from tuning.system.imports import without_collection
-from tuning.tracking.journal import DELIVERY_LOCK, Journal, count_delivered, sort_out
+from tuning.tracking.journal import Journal, count_delivered, sort_out
 from tuning.tracking.mlflow_pages import LOCAL_SERVER, view_address
 from tuning.tracking.run_record import TrackingError
 from tuning.tracking.store_check import absent_file, is_away
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tuning.tracking.mlflow_writer import MlflowWriter
 
 logger = logging.getLogger(__name__)
+_LOCK = "delivery.lock"  # file of the program that brings the journal to MLflow
 _HEAD_START = 30  # seconds for trials to begin in, before a new store keeps this process busy
 _GATHER = 10.0  # seconds between two parts, for entries of the same runs to gather
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
@@ -62,7 +64,7 @@ class Delivery(threading.Thread):
 
     def run(self) -> None:
         """Deliver until closed and done; keep an error as ``problem`` and try again."""
-        with FileLock(self.journal.folder / DELIVERY_LOCK):
+        with FileLock(self.journal.folder / _LOCK):
             if self.making:
                 self._let_begin()
             try:
@@ -102,7 +104,7 @@ class Delivery(threading.Thread):
 
     def _step(self) -> bool:
         """Open the store, deliver entries, or wait for one; return whether all is done."""
-        from tuning.tracking.journal_writer import PART, write_next
+        from tuning.tracking.mlflow_writer import PART, write_next
 
         if self.store is None:
             self._open()
@@ -119,7 +121,6 @@ class Delivery(threading.Thread):
 
     def _open(self) -> None:
         """Open the store, see what it lacks, and deliver what earlier launches left."""
-        from tuning.tracking.journal_writer import deliver
         from tuning.tracking.mlflow_reader import STORE_ERRORS, find_launches
         from tuning.tracking.mlflow_writer import MlflowWriter
 
@@ -215,3 +216,31 @@ class Delivery(threading.Thread):
         """Return why the store lacks entries, without passwords."""
         cause = f": {first_line(self.problem)}" if self.problem is not None else ""
         return f"the MLflow store does not answer{cause}"
+
+
+def deliver(folder: Path, uri: str) -> int:
+    """Write the entries that the store lacks of a launch's journal; return their number.
+
+    A store that lacks the launch is told everything. Nothing is written, and 0 returned, if
+    another program is delivering that journal.
+
+    Raises:
+        JournalError: If the journal is damaged.
+        MlflowException, SQLAlchemyError, OSError: If the store is unavailable or refuses an entry.
+    """
+    from tuning.tracking.mlflow_writer import MlflowWriter, write_next
+
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            journal = Journal(folder)
+            if not journal.entries:
+                return 0
+            store = MlflowWriter(uri, journal.entries[0], folder)
+            count = count_delivered(journal, uri) if store.has_launch() else 0
+            written = 0
+            while (before := count) < len(journal.entries):
+                count = write_next(store, journal, uri, count)
+                written += max(0, count - before)
+            return written
+    except Timeout:
+        return 0

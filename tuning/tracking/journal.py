@@ -23,7 +23,6 @@ from tuning.system.signals import defer_interrupts
 
 JOURNAL, DELIVERED = "journal.jsonl", "delivered.json"
 Entry = dict[str, Any]
-DELIVERY_LOCK = "delivery.lock"  # file of the program that brings the journal to MLflow
 _COPIES = 2
 _DIGITS = 16  # hexadecimal, of the checksum
 

@@ -26,19 +26,24 @@ from mlflow.utils.mlflow_tags import (
 
 from measures.addresses import choose_registry, sqlite_path
 from tuning.system.sqlite_lock import lock_sqlite
-from tuning.tracking.journal import Entry
-from tuning.tracking.launch_log import PARENT, SERVED
+from tuning.tracking.journal import Entry, Journal, write_delivered
+from tuning.tracking.launch_log import PARENT
 from tuning.tracking.mlflow_pages import (
-    KIND,
-    MODEL_TRAINING,
-    NOTE,
     SHARED_VIEW,
     saved_view,
 )
 from tuning.tracking.mlflow_reader import read_runs
 from tuning.tracking.run_record import TrackingError
-from tuning.tracking.store_check import find_experiment, make_folder, make_store, quiet_libraries
+from tuning.tracking.served_model import register_model
+from tuning.tracking.store_check import (
+    describe_experiment,
+    find_experiment,
+    make_folder,
+    make_store,
+    quiet_libraries,
+)
 
+PART = 500  # entries that are written together
 _MOST_METRICS = 800  # in one request; MLflow takes 1,000 metrics, parameters and tags together
 logger = logging.getLogger(__name__)
 
@@ -93,17 +98,10 @@ class MlflowWriter:
                 make_store(file)
             self.client = MlflowClient(uri, choose_registry(uri))
             self.experiment_id = find_experiment(self.client, opened, folder)
-            self._describe(opened.get("note", ""))
+            describe_experiment(self.client, self.experiment_id, opened.get("note", ""))
         self.requests = 0
         self._waiting: dict[str, _Batch] = {}
         self._runs: dict[str, tuple[str, bool]] | None = None  # id, and whether it is deleted
-
-    def _describe(self, note: str) -> None:
-        """Set the description of the experiment's page and its kind, unless it has them."""
-        known = self.client.get_experiment(self.experiment_id).tags
-        for name, value in ((NOTE, note), (KIND, MODEL_TRAINING)):
-            if value and name not in known:
-                self.client.set_experiment_tag(self.experiment_id, name, value)
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Write entries in order; all entries before them must have been written.
@@ -140,7 +138,7 @@ class MlflowWriter:
                 tag = f"{SHARED_VIEW}{self.launch}"
                 self.client.set_experiment_tag(self.experiment_id, tag, text)
             case {"do": "register", "run": key}:
-                self._register(self.run_id(key))
+                register_model(self.client, self.experiment_id, self.run_id(key))
             case {"do": "end", "run": key, "status": status}:
                 self._send(key)
                 self.client.set_terminated(self.run_id(key), status, entry["time"])
@@ -233,13 +231,20 @@ class MlflowWriter:
         else:
             self.client.log_artifact(run_id, str(path), to or None)
 
-    def _register(self, run_id: str) -> None:
-        name = self.client.get_experiment(self.experiment_id).name
-        if not self.client.search_registered_models(f"name = '{name}'"):
-            self.client.create_registered_model(name)
-        known = self.client.search_model_versions(f"name = '{name}'")
-        versions = {model.run_id: model.version for model in known}
-        if run_id not in versions:
-            source = f"{self.client.get_run(run_id).info.artifact_uri}/{SERVED}"
-            versions[run_id] = self.client.create_model_version(name, source, run_id).version
-        self.client.set_registered_model_alias(name, "champion", versions[run_id])
+
+def write_next(store: MlflowWriter, journal: Journal, uri: str, count: int) -> int:
+    """Write entries after the first ``count`` of them; return how many the store has then.
+
+    0 if it lacks a run that it was told: writing all of them again restores it, and changes
+    nothing else.
+    """
+    part = journal.entries[count : count + PART]
+    try:
+        store.write(part)
+        count += len(part)
+    except AbsentRunError as error:
+        if not any(e["do"] == "run" and e["run"] == error.key for e in journal.entries[:count]):
+            raise
+        count = 0
+    write_delivered(journal.folder, uri, count)
+    return count

@@ -7,10 +7,14 @@ import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.ensemble import write_ensemble
 from tuning.system.project import ROOT
 from tuning.tracking.launch_log import SERVED
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 _CODE = ("measures", "models")  # packages of this project that travel with the model
 _PACKAGES = ("numpy", "pandas", "safetensors", "scikit-learn", "sqlalchemy", "tokenizers", "torch",
@@ -59,3 +63,16 @@ def write_served_model(
         )
         shutil.rmtree(folder, ignore_errors=True)
         model.rename(folder)
+
+
+def register_model(client: MlflowClient, experiment_id: str, run_id: str) -> None:
+    """Make the served model of a run the champion among the models of its experiment."""
+    name = client.get_experiment(experiment_id).name
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    known = client.search_model_versions(f"name = '{name}'")
+    versions = {model.run_id: model.version for model in known}
+    if run_id not in versions:
+        source = f"{client.get_run(run_id).info.artifact_uri}/{SERVED}"
+        versions[run_id] = client.create_model_version(name, source, run_id).version
+    client.set_registered_model_alias(name, "champion", versions[run_id])

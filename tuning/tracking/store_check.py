@@ -22,6 +22,7 @@ from measures.addresses import (
     sqlite_url,
 )
 from tuning.system.findings import Finding, check_folder, hide_secrets
+from tuning.tracking.mlflow_pages import KIND, MODEL_TRAINING, NOTE
 from tuning.tracking.run_record import TrackingError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def absent_file(uri: str) -> Path | None:
 
 def needed_first(uri: str) -> tuple[str, ...]:
     """Return the modules that a launch needs before it trains: MLflow's, to ask a store."""
-    return () if absent_file(uri) else ("tuning.tracking.journal_writer",)
+    return () if absent_file(uri) else ("tuning.tracking.mlflow_writer",)
 
 
 def make_folder(folder: Path) -> None:
@@ -178,6 +179,14 @@ def make_store(file: Path) -> None:
     beside.unlink(missing_ok=True)
     MlflowClient(tracking_uri=sqlite_url(beside)).search_experiments(max_results=1)
     beside.rename(file)
+
+
+def describe_experiment(client: MlflowClient, experiment_id: str, note: str) -> None:
+    """Set the description of the experiment's page and its kind, unless it has them."""
+    known = client.get_experiment(experiment_id).tags
+    for name, value in ((NOTE, note), (KIND, MODEL_TRAINING)):
+        if value and name not in known:
+            client.set_experiment_tag(experiment_id, name, value)
 
 
 def find_experiment(client: MlflowClient, opened: Mapping[str, Any], folder: Path) -> str:

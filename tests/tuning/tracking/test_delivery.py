@@ -14,9 +14,8 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
-from tuning.tracking.delivery import Delivery
+from tuning.tracking.delivery import Delivery, deliver
 from tuning.tracking.journal import count_delivered, earlier_journals, sort_out
-from tuning.tracking.journal_writer import deliver
 from tuning.tracking.mlflow_reader import find_launches, read_trials
 from tuning.tracking.run_record import TrackingError
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.tuning.tracking.recording import names_in, open_log, run_trials, uri_in
-from tuning.tracking.delivery import Delivery
+from tuning.tracking.delivery import Delivery, deliver
 from tuning.tracking.journal import Journal, earlier_journals, write_delivered
-from tuning.tracking.journal_writer import deliver
 from tuning.tracking.launch_log import PARENT, LaunchLog
 from tuning.tracking.mlflow_reader import find_launches
 from tuning.tracking.mlflow_writer import MlflowWriter
