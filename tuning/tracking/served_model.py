@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.ensemble import write_ensemble
 from tuning.system.project import ROOT
 from tuning.tracking.launch_log import SERVED
 
@@ -43,6 +42,8 @@ def write_served_model(
     from mlflow import pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
+
+    from models.ensemble import write_ensemble
 
     text, number, truth = DataType.string, DataType.double, DataType.boolean
     signature = ModelSignature(
