@@ -115,11 +115,13 @@ def _one_more(records: Records) -> str:
 
 def _driver(records: Records) -> str:
     rows = [row for row in _find(records, "scaling", "pairs") if row["times"] <= 16]
-    first, last = (most(rows, key=lambda row: row["times"]) for most in (min, max))
-    more = (last["driver_mb"] - first["driver_mb"]) / max(1, last["times"] - first["times"])
-    return (
-        f"{first['driver_mb']:.0f} MB with one copy of the pairs, {more:.1f} MB for each further"
+    least, most = (choose(row["times"] for row in rows) for choose in (min, max))
+    first, last = (
+        statistics.median(row["driver_mb"] for row in rows if row["times"] == times)
+        for times in (least, most)
     )
+    more = (last - first) / max(1, most - least)
+    return f"{first:.0f} MB with one copy of the pairs, {more:.1f} MB for each further"
 
 
 def _copied(records: Records) -> str:

@@ -56,7 +56,7 @@ def show_newest(uri: str, host: str, port: int) -> int:
     """
     from tuning.system.sqlite_lock import lock_sqlite
     from tuning.tracking.mlflow_reader import STORE_ERRORS, find_newest_launch
-    from tuning.tracking.store_check import absent_file, make_folder, make_store
+    from tuning.tracking.store_check import absent_file, make_folder, make_store, quiet_libraries
 
     served = uri.startswith("http")
     server = uri if served else f"http://{host}:{port}"
@@ -65,9 +65,11 @@ def show_newest(uri: str, host: str, port: int) -> int:
         if not served:
             _check_port(host, port)
         if file is not None:  # here: MLflow's server would make it table by table
+            quiet_libraries()
             make_folder(file.parent)
             with lock_sqlite(uri):
                 make_store(file)
+            print(f"{file} did not exist: an empty store was made there", flush=True)
         newest = find_newest_launch(uri)
     except (*STORE_ERRORS, OverflowError) as error:
         print(f"python -m tuning.tracking: error: {error}", file=sys.stderr)

@@ -59,7 +59,9 @@ def test_ui_without_a_launch_says_how_to_start_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run(monkeypatch, "ui", "--tracking-uri", f"sqlite:///{tmp_path / 'none.db'}")
-    assert "no launch yet: make grid starts one" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{tmp_path / 'none.db'} did not exist: an empty store was made there" in told
+    assert "no launch yet: make grid starts one" in told
     assert len(served) == 1
     check_tables(
         tmp_path / "none.db", empty_passes=False
