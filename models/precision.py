@@ -92,6 +92,7 @@ def use_full_float32() -> None:
     """
     settings: Any = torch.backends  # it has no types
     settings.fp32_precision = "ieee"
+    settings.cudnn.rnn.fp32_precision = "ieee"  # also where other code has set it alone
 
 
 def use_fast_products() -> None:

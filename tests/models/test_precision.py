@@ -56,13 +56,14 @@ def test_a_processor_has_no_precision_before_it_is_measured() -> None:
 
 def test_no_product_of_float32_is_rounded_to_tensorfloat32() -> None:
     settings: Any = torch.backends  # these have no types
-    before = settings.fp32_precision
+    before, alone = settings.fp32_precision, settings.cudnn.rnn.fp32_precision
+    settings.cudnn.rnn.fp32_precision = "tf32"
     try:
         use_full_float32()
         assert settings.cudnn.rnn.fp32_precision == "ieee"
         assert settings.cuda.matmul.fp32_precision == "ieee"
     finally:
-        settings.fp32_precision = before
+        settings.fp32_precision, settings.cudnn.rnn.fp32_precision = before, alone
 
 
 def test_a_product_of_float32_has_the_precision_of_float32() -> None:
